@@ -1,0 +1,30 @@
+# Every target does its own set-up; .venv is made anew whenever the pinned versions change.
+PYTHON ?= python3
+STUDY ?= studies/demo.yaml
+READY := .venv/.ready
+
+.PHONY: run test ui lint clean
+
+run: $(READY)
+	.venv/bin/sdlab run --study $(STUDY)
+
+ui: $(READY)
+	.venv/bin/sdlab ui --study $(STUDY)
+
+test: lint
+	.venv/bin/pytest -n auto
+
+lint: $(READY)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+clean:
+	rm -rf .venv .dagster .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "SD Lab needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,15 @@
+"""The two ways in which the world outside lets SD Lab down.
+
+Errors of our own code are not here: they stay the ordinary exceptions that they are.
+"""
+
+
+class InputError(Exception):
+    """Input that is refused: a study, a price file or a command that cannot be taken.
+
+    The message names the file, the field, the value found and what was expected; one line per finding.
+    """
+
+
+class FetchError(Exception):
+    """A price source that did not deliver: unreachable, limiting our rate, or without data for a ticker."""

@@ -1,0 +1,146 @@
+"""The lake: versioned Parquet datasets that any number of processes write and read at once.
+
+A dataset's partition lies in ``<dataset>/<key>/<version>/``, one Parquet file per table. It becomes visible when
+``<dataset>/<key>/current.json`` is replaced, which happens in one step after every file is whole; a writer that dies
+before leaves nothing that a reader would meet. What a dataset means belongs to whoever writes it; the published
+warehouse belongs in ``pipelines``.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+POINTER = "current.json"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One stored version of a partition.
+
+    Attributes:
+        folder: where its Parquet files lie.
+        version: its name, unique within the partition.
+        rows: row count by table.
+        facts: what the writer noted: hashes, source, times. JSON values only.
+        kept: earlier versions that stay readable beside this one.
+    """
+
+    folder: Path
+    version: str
+    rows: Mapping[str, int]
+    facts: Mapping[str, Any]
+    kept: tuple[str, ...] = field(default=())
+
+    def file(self, table: str) -> Path:
+        """Return the path of a table's Parquet file."""
+        return self.folder / f"{table}.parquet"
+
+    def read(self, table: str) -> pa.Table:
+        """Read one table."""
+        return pq.read_table(self.file(table), partitioning=None)
+
+
+class Lake:
+    """The lake of one study, below one folder.
+
+    Writers and readers hold a shared lock for the moment that they need, so that :meth:`prune`, which holds it alone,
+    never takes a file from under them.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def write(
+        self,
+        dataset: str,
+        key: str,
+        tables: Mapping[str, pa.Table],
+        facts: Mapping[str, Any],
+        *,
+        keep: tuple[str, ...] = (),
+    ) -> Version:
+        """Store tables as the new current version of a partition; ``key`` is "" for a dataset without partitions.
+
+        ``keep`` names earlier versions that pruning must leave. The bytes of a file depend on its table alone.
+        """
+        home = self.root / dataset / key
+        version = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+        with self.shared():
+            draft = home / f"draft-{version}"
+            draft.mkdir(parents=True)
+            for name, table in tables.items():
+                pq.write_table(table, draft / f"{name}.parquet", compression="zstd", compression_level=1)
+            draft.rename(home / version)
+            rows = {name: table.num_rows for name, table in tables.items()}
+            pointer = {"version": version, "rows": rows, "facts": dict(facts), "kept": list(keep)}
+            put_whole(home / POINTER, json.dumps(pointer, indent=1, sort_keys=True))
+        return Version(home / version, version, rows, dict(facts), keep)
+
+    def current(self, dataset: str, key: str = "") -> Version | None:
+        """Return the current version of a partition, or None where nothing was stored yet."""
+        home = self.root / dataset / key
+        try:
+            pointer = json.loads((home / POINTER).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        version = pointer["version"]
+        return Version(home / version, version, pointer["rows"], pointer["facts"], tuple(pointer["kept"]))
+
+    def prune(self) -> None:
+        """Remove what no pointer names: superseded versions and the drafts of writers that died.
+
+        Does nothing while anybody reads or writes; the next run comes by again.
+        """
+        with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
+            if not held:
+                return
+            for pointer_file in self.root.rglob(POINTER):
+                pointer = json.loads(pointer_file.read_text(encoding="utf-8"))
+                wanted = {pointer["version"], *pointer["kept"]}
+                for folder in pointer_file.parent.iterdir():
+                    if folder.is_dir() and folder.name not in wanted and _is_version(folder):
+                        shutil.rmtree(folder)
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Hold off pruning while the lake's files are read or written."""
+        with self._lock(fcntl.LOCK_SH):
+            yield
+
+    @contextlib.contextmanager
+    def _lock(self, mode: int) -> Iterator[bool]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with open(self.root / ".lock", "a") as handle:
+            try:
+                fcntl.flock(handle, mode)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+
+def put_whole(path: Path, text: str) -> None:
+    """Write a small file so that a reader finds the old text or the new, never a part."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with open(draft, "w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    draft.replace(path)
+
+
+def _is_version(folder: Path) -> bool:
+    """Tell a version's folder (or a draft) from a partition's: its name starts with the time it was written."""
+    name = folder.name.removeprefix("draft-")
+    return name[:20].isdigit() and name[20:21] == "-"

@@ -1,0 +1,44 @@
+"""The panel: prices of all assets on common sessions, as the arrays that a simulation reads.
+
+How bars become a panel belongs in ``sessions``; what is wrong with them in ``quality``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Dates = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Prices by session (rows) and asset (columns), split-adjusted and not dividend-adjusted.
+
+    Attributes:
+        tickers: the assets, in the study's order.
+        sessions: dates, strictly ascending, datetime64[D]; every asset has a bar on the first.
+        open, high, low, close: prices, shape (sessions, assets); all four NaN where an asset has no bar.
+        dividends: per share by ex-date, same shape; 0 where there is none.
+        rates: risk-free yearly rate known at each session's close, a fraction, shape (sessions,).
+    """
+
+    tickers: tuple[str, ...]
+    sessions: Dates
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    dividends: Floats
+    rates: Floats
+
+    def __post_init__(self) -> None:
+        shape = (len(self.sessions), len(self.tickers))
+        for name in ("open", "high", "low", "close", "dividends"):
+            if (found := getattr(self, name).shape) != shape:
+                raise ValueError(f"{name}: expected shape {shape}, was {found}")
+        if self.rates.shape != shape[:1]:
+            raise ValueError(f"rates: expected shape {shape[:1]}, was {self.rates.shape}")
+        if not np.isfinite(self.close[:1]).all():
+            raise ValueError("expected every asset to have a bar on the first session")

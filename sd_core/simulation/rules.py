@@ -1,0 +1,110 @@
+"""The rules of one scenario, resolved: every default filled in, every override applied, one number per asset.
+
+Both engines read these; neither looks at a study. Validation happened in ``study``.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from sd_core.market.panel import Floats
+from sd_core.study import DEFAULT_PROFIT_SHARE, DEFAULT_SD_N, Scenario, Study
+
+
+class Variant(IntEnum):
+    """Which trades the rule makes."""
+
+    FULL = 0
+    ATH_ONLY = 1
+    BUY_AND_HOLD = 2
+
+
+class Sizing(IntEnum):
+    """How much a sale sells."""
+
+    GAIN_SHARE = 0
+    SYMMETRIC = 1
+
+
+class Coordination(IntEnum):
+    """In which order assets trade."""
+
+    SIMPLE = 0
+    NAV_OPPORTUNISTIC = 1
+
+
+class Path(IntEnum):
+    """Which way a bar's price is taken to have gone."""
+
+    NEAREST = 0
+    LOW_FIRST = 1
+    HIGH_FIRST = 2
+    CLOSE_ONLY = 3
+
+
+class Anchor(IntEnum):
+    """Where the anchor stands after a fill."""
+
+    LADDER = 0
+    FILL = 1
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a simulation of one scenario runs on.
+
+    Attributes:
+        capital: money at the start, in the study's currency.
+        reserve: share of the capital that the first purchases leave in the bank, a fraction.
+        weights: target weights by asset, summing to 1.
+        brackets: distance of the next higher rung by asset, a fraction of the anchor.
+        profit_shares: share of a rung's gain that is traded, by asset.
+        lot_sizes: smallest tradable quantity by asset; 0 is fractional.
+        fee_fixed: fee per trade in the study's currency.
+        fee_rate: fee per traded value, a fraction.
+        max_rungs: most rungs that an asset fills or passes per side and leg.
+    """
+
+    capital: float
+    reserve: float
+    weights: Floats
+    brackets: Floats
+    profit_shares: Floats
+    lot_sizes: Floats
+    fee_fixed: float = 0.0
+    fee_rate: float = 0.0
+    variant: Variant = Variant.FULL
+    sizing: Sizing = Sizing.GAIN_SHARE
+    coordination: Coordination = Coordination.SIMPLE
+    path: Path = Path.NEAREST
+    anchor: Anchor = Anchor.LADDER
+    max_rungs: int = 64
+
+
+def resolve(study: Study, scenario: Scenario) -> Rules:
+    """Return the rules of one scenario: an asset's own spacing and share before the strategy's before the default."""
+    strategy = study.strategies[scenario.strategy]
+    costs = study.costs_of(scenario.strategy)
+    assets = study.universe.values()
+    default_spacing = strategy.spacing or 2.0 ** (1.0 / DEFAULT_SD_N) - 1.0
+    default_share = DEFAULT_PROFIT_SHARE if strategy.profit_share is None else strategy.profit_share
+    weights = np.array([asset.weight for asset in assets])
+    return Rules(
+        capital=study.capital,
+        reserve=scenario.reserve,
+        weights=weights / weights.sum(),
+        brackets=np.array([asset.spacing or default_spacing for asset in assets]),
+        profit_shares=np.array(
+            [default_share if asset.profit_share is None else asset.profit_share for asset in assets]
+        ),
+        lot_sizes=np.array([asset.lot_size for asset in assets]),
+        fee_fixed=costs.fixed,
+        fee_rate=costs.bps / 10_000,
+        variant=Variant[strategy.variant.upper()],
+        sizing=Sizing[strategy.sizing.upper()],
+        coordination=Coordination[strategy.coordination.upper()],
+        path=Path[strategy.path.upper()],
+        anchor=Anchor[strategy.anchor.upper()],
+        max_rungs=strategy.max_rungs,
+    )
