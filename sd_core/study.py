@@ -131,6 +131,21 @@ class Strategy(_Rung):
     lot_order: Literal["lifo"] = "lifo"
     costs: Costs | None = Field(None, description="Costs of this strategy where they are not the study's.")
 
+    @property
+    def sd_n_or_default(self) -> float | None:
+        """Steps per doubling; None where the strategy gives its bracket outright."""
+        return DEFAULT_SD_N if self.spacing is None else self.sd_n
+
+    @property
+    def spacing_or_default(self) -> float:
+        """The bracket that an asset without its own trades at."""
+        return self.spacing or 2.0 ** (1.0 / DEFAULT_SD_N) - 1.0
+
+    @property
+    def profit_share_or_default(self) -> float:
+        """The profit share that an asset without its own trades at."""
+        return DEFAULT_PROFIT_SHARE if self.profit_share is None else self.profit_share
+
 
 class Scenario(BaseModel):
     """One strategy at one cash reserve: the unit of simulation, and one partition."""
@@ -175,7 +190,7 @@ class Study(_Part):
     risk_free: Ticker | Annotated[float, Field(gt=-1, lt=1)] = 0.0
     universe: dict[Ticker, Asset] = Field(min_length=1)
     reserves: list[Annotated[float, Field(ge=0, lt=1), AfterValidator(_check_reserve)]] = Field(min_length=1)
-    costs: Costs = Costs()
+    costs: Costs = Field(default_factory=lambda: Costs(bps=0, fixed=0))
     strategies: dict[Name, Strategy] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -262,7 +277,7 @@ def load_study(path: Path) -> Study:
             )
         study = study.model_copy(update={"source": study.source.model_copy(update={"folder": str(folder)})})
     if study.sessions not in ("XNYS", "intersection", "union"):
-        import exchange_calendars  # noqa: PLC0415 - half a second that the usual study does not need
+        import exchange_calendars  # half a second that the usual study does not need
 
         if study.sessions not in exchange_calendars.get_calendar_names():
             raise InputError(
@@ -311,7 +326,7 @@ def _findings(error: ValidationError) -> Iterator[str]:
             case "value_error":
                 message = str(entry["ctx"]["error"])
                 # Findings that already carry their place are those of the study as a whole.
-                yield from message.splitlines() if not place else [f"{place}: {_short(entry['input'])}: {message}"]
+                yield from (message.splitlines() if not place else [f"{place}: {_short(entry['input'])}: {message}"])
             case _:
                 yield f"{place}: {_short(entry['input'])}: {_expectation(entry['msg'])}"
 

@@ -60,15 +60,15 @@ def open_source(study: Study) -> PriceSource:
     """Return the source that a study names. Each is imported when it is used, since some are slow to import."""
     match study.source.kind:
         case "csv":
-            from sd_core.market.csv_files import CsvSource  # noqa: PLC0415
+            from sd_core.market.csv_files import CsvSource
 
             assert study.source.folder is not None  # the study's own validation
             return CsvSource(study.source.folder)
         case "sample":
-            from sd_core.market.sample import SampleSource  # noqa: PLC0415
+            from sd_core.market.sample import SampleSource
 
             return SampleSource()
         case "yahoo":
-            from sd_core.market.yahoo import YahooSource  # noqa: PLC0415
+            from sd_core.market.yahoo import YahooSource
 
             return YahooSource()

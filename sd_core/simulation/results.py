@@ -3,7 +3,7 @@
 The meaning of every column is told once, in ``schemas``; how rows come about belongs in ``kernel``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sd_core.market.panel import Dates
+from sd_core.market.panel import Panel
 from sd_core.study import Scenario
 
 
@@ -31,20 +31,23 @@ LEG_ARRIVAL = -1
 LEG_CLOSE = 4
 
 # ``session`` and ``asset`` are positions in the panel; asset -1 is the portfolio. NaN stands for "does not apply".
+LEDGER_NUMBERS = (
+    "quantity",
+    "skipped_quantity",
+    "price",
+    "fee",
+    "amount",
+    "bank_after",
+    "premium",
+    "buyback_gain",
+)
 LEDGER = np.dtype(
     [
         ("session", np.int32),
         ("leg", np.int8),
         ("kind", np.int8),
         ("asset", np.int16),
-        ("quantity", np.float64),
-        ("skipped_quantity", np.float64),
-        ("price", np.float64),
-        ("fee", np.float64),
-        ("amount", np.float64),
-        ("bank_after", np.float64),
-        ("premium", np.float64),
-        ("buyback_gain", np.float64),
+        *((name, np.float64) for name in LEDGER_NUMBERS),
     ]
 )
 DAILY = np.dtype(
@@ -79,8 +82,58 @@ Rows = npt.NDArray[np.void]
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """One scenario's rows: the ledger in booking order, a day per session, lots in the order they closed, open ones last."""
+    """One scenario's rows: the ledger as booked, a day per session, lots in the order they closed, open ones last."""
 
     ledger: Rows
     daily: Rows
     lots: Rows
+
+
+def to_tables(result: SimulationResult, scenario: Scenario, panel: Panel) -> dict[str, pa.Table]:
+    """Return a scenario's rows as Arrow tables ``ledger``, ``daily`` and ``lots`` with the columns of the lake."""
+    ledger, daily, lots = result.ledger, result.daily, result.lots
+    sessions = panel.sessions
+    tickers = pa.array([*panel.tickers, None], pa.string())  # the portfolio's own rows have asset -1
+    kinds = pa.array([kind.name for kind in Kind])
+    closed = lots["closed"]
+    columns: dict[str, dict[str, pa.Array]] = {
+        "ledger": {
+            "seq": pa.array(np.arange(1, len(ledger) + 1, dtype=np.int32)),
+            "session": pa.array(sessions[ledger["session"]]),
+            "leg": pa.array(ledger["leg"]),
+            "ticker": tickers.take(pa.array(ledger["asset"] % len(tickers))),
+            "kind": kinds.take(pa.array(ledger["kind"])),
+            **_numbers(ledger, LEDGER_NUMBERS),
+        },
+        "daily": {
+            "session": pa.array(sessions),
+            **_numbers(daily, ("bank", "invested", "value", "nav_value", "income", "sells", "buys")),
+            # Money that comes from or goes to the outside: part of the contract, always nothing in this version.
+            "withdrawals": pa.array(np.zeros(len(daily))),
+            "deposits": pa.array(np.zeros(len(daily))),
+            "skipped_buys": pa.array(daily["skipped_buys"]),
+            "passed_rungs": pa.array(daily["passed_rungs"]),
+        },
+        "lots": {
+            "lot": pa.array(lots["lot"]),
+            "ticker": tickers.take(pa.array(lots["asset"])),
+            "opened": pa.array(sessions[lots["opened"]]),
+            "closed": pa.array(sessions[closed], mask=closed < 0),
+            **_numbers(lots, ("quantity", "price", "sale_price", "premium")),
+        },
+    }
+    return {name: _labelled(scenario, table) for name, table in columns.items()}
+
+
+def _numbers(rows: Rows, names: Sequence[str]) -> dict[str, pa.Array]:
+    """Copy fields into columns; NaN, which stands for "does not apply", becomes null."""
+    return {name: pa.array(np.ascontiguousarray(rows[name]), from_pandas=True) for name in names}
+
+
+def _labelled(scenario: Scenario, columns: Mapping[str, pa.Array]) -> pa.Table:
+    rows = len(next(iter(columns.values())))
+    label = {
+        "strategy": pa.repeat(pa.scalar(scenario.strategy), rows),
+        "reserve": pa.repeat(pa.scalar(scenario.reserve), rows),
+    }
+    return pa.table({**label, **columns})

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 
 from sd_core.market.panel import Floats
-from sd_core.study import DEFAULT_PROFIT_SHARE, DEFAULT_SD_N, Scenario, Study
+from sd_core.study import Scenario, Study
 
 
 class Variant(IntEnum):
@@ -87,16 +87,14 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
     strategy = study.strategies[scenario.strategy]
     costs = study.costs_of(scenario.strategy)
     assets = study.universe.values()
-    default_spacing = strategy.spacing or 2.0 ** (1.0 / DEFAULT_SD_N) - 1.0
-    default_share = DEFAULT_PROFIT_SHARE if strategy.profit_share is None else strategy.profit_share
     weights = np.array([asset.weight for asset in assets])
     return Rules(
         capital=study.capital,
         reserve=scenario.reserve,
         weights=weights / weights.sum(),
-        brackets=np.array([asset.spacing or default_spacing for asset in assets]),
+        brackets=np.array([asset.spacing or strategy.spacing_or_default for asset in assets]),
         profit_shares=np.array(
-            [default_share if asset.profit_share is None else asset.profit_share for asset in assets]
+            [strategy.profit_share_or_default if asset.profit_share is None else asset.profit_share for asset in assets]
         ),
         lot_sizes=np.array([asset.lot_size for asset in assets]),
         fee_fixed=costs.fixed,

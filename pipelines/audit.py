@@ -1,0 +1,117 @@
+"""The audit of a rebuilt warehouse: every table against its declaration, its key, and the identities of ``sql/audit``.
+
+An identity is one file there: a sentence, the table it belongs to, and a SELECT of the rows that break it. Warnings
+about prices are no part of this; they are a published table.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pandera.errors
+
+from sd_core.schemas import TABLES, Table
+
+# DuckDB hands rows over in vectors of 2 048; a quarter of a million at once keeps memory small.
+BATCH_VECTORS = 128
+EXAMPLES = 5
+
+_TABLE_LINE = re.compile(r"-- table: (\w+)")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A law that the stored rows obey: a query for those that do not."""
+
+    name: str
+    table: str
+    description: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one check found.
+
+    Attributes:
+        check, table: which check of which table.
+        failures: how many rows (or values) break it.
+        examples: the first of them, as text for people; empty where there is none.
+        seconds: how long it took.
+    """
+
+    check: str
+    table: str
+    failures: int
+    examples: str
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing was found."""
+        return self.failures == 0
+
+
+DECLARED = "as_declared"
+UNIQUE = "key_is_unique"
+
+
+def read_identities(folder: Path) -> list[Identity]:
+    """Read the identities of a folder, by name."""
+    return [_read_identity(file) for file in sorted(folder.glob("*.sql"))]
+
+
+def _read_identity(file: Path) -> Identity:
+    sql = file.read_text(encoding="utf-8")
+    table = _TABLE_LINE.search(sql)
+    if table is None or table[1] not in TABLES:
+        raise ValueError(f"{file}: expected a line '-- table: NAME' with the name of a published table")
+    return Identity(file.stem, table[1], sql.splitlines()[0].removeprefix("-- "), sql)
+
+
+def audit(connection: duckdb.DuckDBPyConnection, identities: Sequence[Identity]) -> Iterator[Verdict]:
+    """Yield the verdict of every check on the tables of the current database."""
+    for table in TABLES.values():
+        if table.stored:
+            yield _timed(DECLARED, table.name, partial(_against_declaration, connection, table))
+            yield _timed(UNIQUE, table.name, partial(_rows, connection, _duplicates(table)))
+    for identity in identities:
+        yield _timed(identity.name, identity.table, partial(_rows, connection, identity.sql))
+
+
+def _timed(check: str, table: str, judge: Callable[[], tuple[int, pd.DataFrame]]) -> Verdict:
+    began = time.perf_counter()
+    count, found = judge()
+    examples = found.head(EXAMPLES).to_string(index=False) if count else ""
+    return Verdict(check, table, count, examples, time.perf_counter() - began)
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, pd.DataFrame]:
+    """Return how many rows a query gives, and those."""
+    rows = connection.sql(query).df()
+    return len(rows), rows
+
+
+def _duplicates(table: Table) -> str:
+    key = ", ".join(table.key)
+    return f"select {key}, count(*) as times from {table.name} group by {key} having count(*) > 1"
+
+
+def _against_declaration(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, pd.DataFrame]:
+    """Validate a table in batches, since pandera on millions of rows at once takes gigabytes."""
+    columns = {name: kind for name, kind, *_ in connection.execute(f"describe {table.name}").fetchall()}
+    if columns != table.types:
+        return 1, pd.DataFrame({"expected": [str(table.types)], "was": [str(columns)]})
+    rows = connection.execute(f"from {table.name}")
+    while len(batch := rows.fetch_df_chunk(BATCH_VECTORS)):
+        try:
+            table.schema.validate(batch, lazy=True)
+        except pandera.errors.SchemaErrors as error:
+            cases = pd.DataFrame(error.failure_cases)
+            return len(cases), cases[["column", "check", "failure_case"]]
+    return 0, pd.DataFrame()

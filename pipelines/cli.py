@@ -1,0 +1,103 @@
+"""The command line: ``sdlab run | ui | query | check``.
+
+Each command opens one study, does its work through the modules beside this one, and ends with 0 (done), 1 (the run
+failed), 2 (the input was refused) or 130 (interrupted).
+"""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+
+from sd_core.errors import InputError
+
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return int(parsed.command(parsed))
+    except InputError as error:
+        print(f"refused:\n{error}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        print("\ninterrupted; the published warehouse is as it was", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever reads our output had enough, as `head` does.
+        sys.stderr.close()
+        return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sdlab", description="Research on Synthetic Dividend portfolios, in tables to be queried."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    study = argparse.ArgumentParser(add_help=False)
+    study.add_argument(
+        "--study", metavar="FILE", help="a study file, or the name of one in studies/ (default: $SD_STUDY, or demo)"
+    )
+
+    run = commands.add_parser("run", parents=[study], help="materialise the study and print what it found")
+    run.add_argument(
+        "--select",
+        metavar="WHAT",
+        help="only some simulations: a partition (r10|sd8), a strategy (sd8) or a reserve (r10), then the warehouse; "
+        "or only one asset (raw_prices, prices, simulations, report_strategy)",
+    )
+    run.set_defaults(command=_run)
+
+    ui = commands.add_parser("ui", parents=[study], help="open Dagster's web page and run its schedules")
+    ui.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1 (default: %(default)s)")
+    ui.set_defaults(command=_ui)
+
+    query = commands.add_parser("query", parents=[study], help="ask the published warehouse in SQL")
+    query.add_argument("sql", metavar="SQL")
+    query.set_defaults(command=_query)
+
+    check = commands.add_parser("check", parents=[study], help="validate a study and what the lake holds for it")
+    check.add_argument("--fetch", action="store_true", help="also ask the price source for every ticker")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    from pipelines.home import open_home
+    from pipelines.run import run
+
+    _quiet()
+    return run(open_home(parsed.study), parsed.select)
+
+
+def _ui(parsed: argparse.Namespace) -> int:
+    from pipelines.home import open_home
+    from pipelines.ui import serve
+
+    _quiet()
+    return serve(open_home(parsed.study), parsed.port)
+
+
+def _query(parsed: argparse.Namespace) -> int:
+    from pipelines.home import open_home
+    from pipelines.query import query
+
+    return query(open_home(parsed.study), parsed.sql)
+
+
+def _check(parsed: argparse.Namespace) -> int:
+    from pipelines.check import check
+    from pipelines.home import open_home
+
+    return check(open_home(parsed.study), fetch=parsed.fetch)
+
+
+def _quiet() -> None:
+    """Keep Dagster's notices about its own release stages out of the way of our output."""
+    warnings.filterwarnings("ignore", module=r"dagster\..*")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

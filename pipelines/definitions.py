@@ -1,0 +1,29 @@
+"""Dagster's entry point: the definitions of one study, the one that ``SD_STUDY`` names (default: the demo).
+
+Every study has its own Dagster home, lake and warehouse; this module only puts the parts together.
+"""
+
+import dagster as dg
+
+from pipelines.home import StudyHome, open_home
+from pipelines.jobs import REFRESH, nightly_refresh, rebuild_sensor, refresh_job
+from pipelines.lake_assets import lake_assets
+from pipelines.warehouse_assets import warehouse_assets
+
+__all__ = ["REFRESH", "build_definitions", "defs"]
+
+
+def build_definitions(home: StudyHome) -> dg.Definitions:
+    """Return everything that Dagster runs for a study."""
+    return dg.Definitions(
+        assets=[*lake_assets(home), warehouse_assets(home)],
+        jobs=[refresh_job(home.study)],
+        schedules=nightly_refresh(home.study),
+        sensors=[rebuild_sensor()],
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Load the definitions of the study that the environment names."""
+    return build_definitions(open_home())

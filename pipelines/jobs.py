@@ -1,0 +1,67 @@
+"""When things run: the job that refreshes everything, its nightly schedule, and the sensor that rebuilds the warehouse.
+
+What the steps do belongs in the modules of the assets.
+"""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from pipelines.partitions import range_tags
+from sd_core.market.sessions import calendar_sessions
+from sd_core.study import Study
+
+REFRESH = "refresh"
+NEW_YORK = ZoneInfo("America/New_York")
+# After the close and the evening's corrections; a day's bar is final by then.
+NIGHTLY = "0 21 * * 1-5"
+
+
+def refresh_job(study: Study) -> UnresolvedAssetJobDefinition:
+    """Return the job that takes every asset from prices to reports, in one run over the whole grid."""
+    return dg.define_asset_job(
+        REFRESH,
+        selection=dg.AssetSelection.all(),
+        description="Prices, every scenario, the warehouse and its reports, in one run.",
+        tags=range_tags(study.scenarios),
+    )
+
+
+def nightly_refresh(study: Study) -> list[dg.ScheduleDefinition]:
+    """Return the schedule of a study whose prices grow; the others have none."""
+    if study.source.kind != "yahoo":
+        return []
+
+    @dg.schedule(
+        name="nightly_refresh",
+        job_name=REFRESH,
+        cron_schedule=NIGHTLY,
+        execution_timezone=str(NEW_YORK),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="The whole refresh at 21:00 New York on every trading day.",
+    )
+    def nightly(context: dg.ScheduleEvaluationContext):  # type: ignore[no-untyped-def]
+        day = context.scheduled_execution_time.astimezone(NEW_YORK).date()
+        if not is_trading_day(day):
+            return dg.SkipReason(f"{day} is no session in New York")
+        return dg.RunRequest(run_key=day.isoformat(), tags=range_tags(study.scenarios))
+
+    return [nightly]
+
+
+def is_trading_day(day: dt.date) -> bool:
+    """Tell whether New York's exchange has a session on a day."""
+    return len(calendar_sessions("XNYS", day, day)) == 1
+
+
+def rebuild_sensor() -> dg.AutomationConditionSensorDefinition:
+    """Return the sensor that rebuilds the warehouse when a partition was materialised without it."""
+    return dg.AutomationConditionSensorDefinition(
+        "rebuild_warehouse",
+        target=dg.AssetSelection.groups("staging", "analytics", "reports"),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=15,
+        description="Rebuilds, audits and publishes the warehouse when the lake holds something newer.",
+    )

@@ -1,0 +1,280 @@
+"""The assets of the lake: raw prices as fetched, the market made from them, and the simulated scenarios.
+
+Each leaves a version of a dataset in the lake and tells Dagster what it holds. The tables of the warehouse belong in
+``warehouse_assets``.
+"""
+
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from pipelines.home import StudyHome
+from pipelines.partitions import partition_key, scenarios_of, simulation_grid
+from pipelines.progress import report_progress
+from sd_core.errors import FetchError, InputError
+from sd_core.lake import Version
+from sd_core.market import raw
+from sd_core.market.build import Market, build_market, to_panel, version
+from sd_core.market.panel import Panel
+from sd_core.market.quality import Finding, fetch_failed, history_changed, to_table
+from sd_core.market.source import PriceHistory, open_source
+from sd_core.simulation.engine import ENGINE_VERSION, simulate
+from sd_core.simulation.results import to_tables
+from sd_core.simulation.rules import resolve
+from sd_core.study_tables import market_fingerprint, scenario_fingerprint
+
+FETCHES = "fetches"
+MARKET = "market"
+SIMULATIONS = "simulations"
+
+RAW_PRICES_KEY = dg.AssetKey(["lake", "raw_prices"])
+MARKET_KEYS = {name: dg.AssetKey(["lake", name]) for name in ("sessions", "prices", "rates", "price_findings")}
+SIMULATIONS_KEY = dg.AssetKey(["lake", "simulations"])
+
+INPUT_REFUSED = 2
+OWNERS = ["team:sd-lab"]
+
+
+class FetchConfig(dg.Config):
+    """What to fetch."""
+
+    tickers: list[str] | None = None
+
+
+def refusal(error: InputError) -> dg.Failure:
+    """Return the failure of a step whose input is refused; the command line reads its exit code from it."""
+    return dg.Failure(str(error), metadata={"exit_code": INPUT_REFUSED}, allow_retries=False)
+
+
+def lake_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
+    """Return the lake's assets for one study."""
+    return [_raw_prices(home), _market(home), _simulations(home)]
+
+
+def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
+    study, lake = home.study, home.lake
+
+    @dg.asset(
+        key=RAW_PRICES_KEY,
+        group_name="ingest",
+        kinds={"parquet", study.source.kind},
+        owners=OWNERS,
+        description=(
+            "Prices as the source published them, one version per ticker and fetch. A past that a later fetch tells "
+            "differently is kept beside the new one and reported."
+        ),
+        check_specs=[
+            dg.AssetCheckSpec("every_ticker_fetched", asset=RAW_PRICES_KEY, description="No ticker is stale."),
+            dg.AssetCheckSpec("past_unchanged", asset=RAW_PRICES_KEY, description="No fetch told another past."),
+        ],
+    )
+    def raw_prices(context: dg.AssetExecutionContext, config: FetchConfig):  # type: ignore[no-untyped-def]
+        wanted = _wanted_tickers(home, config.tickers)
+        histories, failures = _fetch(context, home, wanted)
+        changes = [change for history in histories if (change := raw.store(lake, history)).count]
+        missing = [ticker for ticker in failures if lake.current(raw.DATASET, ticker) is None]
+        if missing:
+            raise dg.Failure("\n".join(failures[ticker] for ticker in missing))
+        findings = [
+            fetch_failed(stored, reason)
+            for ticker, reason in failures.items()
+            if (stored := raw.load(lake, ticker)) is not None
+        ]
+        lake.write(FETCHES, "", {"findings": to_table(findings)}, {})
+        yield _judgement("every_ticker_fetched", list(failures.values()))
+        yield _judgement("past_unchanged", [history_changed(change).detail for change in changes])
+        yield dg.MaterializeResult(
+            metadata={"tickers": len(histories), "bars": sum(len(history.bars) for history in histories)}
+        )
+
+    return raw_prices
+
+
+def _judgement(check: str, findings: list[str], asset_key: dg.AssetKey = RAW_PRICES_KEY) -> dg.AssetCheckResult:
+    """Return the result of a check that warns and does not block."""
+    return dg.AssetCheckResult(
+        asset_key=asset_key,
+        check_name=check,
+        passed=not findings,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"findings": dg.MetadataValue.md("\n".join(f"- {finding}" for finding in findings) or "none")},
+    )
+
+
+def _wanted_tickers(home: StudyHome, asked: list[str] | None) -> list[str]:
+    study = home.study
+    known = [*study.price_tickers, *([study.rate_ticker] if study.rate_ticker else [])]
+    if unknown := [ticker for ticker in asked or [] if ticker not in known]:
+        raise refusal(InputError(f"tickers: {', '.join(unknown)}: expected some of {', '.join(known)}"))
+    return asked or known
+
+
+def _fetch(
+    context: dg.AssetExecutionContext, home: StudyHome, tickers: list[str]
+) -> tuple[list[PriceHistory], dict[str, str]]:
+    """Fetch tickers; return the histories that came and, by ticker, why the others did not.
+
+    Refused input stops the step before anything is stored, with every file's findings at once.
+    """
+    source = open_source(home.study)
+    histories: list[PriceHistory] = []
+    failures: dict[str, str] = {}
+    refused: list[str] = []
+    for done, ticker in enumerate(tickers, start=1):
+        fetch = source.rates if ticker == home.study.rate_ticker else source.prices
+        try:
+            histories.append(fetch(ticker, home.study.start, home.study.end))
+        except FetchError as error:
+            failures[ticker] = str(error)
+        except InputError as error:
+            refused.append(str(error))
+        report_progress(context, "prices fetched", done, len(tickers))
+    if refused:
+        raise refusal(InputError("\n".join(refused)))
+    return histories, failures
+
+
+def _market(home: StudyHome) -> dg.AssetsDefinition:
+    texts = {
+        "sessions": "The study's sessions, from the first on which every asset has a bar.",
+        "prices": "Prices and dividends per session and ticker, bars at other times merged into the next session.",
+        "rates": "The risk-free rate known at each session and what cash earned on it.",
+        "price_findings": "What the quality rules say about the prices.",
+    }
+
+    @dg.multi_asset(
+        name="market",
+        specs=[
+            dg.AssetSpec(
+                key,
+                deps=[RAW_PRICES_KEY],
+                group_name="ingest",
+                kinds={"parquet"},
+                owners=OWNERS,
+                description=texts[name],
+            )
+            for name, key in MARKET_KEYS.items()
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "prices_look_right",
+                asset=MARKET_KEYS["prices"],
+                description="Holes, jumps, stale or incomplete series: findings warn and are published as a table.",
+            )
+        ],
+    )
+    def market(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+        built, prices_version = _build_market(home)
+        tables = vars(built)
+        facts = {"prices_version": prices_version, "market_hash": market_fingerprint(home.study)}
+        home.lake.write(MARKET, "", tables, facts)
+        findings = built.price_findings.to_pylist()
+        if findings:
+            context.log.info(f"{len(findings)} findings about the prices, in the table report_data_quality")
+        yield _judgement("prices_look_right", [row["detail"] for row in findings], MARKET_KEYS["prices"])
+        for name, key in MARKET_KEYS.items():
+            yield dg.MaterializeResult(
+                key, metadata={"dagster/row_count": tables[name].num_rows, "prices_version": prices_version}
+            )
+
+    return market
+
+
+def _build_market(home: StudyHome) -> tuple[Market, str]:
+    """Build the market from what the lake holds; return it with every finding, and the version of its prices."""
+    study, lake = home.study, home.lake
+    histories = {ticker: raw.load(lake, ticker) for ticker in study.price_tickers}
+    rate = raw.load(lake, study.rate_ticker) if study.rate_ticker else None
+    missing = [ticker for ticker, history in histories.items() if history is None]
+    if study.rate_ticker and rate is None:
+        missing.append(study.rate_ticker)
+    if missing:
+        raise dg.Failure(f"{', '.join(missing)}: no prices in the lake yet: materialise raw_prices first")
+    try:
+        built = build_market(study, {ticker: h for ticker, h in histories.items() if h is not None}, rate)
+    except InputError as error:
+        raise refusal(InputError(f"{home.study_file}: {error}")) from None
+    changed = [history_changed(change) for ticker in histories for change in raw.changes(lake, ticker)]
+    return Market(built.sessions, built.prices, built.rates, _all_findings(home, built, changed)), version(built)
+
+
+def _all_findings(home: StudyHome, built: Market, changed: list[Finding]) -> pa.Table:
+    """Join what the rules say about the prices with what the fetches met."""
+    fetches = home.lake.current(FETCHES)
+    tables = [built.price_findings, to_table(changed)]
+    return pa.concat_tables([*tables, *([fetches.read("findings")] if fetches else [])])
+
+
+def _simulations(home: StudyHome) -> dg.AssetsDefinition:
+    study = home.study
+
+    @dg.asset(
+        key=SIMULATIONS_KEY,
+        deps=[MARKET_KEYS["prices"], MARKET_KEYS["rates"], MARKET_KEYS["sessions"]],
+        partitions_def=simulation_grid(study),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="simulation",
+        kinds={"numba", "parquet"},
+        owners=OWNERS,
+        code_version=ENGINE_VERSION,
+        description="Ledger, days and lots of each scenario: one strategy at one cash reserve.",
+    )
+    def simulations(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+        scenarios = scenarios_of(study, context.partition_keys)
+        panel, prices_version = load_panel(home)
+        results = simulate(panel, [resolve(study, scenario) for scenario in scenarios])
+        stored_facts: dict[dg.MultiPartitionKey, dict[str, Any]] = {}
+        failures: dict[str, str] = {}
+        for done, scenario in enumerate(scenarios, start=1):
+            key = partition_key(scenario)
+            try:
+                stored = home.lake.write(
+                    SIMULATIONS,
+                    f"{scenario.strategy}/{scenario.reserve_key}",
+                    to_tables(next(results), scenario, panel),
+                    {
+                        "prices_version": prices_version,
+                        "study_hash": scenario_fingerprint(study, scenario),
+                        "engine_version": ENGINE_VERSION,
+                    },
+                )
+            except Exception as error:  # one partition's trouble must not cost the others; all are named at the end
+                failures[str(key)] = f"{type(error).__name__}: {error}"
+            else:
+                stored_facts[key] = _facts(stored)
+            report_progress(context, "scenarios simulated", done, len(scenarios))
+        if failures:
+            for key, facts in stored_facts.items():
+                context.log_event(dg.AssetMaterialization(SIMULATIONS_KEY, partition=key, metadata=facts))
+            raise dg.Failure("\n".join(f"partition {key}: {reason}" for key, reason in failures.items()))
+        for key, facts in stored_facts.items():
+            context.add_asset_metadata(facts, partition_key=key)
+        return dg.MaterializeResult()
+
+    return simulations
+
+
+def load_panel(home: StudyHome) -> tuple[Panel, str]:
+    """Return the panel that the lake holds and the version of its prices."""
+    with home.lake.shared():
+        market = current_market(home)
+        tables = [market.read(name) for name in ("sessions", "prices", "rates")]
+    return to_panel(home.study, *tables), market.facts["prices_version"]
+
+
+def current_market(home: StudyHome) -> Version:
+    """Return the market in the lake; fail where there is none, or one for other settings of the study."""
+    market = home.lake.current(MARKET)
+    if market is None:
+        raise dg.Failure("no prices in the lake yet: run the whole refresh first")
+    if market.facts["market_hash"] != market_fingerprint(home.study):
+        raise dg.Failure(
+            "the prices in the lake were prepared for other settings of this study (source, dates, sessions, universe "
+            "or rate): run the whole refresh first"
+        )
+    return market
+
+
+def _facts(stored: Version) -> dict[str, Any]:
+    return {"ledger_rows": stored.rows["ledger"], "lots": stored.rows["lots"], **stored.facts}

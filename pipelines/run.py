@@ -1,0 +1,111 @@
+"""A run from the command line: the whole study, or a part of it, in this process, with progress and the headline.
+
+What is materialised is Dagster's to know; this module chooses, waits and reports.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+
+from pipelines.definitions import build_definitions
+from pipelines.headline import print_headline
+from pipelines.home import StudyHome
+from pipelines.jobs import REFRESH
+from pipelines.lake_assets import SIMULATIONS_KEY
+from pipelines.partitions import partition_key, range_tags
+from pipelines.progress import ProgressHandler, progress_logger
+from pipelines.query import open_warehouse
+from sd_core.errors import InputError
+from sd_core.study import Scenario, Study
+
+# Wide enough for the headline where no terminal tells its width.
+PLAIN_WIDTH = 132
+
+
+def run(home: StudyHome, select: str | None) -> int:
+    """Materialise a study, or what ``select`` names of it, print the headline, and return the exit code."""
+    home.prepare_dagster()
+    definitions = build_definitions(home)
+    assets, scenarios = _selection(home.study, definitions, select)
+    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
+    console.print(f"{home.study.name}: {len(scenarios)} scenarios of {len(home.study.strategies)} strategies")
+    code = _execute(definitions, assets, scenarios)
+    if code == 0:
+        with open_warehouse(home) as connection:
+            print_headline(console, connection)
+        _print_next_steps(console, home)
+    return code
+
+
+def _selection(
+    study: Study, definitions: dg.Definitions, select: str | None
+) -> tuple[Sequence[dg.AssetKey], Sequence[Scenario]]:
+    """Return the assets to materialise and the scenarios to simulate."""
+    keys = list(definitions.resolve_asset_graph().get_all_asset_keys())
+    if select is None:
+        return keys, study.scenarios
+    scenarios = [
+        scenario
+        for scenario in study.scenarios
+        if select in (scenario.strategy, scenario.reserve_key, str(partition_key(scenario)))
+    ]
+    if scenarios:
+        tables = [key for key in keys if len(key.path) == 1]
+        return [SIMULATIONS_KEY, *tables], scenarios
+    named = [key for key in keys if key.path[-1] == select]
+    # The lake's asset where a table bears the same name: the tables come with it only in a whole run.
+    named = [key for key in named if len(key.path) > 1] or named
+    if not named:
+        raise InputError(
+            f"--select {select}: expected a partition such as {partition_key(study.scenarios[0])}, one of the "
+            f"strategies {', '.join(study.strategies)}, a reserve such as {study.scenarios[-1].reserve_key}, or one of "
+            f"the assets "
+            f"{', '.join(sorted({key.path[-1] for key in keys}))}"
+        )
+    # A step that makes several assets makes all of them.
+    step = next(step for step in definitions.resolve_asset_graph().assets_defs if named[0] in step.keys)
+    return sorted(step.keys), study.scenarios
+
+
+def _execute(definitions: dg.Definitions, assets: Sequence[dg.AssetKey], scenarios: Sequence[Scenario]) -> int:
+    """Run the refresh job in this process and return the exit code."""
+    handler = ProgressHandler()
+    with_progress = dg.Definitions.merge(definitions, dg.Definitions(loggers={"progress": progress_logger(handler)}))
+    try:
+        with dg.DagsterInstance.get() as instance:
+            result = with_progress.resolve_job_def(REFRESH).execute_in_process(
+                instance=instance,
+                asset_selection=list(assets),
+                run_config={"loggers": {"progress": {}}},
+                tags=range_tags(scenarios),
+                raise_on_error=False,
+            )
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
+    finally:
+        handler.close()
+    if result.success:
+        return 0
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return max((_report(failure) for failure in failures), default=1)
+
+
+def _report(failure: Any) -> int:
+    """Print why a step failed and return the exit code that it asks for: a refusal's own, else 1."""
+    known = failure.user_failure_data
+    if known is not None and known.description:
+        code = int(known.metadata["exit_code"].value) if "exit_code" in known.metadata else 1
+        print(("refused:\n" if code == 2 else "failed:\n") + known.description, file=sys.stderr)
+        return code
+    print(f"failed:\n{failure.error.to_string()}", file=sys.stderr)
+    return 1
+
+
+def _print_next_steps(console: Console, home: StudyHome) -> None:
+    option = f" --study {home.study_file}" if home.study.name != "demo" else ""
+    console.print(f"\nwarehouse: {home.warehouse}", highlight=False, soft_wrap=True)
+    console.print(f'query it:  .venv/bin/sdlab query{option} "from report_strategy"', highlight=False, soft_wrap=True)
+    console.print(f"look:      .venv/bin/sdlab ui{option}", highlight=False, soft_wrap=True)

@@ -1,0 +1,166 @@
+"""Rebuild, audit, publish: the one way in which the published warehouse comes about.
+
+The warehouse is built whole from the lake in a file of its own, judged there, and renamed over the published one when
+every blocking check passes. Readers keep the version that they opened; a run that dies leaves the published one alone.
+"""
+
+import contextlib
+import fcntl
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+
+from pipelines.audit import Identity, Verdict, audit
+from pipelines.home import PROJECT, StudyHome
+from pipelines.lake_assets import SIMULATIONS, current_market
+from pipelines.models import Built, Model, build, read_macros
+from sd_core.lake import Version
+from sd_core.simulation.engine import ENGINE_VERSION
+from sd_core.study import Scenario
+from sd_core.study_tables import scenario_fingerprint, study_tables
+
+SQL = PROJECT / "sql"
+
+# What DuckDB 1.5 can still open: not everybody's shell is as new as ours.
+STORAGE_VERSION = "v1.5.0"
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """What a rebuild made and found.
+
+    Attributes:
+        built: row count and time by table.
+        verdicts: what every check found.
+        missing: scenarios of the study that the lake does not hold.
+        outdated: scenarios computed on other prices or settings than the present ones.
+    """
+
+    built: Mapping[str, Built]
+    verdicts: Sequence[Verdict]
+    missing: Sequence[Scenario]
+    outdated: Sequence[Scenario]
+
+    @property
+    def sound(self) -> bool:
+        """Whether every check passed, and so the warehouse was published."""
+        return all(verdict.passed for verdict in self.verdicts)
+
+
+def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Identity]) -> Rebuild:
+    """Build the warehouse from the lake, audit it, and publish it if it is sound.
+
+    Waits for a rebuild under way elsewhere.
+    """
+    with _alone(home):
+        draft = home.lake.root / "draft.duckdb"
+        _remove(draft)
+        with home.lake.shared():
+            market = current_market(home)
+            stored = _stored_scenarios(home)
+            if not stored:
+                raise dg.Failure("no scenario of the study was simulated yet: run the whole refresh first")
+            with contextlib.closing(duckdb.connect()) as connection:
+                connection.execute(f"attach '{_quoted(draft)}' as warehouse (storage_version '{STORAGE_VERSION}')")
+                connection.execute("attach ':memory:' as lake")
+                _register_lake(connection, home, market, stored)
+                connection.execute("use warehouse")
+                built = build(connection, models, read_macros(SQL))
+                verdicts = list(audit(connection, identities))
+                connection.execute("use memory")
+                connection.execute("detach warehouse")
+        result = Rebuild(
+            built,
+            verdicts,
+            missing=[scenario for scenario in home.study.scenarios if scenario not in stored],
+            outdated=[
+                scenario for scenario, version in stored.items() if not _is_current(home, scenario, version, market)
+            ],
+        )
+        if result.sound:
+            draft.replace(home.warehouse)
+        _remove(draft)
+        home.lake.prune()
+        return result
+
+
+@contextlib.contextmanager
+def _alone(home: StudyHome) -> Iterator[None]:
+    home.lake.root.mkdir(parents=True, exist_ok=True)
+    with open(home.lake.root / ".rebuild.lock", "a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _remove(draft: Path) -> None:
+    for file in (draft, draft.with_name(draft.name + ".wal")):
+        file.unlink(missing_ok=True)
+
+
+def _stored_scenarios(home: StudyHome) -> dict[Scenario, Version]:
+    """Return the study's scenarios that the lake holds; others in the lake belong to no table."""
+    found = {
+        scenario: home.lake.current(SIMULATIONS, f"{scenario.strategy}/{scenario.reserve_key}")
+        for scenario in home.study.scenarios
+    }
+    return {scenario: version for scenario, version in found.items() if version is not None}
+
+
+def _register_lake(
+    connection: duckdb.DuckDBPyConnection, home: StudyHome, market: Version, stored: Mapping[Scenario, Version]
+) -> None:
+    """Offer the lake's datasets as views, so that no path enters the published file."""
+    for name in ("sessions", "prices", "rates", "price_findings"):
+        _register_files(connection, name, [market.file(name)])
+    for name in ("ledger", "daily", "lots"):
+        _register_files(connection, f"simulation_{name}", [version.file(name) for version in stored.values()])
+    for name, table in {**study_tables(home.study), "simulation_partition": _partitions(home, stored, market)}.items():
+        connection.register("arriving", table)
+        connection.execute(f"create table lake.{name} as from arriving")
+        connection.unregister("arriving")
+
+
+def _register_files(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path]) -> None:
+    listed = ", ".join(f"'{_quoted(file)}'" for file in files)
+    connection.execute(f"create view lake.{name} as from read_parquet([{listed}], hive_partitioning = false)")
+
+
+def _is_current(home: StudyHome, scenario: Scenario, version: Version, market: Version) -> bool:
+    """Tell whether a partition answers what the study asks now, on the prices that the lake holds now."""
+    return (
+        version.facts["prices_version"] == market.facts["prices_version"]
+        and version.facts["study_hash"] == scenario_fingerprint(home.study, scenario)
+        and version.facts["engine_version"] == ENGINE_VERSION
+    )
+
+
+def _partitions(home: StudyHome, stored: Mapping[Scenario, Version], market: Version) -> pa.Table:
+    """Return one row per stored scenario: its prices, and whether they and its rules are the present ones."""
+    rows = [
+        {
+            "strategy": scenario.strategy,
+            "reserve": scenario.reserve,
+            "prices_version": version.facts["prices_version"],
+            "is_current": _is_current(home, scenario, version, market),
+        }
+        for scenario, version in stored.items()
+    ]
+    return pa.Table.from_pylist(
+        rows,
+        pa.schema(
+            {
+                "strategy": pa.string(),
+                "reserve": pa.float64(),
+                "prices_version": pa.string(),
+                "is_current": pa.bool_(),
+            }
+        ),
+    )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

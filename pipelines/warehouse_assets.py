@@ -1,0 +1,156 @@
+"""The tables of the warehouse as assets: one per SQL model, all made by one step that rebuilds, audits and publishes.
+
+How the rebuild works belongs in ``warehouse``, what is checked in ``audit``; here both are told to Dagster.
+"""
+
+import dagster as dg
+import duckdb
+
+from pipelines.audit import DECLARED, UNIQUE, Identity, Verdict, read_identities
+from pipelines.chart import value_chart
+from pipelines.home import StudyHome
+from pipelines.lake_assets import MARKET_KEYS, OWNERS, SIMULATIONS_KEY
+from pipelines.models import Model, read_models
+from pipelines.partitions import partition_key
+from pipelines.warehouse import SQL, Rebuild, rebuild
+from sd_core.schemas import TABLES, Table
+
+REPORT_KEY = dg.AssetKey("report_strategy")
+# Beyond this many the metadata of a check would be longer than anybody reads.
+NAMED_PARTITIONS = 20
+
+# A partition materialised alone leads to a rebuild; a run that made the tables too has already done it.
+REBUILD_WHEN_LAKE_MOVED = (
+    dg.AutomationCondition.any_deps_match(
+        dg.AutomationCondition.newly_updated() & ~dg.AutomationCondition.executed_with_root_target()
+    )
+    .since_last_handled()
+    .with_label("the lake holds something newer")
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+)
+
+
+def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
+    """Return the multi-asset of all published tables."""
+    models = read_models(SQL)
+    identities = read_identities(SQL / "audit")
+
+    @dg.multi_asset(
+        name="warehouse",
+        specs=[_spec(model) for model in models],
+        check_specs=_check_specs(identities),
+        can_subset=False,
+    )
+    def warehouse(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+        result = rebuild(home, models, identities)
+        yield from (_check_result(verdict) for verdict in result.verdicts)
+        if not result.sound:
+            raise dg.Failure(_refusal(result))
+        yield _completeness(result)
+        for model in models:
+            yield dg.MaterializeResult(dg.AssetKey(model.name), metadata=_metadata(home, result, model))
+        context.log.info(f"published {home.warehouse.name}: {len(models)} tables, {len(result.verdicts)} checks passed")
+
+    return warehouse
+
+
+def _spec(model: Model) -> dg.AssetSpec:
+    table = TABLES[model.name]
+    return dg.AssetSpec(
+        model.name,
+        deps=[*model.depends_on, *sorted({key for name in model.lake_tables if (key := _lake_key(name))})],
+        group_name=table.layer,
+        kinds={"duckdb", "sql"},
+        owners=OWNERS,
+        description=f"{model.description}\n\n```sql\n{model.sql}\n```",
+        metadata={"dagster/column_schema": _column_schema(table), "key": ", ".join(table.key)},
+        automation_condition=REBUILD_WHEN_LAKE_MOVED,
+    )
+
+
+def _lake_key(name: str) -> dg.AssetKey | None:
+    """Return the asset that leaves a lake table; the study's own tables come from its file and from no asset."""
+    if name.startswith("simulation_"):
+        return SIMULATIONS_KEY
+    return MARKET_KEYS.get(name)
+
+
+def _column_schema(table: Table) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                kind,
+                table.comments[name],
+                constraints=dg.TableColumnConstraints(nullable=bool(table.schema.columns[name].nullable)),
+            )
+            for name, kind in table.types.items()
+        ]
+    )
+
+
+def _check_specs(identities: list[Identity]) -> list[dg.AssetCheckSpec]:
+    declared = [
+        dg.AssetCheckSpec(
+            DECLARED, asset=table.name, description="Columns, types and values are as declared.", blocking=True
+        )
+        for table in TABLES.values()
+        if table.stored
+    ]
+    unique = [
+        dg.AssetCheckSpec(UNIQUE, asset=table.name, description=f"One row per {', '.join(table.key)}.", blocking=True)
+        for table in TABLES.values()
+        if table.stored
+    ]
+    laws = [
+        dg.AssetCheckSpec(identity.name, asset=identity.table, description=identity.description, blocking=True)
+        for identity in identities
+    ]
+    complete = dg.AssetCheckSpec(
+        "every_scenario_is_current",
+        asset=REPORT_KEY,
+        description="Every strategy and reserve of the study was simulated on the present prices and settings.",
+    )
+    return [*declared, *unique, *laws, complete]
+
+
+def _check_result(verdict: Verdict) -> dg.AssetCheckResult:
+    metadata: dict[str, dg.MetadataValue] = {"seconds": dg.MetadataValue.float(round(verdict.seconds, 3))}
+    if not verdict.passed:
+        metadata["failures"] = dg.MetadataValue.int(verdict.failures)
+        metadata["examples"] = dg.MetadataValue.md(f"```\n{verdict.examples}\n```")
+    return dg.AssetCheckResult(
+        asset_key=verdict.table, check_name=verdict.check, passed=verdict.passed, metadata=metadata
+    )
+
+
+def _refusal(result: Rebuild) -> str:
+    failed = [verdict for verdict in result.verdicts if not verdict.passed]
+    lines = [f"{verdict.table}: {verdict.check}: {verdict.failures} rows\n{verdict.examples}" for verdict in failed]
+    return "the rebuilt warehouse is not sound and was not published; the last one stays:\n" + "\n".join(lines)
+
+
+def _completeness(result: Rebuild) -> dg.AssetCheckResult:
+    missing = [str(partition_key(scenario)) for scenario in (*result.missing, *result.outdated)]
+    named = ", ".join(missing[:NAMED_PARTITIONS]) + (" …" if len(missing) > NAMED_PARTITIONS else "")
+    return dg.AssetCheckResult(
+        asset_key=REPORT_KEY,
+        check_name="every_scenario_is_current",
+        passed=not missing,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"to_materialise": named or "none"},
+    )
+
+
+def _metadata(home: StudyHome, result: Rebuild, model: Model) -> dict[str, dg.MetadataValue]:
+    built = result.built[model.name]
+    metadata: dict[str, dg.MetadataValue] = {
+        "seconds": dg.MetadataValue.float(round(built.seconds, 3)),
+    }
+    if built.rows is not None:
+        metadata["dagster/row_count"] = dg.MetadataValue.int(built.rows)
+    if dg.AssetKey(model.name) == REPORT_KEY:
+        with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+            metadata["value_over_time"] = dg.MetadataValue.md(value_chart(connection))
+    return metadata

@@ -1,0 +1,305 @@
+"""The market of a study: its sessions, prices and rates as tables, with what is to be known about them.
+
+Raw histories come in, one per ticker; tables go out, and :func:`to_panel` makes the arrays of a simulation from them.
+How dates become sessions belongs in ``sessions``, the single rules of judgement in ``quality``.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sd_core.errors import InputError
+from sd_core.market import quality
+from sd_core.market.history import days
+from sd_core.market.panel import Dates, Floats, Panel
+from sd_core.market.quality import Finding
+from sd_core.market.sessions import (
+    calendar_days,
+    calendar_sessions,
+    intersection,
+    merge_amounts,
+    merge_bars,
+    union,
+)
+from sd_core.market.source import BAR_COLUMNS, PriceHistory
+from sd_core.study import Study
+
+DAYS_PER_YEAR = 365
+FEWEST_SESSIONS = 2
+
+
+@dataclass(frozen=True)
+class Market:
+    """A study's market as Arrow tables.
+
+    Attributes:
+        sessions: session, ascending.
+        prices: session, ticker, open, high, low, close, dividend; ordered by session, then as the study lists its
+            tickers. A row stands where there is a bar or a dividend; without a bar its prices are null. The dividend
+            is per share, 0 where there is none.
+        rates: session, rate (yearly, a fraction, known at the session's close), risk_free_return (over the calendar
+            days since the previous session, a fraction, 0 on the first session).
+        price_findings: the columns of :data:`sd_core.market.quality.FINDINGS_SCHEMA`.
+    """
+
+    sessions: pa.Table
+    prices: pa.Table
+    rates: pa.Table
+    price_findings: pa.Table
+
+
+def build_market(study: Study, histories: Mapping[str, PriceHistory], rate: PriceHistory | None) -> Market:
+    """Build a study's market.
+
+    It begins once all assets of the universe have a bar on one session, and ends with the last session that has a bar
+    of any.
+
+    Args:
+        study: the study.
+        histories: by ticker, of all its price tickers; what lies outside the study's range is not used.
+        rate: the risk-free rate in percent where the study names a ticker, else None. It may begin before the study.
+
+    Raises:
+        InputError: a ticker quotes in another currency, fewer than two sessions remain, or the benchmark has no bar
+            on any of them; one line per finding.
+    """
+    _refuse_other_currencies(study, histories)
+    asked = {ticker: _within(histories[ticker], study.start, study.end) for ticker in study.price_tickers}
+    universe = [asked[ticker] for ticker in study.tickers]
+    if any(history.bars.empty for history in universe):
+        raise _too_few_sessions(study, histories, 0)
+    candidates = _candidate_sessions(study, universe)
+    opening = _opening(study, universe)
+    usable = {ticker: _within(history, opening, study.end) for ticker, history in asked.items()}
+    bars = {ticker: _bars_by_session(history, candidates) for ticker, history in usable.items()}
+    period = _period(study, histories, bars)
+    sessions = candidates[period]
+    bars = {ticker: merged[period] for ticker, merged in bars.items()}
+    dividends = {ticker: _dividends_by_session(history, candidates)[period] for ticker, history in usable.items()}
+    _refuse_absent_benchmark(study, bars, sessions)
+    return Market(
+        sessions=pa.table({"session": sessions}),
+        prices=_prices_table(sessions, bars, dividends),
+        rates=_rates_table(sessions, _yearly_rate(study, rate, sessions)),
+        price_findings=quality.to_table(
+            _findings(study, asked, rate, _judged_sessions(study, universe, candidates), sessions)
+        ),
+    )
+
+
+def version(market: Market) -> str:
+    """Return the content hash of sessions, prices and rates: SHA-256 over their Arrow streams, hexadecimal.
+
+    The same numbers have the same version, whenever and from wherever they were fetched.
+    """
+    digest = hashlib.sha256()
+    for table in (market.sessions, market.prices, market.rates):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            # How a table is cut into batches is not its content.
+            writer.write_table(table.combine_chunks())
+        digest.update(sink.getvalue())
+    return digest.hexdigest()
+
+
+def to_panel(study: Study, sessions: pa.Table, prices: pa.Table, rates: pa.Table) -> Panel:
+    """Return the universe's prices as arrays, assets in the study's order; rows of the tables may have any order."""
+    dates = np.sort(sessions["session"].to_numpy())
+    asset = pc.fill_null(pc.index_in(prices["ticker"], value_set=pa.array(study.tickers)), -1).to_numpy()
+    mine = asset >= 0
+    row = np.searchsorted(dates, prices["session"].to_numpy()[mine])
+
+    def pivot(column: str, absent: float) -> Floats:
+        grid = np.full((len(dates), len(study.tickers)), absent)
+        grid[row, asset[mine]] = prices[column].to_numpy()[mine]
+        return grid
+
+    known = np.argsort(rates["session"].to_numpy())
+    return Panel(
+        tickers=study.tickers,
+        sessions=dates,
+        open=pivot("open", np.nan),
+        high=pivot("high", np.nan),
+        low=pivot("low", np.nan),
+        close=pivot("close", np.nan),
+        dividends=pivot("dividend", 0.0),
+        rates=rates["rate"].to_numpy()[known],
+    )
+
+
+def _refuse_other_currencies(study: Study, histories: Mapping[str, PriceHistory]) -> None:
+    findings = [
+        f"study {study.name}: {ticker}: quoted in {histories[ticker].currency}: expected {study.currency}, the "
+        "study's currency; other currencies are not supported yet"
+        for ticker in study.price_tickers
+        if histories[ticker].currency not in (None, study.currency)
+    ]
+    if findings:
+        raise InputError("\n".join(findings))
+
+
+def _within(history: PriceHistory, start: dt.date, end: dt.date | None) -> PriceHistory:
+    """Return a history from start to end, both included; end None is as far as it goes."""
+    asked = days(start, end)
+    return replace(
+        history,
+        bars=history.bars.loc[asked],
+        dividends=history.dividends.loc[asked],
+        splits=history.splits.loc[asked],
+    )
+
+
+def _candidate_sessions(study: Study, universe: Sequence[PriceHistory]) -> Dates:
+    """Return the sessions of the range that the study asks for, as far as the universe's bars may reach."""
+    match study.sessions:
+        case "intersection":
+            return intersection(_bar_dates(universe))
+        case "union":
+            return union(_bar_dates(universe))
+        case calendar:
+            return calendar_sessions(calendar, study.start, _horizon(study, universe))
+
+
+def _judged_sessions(study: Study, universe: Sequence[PriceHistory], candidates: Dates) -> Dates:
+    """Return the sessions on which bars are expected.
+
+    Sessions that are the assets' own dates cannot tell what is missing: a hole that all have is none of theirs. There
+    every weekday counts too; no asset trades so rarely that its holidays make a hole of more than a week.
+    """
+    if study.sessions not in ("intersection", "union"):
+        return candidates
+    every_day = np.arange(np.datetime64(study.start), np.datetime64(_horizon(study, universe)) + 1)
+    return union([every_day[np.is_busday(every_day)], *_bar_dates(universe)])
+
+
+def _opening(study: Study, universe: Sequence[PriceHistory]) -> dt.date:
+    """Return the date from which bars count.
+
+    In an intersection that is the first on which every asset has begun: else the first session would swallow all the
+    bars that an older asset has before it.
+    """
+    if study.sessions != "intersection":
+        return study.start
+    return max(dates[0] for dates in _bar_dates(universe)).item()
+
+
+def _horizon(study: Study, universe: Sequence[PriceHistory]) -> dt.date:
+    """Return the date up to which bars can be expected: the end asked for, unless it was still to come when fetched."""
+    newest_bar = max(dates[-1] for dates in _bar_dates(universe)).item()
+    if study.end is None:
+        return newest_bar
+    newest_fetch = max(history.fetched_at for history in universe).date()
+    return min(study.end, max(newest_bar, newest_fetch))
+
+
+def _bar_dates(histories: Iterable[PriceHistory]) -> list[Dates]:
+    return [calendar_days(history.bars.index) for history in histories]
+
+
+def _bars_by_session(history: PriceHistory, sessions: Dates) -> Floats:
+    """Return open, high, low, close by session; high and low give way where rounding left open or close outside."""
+    bars = history.bars[BAR_COLUMNS].to_numpy(np.float64)
+    merged = merge_bars(calendar_days(history.bars.index), bars, sessions)
+    open_, high, low, close = merged.T
+    return np.column_stack(
+        [open_, np.maximum(high, np.maximum(open_, close)), np.minimum(low, np.minimum(open_, close)), close]
+    )
+
+
+def _dividends_by_session(history: PriceHistory, sessions: Dates) -> Floats:
+    dividends = history.dividends
+    return merge_amounts(calendar_days(dividends.index), dividends.to_numpy(np.float64), sessions)
+
+
+def _has_bar(bars: Floats) -> npt.NDArray[np.bool_]:
+    return np.isfinite(bars[:, 3])
+
+
+def _period(study: Study, histories: Mapping[str, PriceHistory], bars: Mapping[str, Floats]) -> slice:
+    """Return the positions from the first session with a bar of every asset to the last with a bar of any."""
+    present = np.column_stack([_has_bar(bars[ticker]) for ticker in study.tickers])
+    complete = np.flatnonzero(present.all(axis=1))
+    if len(complete) == 0:
+        raise _too_few_sessions(study, histories, 0)
+    first, last = complete[0], np.flatnonzero(present.any(axis=1))[-1]
+    if (count := int(last - first) + 1) < FEWEST_SESSIONS:
+        raise _too_few_sessions(study, histories, count)
+    return slice(first, last + 1)
+
+
+def _too_few_sessions(study: Study, histories: Mapping[str, PriceHistory], count: int) -> InputError:
+    ranges = [f"{ticker} {_range(histories[ticker])}" for ticker in study.tickers]
+    return InputError(
+        f"study {study.name}: from {study.start} to {study.end or 'the newest bar'}: expected at least "
+        f"{FEWEST_SESSIONS} sessions ({study.sessions}) from the first on which every asset has a bar, was {count}; "
+        f"there are bars of {', '.join(ranges)}"
+    )
+
+
+def _range(history: PriceHistory) -> str:
+    dates = calendar_days(history.bars.index)
+    return f"{dates[0]} to {dates[-1]}" if len(dates) else "no date"
+
+
+def _refuse_absent_benchmark(study: Study, bars: Mapping[str, Floats], sessions: Dates) -> None:
+    for ticker in bars.keys() - set(study.tickers):
+        if not _has_bar(bars[ticker]).any():
+            raise InputError(
+                f"study {study.name}: benchmark: {ticker}: expected bars within the study's sessions, {sessions[0]} "
+                f"to {sessions[-1]}, was none"
+            )
+
+
+def _prices_table(sessions: Dates, bars: Mapping[str, Floats], dividends: Mapping[str, Floats]) -> pa.Table:
+    prices = np.stack(list(bars.values()), axis=1)
+    paid = np.stack(list(dividends.values()), axis=1)
+    # Row-major order is the table's order: by session, then by ticker.
+    session, ticker = np.nonzero(np.isfinite(prices[:, :, 3]) | (paid > 0))
+    names = pa.DictionaryArray.from_arrays(pa.array(ticker.astype(np.int32)), pa.array(list(bars)))
+    columns = {"session": pa.array(sessions[session]), "ticker": names.cast(pa.string())}
+    for position, column in enumerate(BAR_COLUMNS):
+        columns[column] = pa.array(prices[session, ticker, position], from_pandas=True)
+    columns["dividend"] = pa.array(paid[session, ticker])
+    return pa.table(columns)
+
+
+def _yearly_rate(study: Study, rate: PriceHistory | None, sessions: Dates) -> Floats:
+    """Return the yearly rate known at each session's close, a fraction."""
+    if rate is None:
+        return np.full(len(sessions), float(study.risk_free))
+    known = np.searchsorted(calendar_days(rate.bars.index), sessions, side="right") - 1
+    # Before the rate begins its first value stands in, which a finding tells.
+    return rate.bars["close"].to_numpy(np.float64)[np.maximum(known, 0)] / 100.0
+
+
+def _rates_table(sessions: Dates, yearly: Floats) -> pa.Table:
+    """Return rates with the risk-free return: the previous session's rate over the days since, 365 to the year."""
+    elapsed = np.diff(sessions).astype(np.int64)
+    earned = np.append(0.0, yearly[:-1] * elapsed / DAYS_PER_YEAR)
+    return pa.table({"session": sessions, "rate": yearly, "risk_free_return": earned})
+
+
+def _findings(
+    study: Study, asked: Mapping[str, PriceHistory], rate: PriceHistory | None, judged: Dates, sessions: Dates
+) -> Iterator[Finding]:
+    """Yield every finding, those about the study as a whole first."""
+    if study.source.kind == "sample":
+        yield quality.illustration(sessions)
+    if study.source.kind == "yahoo":
+        yield quality.hindsight(sessions)
+    universe = [asked[ticker] for ticker in study.tickers]
+    start = int(np.searchsorted(judged, sessions[0]))
+    yield from quality.late_start(universe, judged, start, study.start)
+    for ticker, history in asked.items():
+        if ticker not in study.universe:
+            yield from quality.benchmark_late(history, sessions)
+        yield from quality.judge_prices(history, judged)
+    if rate is not None:
+        yield from quality.rate_late(rate, sessions)
+        yield from quality.judge_rate(rate, judged)

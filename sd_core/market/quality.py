@@ -1,0 +1,318 @@
+"""Quality findings: what is wrong with prices, or must be known to read them rightly, as rows for people.
+
+A finding warns and stops nothing. Broken values are refused by the sources; a study that cannot be built at all is
+refused by ``build``, which also decides which rules a study is judged by.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from sd_core.market.panel import Dates
+from sd_core.market.raw import RawChange
+from sd_core.market.sessions import Positions, calendar_days, next_session
+from sd_core.market.source import BAR_COLUMNS, PriceHistory
+
+# Sessions without a bar that pass unremarked: no exchange closes longer than a week but in a catastrophe.
+TOLERATED_SESSIONS = 5
+JUMP = 0.5
+# Payments keep to a rhythm: a pause this many times the usual one has at least one payment missing in it.
+DIVIDEND_PAUSE = 2.5
+LONG_HISTORY = np.timedelta64(730, "D")
+
+FINDINGS_SCHEMA = pa.schema(
+    [
+        ("ticker", pa.string()),
+        ("rule", pa.string()),
+        ("first_session", pa.date32()),
+        ("last_session", pa.date32()),
+        ("sessions", pa.int64()),
+        ("detail", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding.
+
+    Attributes:
+        ticker: whose prices; None where the study as a whole is meant.
+        rule: name of the rule.
+        first_session, last_session: what it concerns, both included.
+        sessions: how many sessions it concerns.
+        detail: a sentence for people.
+    """
+
+    ticker: str | None
+    rule: str
+    first_session: dt.date
+    last_session: dt.date
+    sessions: int
+    detail: str
+
+
+def to_table(findings: Iterable[Finding]) -> pa.Table:
+    """Return findings as a table, one row each, in the order given."""
+    return pa.Table.from_pylist([asdict(finding) for finding in findings], schema=FINDINGS_SCHEMA)
+
+
+def judge_prices(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield what is wrong with an asset's prices.
+
+    Args:
+        history: within the range that the study asks for.
+        sessions: all of that range, not only those on which the study has every asset.
+    """
+    yield from holes(history, sessions)
+    yield from stale(history, sessions)
+    yield from jumps(history, sessions)
+    yield from dividends_incomplete(history, sessions)
+    yield from no_intraday_range(history, sessions)
+
+
+def judge_rate(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield what is wrong with a rate: it may take any value and lacks no dividends, but it should be there."""
+    yield from holes(history, sessions)
+    yield from stale(history, sessions)
+
+
+def holes(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield every stretch of more than five sessions without a bar, between the first bar and the last."""
+    present = _sessions_with_bar(history, sessions)
+    for gap in np.flatnonzero(np.diff(present) - 1 > TOLERATED_SESSIONS):
+        span = _span(sessions, present[gap] + 1, present[gap + 1] - 1)
+        yield span.finding(
+            "hole",
+            history.ticker,
+            f"{history.ticker} has no bar from {span.first} to {span.last}, {span.count} sessions in a row.",
+        )
+
+
+def stale(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield a last bar that lies more than five sessions before the last session."""
+    present = _sessions_with_bar(history, sessions)
+    end = len(sessions) - 1
+    if len(present) and end - present[-1] > TOLERATED_SESSIONS:
+        span = _span(sessions, present[-1] + 1, end)
+        dates = calendar_days(history.bars.index)
+        last_bar = dates[dates <= sessions[-1]][-1]
+        yield span.finding(
+            "stale",
+            history.ticker,
+            f"{history.ticker} has its last bar on {last_bar}, {span.count} sessions before the last, {span.last}.",
+        )
+
+
+def jumps(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield every close more than 50 % above or below the bar before, unless a split is recorded that day.
+
+    Prices are split-adjusted, so an ordinary split leaves no jump; one that the source missed does.
+    """
+    dates = calendar_days(history.bars.index)
+    closes = history.bars["close"].to_numpy()
+    moves = closes[1:] / closes[:-1] - 1.0
+    explained = np.isin(dates, calendar_days(history.splits.index))
+    position = next_session(dates, sessions)
+    jumped = (np.abs(moves) > JUMP) & ~explained[1:] & (position[1:] < len(sessions))
+    for before in np.flatnonzero(jumped):
+        after = before + 1
+        yield _span(sessions, position[after], position[after]).finding(
+            "jump",
+            history.ticker,
+            f"{history.ticker} closes at {closes[after]:.6g} on {dates[after]}, {moves[before]:+.1%} against "
+            f"{closes[before]:.6g} on {dates[before]}, and no split is recorded.",
+        )
+
+
+def dividends_incomplete(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield pauses in an asset's dividends that suggest missing payments.
+
+    A pause is suspicious when it is longer than 2.5 times the median of the pauses between payments; it may be one
+    between two payments or the one from the last payment to the last bar. A single payment in more than two years is
+    suspicious too. No payment at all, or a late first one, tells nothing: many assets pay none, and some begin.
+    """
+    payments = calendar_days(history.dividends.index)
+    present = _sessions_with_bar(history, sessions)
+    if len(present) == 0 or len(payments) == 0:
+        return
+    judge = _single_dividend if len(payments) == 1 else _dividend_pauses
+    yield from judge(history, payments, sessions, present)
+
+
+def _single_dividend(history: PriceHistory, payments: Dates, sessions: Dates, present: Positions) -> Iterator[Finding]:
+    bars = calendar_days(history.bars.index)
+    if bars[-1] - bars[0] > LONG_HISTORY:
+        yield _span(sessions, present[0], present[-1]).finding(
+            "dividends_incomplete",
+            history.ticker,
+            f"{history.ticker} has a single dividend, on {payments[0]}, in a history from {bars[0]} to {bars[-1]}: "
+            "payments may be missing.",
+        )
+
+
+def _dividend_pauses(history: PriceHistory, payments: Dates, sessions: Dates, present: Positions) -> Iterator[Finding]:
+    usual = np.median(np.diff(payments).astype(np.int64))
+    # The history's end closes the last pause, as if a payment came the day after the last bar.
+    marks = np.append(payments, calendar_days(history.bars.index)[-1] + np.timedelta64(1, "D"))
+    for pause in np.flatnonzero(np.diff(marks).astype(np.int64) > DIVIDEND_PAUSE * usual):
+        after = max(np.searchsorted(sessions, marks[pause], side="right"), present[0])
+        before = np.searchsorted(sessions, marks[pause + 1], side="left")
+        if after < before:
+            span = _span(sessions, after, before - 1)
+            yield span.finding(
+                "dividends_incomplete",
+                history.ticker,
+                f"{history.ticker} has no dividend from {span.first} to {span.last}, though one usually comes every "
+                f"{usual:.0f} days: payments may be missing.",
+            )
+
+
+def no_intraday_range(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield an asset whose open, high, low and close are the same in every bar."""
+    bars = history.bars[BAR_COLUMNS].to_numpy()
+    present = _sessions_with_bar(history, sessions)
+    if len(present) and (bars == bars[:, :1]).all():
+        yield _span(sessions, present[0], present[-1]).finding(
+            "no_intraday_range",
+            history.ticker,
+            f"{history.ticker} has closes only, as open, high and low are the same: "
+            "a strategy's path has no effect on it.",
+        )
+
+
+def late_start(histories: Iterable[PriceHistory], sessions: Dates, start: int, asked: dt.date) -> Iterator[Finding]:
+    """Yield who makes a study begin more than five sessions later than asked.
+
+    Those are the assets whose first bar is the study's beginning. Where there are none, because holes keep the assets
+    from having bars together, the finding is the study's.
+
+    Args:
+        histories: of the universe, within the range that the study asks for.
+        sessions: of that range.
+        start: position of the study's first session in them.
+        asked: the date that the study asks to begin on.
+    """
+    if start <= TOLERATED_SESSIONS:
+        return
+    span = _span(sessions, 0, start - 1)
+    lead = f"The study was to begin on {asked} and begins on {sessions[start]}, the first session"
+    late = [one.ticker for one in histories if start in _sessions_with_bar(one, sessions)[:1]]
+    for ticker in late:
+        yield span.finding("late_start", ticker, f"{lead} with a bar of {ticker}.")
+    if not late:
+        yield span.finding("late_start", None, f"{lead} on which no asset lacks a bar.")
+
+
+def benchmark_late(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield a benchmark whose first bar comes after the first of the study's sessions."""
+    present = _sessions_with_bar(history, sessions)
+    if len(present) and present[0] > 0:
+        span = _span(sessions, 0, present[0] - 1)
+        yield span.finding(
+            "benchmark_late",
+            history.ticker,
+            f"The benchmark {history.ticker} has no bar before {sessions[present[0]]}: there is nothing to compare "
+            f"with from {span.first} to {span.last}.",
+        )
+
+
+def rate_late(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield a rate that is not known yet on the first of the study's sessions."""
+    begins = calendar_days(history.bars.index)[0]
+    unknown = np.searchsorted(sessions, begins, side="left")
+    if unknown:
+        span = _span(sessions, 0, unknown - 1)
+        yield span.finding(
+            "rate_late",
+            history.ticker,
+            f"{history.ticker} is not known before {begins}: its first value stands in from {span.first} to "
+            f"{span.last}.",
+        )
+
+
+def illustration(sessions: Dates) -> Finding:
+    """Return the caveat of the bundled sample, over the study's sessions."""
+    span = _span(sessions, 0, len(sessions) - 1)
+    return span.finding(
+        "illustration",
+        None,
+        "An illustration, survivors only: companies chosen with hindsight, dividend-adjusted closes without open, "
+        f"high and low, ending on {span.last}.",
+    )
+
+
+def hindsight(sessions: Dates) -> Finding:
+    """Return the caveat of a study whose assets were picked when their past was known, over the study's sessions."""
+    span = _span(sessions, 0, len(sessions) - 1)
+    return span.finding(
+        "hindsight",
+        None,
+        f"The assets were picked knowing how they did from {span.first} to {span.last}: nobody could have chosen "
+        "them so at the time.",
+    )
+
+
+def history_changed(change: RawChange) -> Finding:
+    """Return the finding of a past that a later fetch told differently; ``change`` must hold at least one change.
+
+    Its dates are those of the first and the last change, and its ``sessions`` counts the changes.
+    """
+    assert change.first is not None  # as the count says
+    assert change.last is not None
+    return Finding(
+        ticker=change.ticker,
+        rule="history_changed",
+        first_session=change.first,
+        last_session=change.last,
+        sessions=change.count,
+        detail=(
+            f"The source told {change.ticker}'s past differently than before ({change.what}; {change.count} in all), "
+            f"first: {change.example}. The earlier version is kept."
+        ),
+    )
+
+
+def fetch_failed(stored: PriceHistory, reason: str) -> Finding:
+    """Return the finding of a ticker that could not be fetched, so that what was stored before stands in.
+
+    Its dates are those of the first and the last stored bar, and its ``sessions`` counts the bars.
+    """
+    dates = calendar_days(stored.bars.index)
+    return Finding(
+        ticker=stored.ticker,
+        rule="fetch_failed",
+        first_session=dates[0].item(),
+        last_session=dates[-1].item(),
+        sessions=len(dates),
+        detail=(
+            f"{stored.ticker} could not be fetched, so the bars of {stored.fetched_at:%Y-%m-%d} stand in, which end on "
+            f"{dates[-1]}: {reason}"
+        ),
+    )
+
+
+def _sessions_with_bar(history: PriceHistory, sessions: Dates) -> Positions:
+    """Return the positions of the sessions on which bars count, ascending and each once."""
+    positions = np.unique(next_session(calendar_days(history.bars.index), sessions))
+    return positions[positions < len(sessions)]
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A run of sessions, both ends included."""
+
+    first: dt.date
+    last: dt.date
+    count: int
+
+    def finding(self, rule: str, ticker: str | None, detail: str) -> Finding:
+        return Finding(ticker, rule, self.first, self.last, self.count, detail)
+
+
+def _span(sessions: Dates, first: int | np.intp, last: int | np.intp) -> _Span:
+    """Return the run of sessions from position first to last."""
+    return _Span(sessions[first].item(), sessions[last].item(), int(last - first) + 1)

@@ -1,0 +1,111 @@
+"""Sessions: the dates on which a study trades, and how what is dated otherwise comes to them.
+
+Everything here is arrays of dates and numbers. Which study asks for which sessions, and where its period begins and
+ends, belongs in ``build``; the judgement of missing bars belongs in ``quality``.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import reduce
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sd_core.errors import InputError
+from sd_core.market.panel import Dates, Floats
+
+Positions = npt.NDArray[np.intp]
+
+ONE_DAY = dt.timedelta(days=1)
+
+
+def calendar_sessions(name: str, start: dt.date, end: dt.date) -> Dates:
+    """Return the sessions of an exchange from start to end, both included, ascending; may be empty.
+
+    ``name`` is a calendar of the library exchange_calendars, such as XNYS.
+
+    Raises:
+        InputError: the library does not know the calendar, or not over the whole range.
+    """
+    # Imported here: a third of a second that a study with sessions of its assets' own does not need.
+    import exchange_calendars
+    from exchange_calendars.errors import InvalidCalendarName, NoSessionsError
+
+    try:
+        # Always with both bounds: the library's own move with today's date. It refuses a range of a single day.
+        calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end + ONE_DAY))
+    except NoSessionsError:
+        return np.empty(0, "datetime64[D]")
+    except (InvalidCalendarName, ValueError) as error:
+        raise InputError(
+            f"sessions: {name}: expected a calendar that is known from {start} to {end}: {error}"
+        ) from None
+    days = calendar_days(calendar.sessions)
+    return days[days <= np.datetime64(end)]
+
+
+def intersection(dates: Sequence[Dates]) -> Dates:
+    """Return the dates that all have in common, ascending."""
+    return reduce(np.intersect1d, dates)
+
+
+def union(dates: Sequence[Dates]) -> Dates:
+    """Return the dates that any has, ascending and each once."""
+    return reduce(np.union1d, dates)
+
+
+def calendar_days(index: pd.Index) -> Dates:
+    """Return a DatetimeIndex without time zone as datetime64[D]."""
+    return index.to_numpy().astype("datetime64[D]")
+
+
+def next_session(dates: Dates, sessions: Dates) -> Positions:
+    """Return the position of each date's session: its own, else the next one.
+
+    A date after the last session has the position ``len(sessions)``: its session is still to come.
+    """
+    return np.searchsorted(sessions, dates, side="left")
+
+
+def merge_bars(dates: Dates, bars: Floats, sessions: Dates) -> Floats:
+    """Merge daily bars into sessions: first open, highest high, lowest low, last close.
+
+    Args:
+        dates: of the bars, strictly ascending.
+        bars: open, high, low, close, shape (dates, 4).
+        sessions: strictly ascending.
+
+    Returns:
+        Bars of shape (sessions, 4), NaN on a session without one. Bars after the last session are left out. Those
+        before the first all count on it: the caller cuts what lies before its period.
+    """
+    merged = np.full((len(sessions), 4), np.nan)
+    position = next_session(dates, sessions)
+    position = position[position < len(sessions)]
+    if len(position) == 0:
+        return merged
+    bars = bars[: len(position)]
+    first = np.flatnonzero(np.diff(position, prepend=-1))
+    last = np.append(first[1:], len(position)) - 1
+    merged[position[first]] = np.column_stack(
+        [
+            bars[first, 0],
+            np.maximum.reduceat(bars[:, 1], first),
+            np.minimum.reduceat(bars[:, 2], first),
+            bars[last, 3],
+        ]
+    )
+    return merged
+
+
+def merge_amounts(dates: Dates, amounts: Floats, sessions: Dates) -> Floats:
+    """Add dated amounts up by session, shape (sessions,), 0 where there is none.
+
+    An amount dated between two sessions counts on the later one, an amount after the last session on none.
+    """
+    position = next_session(dates, sessions)
+    reached = position < len(sessions)
+    summed = np.zeros(len(sessions))
+    np.add.at(summed, position[reached], amounts[reached])
+    return summed

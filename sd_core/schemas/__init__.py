@@ -1,0 +1,14 @@
+"""The published tables: one declaration each, from which their checks, types, comments and documentation come.
+
+A declaration says what a table holds. How it is computed belongs in ``sql``; rules that compare rows or tables (keys,
+sums, identities) belong to the audit in ``pipelines``.
+"""
+
+from sd_core.schemas.analytics import ANALYTICS
+from sd_core.schemas.reports import REPORTS
+from sd_core.schemas.staging import STAGING
+from sd_core.schemas.table import Table
+
+TABLES: dict[str, Table] = {table.name: table for table in (*STAGING, *ANALYTICS, *REPORTS)}
+
+__all__ = ["TABLES", "Table"]

@@ -1,0 +1,235 @@
+"""Declarations of the staging layer: the study, its market and what its simulations left, as they came."""
+
+import pandera.pandas as pa
+
+from sd_core.schemas.columns import (
+    AT_LEAST_TOTAL_LOSS,
+    COUNT,
+    FRACTION,
+    FROM_ONE,
+    MONEY,
+    NOT_NEGATIVE,
+    PER_SHARE,
+    POSITIVE,
+    SHARE,
+    SHARES,
+    YEARLY,
+    day,
+    number,
+    one_of,
+    option,
+    scenario,
+    session,
+    text,
+    ticker,
+    whole,
+)
+from sd_core.schemas.table import Table, ordered
+from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind
+from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant
+
+STUDY = Table(
+    name="study",
+    layer="staging",
+    description="The study that the warehouse was built for, a single row.",
+    key=("name",),
+    schema=ordered(
+        {
+            "name": text("Name of the study."),
+            "source": text("Kind of source that prices come from.", one_of(["yahoo", "csv", "sample"])),
+            "start_date": day("Date from which prices are asked for."),
+            "end_date": day("Date up to which prices are asked for; NULL: the newest there are.", nullable=True),
+            "calendar": text("Exchange whose sessions count, or intersection or union of the assets' own dates."),
+            "capital": number("Money at the start.", MONEY, POSITIVE),
+            "currency": text("Currency of every amount and price."),
+            "benchmark": text("Ticker of the benchmark; universe: all assets, bought in equal parts and held."),
+            "risk_free": text("Ticker of the risk-free rate, or the rate itself as a yearly fraction."),
+            "periods_per_year": whole(
+                "Sessions that make a year in annualised figures: 365 where sessions fall on weekends, else 252.",
+                COUNT,
+                POSITIVE,
+            ),
+        }
+    ),
+)
+
+STUDY_ASSET = Table(
+    name="study_asset",
+    layer="staging",
+    description="The assets of the universe, with what each overrides of a strategy.",
+    key=("ticker",),
+    schema=ordered(
+        {
+            "position": whole("Place in the study's order, from 1.", COUNT, FROM_ONE),
+            "ticker": ticker(),
+            "asset_class": text("Class of the asset, in the study's words."),
+            "weight": number("Target weight as the study gives it, on a scale of its own.", "weight", NOT_NEGATIVE),
+            "target_share": number("Target weight over the sum of all target weights.", FRACTION, SHARE),
+            "lot_size": number("Smallest quantity that trades; 0: any fraction of a share.", SHARES, NOT_NEGATIVE),
+            "sd_n": number("Own rungs per doubling of the price; NULL: not set.", COUNT, FROM_ONE, nullable=True),
+            "bracket": number("Own distance of the next rung up; NULL: not set.", FRACTION, POSITIVE, nullable=True),
+            "profit_share": number("Own share of gains that trades; NULL: not set.", FRACTION, SHARE, nullable=True),
+        }
+    ),
+)
+
+STUDY_STRATEGY = Table(
+    name="study_strategy",
+    layer="staging",
+    description="The strategies of the study, every default filled in.",
+    key=("strategy",),
+    schema=ordered(
+        {
+            "position": whole("Place in the study's order, from 1.", COUNT, FROM_ONE),
+            "strategy": text("Name of the strategy."),
+            "variant": option("Which trades the rule makes.", Variant),
+            "sd_n": number("Rungs per doubling of the price; NULL: bracket was given.", COUNT, FROM_ONE, nullable=True),
+            "bracket": number("Distance of the next higher rung, relative to the price.", FRACTION, POSITIVE),
+            "profit_share": number("Share of a rung's gain that is traded.", FRACTION, SHARE),
+            "sizing": option("How much a sale sells.", Sizing),
+            "coordination": option("In which order assets trade.", Coordination),
+            "path": option("Which way a bar's price is taken to have gone.", Path),
+            "anchor": option("Where the anchor stands after a fill.", Anchor),
+            "max_rungs": whole("Most rungs that an asset fills or passes per side and leg.", COUNT, FROM_ONE),
+            "lot_order": text("Which lots a sale takes first.", one_of(["lifo"])),
+            "cost_bps": number("Proportional fee of a trade.", "basis points", NOT_NEGATIVE),
+            "cost_fixed": number("Fixed fee of a trade.", MONEY, NOT_NEGATIVE),
+        }
+    ),
+)
+
+SESSIONS = Table(
+    name="sessions",
+    layer="staging",
+    description="The sessions on which the study trades.",
+    key=("session",),
+    schema=ordered({"session": session()}),
+)
+
+RATES = Table(
+    name="rates",
+    layer="staging",
+    description="The risk-free rate of every session, and what cash earned since the session before.",
+    key=("session",),
+    schema=ordered(
+        {
+            "session": session(),
+            "rate": number("Risk-free rate known at the session's close.", YEARLY),
+            "risk_free_return": number(
+                "Return of cash since the previous session, at the rate known then; 0 on the first.", FRACTION
+            ),
+        }
+    ),
+)
+
+PRICES = Table(
+    name="prices",
+    layer="staging",
+    description="Bars and dividends of the universe and the benchmark, split-adjusted and not dividend-adjusted.",
+    key=("session", "ticker"),
+    schema=ordered(
+        {
+            "session": session(),
+            "ticker": ticker(),
+            "open": number("First price; NULL: only a dividend that session.", PER_SHARE, POSITIVE, nullable=True),
+            "high": number("Highest price; NULL as open.", PER_SHARE, POSITIVE, nullable=True),
+            "low": number("Lowest price; NULL as open.", PER_SHARE, POSITIVE, nullable=True),
+            "close": number("Last price; NULL as open.", PER_SHARE, POSITIVE, nullable=True),
+            "dividend": number("Dividend by ex-date; 0 where there is none.", PER_SHARE, NOT_NEGATIVE),
+        }
+    ),
+)
+
+SIMULATION_LEDGER = Table(
+    name="simulation_ledger",
+    layer="staging",
+    description="Every movement of cash of every scenario, and every trade that was refused.",
+    key=("strategy", "reserve", "seq"),
+    schema=ordered(
+        {
+            **scenario(),
+            "seq": whole("Place in the scenario's order of booking, from 1.", COUNT, FROM_ONE),
+            "session": session(),
+            "leg": whole(
+                f"Part of the session: {LEG_ARRIVAL} cash that arrives, 0 to 3 the path of the bar, {LEG_CLOSE} the "
+                "close.",
+                "leg",
+                pa.Check.in_range(LEG_ARRIVAL, LEG_CLOSE, error=f"{LEG_ARRIVAL} to {LEG_CLOSE}"),
+            ),
+            "ticker": text("Ticker of the asset; NULL: the portfolio's own cash.", nullable=True),
+            "kind": text("What moved cash, or would have.", one_of(kind.name for kind in Kind)),
+            "quantity": number("Shares bought, or sold where negative; NULL: none moved.", SHARES, nullable=True),
+            "skipped_quantity": number("Shares that a refused trade wanted.", SHARES, POSITIVE, nullable=True),
+            "price": number("Price of the trade; of a DIVIDEND, pay per share.", PER_SHARE, POSITIVE, nullable=True),
+            "fee": number("Fee of the trade, part of amount.", MONEY, NOT_NEGATIVE),
+            "amount": number("Cash that came, or went where negative; 0 for a refused trade.", MONEY),
+            "bank_after": number("Cash in the bank after the booking.", MONEY),
+            "premium": number(
+                "Price over the asset's highest earlier close, less 1; NULL: no trade.",
+                FRACTION,
+                AT_LEAST_TOTAL_LOSS,
+                nullable=True,
+            ),
+            "buyback_gain": number("What a SELL gained on the buyback lots it took.", MONEY, nullable=True),
+        }
+    ),
+)
+
+SIMULATION_DAILY = Table(
+    name="simulation_daily",
+    layer="staging",
+    description="Every scenario at the close of every session.",
+    key=("strategy", "reserve", "session"),
+    schema=ordered(
+        {
+            **scenario(),
+            "session": session(),
+            "bank": number("Cash in the bank.", MONEY),
+            "invested": number("Holdings at their last closes.", MONEY, NOT_NEGATIVE),
+            "value": number("Cash and holdings together.", MONEY),
+            "nav_value": number("Holdings at their highest closes so far.", MONEY, NOT_NEGATIVE),
+            "income": number("Dividends and interest of the session.", MONEY),
+            "sells": number("Cash from sales of the session.", MONEY),
+            "buys": number("Cash spent on purchases of the session.", MONEY),
+            "withdrawals": number("Money taken out in the session.", MONEY, NOT_NEGATIVE),
+            "deposits": number("Money put in during the session.", MONEY, NOT_NEGATIVE),
+            "skipped_buys": whole("Purchases refused in the session, one per episode.", COUNT, NOT_NEGATIVE),
+            "passed_rungs": whole("Rungs passed without a trade in the session.", COUNT, NOT_NEGATIVE),
+        }
+    ),
+)
+
+SIMULATION_LOTS = Table(
+    name="simulation_lots",
+    layer="staging",
+    description="Every buyback lot of every scenario, in as many parts as it was sold in.",
+    key=("strategy", "reserve", "lot", "part"),
+    schema=ordered(
+        {
+            **scenario(),
+            "lot": whole("Number of the lot in the scenario's order of purchase, from 1.", COUNT, FROM_ONE),
+            "part": whole("Number of the part in the order of sale, from 1; what is still open comes last.", COUNT),
+            "ticker": ticker(),
+            "opened": day("Session of the purchase."),
+            "closed": day("Session of the sale; NULL: still open.", nullable=True),
+            "quantity": number("Shares in the part.", SHARES, NOT_NEGATIVE),
+            "price": number("Price paid.", PER_SHARE, POSITIVE),
+            "sale_price": number("Price received; NULL: still open.", PER_SHARE, POSITIVE, nullable=True),
+            "premium": number(
+                "Price paid over the asset's highest earlier close, less 1.", FRACTION, AT_LEAST_TOTAL_LOSS
+            ),
+        }
+    ),
+)
+
+STAGING = (
+    STUDY,
+    STUDY_ASSET,
+    STUDY_STRATEGY,
+    SESSIONS,
+    RATES,
+    PRICES,
+    SIMULATION_LEDGER,
+    SIMULATION_DAILY,
+    SIMULATION_LOTS,
+)

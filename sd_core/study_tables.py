@@ -1,0 +1,138 @@
+"""A study as tables, for SQL to know what was asked for, and as fingerprints, for results to know what they answer.
+
+The study itself belongs in ``study``.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sd_core.simulation.rules import resolve
+from sd_core.study import Scenario, Study
+
+
+def study_tables(study: Study) -> dict[str, pa.Table]:
+    """Return the tables ``study`` (one row), ``study_asset`` and ``study_strategy`` in the study's order.
+
+    What an asset or a strategy leaves to a default is null among an asset's overrides and filled in for a strategy.
+    """
+    total = sum(asset.weight for asset in study.universe.values())
+    asset_rows = [
+        {
+            "position": position,
+            "ticker": ticker,
+            "asset_class": asset.asset_class,
+            "weight": asset.weight,
+            "target_share": asset.weight / total,
+            "lot_size": asset.lot_size,
+            "sd_n": asset.sd_n,
+            "bracket": asset.bracket,
+            "profit_share": asset.profit_share,
+        }
+        for position, (ticker, asset) in enumerate(study.universe.items(), start=1)
+    ]
+    strategy_rows = [
+        {
+            "position": position,
+            "strategy": name,
+            "variant": strategy.variant,
+            "sd_n": strategy.sd_n_or_default,
+            "bracket": strategy.spacing_or_default,
+            "profit_share": strategy.profit_share_or_default,
+            "sizing": strategy.sizing,
+            "coordination": strategy.coordination,
+            "path": strategy.path,
+            "anchor": strategy.anchor,
+            "max_rungs": strategy.max_rungs,
+            "lot_order": strategy.lot_order,
+            "cost_bps": study.costs_of(name).bps,
+            "cost_fixed": study.costs_of(name).fixed,
+        }
+        for position, (name, strategy) in enumerate(study.strategies.items(), start=1)
+    ]
+    study_row = {
+        "name": study.name,
+        "source": study.source.kind,
+        "start_date": study.start,
+        "end_date": study.end,
+        "calendar": study.sessions,
+        "capital": study.capital,
+        "currency": study.currency,
+        "benchmark": study.benchmark,
+        "risk_free": str(study.risk_free),
+    }
+    return {
+        "study": pa.Table.from_pylist([study_row], _STUDY),
+        "study_asset": pa.Table.from_pylist(asset_rows, _STUDY_ASSET),
+        "study_strategy": pa.Table.from_pylist(strategy_rows, _STUDY_STRATEGY),
+    }
+
+
+def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
+    """Return a hash of everything in a study that a scenario's rows depend on, prices apart.
+
+    Adding a strategy or a reserve to a study leaves the fingerprints of the others as they were.
+    """
+    rules = vars(resolve(study, scenario))
+    parts = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in rules.items()}
+    return _hash({**parts, "tickers": study.tickers})
+
+
+def market_fingerprint(study: Study) -> str:
+    """Return a hash of everything in a study that its sessions, prices and rates depend on."""
+    parts = study.model_dump(mode="json", include={"source", "start", "end", "sessions", "currency", "risk_free"})
+    return _hash({**parts, "tickers": study.price_tickers, "universe": study.tickers})
+
+
+def _hash(parts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+_STUDY = pa.schema(
+    {
+        "name": pa.string(),
+        "source": pa.string(),
+        "start_date": pa.date32(),
+        "end_date": pa.date32(),
+        "calendar": pa.string(),
+        "capital": pa.float64(),
+        "currency": pa.string(),
+        "benchmark": pa.string(),
+        "risk_free": pa.string(),
+    }
+)
+_STUDY_ASSET = pa.schema(
+    {
+        "position": pa.int32(),
+        "ticker": pa.string(),
+        "asset_class": pa.string(),
+        "weight": pa.float64(),
+        "target_share": pa.float64(),
+        "lot_size": pa.float64(),
+        "sd_n": pa.float64(),
+        "bracket": pa.float64(),
+        "profit_share": pa.float64(),
+    }
+)
+_STUDY_STRATEGY = pa.schema(
+    {
+        "position": pa.int32(),
+        "strategy": pa.string(),
+        "variant": pa.string(),
+        "sd_n": pa.float64(),
+        "bracket": pa.float64(),
+        "profit_share": pa.float64(),
+        "sizing": pa.string(),
+        "coordination": pa.string(),
+        "path": pa.string(),
+        "anchor": pa.string(),
+        "max_rungs": pa.int32(),
+        "lot_order": pa.string(),
+        "cost_bps": pa.float64(),
+        "cost_fixed": pa.float64(),
+    }
+)

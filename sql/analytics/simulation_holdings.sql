@@ -1,0 +1,81 @@
+-- What every scenario holds of every asset at the close of every session.
+-- Grain: strategy, reserve, session, ticker.
+-- Sources: simulation_ledger, simulation_daily, prices, sessions, study_asset.
+with
+closes as (
+    select
+        sessions.session,
+        study_asset.ticker,
+        last_value(prices.close ignore nulls) over so_far as price,
+        max(prices.close) over so_far as nav
+    from sessions
+    cross join study_asset
+    left join prices on sessions.session = prices.session and study_asset.ticker = prices.ticker
+    window so_far as (partition by study_asset.ticker order by sessions.session)
+),
+
+marks as (
+    select
+        session,
+        ticker,
+        price,
+        nav,
+        price / lag(nav) over (partition by ticker order by session) - 1 as premium
+    from closes
+),
+
+moves as (
+    select
+        strategy,
+        reserve,
+        session,
+        ticker,
+        sum(quantity) as quantity
+    from simulation_ledger
+    where quantity is not null
+    group by strategy, reserve, session, ticker
+),
+
+positions as (
+    select
+        strategy,
+        reserve,
+        session,
+        ticker,
+        sum(quantity) over (partition by strategy, reserve, ticker order by session) as holdings
+    from moves
+),
+
+portfolios as (
+    select
+        daily.strategy,
+        daily.reserve,
+        daily.session,
+        daily.value,
+        marks.ticker,
+        marks.price,
+        marks.nav,
+        marks.premium,
+        coalesce(positions.holdings, 0) as holdings
+    from simulation_daily as daily
+    inner join marks on daily.session = marks.session
+    -- A position stands as its last trade left it.
+    asof left join positions
+        on daily.strategy = positions.strategy
+        and daily.reserve = positions.reserve
+        and marks.ticker = positions.ticker
+        and daily.session >= positions.session
+)
+
+select
+    strategy,
+    reserve,
+    session,
+    ticker,
+    holdings,
+    price,
+    holdings * price as market_value,
+    holdings * price / nullif(value, 0) as weight,
+    nav,
+    premium
+from portfolios

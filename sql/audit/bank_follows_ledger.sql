@@ -1,0 +1,23 @@
+-- The bank at every close is the capital plus everything booked up to then.
+-- table: simulation_daily
+with
+booked as (
+    select strategy, reserve, session, sum(amount) as amount
+    from simulation_ledger
+    group by all
+),
+expected as (
+    select
+        simulation_daily.strategy,
+        simulation_daily.reserve,
+        simulation_daily.session,
+        simulation_daily.bank,
+        study.capital + sum(coalesce(booked.amount, 0)) over (
+            partition by simulation_daily.strategy, simulation_daily.reserve
+            order by simulation_daily.session
+        ) as expected_bank
+    from simulation_daily
+    cross join study
+    left join booked using (strategy, reserve, session)
+)
+select * from expected where not same_money(bank, expected_bank)

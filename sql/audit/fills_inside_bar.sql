@@ -1,0 +1,20 @@
+-- No fill lies outside the bar of its session.
+-- table: simulation_ledger
+select
+    simulation_ledger.strategy,
+    simulation_ledger.reserve,
+    simulation_ledger.seq,
+    simulation_ledger.price,
+    prices.low,
+    prices.high
+from simulation_ledger
+inner join report_strategy using (strategy, reserve)
+left join prices using (session, ticker)
+where
+    report_strategy.is_current
+    and simulation_ledger.quantity is not null
+    and (
+        prices.low is null
+        or simulation_ledger.price < prices.low * (1 - 1e-9)
+        or simulation_ledger.price > prices.high * (1 + 1e-9)
+    )

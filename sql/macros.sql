@@ -1,0 +1,73 @@
+-- The formulas of the warehouse, each once. They are kept in the published file with their comments and can be used in
+-- any query on it: select strategy, sharpe(excess_return, 252) from simulation_returns group by strategy.
+--
+-- Returns are simple and per session; standard deviations have ddof 1; NULLs are left out. A statistic without enough
+-- observations is NULL: a spread below 1e-12 is the rounding of equal numbers, so there is nothing to divide by.
+-- No macro calls another one, since it would not be found where the file is attached beside other databases.
+
+create macro time_weighted_return(value, withdrawals, previous_value, deposits) as
+    (value + withdrawals) / nullif(previous_value + deposits, 0) - 1;
+
+comment on macro time_weighted_return is
+    'Return of a session without the effect of money put in or taken out: (value + withdrawals) / (previous value + '
+    'deposits) - 1.';
+
+create macro drawdown(growth, highest_growth) as
+    growth / greatest(highest_growth, 1) - 1;
+
+comment on macro drawdown is
+    'Growth of 1 relative to its highest so far, the 1 at the start included, less 1; 0 or negative.';
+
+create macro cagr(growth, days) as
+    case when days > 0 and growth >= 0 then pow(growth, 365.25 / days) - 1 end;
+
+comment on macro cagr is
+    'Compound annual growth rate: growth of 1 over calendar days, 365.25 to the year; NULL for no days or negative '
+    'growth.';
+
+create macro per_year(amount, days) as
+    amount * 365.25 / nullif(days, 0);
+
+comment on macro per_year is
+    'Amount per year of 365.25 calendar days; NULL for no days.';
+
+create macro annualised_volatility(simple_return, periods_per_year) as
+    stddev_samp(simple_return) * sqrt(periods_per_year);
+
+comment on macro annualised_volatility is
+    'Aggregate: standard deviation of returns (ddof 1) x square root of the periods per year; NULL for fewer than two.';
+
+create macro sharpe(excess_return, periods_per_year) as
+    case
+        when stddev_samp(excess_return) > 1e-12
+            then avg(excess_return) / stddev_samp(excess_return) * sqrt(periods_per_year)
+    end;
+
+comment on macro sharpe is
+    'Aggregate: mean excess return / its standard deviation (ddof 1) x square root of the periods per year; NULL for '
+    'fewer than two returns or equal ones.';
+
+create macro sortino(excess_return, periods_per_year) as
+    case
+        when count(excess_return) >= 2 and min(excess_return) < -1e-12
+            then avg(excess_return)
+                -- Neither branch takes a NULL, so that it stays out of the number of sessions.
+                / sqrt(avg(case when excess_return < 0 then pow(excess_return, 2) when excess_return >= 0 then 0 end))
+                * sqrt(periods_per_year)
+    end;
+
+comment on macro sortino is
+    'Aggregate: mean excess return / root mean square of the negative ones over all sessions x square root of the '
+    'periods per year; NULL for fewer than two returns or none that is negative.';
+
+create macro calmar(growth_rate, max_drawdown) as
+    case when max_drawdown < -1e-12 then growth_rate / -max_drawdown end;
+
+comment on macro calmar is
+    'CAGR / size of the maximum drawdown; NULL without a drawdown.';
+
+create macro same_money(one, other) as
+    abs(one - other) <= 1e-6 * greatest(1, abs(other) / 1e6);
+
+comment on macro same_money is
+    'Whether two amounts are the same but for rounding: to 1e-6 of a currency unit, beyond a million to 1e-12 of them.';

@@ -1,0 +1,13 @@
+-- What is wrong with prices, or must be known to read the results rightly.
+-- Grain: ticker, rule, first_session, detail.
+-- Sources: lake.price_findings.
+select
+    ticker,
+    rule,
+    first_session,
+    last_session,
+    sessions::bigint as sessions,
+    detail
+from lake.price_findings
+-- What concerns the study as a whole comes first.
+order by ticker nulls first, rule, first_session, detail

@@ -1,0 +1,15 @@
+-- The assets of the universe, with what each overrides of a strategy.
+-- Grain: ticker.
+-- Sources: lake.study_asset.
+select
+    position::bigint as position,
+    ticker,
+    asset_class,
+    weight,
+    target_share,
+    lot_size,
+    sd_n,
+    bracket,
+    profit_share
+from lake.study_asset
+order by ticker

@@ -1,0 +1,20 @@
+-- The strategies of the study, every default filled in.
+-- Grain: strategy.
+-- Sources: lake.study_strategy.
+select
+    position::bigint as position,
+    strategy,
+    variant,
+    sd_n,
+    bracket,
+    profit_share,
+    sizing,
+    coordination,
+    path,
+    anchor,
+    max_rungs::bigint as max_rungs,
+    lot_order,
+    cost_bps,
+    cost_fixed
+from lake.study_strategy
+order by strategy

@@ -1,0 +1,187 @@
+"""Yahoo Finance on this machine: the calls that yfinance makes for a price history, answered from a script.
+
+A thread serves chart, cookie and crumb requests on 127.0.0.1; a ``requests`` session sends every request there,
+whatever host it names. What the answers must lead to belongs in the tests.
+"""
+
+import datetime as dt
+import json
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
+
+import requests
+from requests.adapters import HTTPAdapter
+
+NEW_YORK = ZoneInfo("America/New_York")
+UTC = ZoneInfo("UTC")
+
+Bar = tuple[float | None, float | None, float | None, float | None]
+NO_PRICES: Bar = (None, None, None, None)
+
+UNKNOWN = {"result": None, "error": {"code": "Not Found", "description": "No data found, symbol may be delisted"}}
+
+
+class Call(NamedTuple):
+    """One request that arrived: the host it was meant for, its path, and its query."""
+
+    host: str
+    path: str
+    query: dict[str, list[str]]
+
+
+class Failure(NamedTuple):
+    """What a chart request gets instead of its answer; status 0 hangs up without one."""
+
+    status: int
+    body: str = ""
+
+
+def chart(
+    symbol: str,
+    bars: Mapping[dt.date, Bar],
+    *,
+    dividends: Mapping[dt.date, float] = {},
+    splits: Mapping[dt.date, tuple[int, int]] = {},
+    zone: ZoneInfo = NEW_YORK,
+    opens: dt.time = dt.time(9, 30),
+    kind: str = "EQUITY",
+    period: tuple[dt.datetime, dt.datetime] | None = None,
+) -> dict:
+    """Return the ``chart`` member of Yahoo's answer; ``period`` is the current regular session, None leaves it out."""
+
+    def stamp(day: dt.date) -> int:
+        return int(dt.datetime.combine(day, opens, zone).timestamp())
+
+    meta = {
+        "symbol": symbol,
+        "currency": "USD",
+        "instrumentType": kind,
+        "exchangeTimezoneName": zone.key,
+        "validRanges": ["1d", "max"],
+    }
+    if period is not None:
+        start, end = (int(moment.timestamp()) for moment in period)
+        told = {"start": start, "end": end, "timezone": "local", "gmtoffset": 0}
+        meta["currentTradingPeriod"] = {"pre": dict(told), "regular": dict(told), "post": dict(told)}
+    quote = {name: [bar[i] for bar in bars.values()] for i, name in enumerate(["open", "high", "low", "close"])}
+    quote["volume"] = [1000 if any(bar) else bar[0] for bar in bars.values()]
+    result = {
+        "meta": meta,
+        "timestamp": [stamp(day) for day in bars],
+        "events": {
+            "dividends": {str(stamp(d)): {"amount": amount, "date": stamp(d)} for d, amount in dividends.items()},
+            "splits": {
+                str(stamp(d)): {"date": stamp(d), "numerator": new, "denominator": old}
+                for d, (new, old) in splits.items()
+            },
+        },
+        "indicators": {"quote": [quote], "adjclose": [{"adjclose": quote["close"]}]},
+    }
+    return {"result": [result], "error": None}
+
+
+def no_bars(symbol: str) -> dict:
+    """Return what Yahoo says of a ticker that it knows, in a time without bars."""
+    answer = chart(symbol, {})
+    answer["result"][0]["indicators"] = {"quote": [{}], "adjclose": [{}]}
+    del answer["result"][0]["timestamp"]
+    return answer
+
+
+class FakeYahoo:
+    """A running server.
+
+    Attributes:
+        charts: what a symbol's chart requests are answered with; Yahoo's 404 for any other.
+        failures: what the next chart requests get instead, in this order.
+        calls: every request that arrived.
+    """
+
+    def __init__(self) -> None:
+        self.charts: dict[str, dict] = {}
+        self.failures: list[Failure] = []
+        self.calls: list[Call] = []
+        handler = type("Handler", (_Handler,), {"yahoo": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread.start()
+
+    def session(self) -> requests.Session:
+        """Return a session whose every request comes here."""
+        session = requests.Session()
+        session.trust_env = False
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, _Redirecting(self._server.server_port))
+        return session
+
+    def chart_calls(self) -> list[Call]:
+        """Return the chart requests that arrived."""
+        return [call for call in self.calls if "/finance/chart/" in call.path]
+
+    def stop(self) -> None:
+        """End the server and its thread."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Redirecting(HTTPAdapter):
+    def __init__(self, port: int) -> None:
+        self.port = port
+        super().__init__()
+
+    def send(self, request, *args, **kwargs):  # type: ignore[no-untyped-def]
+        meant_for = urlsplit(request.url)
+        local = request.copy()
+        local.url = urlunsplit(("http", f"127.0.0.1:{self.port}", meant_for.path or "/", meant_for.query, ""))
+        local.headers["X-Meant-For"] = meant_for.hostname
+        response = super().send(local, *args, **kwargs)
+        response.url = request.url
+        return response
+
+
+class _Handler(BaseHTTPRequestHandler):
+    yahoo: FakeYahoo
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        host = self.headers["X-Meant-For"]
+        self.yahoo.calls.append(Call(host, address.path, parse_qs(address.query)))
+        if address.path.startswith("/v8/finance/chart/"):
+            self._chart(unquote(address.path.rpartition("/")[2]))
+        elif address.path == "/v1/test/getcrumb":
+            self._answer(200, "a-crumb")
+        elif host == "fc.yahoo.com":
+            self._answer(404, "", cookie="A3=a-cookie; Domain=.yahoo.com; Path=/; Max-Age=31536000")
+        elif "/quoteSummary/" in address.path:
+            self._answer(404, json.dumps({"quoteSummary": UNKNOWN}))
+        else:
+            self._answer(200, "<html>Yahoo</html>")
+
+    def _chart(self, symbol: str) -> None:
+        if self.yahoo.failures:
+            failure = self.yahoo.failures.pop(0)
+            if failure.status == 0:
+                self.close_connection = True
+                return
+            self._answer(*failure)
+        elif symbol in self.yahoo.charts:
+            self._answer(200, json.dumps({"chart": self.yahoo.charts[symbol]}))
+        else:
+            self._answer(404, json.dumps({"chart": UNKNOWN}))
+
+    def _answer(self, status: int, body: str, cookie: str | None = None) -> None:
+        content = body.encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        if cookie is not None:
+            self.send_header("Set-Cookie", cookie)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: the tests read ``calls``."""

@@ -1,0 +1,196 @@
+"""Panels and rules for tests of the engines: written down in one line, or drawn from a seed.
+
+The drawn ones are meant to be awkward: gaps over several rungs, prices exactly on a rung, missing bars, dividends on
+days without trading, purchases that round down to nothing, fees that eat a sale. What the engines should make of them
+belongs in the tests.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sd_core.market.panel import Dates, Floats, Panel
+from sd_core.simulation.rules import Anchor, Coordination, Path, Rules, Sizing, Variant
+
+SD8 = 2 ** (1 / 8) - 1
+HUGE_LOT = 1e9
+
+Price = float | tuple[float, float, float, float]
+
+
+def panel_of(
+    *assets: Sequence[Price],
+    sessions: Dates | None = None,
+    dividends: Floats | None = None,
+    rates: Floats | float = 0.0,
+) -> Panel:
+    """Return a panel of assets whose bars are one number (a flat bar) or open, high, low, close."""
+    length = len(assets[0])
+    bars = np.array([[np.broadcast_to(price, 4) for price in prices] for prices in assets], dtype=float)
+    opens, highs, lows, closes = bars.transpose(2, 1, 0)
+    return Panel(
+        tickers=tuple(f"A{number}" for number in range(len(assets))),
+        sessions=np.datetime64("2020-01-01") + np.arange(length) if sessions is None else sessions,
+        open=opens,
+        high=highs,
+        low=lows,
+        close=closes,
+        dividends=np.zeros_like(opens) if dividends is None else dividends,
+        rates=np.broadcast_to(rates, (length,)).astype(float),
+    )
+
+
+def rules_of(
+    *,
+    assets: int = 1,
+    bracket: float = SD8,
+    profit_share: float = 0.5,
+    lot_size: float = 0.0,
+    capital: float = 100_000.0,
+    reserve: float = 0.0,
+    fee_fixed: float = 0.0,
+    variant: Variant = Variant.FULL,
+    sizing: Sizing = Sizing.GAIN_SHARE,
+    path: Path = Path.NEAREST,
+    anchor: Anchor = Anchor.LADDER,
+    max_rungs: int = 64,
+) -> Rules:
+    """Return rules that treat every asset alike."""
+    return Rules(
+        capital=capital,
+        reserve=reserve,
+        weights=np.full(assets, 1 / assets),
+        brackets=np.full(assets, bracket),
+        profit_shares=np.full(assets, profit_share),
+        lot_sizes=np.full(assets, lot_size),
+        fee_fixed=fee_fixed,
+        variant=variant,
+        sizing=sizing,
+        path=path,
+        anchor=anchor,
+        max_rungs=max_rungs,
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """One drawn panel with the rules to run on it."""
+
+    panel: Panel
+    rules: Rules
+
+
+@functools.cache
+def draw_case(seed: int) -> Case:
+    """Return the case of a seed: 1 to 6 assets, 10 to 120 sessions, any rules."""
+    rng = np.random.default_rng(seed)
+    rules = _draw_rules(rng, assets=int(rng.integers(1, 7)))
+    return Case(panel=_draw_panel(rng, rules, length=int(rng.integers(10, 121))), rules=rules)
+
+
+def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
+    capital = float(rng.choice([1_000.0, 100_000.0, 1_000_000.0]))
+    fee_fixed, fee_rate = [(0.0, 0.0), (0.0, 0.002), (1.0, 0.0005), (0.004 * capital, 0.0)][rng.integers(4)]
+    return Rules(
+        capital=capital,
+        reserve=float(rng.choice([0.0, 0.05, 0.3, 0.6, 0.9], p=[0.3, 0.3, 0.2, 0.1, 0.1])),
+        weights=_draw_weights(rng, assets),
+        brackets=_draw_brackets(rng, assets),
+        profit_shares=np.where(
+            rng.random(assets) < 0.3, rng.choice([0.0, 1.0], size=assets), rng.uniform(0.05, 0.95, size=assets)
+        ),
+        lot_sizes=rng.choice([0.0, 0.01, 1.0, 10.0, HUGE_LOT], size=assets, p=[0.5, 0.15, 0.15, 0.15, 0.05]),
+        fee_fixed=fee_fixed,
+        fee_rate=fee_rate,
+        variant=Variant(rng.choice(3, p=[0.7, 0.18, 0.12])),
+        sizing=Sizing(rng.choice(2)),
+        coordination=Coordination(rng.choice(2)),
+        path=Path(rng.choice(4, p=[0.3, 0.25, 0.25, 0.2])),
+        anchor=Anchor(rng.choice(2)),
+        max_rungs=int(rng.choice([1, 2, 64])),
+    )
+
+
+def _draw_weights(rng: np.random.Generator, assets: int) -> Floats:
+    weights = rng.uniform(0.1, 1.0, size=assets)
+    weights[1:][rng.random(assets - 1) < 0.15] = 0.0
+    weights = rng.permutation(weights)
+    return weights / weights.sum()
+
+
+def _draw_brackets(rng: np.random.Generator, assets: int) -> Floats:
+    named = 2.0 ** (1.0 / rng.choice([4, 6, 8, 12, 20], size=assets)) - 1.0
+    return np.where(rng.random(assets) < 0.5, named, rng.uniform(0.02, 0.4, size=assets))
+
+
+def _draw_panel(rng: np.random.Generator, rules: Rules, length: int) -> Panel:
+    assets = len(rules.brackets)
+    bars = np.empty((4, length, assets))
+    dividends = np.zeros((length, assets))
+    for asset, bracket in enumerate(rules.brackets):
+        first_price = np.exp(rng.uniform(np.log(2.0), np.log(500.0)))
+        bars[:, :, asset] = first_price * np.exp(_draw_log_bars(rng, length, np.log1p(bracket)))
+        # Drawn before bars go missing, so that some fall on days without a bar, and some on the first session.
+        pays = rng.random(length) < rng.choice([0.0, 0.1])
+        dividends[pays, asset] = rng.uniform(0.001, 0.03, size=pays.sum()) * first_price
+        bars[:, _draw_missing(rng, length), asset] = np.nan
+    opens, highs, lows, closes = bars
+    return Panel(
+        tickers=tuple(f"A{number}" for number in range(assets)),
+        sessions=np.datetime64("2020-01-01") + np.cumsum(rng.choice([1, 1, 1, 3, 4], size=length)),
+        open=opens,
+        high=highs,
+        low=lows,
+        close=closes,
+        dividends=dividends,
+        rates=_draw_rates(rng, length),
+    )
+
+
+def _draw_log_bars(rng: np.random.Generator, length: int, rung: float) -> Floats:
+    """Return open, high, low, close as logarithms around 0, shape (4, length)."""
+    if rng.random() < 0.35:
+        # Whole rungs only: every price stands exactly on one, as long as anchors follow the ladder.
+        gaps = rung * rng.choice([-2, -1, 0, 1, 2], size=length, p=[0.05, 0.15, 0.6, 0.15, 0.05])
+        moves = rung * rng.integers(-2, 3, size=length)
+        wicks = rung * rng.integers(0, 3, size=(2, length))
+    else:
+        volatility = rng.choice([0.01, 0.04, 0.12])
+        gaps = volatility * rng.choice([0.0, 0.3, 2.0], size=length) * rng.standard_normal(length)
+        moves = volatility * rng.standard_normal(length)
+        wicks = volatility * np.abs(rng.standard_normal((2, length)))
+    # Next to a rung: near enough to touch it, or just too far.
+    offsets = rng.choice([0.0, -2.3e-13, 2.3e-13, -1e-10, 1e-10], size=length, p=[0.6, 0.1, 0.1, 0.1, 0.1])
+    gaps += np.diff(offsets, prepend=0.0)
+    flat = _draw_stretch(rng, length, probability=0.3)
+    for steps in (gaps, moves, *wicks):
+        steps[flat] = 0.0
+    closes = np.cumsum(gaps + moves)
+    # The open is taken from the close before, not from this one: a flat bar is then flat to the last bit.
+    opens = np.concatenate(([0.0], closes[:-1])) + gaps
+    closes = np.where(moves == 0, opens, closes)
+    above, below = wicks
+    return np.array([opens, np.maximum(opens, closes) + above, np.minimum(opens, closes) - below, closes])
+
+
+def _draw_missing(rng: np.random.Generator, length: int) -> np.ndarray:
+    """Return which sessions have no bar: single ones, or a stretch; never the first."""
+    missing = rng.random(length) < rng.choice([0.0, 0.0, 0.15])
+    missing |= _draw_stretch(rng, length, probability=0.1)
+    missing[0] = False
+    return missing
+
+
+def _draw_stretch(rng: np.random.Generator, length: int, probability: float) -> np.ndarray:
+    positions = np.arange(length)
+    if rng.random() >= probability:
+        return np.zeros(length, dtype=bool)
+    first, last = np.sort(rng.integers(0, length, size=2))
+    return (positions >= first) & (positions <= last)
+
+
+def _draw_rates(rng: np.random.Generator, length: int) -> Floats:
+    level, spread = [(0.0, 0.0), (0.04, 0.0), (-0.02, 0.0), (0.0, 0.03)][rng.integers(4)]
+    return level + spread * rng.standard_normal(length)

@@ -1,0 +1,145 @@
+"""What the rule must come to whatever the numbers: closed forms, and laws that relate one simulation to another.
+
+Each formula is derived beside its test. Rows of arbitrary panels belong in ``test_engines_agree``.
+"""
+
+import dataclasses
+from enum import Enum
+
+import numpy as np
+import pytest
+from generators import HUGE_LOT, SD8, draw_case, panel_of, rules_of
+
+from sd_core.simulation.results import Kind, Rows
+from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant
+
+BRACKETS_AND_SHARES = [(SD8, 0.5), (SD8, 1.0), (0.03, 0.2), (0.25, 0.7), (1.0, 0.9)]
+
+RULE_TRADES = [Kind.BUY, Kind.SELL, Kind.SKIP_BUY]
+
+
+def name_of(member: Enum) -> str:
+    return member.name.lower()
+
+
+def assert_same_rows(found: Rows, expected: Rows) -> None:
+    assert found.dtype == expected.dtype
+    assert expected.dtype.names is not None
+    for column in expected.dtype.names:
+        # NaN equals NaN here, as it does not between structured arrays as a whole.
+        np.testing.assert_array_equal(found[column], expected[column], err_msg=column)
+
+
+@pytest.mark.parametrize(("bracket", "share"), [pair for pair in BRACKETS_AND_SHARES if pair[1] < 1])
+@pytest.mark.parametrize("rungs", [1, 7, 40])
+def test_ath_only_after_n_rungs_matches_the_geometric_series(engine, bracket, share, rungs):
+    # A rung multiplies the price by 1 + r and the holdings by 1 - r·s/(1 + r), so what is invested by x = 1 + r(1 - s);
+    # it brings r·s of what was invested before, and r·s·(1 + x + x² + …) = s/(1 - s)·(xⁿ - 1).
+    prices = 100 * (1 + bracket) ** np.arange(rungs + 1)
+    rules = rules_of(variant=Variant.ATH_ONLY, bracket=bracket, profit_share=share, capital=1_000.0)
+    end = engine(panel_of(prices), rules).daily[-1]
+
+    grown = (1 + bracket * (1 - share)) ** rungs
+    assert end["invested"] == pytest.approx(1_000 * grown, rel=1e-12)
+    assert end["bank"] == pytest.approx(1_000 * share / (1 - share) * (grown - 1), rel=1e-12)
+
+
+@pytest.mark.parametrize(("bracket", "share"), BRACKETS_AND_SHARES)
+def test_ath_only_sells_nothing_below_its_last_rung(engine, bracket, share):
+    up = 100 * (1 + bracket) ** np.arange(4)
+    there_and_back = [*up, *up[::-1], *up]
+    rules = rules_of(variant=Variant.ATH_ONLY, bracket=bracket, profit_share=share)
+    ledger = engine(panel_of(there_and_back), rules).ledger
+
+    assert ledger["session"].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(("bracket", "share"), BRACKETS_AND_SHARES)
+@pytest.mark.parametrize("sizing", list(Sizing), ids=name_of)
+def test_round_trip_down_and_up_earns_the_formula(engine, sizing, bracket, share):
+    # Buying r·H·s at A/(1 + r) and selling at A: with gain_share the sale is r·s/(1 + r) of H·(1 + r·s), which leaves
+    # H·(1 + s(1 - s)r²/(1 + r)); with symmetric it is what was bought. Either way the bracket of r/(1 + r)·A is earned
+    # on r·H·s shares, in cash, in shares, or both.
+    first, reserve, capital = 80.0, 0.6, 50_000.0
+    prices = [first, first / (1 + bracket), first]
+    rules = rules_of(bracket=bracket, profit_share=share, sizing=sizing, reserve=reserve, capital=capital)
+    result = engine(panel_of(prices), rules)
+
+    held = capital * (1 - reserve) / first
+    growth = share * (1 - share) * bracket**2 / (1 + bracket) if sizing is Sizing.GAIN_SHARE else 0.0
+    earned = share * bracket**2 / (1 + bracket) * held * first
+    assert result.ledger["kind"].tolist() == [Kind.INITIAL_BUY, Kind.BUY, Kind.SELL]
+    assert result.daily["invested"][-1] == pytest.approx(held * (1 + growth) * first, rel=1e-12)
+    assert result.daily["value"][-1] - capital == pytest.approx(earned, rel=1e-9)
+
+
+@pytest.mark.parametrize(("bracket", "share"), BRACKETS_AND_SHARES)
+def test_symmetric_round_trip_closes_its_lot_for_the_gain_of_one_bracket(engine, bracket, share):
+    first = 80.0
+    rules = rules_of(bracket=bracket, profit_share=share, sizing=Sizing.SYMMETRIC, reserve=0.6)
+    result = engine(panel_of([first, first / (1 + bracket), first]), rules)
+
+    bought, sold = result.ledger[1:]
+    assert sold["quantity"] == -bought["quantity"]
+    gain = bought["quantity"] * first * bracket / (1 + bracket)
+    assert sold["buyback_gain"] == pytest.approx(gain, rel=1e-12)
+    assert result.lots[["lot", "opened", "closed"]].tolist() == [(1, 1, 2)]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_profit_share_books_what_buy_and_hold_books(engine, seed):
+    case = draw_case(seed)
+    nothing = dataclasses.replace(case.rules, profit_shares=np.zeros(len(case.panel.tickers)))
+    traded = engine(case.panel, dataclasses.replace(nothing, variant=Variant.FULL))
+    held = engine(case.panel, dataclasses.replace(nothing, variant=Variant.BUY_AND_HOLD))
+
+    assert_same_rows(traded.ledger, held.ledger)
+
+
+# With high_first a rising bar is not a rise: from its high the price is taken to fall to the low.
+@pytest.mark.parametrize("path", [Path.NEAREST, Path.LOW_FIRST, Path.CLOSE_ONLY], ids=name_of)
+@pytest.mark.parametrize("anchor", list(Anchor), ids=name_of)
+def test_full_and_ath_only_agree_on_a_monotone_rise(engine, path, anchor):
+    tops = 100 * np.cumprod(1 + np.random.default_rng(7).uniform(0.0, 0.3, size=60))
+    bottoms = np.concatenate(([100.0], tops[:-1]))
+    panel = panel_of(list(zip(bottoms, tops, bottoms, tops, strict=True)))
+    full = engine(panel, rules_of(path=path, anchor=anchor))
+    ath_only = engine(panel, rules_of(path=path, anchor=anchor, variant=Variant.ATH_ONLY))
+
+    assert (full.ledger["kind"] == Kind.SELL).sum() > 10
+    assert_same_rows(full.ledger, ath_only.ledger)
+    assert_same_rows(full.daily, ath_only.daily)
+
+
+@pytest.mark.parametrize("path", list(Path), ids=name_of)
+@pytest.mark.parametrize("coordination", list(Coordination), ids=name_of)
+def test_flat_prices_book_no_rule_trade(engine, path, coordination):
+    flat = np.full((3, 30), [[0.07], [1.0], [912.35]])
+    rules = dataclasses.replace(rules_of(assets=3, reserve=0.2, path=path), coordination=coordination)
+    result = engine(panel_of(*flat, rates=0.03), rules)
+
+    assert not np.isin(result.ledger["kind"], RULE_TRADES).any()
+    assert not result.daily["passed_rungs"].any()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_same_input_gives_the_same_bytes(engine, seed):
+    case = draw_case(seed)
+    first, second = engine(case.panel, case.rules), engine(case.panel, case.rules)
+
+    for table in ("ledger", "daily", "lots"):
+        assert getattr(first, table).tobytes() == getattr(second, table).tobytes()
+
+
+@pytest.mark.parametrize("rates", [0.05, -0.01, np.linspace(-0.02, 0.06, 90)], ids=["up", "down", "moving"])
+def test_portfolio_that_could_buy_nothing_earns_the_risk_free_return(engine, rates):
+    # No share is bought, since none is as large as the lot: the capital is lent over calendar days, weekends included.
+    sessions = np.busday_offset("2021-01-04", np.arange(90))
+    prices = 50 * np.exp(np.random.default_rng(1).normal(0, 0.1, size=90))
+    panel = panel_of(prices, sessions=sessions, rates=rates)
+    result = engine(panel, rules_of(lot_size=HUGE_LOT))
+
+    days = np.diff(sessions).astype(int)
+    lent = 100_000 * np.cumprod(1 + panel.rates[:-1] * days / 365)
+    np.testing.assert_allclose(result.daily["value"][1:], lent, rtol=1e-12)
+    assert set(result.ledger["kind"]) == {Kind.INTEREST}

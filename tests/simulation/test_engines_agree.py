@@ -1,0 +1,314 @@
+"""Two engines written apart from the same rules book the same rows, and the rows keep the laws.
+
+The panels and rules are drawn (``generators``) or shrunk by hypothesis. Numbers known beforehand belong in
+``test_worked_examples`` and ``test_closed_forms``.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import plain_engine
+import pytest
+from generators import HUGE_LOT, Case, draw_case, panel_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sd_core.market.panel import Panel
+from sd_core.simulation.engine import simulate
+from sd_core.simulation.results import Kind, Rows, SimulationResult
+from sd_core.simulation.rules import Anchor, Coordination, Path, Rules, Sizing, Variant
+
+CASES = 1_000
+CHUNK = 50
+RARE = 50
+
+MONEY_TOLERANCE = 1e-6
+
+
+def assert_rows_agree(compiled: Rows, plain: Rows, table: str) -> None:
+    """Compare whole columns: integers exactly, numbers to a relative 1e-9, and to 1e-9 near zero."""
+    assert compiled.dtype == plain.dtype
+    assert plain.dtype.names is not None
+    assert len(compiled) == len(plain), f"{table}: {len(compiled)} rows compiled, {len(plain)} plain"
+    for column in plain.dtype.names:
+        tolerance = 1e-9 if plain.dtype[column].kind == "f" else 0
+        np.testing.assert_allclose(
+            compiled[column], plain[column], rtol=tolerance, atol=tolerance, err_msg=f"{table}.{column}"
+        )
+
+
+def assert_results_agree(compiled: SimulationResult, plain: SimulationResult) -> None:
+    # What traded comes first: its first difference is the cause of all others.
+    for column in ("session", "leg", "kind", "asset"):
+        np.testing.assert_array_equal(compiled.ledger[column], plain.ledger[column], err_msg=column)
+    for table in ("ledger", "daily", "lots"):
+        assert_rows_agree(getattr(compiled, table), getattr(plain, table), table)
+
+
+def held_by_session(panel: Panel, ledger: Rows) -> np.ndarray:
+    """Return the shares held after each session by the ledger alone, shape (sessions, assets)."""
+    moves = np.zeros(panel.close.shape)
+    traded = ledger[~np.isnan(ledger["quantity"])]
+    np.add.at(moves, (traded["session"], traded["asset"]), traded["quantity"])
+    return moves.cumsum(axis=0)
+
+
+def lots_by_session(panel: Panel, lots: Rows) -> np.ndarray:
+    """Return the shares in open lots after each session, shape (sessions, assets)."""
+    moves = np.zeros(panel.close.shape)
+    np.add.at(moves, (lots["opened"], lots["asset"]), lots["quantity"])
+    sold = lots[lots["closed"] >= 0]
+    np.add.at(moves, (sold["closed"], sold["asset"]), -sold["quantity"])
+    return moves.cumsum(axis=0)
+
+
+def last_closes(panel: Panel) -> np.ndarray:
+    """Return the closes with every gap filled from before."""
+    seen = np.where(np.isnan(panel.close), 0, np.arange(len(panel.close))[:, None])
+    return np.take_along_axis(panel.close, np.maximum.accumulate(seen, axis=0), axis=0)
+
+
+def assert_same_money(found: np.ndarray, expected: np.ndarray) -> None:
+    # The relative part is for the drawn portfolios that grow beyond what doubles resolve to a millionth.
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=MONEY_TOLERANCE)
+
+
+def assert_bank_is_the_sum_of_the_ledger(panel: Panel, rules: Rules, result: SimulationResult) -> None:
+    ledger, daily = result.ledger, result.daily
+    amounts = np.bincount(ledger["session"], weights=ledger["amount"], minlength=len(panel.sessions))
+    assert_same_money(daily["bank"], rules.capital + amounts.cumsum())
+    assert_same_money(np.diff(daily["bank"], prepend=rules.capital), daily["income"] + daily["sells"] - daily["buys"])
+    assert (daily["bank"] >= -MONEY_TOLERANCE).all()
+    assert (ledger["bank_after"] >= -MONEY_TOLERANCE).all()
+
+
+def assert_value_is_the_bank_and_the_holdings(panel: Panel, result: SimulationResult) -> None:
+    daily, held = result.daily, held_by_session(panel, result.ledger)
+    assert (held >= 0).all()
+    invested = (held * last_closes(panel)).sum(axis=1)
+    highest = np.fmax.accumulate(panel.close, axis=0)
+    assert_same_money(daily["invested"], invested)
+    assert_same_money(daily["value"], daily["bank"] + invested)
+    assert_same_money(daily["nav_value"], (held * highest).sum(axis=1))
+
+
+def assert_lots_are_the_purchases_of_the_rule(panel: Panel, result: SimulationResult) -> None:
+    ledger, lots = result.ledger, result.lots
+    bought, sold = ledger[ledger["kind"] == Kind.BUY], ledger[ledger["kind"] == Kind.SELL]
+    assert (lots["quantity"] > 0).all()
+    np.testing.assert_array_equal(np.unique(lots["lot"]), np.arange(1, len(bought) + 1))
+    parts = np.bincount(lots["lot"], weights=lots["quantity"], minlength=len(bought) + 1)[1:]
+    np.testing.assert_allclose(parts, bought["quantity"], rtol=1e-9)
+    for column, entry in (("asset", "asset"), ("opened", "session"), ("price", "price"), ("premium", "premium")):
+        np.testing.assert_array_equal(lots[column], bought[entry][lots["lot"] - 1], err_msg=column)
+    gains = lots["quantity"] * (lots["sale_price"] - lots["price"])
+    assert np.nansum(gains) == pytest.approx(sold["buyback_gain"].sum(), rel=1e-9, abs=MONEY_TOLERANCE)
+
+    held = held_by_session(panel, ledger)
+    in_lots = lots_by_session(panel, lots)
+    assert (in_lots >= -1e-9 * held - 1e-12).all()
+    assert (in_lots <= held * (1 + 1e-9) + 1e-12).all()
+
+
+def assert_fills_lie_in_their_bars(panel: Panel, rules: Rules, ledger: Rows) -> None:
+    by_rule = ledger[np.isin(ledger["kind"], [Kind.BUY, Kind.SELL, Kind.SKIP_BUY])]
+    assert (by_rule["session"] > 0).all()
+    bar = (by_rule["session"], by_rule["asset"])
+    assert (by_rule["price"] >= panel.low[bar] * (1 - 1e-9)).all()
+    assert (by_rule["price"] <= panel.high[bar] * (1 + 1e-9)).all()
+    jumps = by_rule["leg"] == 0
+    first_stop = panel.close if rules.path is Path.CLOSE_ONLY else panel.open
+    np.testing.assert_array_equal(by_rule["price"][jumps], first_stop[bar][jumps])
+
+
+def assert_sales_settle_before_purchases(ledger: Rows) -> None:
+    for kinds in _by_session_and_leg(ledger):
+        sales = kinds == Kind.SELL
+        assert sales[: sales.sum()].all()
+
+
+def _by_session_and_leg(ledger: Rows) -> Iterator[np.ndarray]:
+    on_the_path = ledger[(ledger["leg"] >= 0) & (ledger["leg"] <= 3)]
+    starts = np.flatnonzero(np.diff(on_the_path["session"] * 4 + on_the_path["leg"])) + 1
+    yield from np.split(on_the_path["kind"], starts)
+
+
+def assert_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
+    assert_bank_is_the_sum_of_the_ledger(panel, rules, result)
+    assert_value_is_the_bank_and_the_holdings(panel, result)
+    assert_lots_are_the_purchases_of_the_rule(panel, result)
+    assert_fills_lie_in_their_bars(panel, rules, result.ledger)
+    assert_sales_settle_before_purchases(result.ledger)
+
+
+@pytest.mark.parametrize("chunk", range(CASES // CHUNK))
+def test_engines_agree_on_drawn_cases_and_keep_the_laws(chunk):
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        case = draw_case(seed)
+        (compiled,) = simulate(case.panel, [case.rules])
+        try:
+            assert_results_agree(compiled, plain_engine.simulate(case.panel, case.rules))
+            assert_laws(case.panel, case.rules, compiled)
+        except AssertionError as difference:
+            difference.add_note(f"draw_case({seed}): {case.rules}")
+            raise
+
+
+@pytest.mark.parametrize("workers", [1, 2, None])
+def test_many_scenarios_at_once_come_back_in_order(workers):
+    panel = draw_case(3).panel
+    assets = len(panel.tickers)
+    scenarios = [case.rules for case in map(draw_case, range(CASES)) if len(case.panel.tickers) == assets][:40]
+
+    together = list(simulate(panel, scenarios, workers))
+    assert len(together) == len(scenarios) == 40
+    for compiled, rules in zip(together, scenarios, strict=True):
+        assert_results_agree(compiled, plain_engine.simulate(panel, rules))
+
+
+def traits(case: Case, result: SimulationResult) -> Iterator[str]:
+    """Yield what a case covers, by name; a name may come more than once."""
+    yield from _traits_of_rules(case.rules)
+    yield from _traits_of_panel(case.panel)
+    yield from _traits_of_rows(result)
+
+
+def _traits_of_rules(rules: Rules) -> Iterator[str]:
+    for member in (rules.variant, rules.sizing, rules.coordination, rules.path, rules.anchor):
+        yield f"{type(member).__name__}.{member.name}"
+    yield f"max_rungs {rules.max_rungs}"
+    yield f"reserve {rules.reserve}"
+    yield from (f"profit share {share:.0f}" for share in rules.profit_shares if share in (0, 1))
+    yield from (f"lot size {size:g}" for size in rules.lot_sizes)
+    yield "fixed fee" if rules.fee_fixed else "no fixed fee"
+    yield "proportional fee" if rules.fee_rate else "no proportional fee"
+    if (rules.weights == 0).any():
+        yield "weight 0"
+
+
+def _traits_of_panel(panel: Panel) -> Iterator[str]:
+    no_bar, pays = np.isnan(panel.close), panel.dividends > 0
+    yield f"{len(panel.tickers)} assets"
+    yield from (
+        name
+        for name, occurs in {
+            "missing bar": no_bar.any(),
+            "dividend without a bar": (no_bar & pays).any(),
+            "dividend on the first session": pays[0].any(),
+            "rate above 0": (panel.rates > 0).any(),
+            "rate of 0": (panel.rates == 0).any(),
+            "rate below 0": (panel.rates < 0).any(),
+        }.items()
+        if occurs
+    )
+
+
+def _traits_of_rows(result: SimulationResult) -> Iterator[str]:
+    ledger, lots = result.ledger, result.lots
+    yield from (Kind(kind).name for kind in ledger["kind"])
+    yield from (f"{Kind(row['kind']).name} on leg {row['leg']}" for row in ledger if 0 <= row["leg"] <= 3)
+    yield from (f"gain of {'some' if gain else 'none'}" for gain in ledger["buyback_gain"] if not np.isnan(gain))
+    if result.daily["passed_rungs"].any():
+        yield "pass"
+    if len(np.unique(lots["lot"])) < len(lots):
+        yield "lot sold in parts"
+    if (lots["closed"] == -1).any():
+        yield "lot still open"
+    for asset in np.unique(ledger["asset"]):
+        kinds = ledger["kind"][(ledger["asset"] == asset) & (ledger["leg"] >= 0)]
+        refused = kinds[:-1] == Kind.SKIP_BUY
+        if (refused & (kinds[1:] == Kind.BUY)).any():
+            yield "refused, then bought"
+        if (refused & (kinds[1:] == Kind.SKIP_BUY)).any():
+            yield "refused, and refused again"
+
+
+EXPECTED_TRAITS = {
+    *(f"{kind.__name__}.{member.name}" for kind in (Variant, Sizing, Coordination, Path, Anchor) for member in kind),
+    *(f"max_rungs {bound}" for bound in (1, 2, 64)),
+    *(f"reserve {reserve}" for reserve in (0.0, 0.05, 0.3, 0.6, 0.9)),
+    *(f"lot size {size:g}" for size in (0, 0.01, 1, 10, HUGE_LOT)),
+    *(f"{number} assets" for number in range(1, 7)),
+    *(kind.name for kind in Kind),
+    *(f"{kind.name} on leg {leg}" for kind in (Kind.BUY, Kind.SELL, Kind.SKIP_BUY) for leg in range(4)),
+    *("profit share 0", "profit share 1", "weight 0"),
+    *("fixed fee", "no fixed fee", "proportional fee", "no proportional fee"),
+    *("missing bar", "dividend without a bar", "dividend on the first session"),
+    *("rate above 0", "rate of 0", "rate below 0"),
+    *("pass", "gain of some", "gain of none", "lot sold in parts", "lot still open"),
+    *("refused, then bought", "refused, and refused again"),
+}
+
+
+def test_drawn_cases_cover_every_rule_and_kind() -> None:
+    cases: Counter[str] = Counter()
+    for seed in range(CASES):
+        case = draw_case(seed)
+        cases.update(set(traits(case, plain_engine.simulate(case.panel, case.rules))))
+
+    print(f"\ncases of {CASES} with")
+    for trait, count in sorted(cases.items()):
+        print(f"{count:5d}  {trait}")
+    assert set(cases) == EXPECTED_TRAITS
+    assert {trait: count for trait, count in cases.items() if count < RARE} == {}
+
+
+@st.composite
+def small_cases(draw: st.DrawFn) -> Case:
+    """Few assets, few sessions, prices on or halfway between rungs: what is left after shrinking can be read."""
+    assets = draw(st.integers(1, 3))
+    length = draw(st.integers(2, 8))
+    bracket = draw(st.sampled_from([0.1, 2 ** (1 / 8) - 1]))
+    half_rungs = st.integers(-6, 6)
+    bar = st.lists(half_rungs, min_size=4, max_size=4).map(_as_bar)
+    missing = st.just((np.nan,) * 4)
+    prices = []
+    for _ in range(assets):
+        later = draw(st.lists(bar | missing, min_size=length - 1, max_size=length - 1))
+        prices.append([(0, 0, 0, 0), *later])
+    amounts = draw(st.lists(st.sampled_from([0.0, 1.0]), min_size=length * assets, max_size=length * assets))
+    logs = np.array(prices) * np.log1p(bracket) / 2
+    panel = panel_of(
+        *(100 * np.exp(logs)).tolist(),
+        dividends=np.array(amounts).reshape(length, assets),
+        rates=draw(st.sampled_from([0.0, 0.1, -0.1])),
+    )
+    return Case(panel=panel, rules=draw(small_rules(assets, bracket)))
+
+
+def _as_bar(rungs: list[int]) -> tuple[int, int, int, int]:
+    """Order four numbers into open, high, low, close; the first two give open and close."""
+    return rungs[0], max(rungs), min(rungs), rungs[1]
+
+
+@st.composite
+def small_rules(draw: st.DrawFn, assets: int, bracket: float) -> Rules:
+    def per_asset(*values: float) -> np.ndarray:
+        return np.array(draw(st.lists(st.sampled_from(values), min_size=assets, max_size=assets)))
+
+    weights = per_asset(1.0, 3.0)
+    return Rules(
+        capital=10_000.0,
+        reserve=draw(st.sampled_from([0.0, 0.02, 0.5])),
+        weights=weights / weights.sum(),
+        brackets=per_asset(bracket, 2 * bracket),
+        profit_shares=per_asset(0.5, 0.0, 1.0),
+        lot_sizes=per_asset(0.0, 1.0, HUGE_LOT),
+        fee_fixed=draw(st.sampled_from([0.0, 50.0])),
+        fee_rate=draw(st.sampled_from([0.0, 0.01])),
+        variant=draw(st.sampled_from(Variant)),
+        sizing=draw(st.sampled_from(Sizing)),
+        coordination=draw(st.sampled_from(Coordination)),
+        path=draw(st.sampled_from(Path)),
+        anchor=draw(st.sampled_from(Anchor)),
+        max_rungs=draw(st.sampled_from([64, 1, 2])),
+    )
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(small_cases())
+def test_engines_agree_on_small_cases_and_keep_the_laws(case):
+    (compiled,) = simulate(case.panel, [case.rules])
+    assert_results_agree(compiled, plain_engine.simulate(case.panel, case.rules))
+    assert_laws(case.panel, case.rules, compiled)

@@ -1,0 +1,200 @@
+"""The macros against empyrical-reloaded, its published answers, and definitions worked by hand."""
+
+import math
+
+import duckdb
+import empyrical
+import numpy as np
+import pandas as pd
+import pytest
+from lake_tables import SQL
+
+from pipelines.models import read_macros
+
+YEAR = 252
+TOLERANCE = 1e-12
+
+# The cases of empyrical's own tests (tests/test_stats.py there), in percent.
+MIXED = [math.nan, 1, 10, -4, 2, 3, 2, 1, -10]
+CASES = {
+    "mixed": MIXED,
+    "positive": [1, 2, 1, 1, 1, 1, 1, 1, 1],
+    "negative": [0, -6, -7, -1, -9, -2, -6, -8, -5],
+    "all_negative": [-2, -6, -7, -1, -9, -2, -6, -8, -5],
+    "noise": np.random.default_rng(1337).normal(0.05, 1.2, 1000).tolist(),
+}
+WITH_A_LOSS = ["mixed", "negative", "all_negative", "noise"]
+
+
+@pytest.fixture
+def con() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute(read_macros(SQL))
+    return connection
+
+
+def fractions(case: str) -> pd.Series:
+    return pd.Series(CASES[case], dtype=float) / 100
+
+
+def aggregate(con: duckdb.DuckDBPyConnection, expression: str, returns: list[float | None] | pd.Series) -> float | None:
+    """Evaluate an expression over the column r, in which what is not a number arrives as NULL."""
+    con.execute("create or replace table returns (period integer, r double)")
+    rows = [[period, None if r is None or math.isnan(r) else r] for period, r in enumerate(returns)]
+    if rows:
+        con.executemany("insert into returns values (?, ?)", rows)
+    return con.execute(f"select {expression} from returns").fetchall()[0][0]
+
+
+def scalar(con: duckdb.DuckDBPyConnection, expression: str) -> float | None:
+    return con.execute(f"select {expression}").fetchall()[0][0]
+
+
+def test_sharpe_of_mixed_returns_is_the_published_one(con):
+    # empyrical, tests/test_stats.py: test_sharpe_ratio, mixed_returns, risk_free 0.
+    assert aggregate(con, "sharpe(r, 252)", fractions("mixed")) == pytest.approx(1.7238613961706866, rel=TOLERANCE)
+
+
+def test_sortino_of_mixed_returns_is_the_published_one(con):
+    # empyrical, tests/test_stats.py: test_sortino, mixed_returns, required_return 0.
+    assert aggregate(con, "sortino(r, 252)", fractions("mixed")) == pytest.approx(2.605531251673693, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_sharpe_agrees_with_empyrical(con, case):
+    expected = empyrical.sharpe_ratio(fractions(case))
+    assert aggregate(con, "sharpe(r, 252)", fractions(case)) == pytest.approx(expected, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", WITH_A_LOSS)
+def test_sharpe_and_sortino_of_excess_returns_agree_with_empyrical_at_that_risk_free_rate(con, case):
+    returns, risk_free = fractions(case), 0.0001
+    assert aggregate(con, f"sharpe(r - {risk_free}, 252)", returns) == pytest.approx(
+        empyrical.sharpe_ratio(returns, risk_free), rel=TOLERANCE
+    )
+    assert aggregate(con, f"sortino(r - {risk_free}, 252)", returns) == pytest.approx(
+        empyrical.sortino_ratio(returns, risk_free), rel=TOLERANCE
+    )
+
+
+@pytest.mark.parametrize("case", WITH_A_LOSS)
+def test_sortino_agrees_with_empyrical(con, case):
+    expected = empyrical.sortino_ratio(fractions(case))
+    assert aggregate(con, "sortino(r, 252)", fractions(case)) == pytest.approx(expected, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("periods", [252, 365])
+def test_annualised_volatility_agrees_with_empyrical(con, case, periods):
+    expected = empyrical.annual_volatility(fractions(case), annualization=periods)
+    assert aggregate(con, f"annualised_volatility(r, {periods})", fractions(case)) == pytest.approx(
+        expected, rel=TOLERANCE
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_deepest_drawdown_agrees_with_empyrical(con, case):
+    aggregate(con, "count(*)", fractions(case))
+    found = con.execute("""
+        with growth as (select period, product(1 + r) over (order by period) as growth from returns where r is not null)
+        select min(below) from (select drawdown(growth, max(growth) over (order by period)) as below from growth)
+    """).fetchall()[0][0]
+    assert found == pytest.approx(empyrical.max_drawdown(fractions(case)), abs=TOLERANCE)
+
+
+def test_drawdown_counts_a_fall_below_the_start(con):
+    assert scalar(con, "drawdown(0.9, 0.95)") == pytest.approx(-0.1, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cagr_agrees_with_empyrical_over_the_same_share_of_a_year(con, case):
+    returns = fractions(case)
+    # empyrical counts periods, nan included; as many calendar days make the same share of 365.25.
+    days, growth = 365.25 * len(returns) / YEAR, float((1 + returns.fillna(0)).prod())
+    assert scalar(con, f"cagr({growth!r}::double, {days!r}::double)") == pytest.approx(
+        empyrical.cagr(returns), rel=TOLERANCE
+    )
+
+
+def test_cagr_of_a_doubling_in_four_years_is_the_fourth_root_of_two(con):
+    assert scalar(con, "cagr(2, date '2024-01-01' - date '2020-01-01')") == pytest.approx(2**0.25 - 1, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", WITH_A_LOSS)
+def test_calmar_agrees_with_empyrical(con, case):
+    returns = fractions(case)
+    growth_rate, deepest = empyrical.cagr(returns), empyrical.max_drawdown(returns)
+    assert scalar(con, f"calmar({growth_rate!r}::double, {deepest!r}::double)".replace("np.float64", "")) == (
+        pytest.approx(empyrical.calmar_ratio(returns), rel=TOLERANCE)
+    )
+
+
+def test_per_year_of_an_amount_over_half_a_year_is_twice_the_amount(con):
+    assert scalar(con, "per_year(100, 182.625)") == pytest.approx(200, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("value", "withdrawals", "previous_value", "deposits", "expected"),
+    [(1100, 0, 1000, 0, 0.1), (1050, 50, 1000, 0, 0.1), (1155, 0, 1000, 50, 0.1), (1000, 0, 1000, 0, 0.0)],
+)
+def test_money_put_in_or_taken_out_is_no_return(con, value, withdrawals, previous_value, deposits, expected):
+    found = scalar(con, f"time_weighted_return({value}, {withdrawals}, {previous_value}, {deposits})")
+    assert found == pytest.approx(expected, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("metric", ["sharpe", "sortino", "annualised_volatility"])
+@pytest.mark.parametrize("returns", [[], [0.01], [-0.01], [None, -0.01], [None, None]])
+def test_too_few_returns_give_null(con, metric, returns):
+    assert aggregate(con, f"{metric}(r, 252)", returns) is None
+
+
+@pytest.mark.parametrize("returns", [[0.0] * 9, [0.01] * 9, [-0.01] * 9])
+def test_equal_returns_have_no_sharpe_ratio(con, returns):
+    assert aggregate(con, "sharpe(r, 252)", returns) is None
+
+
+def test_returns_that_differ_by_rounding_have_no_ratios(con):
+    rounded = [1e-16, -2e-16, 0.0, 3e-16]
+    assert aggregate(con, "sharpe(r, 252)", rounded) is None
+    assert aggregate(con, "sortino(r, 252)", rounded) is None
+
+
+def test_returns_without_a_loss_have_no_sortino_ratio(con):
+    assert aggregate(con, "sortino(r, 252)", fractions("positive")) is None
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "cagr(1.5, 0)",
+        "cagr(-0.5, 365)",
+        "cagr(null, 365)",
+        "per_year(100, 0)",
+        "calmar(0.1, 0)",
+        "calmar(0.1, -1e-16)",
+        "calmar(null, -0.1)",
+        "time_weighted_return(0, 0, 0, 0)",
+    ],
+)
+def test_a_figure_that_cannot_be_told_is_null(con, expression):
+    assert scalar(con, expression) is None
+
+
+def test_a_total_loss_has_a_growth_rate_of_minus_one(con):
+    assert scalar(con, "cagr(0, 1000)") == -1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [(100.0, 100.0000009, True), (100.0, 100.000002, False), (1e9, 1e9 + 0.0009, True), (1e9, 1e9 + 0.002, False)],
+)
+def test_amounts_are_the_same_to_a_millionth_or_to_twelve_digits(con, one, other, same):
+    assert scalar(con, f"same_money({one!r}::double, {other!r}::double)") is same
+
+
+def test_every_macro_says_what_it_computes(con):
+    undescribed = con.execute("""
+        select distinct function_name from duckdb_functions()
+        where database_name = 'memory' and not internal and comment is null
+    """).fetchall()
+    assert undescribed == []
