@@ -16,10 +16,14 @@ LINE_STYLES = ("-", "--", ":", "-.")
 _BEST = """
 with
 best as (
-    select strategy, arg_max(reserve, twr) as reserve
+    -- Simply holding leaves nothing in the bank that it could invest.
+    select
+        strategy,
+        case when variant = 'buy_and_hold' then min(reserve) else arg_max(reserve, twr) end as reserve
     from report_strategy
+    inner join study_strategy using (strategy)
     where is_current
-    group by strategy
+    group by strategy, variant
 )
 select day.strategy, day.reserve, study_strategy.variant, day.session, day.value
 from simulation_daily as day
@@ -33,6 +37,7 @@ def value_chart(connection: duckdb.DuckDBPyConnection) -> str:
     """Return the chart as a Markdown image with its data inside."""
     # Half a second that only a rebuild needs to pay.
     from matplotlib.figure import Figure
+    from matplotlib.ticker import StrMethodFormatter
 
     name, currency, capital = connection.execute("select name, currency, capital from study").fetchall()[0]
     figure = Figure(figsize=(10, 5), layout="constrained")
@@ -49,13 +54,14 @@ def value_chart(connection: duckdb.DuckDBPyConnection) -> str:
             color=HOLDING_COLOUR if holding else next(colours),
             linestyle="-" if holding else LINE_STYLES[drawn // len(COLOURS) % len(LINE_STYLES)],
             linewidth=1.8 if holding else 1.1,
-            label=f"{strategy}, reserve {reserve:.4g}" if not holding else f"simply holding ({strategy})",
+            label=f"{strategy}, reserve {reserve * 100:.4g} %",
         )
         drawn += not holding
     axes.axhline(capital, color="grey", linewidth=0.6)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_ylabel(f"value [{currency}], logarithmic")
-    axes.set_title(f"{name}: each strategy at the reserve with its highest return")
+    axes.set_title(f"{name}: holding (black), and each strategy at the reserve with its highest return")
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     picture = io.BytesIO()

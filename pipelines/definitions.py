@@ -20,6 +20,7 @@ def build_definitions(home: StudyHome) -> dg.Definitions:
         jobs=[refresh_job(home.study)],
         schedules=nightly_refresh(home.study),
         sensors=[rebuild_sensor()],
+        executor=dg.in_process_executor,
     )
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipelines.audit import Identity, Verdict, audit
 from pipelines.home import PROJECT, StudyHome
-from pipelines.lake_assets import SIMULATIONS, current_market
+from pipelines.lake_assets import MARKET, SIMULATIONS, current_market
 from pipelines.models import Built, Model, build, read_macros
 from sd_core.lake import Version
 from sd_core.simulation.engine import ENGINE_VERSION
@@ -61,7 +61,7 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
         _remove(draft)
         with home.lake.shared():
             market = current_market(home)
-            stored = _stored_scenarios(home)
+            stored = stored_scenarios(home)
             if not stored:
                 raise dg.Failure("no scenario of the study was simulated yet: run the whole refresh first")
             with contextlib.closing(duckdb.connect()) as connection:
@@ -77,9 +77,7 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
             built,
             verdicts,
             missing=[scenario for scenario in home.study.scenarios if scenario not in stored],
-            outdated=[
-                scenario for scenario, version in stored.items() if not _is_current(home, scenario, version, market)
-            ],
+            outdated=[scenario for scenario, version in stored.items() if not is_current(home, scenario, version)],
         )
         if result.sound:
             draft.replace(home.warehouse)
@@ -101,7 +99,7 @@ def _remove(draft: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _stored_scenarios(home: StudyHome) -> dict[Scenario, Version]:
+def stored_scenarios(home: StudyHome) -> dict[Scenario, Version]:
     """Return the study's scenarios that the lake holds; others in the lake belong to no table."""
     found = {
         scenario: home.lake.current(SIMULATIONS, f"{scenario.strategy}/{scenario.reserve_key}")
@@ -118,7 +116,7 @@ def _register_lake(
         _register_files(connection, name, [market.file(name)])
     for name in ("ledger", "daily", "lots"):
         _register_files(connection, f"simulation_{name}", [version.file(name) for version in stored.values()])
-    for name, table in {**study_tables(home.study), "simulation_partition": _partitions(home, stored, market)}.items():
+    for name, table in {**study_tables(home.study), "simulation_partition": _partitions(home, stored)}.items():
         connection.register("arriving", table)
         connection.execute(f"create table lake.{name} as from arriving")
         connection.unregister("arriving")
@@ -129,23 +127,25 @@ def _register_files(connection: duckdb.DuckDBPyConnection, name: str, files: Seq
     connection.execute(f"create view lake.{name} as from read_parquet([{listed}], hive_partitioning = false)")
 
 
-def _is_current(home: StudyHome, scenario: Scenario, version: Version, market: Version) -> bool:
+def is_current(home: StudyHome, scenario: Scenario, version: Version) -> bool:
     """Tell whether a partition answers what the study asks now, on the prices that the lake holds now."""
+    market = home.lake.current(MARKET)
     return (
-        version.facts["prices_version"] == market.facts["prices_version"]
+        market is not None
+        and version.facts["prices_version"] == market.facts["prices_version"]
         and version.facts["study_hash"] == scenario_fingerprint(home.study, scenario)
         and version.facts["engine_version"] == ENGINE_VERSION
     )
 
 
-def _partitions(home: StudyHome, stored: Mapping[Scenario, Version], market: Version) -> pa.Table:
+def _partitions(home: StudyHome, stored: Mapping[Scenario, Version]) -> pa.Table:
     """Return one row per stored scenario: its prices, and whether they and its rules are the present ones."""
     rows = [
         {
             "strategy": scenario.strategy,
             "reserve": scenario.reserve,
             "prices_version": version.facts["prices_version"],
-            "is_current": _is_current(home, scenario, version, market),
+            "is_current": is_current(home, scenario, version),
         }
         for scenario, version in stored.items()
     ]

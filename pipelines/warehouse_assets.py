@@ -44,12 +44,13 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
     )
     def warehouse(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         result = rebuild(home, models, identities)
+        if result.sound:
+            for model in models:
+                yield dg.MaterializeResult(dg.AssetKey(model.name), metadata=_metadata(home, result, model))
+            yield _completeness(result)
         yield from (_check_result(verdict) for verdict in result.verdicts)
         if not result.sound:
             raise dg.Failure(_refusal(result))
-        yield _completeness(result)
-        for model in models:
-            yield dg.MaterializeResult(dg.AssetKey(model.name), metadata=_metadata(home, result, model))
         context.log.info(f"published {home.warehouse.name}: {len(models)} tables, {len(result.verdicts)} checks passed")
 
     return warehouse

@@ -1,0 +1,92 @@
+"""``sdlab check``: a study, and what the lake and the warehouse hold for it, without running anything.
+
+Judging prices belongs in ``sd_core.market``; here it is told.
+"""
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.home import StudyHome
+from pipelines.run import PLAIN_WIDTH
+from pipelines.warehouse import is_current, stored_scenarios
+from sd_core.errors import FetchError, InputError
+from sd_core.lake import Version
+from sd_core.market import raw
+from sd_core.market.source import PriceSource, open_source
+
+DONE, FAILED = 0, 1
+
+
+def check(home: StudyHome, *, fetch: bool) -> int:
+    """Print what a study asks for and what is there for it; with ``fetch``, ask the source too and store nothing.
+
+    Returns:
+        0, or 1 where the source does not deliver a ticker.
+
+    Raises:
+        InputError: the source refuses its files.
+    """
+    study = home.study
+    console = Console(width=PLAIN_WIDTH, highlight=False)
+    console.print(
+        f"{home.study_file}: a valid study of {len(study.universe)} assets, {len(study.strategies)} strategies and "
+        f"{len(study.reserves)} reserves: {len(study.scenarios)} scenarios",
+        soft_wrap=True,
+    )
+    console.print(_prices(home))
+    _print_scenarios(console, home)
+    console.print(f"warehouse: {home.warehouse if home.warehouse.exists() else 'not published yet'}", soft_wrap=True)
+    return _ask_source(console, home) if fetch else DONE
+
+
+def _needed(home: StudyHome) -> list[str]:
+    rate = home.study.rate_ticker
+    return [*home.study.price_tickers, *([rate] if rate else [])]
+
+
+def _prices(home: StudyHome) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("ticker", "bars", "from", "to", "fetched [UTC]", "source"):
+        table.add_column(name, justify="right" if name == "bars" else "left")
+    for ticker in _needed(home):
+        stored = home.lake.current(raw.DATASET, ticker)
+        table.add_row(ticker, *(_stored(stored) if stored else ("none stored yet", "", "", "", "")))
+    return table
+
+
+def _stored(version: Version) -> tuple[str, ...]:
+    facts = version.facts
+    return f"{facts['bars']:,}", facts["first"], facts["last"], facts["fetched_at"][:16], facts["source"]
+
+
+def _print_scenarios(console: Console, home: StudyHome) -> None:
+    stored = stored_scenarios(home)
+    current = sum(is_current(home, scenario, version) for scenario, version in stored.items())
+    console.print(
+        f"scenarios: {current} up to date, {len(stored) - current} outdated, "
+        f"{len(home.study.scenarios) - len(stored)} not simulated yet"
+    )
+
+
+def _ask_source(console: Console, home: StudyHome) -> int:
+    source = open_source(home.study)
+    failures = 0
+    refused = []
+    for ticker in _needed(home):
+        try:
+            console.print(f"{ticker}: {_answer(source, home, ticker)}", soft_wrap=True)
+        except FetchError as error:
+            failures += 1
+            console.print(str(error), soft_wrap=True)
+        except InputError as error:
+            refused.append(str(error))
+    if refused:
+        raise InputError("\n".join(refused))
+    return FAILED if failures else DONE
+
+
+def _answer(source: PriceSource, home: StudyHome, ticker: str) -> str:
+    fetch = source.rates if ticker == home.study.rate_ticker else source.prices
+    history = fetch(ticker, home.study.start, home.study.end)
+    first, last = history.bars.index[0], history.bars.index[-1]
+    return f"{len(history.bars):,} bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}, {history.source}"
