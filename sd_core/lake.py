@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -22,6 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 POINTER = "current.json"
+# The time it was written, in nanoseconds, and a random part; longer than any ticker.
+VERSION = re.compile(r"(draft-)?[0-9]{20}-[0-9a-f]{8}$")
 
 
 @dataclass(frozen=True)
@@ -100,17 +103,21 @@ class Lake:
     def prune(self) -> None:
         """Remove what no pointer names: superseded versions and the drafts of writers that died.
 
-        Does nothing while anybody reads or writes; the next run comes by again.
+        Does nothing while anybody reads or writes; the next run comes by again. Partitions stay, whether a study still
+        names them or not.
         """
         with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
             if not held:
                 return
-            for pointer_file in self.root.rglob(POINTER):
-                pointer = json.loads(pointer_file.read_text(encoding="utf-8"))
-                wanted = {pointer["version"], *pointer["kept"]}
-                for folder in pointer_file.parent.iterdir():
-                    if folder.is_dir() and folder.name not in wanted and _is_version(folder):
-                        shutil.rmtree(folder)
+            for home, folders, files in os.walk(self.root):
+                stored = {name for name in folders if VERSION.match(name)}
+                for name in stored - _wanted(Path(home)):
+                    shutil.rmtree(Path(home, name))
+                for name in files:
+                    if name.startswith(_draft_prefix(POINTER)):
+                        Path(home, name).unlink()
+                # Partitions may lie deeper, but nothing lies inside a version.
+                folders[:] = [name for name in folders if name not in stored]
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
@@ -132,7 +139,7 @@ class Lake:
 
 def put_whole(path: Path, text: str) -> None:
     """Write a small file so that a reader finds the old text or the new, never a part."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = path.with_name(_draft_prefix(path.name) + secrets.token_hex(4))
     with open(draft, "w", encoding="utf-8") as handle:
         handle.write(text)
         handle.flush()
@@ -140,7 +147,14 @@ def put_whole(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _is_version(folder: Path) -> bool:
-    """Tell a version's folder (or a draft) from a partition's: its name starts with the time it was written."""
-    name = folder.name.removeprefix("draft-")
-    return name[:20].isdigit() and name[20:21] == "-"
+def _draft_prefix(name: str) -> str:
+    return f".{name}."
+
+
+def _wanted(home: Path) -> set[str]:
+    """Return the versions that a partition's pointer names; none where no pointer was ever written."""
+    try:
+        pointer = json.loads((home / POINTER).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return set()
+    return {pointer["version"], *pointer["kept"]}

@@ -1,68 +1,29 @@
 """The validated study: what is to be simulated, on which prices, and with which rules.
 
 A study is read once, here, and trusted everywhere else: ``load_study`` turns a YAML file into a frozen :class:`Study`
-or refuses it with every finding at once. How a study's rules act on prices belongs in ``simulation``; where its prices
-come from belongs in ``market``.
+or refuses it. How the file is parsed belongs in ``study_yaml``, the kinds of values in ``study_fields``, the wording of
+a refusal in ``study_findings``. How a study's rules act on prices belongs in ``simulation``; where its prices come from
+in ``market``.
 """
 
-import datetime as dt
-import re
-from collections.abc import Iterator, Mapping
+import math
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sd_core.errors import InputError
-
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=-]{0,19}")
-CALENDAR = re.compile(r"[A-Z0-9]{3,8}")
+from sd_core.study_fields import CalendarDate, Currency, Fraction, Name, Reserve, RiskFree, Sessions, Ticker
+from sd_core.study_findings import Location, MisfitError, findings, show
+from sd_core.study_yaml import read_mapping
 
 DEFAULT_SD_N = 8.0
 DEFAULT_PROFIT_SHARE = 0.5
 
-# Keys that the domain knows and this version does not simulate: they deserve a better answer than "unknown key".
-NOT_SUPPORTED_YET = frozenset({"margin", "withdrawals", "deposits"})
-
-
-def _matches(pattern: re.Pattern[str], what: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise ValueError(f"expected {what} of the form {pattern.pattern}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _calendar_date(value: object) -> object:
-    if isinstance(value, dt.datetime) or not isinstance(value, dt.date | str):
-        raise ValueError("expected a date such as 2015-01-01")
-    if isinstance(value, str):
-        try:
-            return dt.date.fromisoformat(value)
-        except ValueError:
-            raise ValueError("expected a date such as 2015-01-01") from None
-    return value
-
-
-Name = Annotated[str, _matches(NAME, "a name")]
-Ticker = Annotated[str, _matches(TICKER, "a ticker")]
-CalendarDate = Annotated[dt.date, BeforeValidator(_calendar_date)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-SdN = Annotated[float, Field(ge=1)]
-Bracket = Annotated[float, Field(gt=0)]
+# A price touches a rung within a relative 1e-12; rungs that stand closer than this are not told apart reliably.
+SMALLEST_BRACKET = 1e-9
 
 
 class _Part(BaseModel):
@@ -79,8 +40,10 @@ class Source(_Part):
 
     @model_validator(mode="after")
     def _folder_belongs_to_csv(self) -> Self:
-        if (self.kind == "csv") != (self.folder is not None):
-            raise ValueError("expected a folder for the kind csv, and for no other kind")
+        if self.kind == "csv" and self.folder is None:
+            raise MisfitError(["folder: missing: expected the folder of the CSV files"])
+        if self.kind != "csv" and self.folder is not None:
+            raise MisfitError([f"folder: {show(self.folder)}: expected no folder, since the kind is {self.kind}"])
         return self
 
 
@@ -94,14 +57,17 @@ class Costs(_Part):
 class _Rung(_Part):
     """How far apart an asset's rungs stand, and which share of the gain is traded at each."""
 
-    sd_n: SdN | None = Field(None, description="Equal logarithmic steps per doubling of the price.")
-    bracket: Bracket | None = Field(None, description="Distance of the next higher rung, as a fraction of the price.")
+    sd_n: float | None = Field(None, ge=1, description="Equal logarithmic steps per doubling of the price.")
+    bracket: float | None = Field(None, gt=0, description="Distance of the next higher rung, a fraction of the price.")
     profit_share: Fraction | None = Field(None, description="Share of a rung's gain that is traded.")
 
     @model_validator(mode="after")
     def _one_spacing(self) -> Self:
         if self.sd_n is not None and self.bracket is not None:
-            raise ValueError("expected sd_n or bracket, not both")
+            raise MisfitError([f"bracket: {self.bracket}: expected sd_n or bracket, not both, but sd_n is {self.sd_n}"])
+        if self.spacing is not None and self.spacing < SMALLEST_BRACKET:
+            field = "bracket" if self.sd_n is None else "sd_n"
+            raise MisfitError([f"{field}: {getattr(self, field)}: expected rungs at least {SMALLEST_BRACKET} apart"])
         return self
 
     @property
@@ -116,7 +82,7 @@ class Asset(_Rung):
     weight: float = Field(ge=0, description="Target weight; the universe's weights are scaled to sum to 1.")
     asset_class: str = Field("unclassified", min_length=1)
     lot_size: float = Field(0.0, ge=0, description="Smallest tradable quantity in shares; 0 means fractional.")
-    currency: str | None = Field(None, description="Quote currency where it is not the study's.")
+    currency: Currency | None = Field(None, description="Quote currency where it is not the study's.")
 
 
 class Strategy(_Rung):
@@ -127,7 +93,9 @@ class Strategy(_Rung):
     coordination: Literal["simple", "nav_opportunistic"] = "simple"
     path: Literal["nearest", "low_first", "high_first", "close_only"] = "nearest"
     anchor: Literal["ladder", "fill"] = "ladder"
-    max_rungs: int = Field(64, ge=1, description="Most rungs that an asset fills or passes per side and leg.")
+    max_rungs: int = Field(
+        64, ge=1, le=1_000_000, description="Most rungs that an asset fills or passes per side and leg."
+    )
     lot_order: Literal["lifo"] = "lifo"
     costs: Costs | None = Field(None, description="Costs of this strategy where they are not the study's.")
 
@@ -170,10 +138,25 @@ def reserve_key(reserve: float) -> str:
     return "r" + f"{round(reserve * 100, 2):.2f}".rstrip("0").rstrip(".").replace(".", "_")
 
 
-def _check_reserve(reserve: float) -> float:
-    if abs(reserve * 10_000 - round(reserve * 10_000)) > 1e-6:
-        raise ValueError("expected at most two decimals of a percent, such as 0.025 or 0.1225")
-    return reserve
+def _distinct_levels(reserves: list[float]) -> list[float]:
+    repeated = [str(reserve) for reserve, times in Counter(reserves).items() if times > 1]
+    if repeated:
+        raise ValueError(f"expected every level once, but {', '.join(repeated)} is repeated")
+    return reserves
+
+
+def _weighted_and_distinct(universe: dict[str, Asset]) -> dict[str, Asset]:
+    misfits = []
+    if not 0 < sum(asset.weight for asset in universe.values()) < math.inf:
+        ticker, heaviest = max(universe.items(), key=lambda item: item[1].weight)
+        misfits.append(f"{ticker}.weight: {heaviest.weight}: expected weights whose sum is finite and above 0")
+    seen: dict[str, str] = {}
+    for ticker in universe:
+        if (twin := seen.setdefault(ticker.lower(), ticker)) != ticker:
+            misfits.append(f"{ticker}: expected tickers that differ by more than case, but {twin} is there too")
+    if misfits:
+        raise MisfitError(misfits)
+    return universe
 
 
 class Study(_Part):
@@ -183,44 +166,43 @@ class Study(_Part):
     source: Source
     start: CalendarDate
     end: CalendarDate | None = None
-    sessions: Annotated[str, _matches(CALENDAR, "an exchange's calendar")] | Literal["intersection", "union"] = "XNYS"
+    sessions: Sessions = "XNYS"
     capital: float = Field(gt=0)
-    currency: Annotated[str, _matches(re.compile("[A-Z]{3}"), "a currency")] = "USD"
+    currency: Currency = "USD"
     benchmark: Ticker = "universe"
-    risk_free: Ticker | Annotated[float, Field(gt=-1, lt=1)] = 0.0
-    universe: dict[Ticker, Asset] = Field(min_length=1)
-    reserves: list[Annotated[float, Field(ge=0, lt=1), AfterValidator(_check_reserve)]] = Field(min_length=1)
-    costs: Costs = Field(default_factory=lambda: Costs(bps=0, fixed=0))
+    risk_free: RiskFree = 0.0
+    universe: Annotated[dict[Ticker, Asset], Field(min_length=1), AfterValidator(_weighted_and_distinct)]
+    reserves: Annotated[list[Reserve], Field(min_length=1), AfterValidator(_distinct_levels)]
+    costs: Costs = Costs(bps=0, fixed=0)
     strategies: dict[Name, Strategy] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        findings = [*self._universe_findings(), *self._grid_findings()]
-        if self.end is not None and self.end < self.start:
-            findings.append(f"end: {self.end}: expected a date on or after start, {self.start}")
-        if findings:
-            raise ValueError("\n".join(findings))
+        if misfits := [*self._range_misfits(), *self._currency_misfits(), *self._ticker_misfits()]:
+            raise MisfitError(misfits)
         return self
 
-    def _universe_findings(self) -> Iterator[str]:
-        if all(asset.weight == 0 for asset in self.universe.values()):
-            yield "universe: every weight is 0: expected at least one above 0"
-        seen: dict[str, str] = {}
+    def _range_misfits(self) -> Iterator[str]:
+        if self.end is not None and self.end < self.start:
+            yield f"end: {self.end}: expected a date on or after start, {self.start}"
+
+    def _currency_misfits(self) -> Iterator[str]:
         for ticker, asset in self.universe.items():
-            if (twin := seen.setdefault(ticker.lower(), ticker)) != ticker:
-                yield f"universe.{ticker}: expected tickers that differ by more than case, but {twin} is there too"
             if asset.currency not in (None, self.currency):
                 yield (
-                    f"universe.{ticker}.currency: {asset.currency}: expected {self.currency}, the study's currency; "
-                    "other currencies are not supported yet"
+                    f"universe.{ticker}.currency: {show(asset.currency)}: expected {self.currency}, the study's "
+                    "currency; other currencies are not supported yet"
                 )
-        if self.risk_free in self.universe:
-            yield f"risk_free: {self.risk_free}: expected a rate, but it is an asset of the universe"
 
-    def _grid_findings(self) -> Iterator[str]:
-        keys = [reserve_key(reserve) for reserve in self.reserves]
-        for key in sorted({key for key in keys if keys.count(key) > 1}):
-            yield f"reserves: {key[1:].replace('_', '.')} % stands there more than once: expected distinct levels"
+    def _ticker_misfits(self) -> Iterator[str]:
+        # Without regard to case: a ticker names a folder, and some disks do not tell them apart.
+        assets = {ticker.lower(): ticker for ticker in self.universe}
+        benchmark = self.benchmark.lower()
+        if (asset := assets.get(benchmark, self.benchmark)) != self.benchmark:
+            yield f"benchmark: {show(self.benchmark)}: expected {asset}, as the universe writes it"
+        if (rate := (self.rate_ticker or "").lower()) in (*assets, benchmark):
+            owner = "an asset of the universe" if rate in assets else "the benchmark"
+            yield f"risk_free: {show(self.risk_free)}: expected a rate, but it is {owner}"
 
     @property
     def tickers(self) -> tuple[str, ...]:
@@ -260,86 +242,37 @@ def load_study(path: Path) -> Study:
 
     Raises:
         InputError: the file cannot be read, is not YAML, or breaks a rule; the message names the file and, one line
-            per finding, the field, the value and what was expected.
+            per finding, the field, the value and what was expected. Rules that concern several fields are looked at
+            once every field by itself is good.
     """
-    document = _read_mapping(path)
+    document = read_mapping(path)
     try:
         study = Study.model_validate(document)
     except ValidationError as error:
-        raise InputError("\n".join(f"{path}: {finding}" for finding in _findings(error))) from None
-    if study.source.folder is not None:
-        # Where the study lies is known only here; from now on the folder is absolute.
-        folder = (path.parent / Path(study.source.folder).expanduser()).resolve()
-        if not folder.is_dir():
-            raise InputError(
-                f"{path}: source.folder: {study.source.folder!r}: expected a folder, but {folder} is not one "
-                "(a relative folder starts where the study file lies)"
-            )
-        study = study.model_copy(update={"source": study.source.model_copy(update={"folder": str(folder)})})
-    if study.sessions not in ("XNYS", "intersection", "union"):
-        import exchange_calendars  # half a second that the usual study does not need
-
-        if study.sessions not in exchange_calendars.get_calendar_names():
-            raise InputError(
-                f"{path}: sessions: {study.sessions!r}: expected intersection, union, or an exchange's calendar "
-                "such as XNYS"
-            )
-    return study
+        raise InputError("\n".join(f"{path}: {finding}" for finding in findings(error, _keys_at))) from None
+    if study.source.folder is None:
+        return study
+    # Where the study lies is known only here; from now on the folder is absolute.
+    folder = _folder(path, study.source.folder)
+    return study.model_copy(update={"source": study.source.model_copy(update={"folder": str(folder)})})
 
 
-def _read_mapping(path: Path) -> Mapping[str, Any]:
+def _folder(path: Path, written: str) -> Path:
+    expected = f"{path}: source.folder: {show(written)}: expected a folder that exists"
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected YAML in UTF-8, but byte {error.start} is not UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: expected a readable study file, but: {error.strerror}") from None
-    try:
-        # YAML 1.2: a ticker such as ON or NO stays a word.
-        document = YAML(typ="safe", pure=True).load(text)
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise InputError(f"{path}: line {line}: {error.problem}: expected every key once") from None
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise InputError(f"{path}: line {line}: expected YAML, but {error.problem or error.context}") from None
-    except (YAMLError, ValueError) as error:
-        raise InputError(f"{path}: expected YAML, but {str(error).splitlines()[0]}") from None
-    if document is None:
-        raise InputError(f"{path}: the file is empty: expected a study, for example studies/demo.yaml")
-    if not isinstance(document, Mapping):
-        raise InputError(f"{path}: expected keys and values, but it holds a {type(document).__name__}")
-    return document
+        folder = (path.parent / Path(written).expanduser()).resolve()
+        found = folder.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # an unknown ~user, a loop of links, no right to look
+        raise InputError(f"{expected}: {error}") from None
+    if not (written and found):
+        raise InputError(f"{expected}; {folder} is none (a relative folder starts where the study file lies)")
+    return folder
 
 
-def _findings(error: ValidationError) -> Iterator[str]:
-    """Word pydantic's findings as ``field: value: expected …``."""
-    for entry in error.errors(include_url=False):
-        place = ".".join(str(part) for part in entry["loc"] if part not in _UNION_BRANCHES)
-        match entry["type"]:
-            case "extra_forbidden" if entry["loc"][-1] in NOT_SUPPORTED_YET:
-                yield f"{place}: not supported by this version: expected a study without it"
-            case "extra_forbidden":
-                yield f"{place}: unknown key: {_known_keys(entry['loc'])}"
-            case "missing":
-                yield f"{place}: missing: expected a value"
-            case "value_error":
-                message = str(entry["ctx"]["error"])
-                # Findings that already carry their place are those of the study as a whole.
-                yield from (message.splitlines() if not place else [f"{place}: {_short(entry['input'])}: {message}"])
-            case _:
-                yield f"{place}: {_short(entry['input'])}: {_expectation(entry['msg'])}"
-
-
-# Pydantic names the branches of a union in the location; they mean nothing to the person who wrote the file.
-_UNION_BRANCHES = frozenset(
-    {"[key]", "constrained-str", "constrained-float", "float", "str", "literal['intersection','union']"}
-)
-
-
-def _known_keys(location: tuple[str | int, ...]) -> str:
+def _keys_at(location: Location) -> tuple[str, ...]:
+    """Return the keys that a part of a study may have."""
     model: type[BaseModel] = Study
-    match location[:-1]:
+    match location:
         case ("universe", _):
             model = Asset
         case ("strategies", _):
@@ -348,13 +281,4 @@ def _known_keys(location: tuple[str | int, ...]) -> str:
             model = Source
         case (*_, "costs"):
             model = Costs
-    return "expected one of " + ", ".join(model.model_fields)
-
-
-def _expectation(message: str) -> str:
-    return message.replace("Input should be", "expected").replace("Input should have", "expected")
-
-
-def _short(value: object) -> str:
-    text = repr(value) if not isinstance(value, dt.date) else value.isoformat()
-    return text if len(text) <= 60 else text[:57] + "..."
+    return tuple(model.model_fields)

@@ -300,6 +300,8 @@ def _findings(
         if ticker not in study.universe:
             yield from quality.benchmark_late(history, sessions)
         yield from quality.judge_prices(history, judged)
+        if study.source.kind != "sample":  # of which it is said once for all
+            yield from quality.no_intraday_range(history, judged)
     if rate is not None:
         yield from quality.rate_late(rate, sessions)
         yield from quality.judge_rate(rate, judged)

@@ -71,7 +71,6 @@ def judge_prices(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     yield from stale(history, sessions)
     yield from jumps(history, sessions)
     yield from dividends_incomplete(history, sessions)
-    yield from no_intraday_range(history, sessions)
 
 
 def judge_rate(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:

@@ -1,0 +1,106 @@
+"""The wording of what is wrong with a study: pydantic's findings as ``field: value: expected …``, one line each.
+
+What is right and wrong belongs in ``study``.
+"""
+
+import reprlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+Location = tuple[str | int, ...]
+
+# Keys and values that the domain knows and this version does not simulate deserve a better answer than "unknown".
+KEYS_NOT_SUPPORTED_YET = frozenset({"margin", "withdrawals", "deposits"})
+VALUES_NOT_SUPPORTED_YET = {
+    "variant": ("ath_sell",),
+    "coordination": ("target", "hybrid", "hold"),
+    "lot_order": ("fifo",),
+}
+
+_EXPECTED = {
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "int_type": "a whole number",
+    "string_type": "text",
+    "string_unicode": "text",
+    "string_too_short": "some text",
+    "list_type": "a list, such as [0.0, 0.1]",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+    "too_short": "at least one entry",
+    "greater_than": "a number above {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than_equal": "a number of at most {le}",
+    "literal_error": "{expected}",
+}
+
+
+class MisfitError(ValueError):
+    """What is wrong between the fields of a part; every line is ``field: value: expected …`` already."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        super().__init__("\n".join(lines))
+
+
+def findings(error: ValidationError, keys_at: Callable[[Location], Iterable[str]]) -> Iterator[str]:
+    """Word every finding; ``keys_at`` tells which keys may stand in the part at a location."""
+    for entry in error.errors(include_url=False):
+        yield from _finding(entry, keys_at)
+
+
+def _finding(entry: Any, keys_at: Callable[[Location], Iterable[str]]) -> Iterator[str]:
+    location, kind, value = entry["loc"], entry["type"], show(entry["input"])
+    context = entry.get("ctx", {})
+    if kind == "value_error" and location[-1:] == ("[key]",):  # pydantic's mark: the key itself was refused
+        location = location[:-1]
+    match kind:
+        case "extra_forbidden" if location[-1] in KEYS_NOT_SUPPORTED_YET:
+            yield f"{_place(location)}: {value}: not supported yet: expected a study without it"
+        case "extra_forbidden" | "invalid_key":
+            yield f"{_place(location)}: unknown key: expected one of {', '.join(keys_at(location[:-1]))}"
+        case "missing":
+            yield f"{_place(location)}: missing: expected a value"
+        case "value_error" if isinstance(context["error"], MisfitError):
+            within = f"{_place(location)}." if location else ""
+            yield from (within + line for line in str(context["error"]).splitlines())
+        case "value_error":
+            yield f"{_place(location)}: {value}: {context['error']}"
+        case "literal_error" if entry["input"] in VALUES_NOT_SUPPORTED_YET.get(location[-1], ()):
+            yield f"{_place(location)}: {value}: not supported yet: expected {context['expected']}"
+        case _:
+            expected = _EXPECTED.get(kind, "another kind of value").format(**context)
+            yield f"{_place(location)}: {value}: expected {expected}"
+
+
+def show(value: object) -> str:
+    """Return a value as its author would know it again, in one short line."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case int() if abs(value) >= 10**60:  # which Python may refuse to write out
+            return "a number of more than 60 digits"
+    return _SHORT.repr(value)
+
+
+# Bounded in depth and breadth, since aliases make a small file into a huge value.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+_SHORT.maxlist = _SHORT.maxdict = 4
+_SHORT.maxlevel = 2
+
+
+def _place(location: Location) -> str:
+    match location:
+        case ("reserves", int(position)):
+            return f"reserves: entry {position + 1}"
+    return ".".join(_readable(part) for part in location) or "the study"
+
+
+def _readable(part: str | int) -> str:
+    """Keep a key on its line: keys are free text until they are found to be good."""
+    text = str(part)
+    return text if text.isprintable() and len(text) <= 60 else show(text)

@@ -1,0 +1,352 @@
+"""The lake's promise: a partition is there whole or not at all, whoever dies, writes or prunes at the same time."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sd_core.lake import POINTER, Lake, put_whole
+
+OLD = {"bars": pa.table({"close": [1.0, 2.0]}), "splits": pa.table({"ratio": pa.array([], pa.float64())})}
+NEW = {"bars": pa.table({"close": [3.0, 4.0, 5.0]}), "splits": pa.table({"ratio": [2.0]})}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+def closes(lake: Lake, dataset: str = "prices", key: str = "VOO") -> list[float]:
+    version = lake.current(dataset, key)
+    assert version is not None
+    return version.read("bars")["close"].to_pylist()
+
+
+def names(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()}
+
+
+# --- writing and reading ----------------------------------------------------------------------------------------------
+
+
+def test_nothing_stored_is_none(lake: Lake) -> None:
+    assert lake.current("prices", "VOO") is None
+
+
+def test_what_was_written_is_read_with_its_facts(lake: Lake) -> None:
+    facts = {"source": "a file", "covered": [["2015-01-01", "2015-12-31"]], "currency": None}
+    stored = lake.write("prices", "VOO", NEW, facts, keep=("an-earlier-one",))
+    version = Lake(lake.root).current("prices", "VOO")
+    assert version == stored
+    assert version is not None
+    assert version.rows == {"bars": 3, "splits": 1}
+    assert version.facts == facts
+    assert version.kept == ("an-earlier-one",)
+    assert version.read("bars").equals(NEW["bars"])
+    assert version.read("splits").equals(NEW["splits"])
+
+
+def test_types_and_nulls_survive(lake: Lake) -> None:
+    table = pa.table(
+        {
+            "session": pa.array([16436, None], pa.date32()),
+            "ticker": pa.array(["VOO", None], pa.string()),
+            "seq": pa.array([1, 2], pa.int32()),
+            "price": pa.array([0.1, None], pa.float64()),
+        }
+    )
+    assert lake.write("ledger", "", {"ledger": table}, {}).read("ledger").equals(table)
+
+
+def test_newest_write_is_current_and_the_version_before_stays_readable(lake: Lake) -> None:
+    before = lake.write("prices", "VOO", OLD, {})
+    after = lake.write("prices", "VOO", NEW, {})
+    assert before.version < after.version
+    assert closes(lake) == [3, 4, 5]
+    assert before.read("bars").equals(OLD["bars"])
+
+
+def test_partitions_and_datasets_do_not_meet(lake: Lake) -> None:
+    lake.write("simulations", "sd8/r10", OLD, {})
+    lake.write("simulations", "sd8/r5", NEW, {})
+    lake.write("market", "", NEW, {})
+    assert closes(lake, "simulations", "sd8/r10") == [1, 2]
+    assert closes(lake, "simulations", "sd8/r5") == [3, 4, 5]
+    assert closes(lake, "market", "") == [3, 4, 5]
+    assert lake.current("simulations", "sd8") is None
+
+
+@pytest.mark.parametrize(
+    "key", ["BTC-USD", "^IRX", "BRK.B", "EURUSD=X", "0700.HK", "A" * 20, "BRK.", "strategy=sd8/r2_5"]
+)
+def test_keys_with_odd_characters_are_stored_read_and_pruned(lake: Lake, key: str) -> None:
+    before = lake.write("prices", key, OLD, {})
+    lake.write("prices", key, NEW, {})
+    lake.prune()
+    assert closes(lake, key=key) == [3, 4, 5]
+    assert not before.folder.exists()
+
+
+def test_same_tables_give_the_same_bytes(lake: Lake) -> None:
+    first = lake.write("prices", "VOO", NEW, {"fetched": "yesterday"})
+    second = Lake(lake.root.with_name("other")).write("prices", "elsewhere", NEW, {"fetched": "today"})
+    for table in NEW:
+        assert first.file(table).read_bytes() == second.file(table).read_bytes()
+
+
+# --- whole or not at all ----------------------------------------------------------------------------------------------
+
+
+def test_write_that_cannot_be_put_into_place_leaves_the_version_before(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.write("prices", "VOO", OLD, {})
+    with monkeypatch.context() as patch:
+        patch.setattr("sd_core.lake.put_whole", _raise_disk_full)
+        with pytest.raises(OSError, match="disk full"):
+            lake.write("prices", "VOO", NEW, {})
+    assert closes(lake) == [1, 2]
+    assert_only_the_current_version_is_left_after_pruning(lake)
+
+
+@pytest.mark.parametrize("failing", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.rename"])
+def test_write_that_fails_at_any_step_leaves_the_version_before(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    lake.write("prices", "VOO", OLD, {})
+    with monkeypatch.context() as patch:
+        patch.setattr(failing, _raise_disk_full)
+        with pytest.raises(OSError, match="disk full"):
+            lake.write("prices", "VOO", NEW, {})
+    assert closes(lake) == [1, 2]
+    assert_only_the_current_version_is_left_after_pruning(lake)
+
+
+def test_write_that_fails_at_its_second_table_leaves_the_version_before(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.write("prices", "VOO", OLD, {})
+    write_table: Callable[..., None] = pq.write_table
+
+    def only_bars(table: pa.Table, where: Path, **options: object) -> None:
+        if where.stem != "bars":
+            _raise_disk_full()
+        write_table(table, where, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pq, "write_table", only_bars)
+        with pytest.raises(OSError, match="disk full"):
+            lake.write("prices", "VOO", NEW, {})
+    assert closes(lake) == [1, 2]
+    assert_only_the_current_version_is_left_after_pruning(lake)
+
+
+def _raise_disk_full(*_: object, **__: object) -> None:
+    raise OSError("disk full")
+
+
+def assert_only_the_current_version_is_left_after_pruning(lake: Lake) -> None:
+    current = lake.current("prices", "VOO")
+    assert current is not None
+    assert names(current.folder.parent) > {POINTER, current.version}  # the failure did leave something
+    lake.prune()
+    assert names(current.folder.parent) == {POINTER, current.version}
+
+
+# A writer that is killed, without any chance to clean up, when it comes to a function.
+KILLED_WRITER = """
+import os, signal, sys
+from pathlib import Path
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sd_core.lake import Lake
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def die_at_the_second(table, where, write_table=pq.write_table, **options):
+    die() if "bars" not in str(where) else write_table(table, where, **options)
+
+root, step = Path(sys.argv[1]), sys.argv[2]
+if step == "second table":
+    pq.write_table = die_at_the_second
+elif step == "version's name":
+    Path.rename = die
+elif step == "pointer's text":
+    os.fsync = die
+elif step == "pointer's name":
+    Path.replace = die
+Lake(root).write("prices", "VOO", {"bars": pa.table({"close": [9.0]}), "splits": pa.table({"ratio": [9.0]})}, {})
+"""
+
+
+@pytest.mark.parametrize("step", ["second table", "version's name", "pointer's text", "pointer's name"])
+@pytest.mark.parametrize("stored_before", [True, False])
+def test_killed_writer_leaves_nothing_that_a_reader_meets_and_pruning_clears_the_rest(
+    lake: Lake, step: str, stored_before: bool
+) -> None:
+    if stored_before:
+        lake.write("prices", "VOO", OLD, {})
+    died = subprocess.run([sys.executable, "-c", KILLED_WRITER, str(lake.root), step], timeout=60, check=False)
+    assert died.returncode == -signal.SIGKILL
+    home = lake.root / "prices" / "VOO"
+    current = lake.current("prices", "VOO")
+    expected = {POINTER, current.version} if current else set()
+    assert (current is not None) == stored_before
+    assert names(home) > expected
+    lake.prune()
+    assert names(home) == expected
+    if stored_before:
+        assert closes(lake) == [1, 2]
+
+
+def test_small_file_is_put_whole_or_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "note.json"
+    put_whole(file, "old")
+    monkeypatch.setattr(os, "fsync", _raise_disk_full)
+    with pytest.raises(OSError, match="disk full"):
+        put_whole(file, "new")
+    assert file.read_text() == "old"
+    monkeypatch.undo()
+    put_whole(file, "new, in ünïcode")
+    assert file.read_text(encoding="utf-8") == "new, in ünïcode"
+
+
+# --- pruning ----------------------------------------------------------------------------------------------------------
+
+
+def test_pruning_removes_superseded_versions_everywhere(lake: Lake) -> None:
+    places = [("market", ""), ("prices", "VOO"), ("simulations", "sd8/r10")]
+    before = [lake.write(dataset, key, OLD, {}) for dataset, key in places]
+    after = [lake.write(dataset, key, NEW, {}) for dataset, key in places]
+    lake.prune()
+    assert not any(version.folder.exists() for version in before)
+    assert [lake.current(dataset, key) for dataset, key in places] == after
+    assert all(version.read("bars").equals(NEW["bars"]) for version in after)
+
+
+def test_pruning_leaves_the_versions_that_are_kept(lake: Lake) -> None:
+    first, second, third = (lake.write("prices", "VOO", OLD, {}) for _ in range(3))
+    last = lake.write("prices", "VOO", NEW, {}, keep=(first.version, third.version))
+    lake.prune()
+    assert names(last.folder.parent) == {POINTER, first.version, third.version, last.version}
+    assert not second.folder.exists()
+
+
+def test_pruning_leaves_files_and_folders_of_others(lake: Lake) -> None:
+    version = lake.write("prices", "VOO", NEW, {})
+    (lake.root / "draft.duckdb").write_text("not ours")
+    (lake.root / "draft-notes").mkdir()
+    (version.folder.parent / "2015").mkdir()
+    lake.prune()
+    assert (lake.root / "draft.duckdb").exists()
+    assert (lake.root / "draft-notes").exists()
+    assert (version.folder.parent / "2015").exists()
+
+
+def test_pruning_an_empty_lake_or_twice_does_nothing(lake: Lake) -> None:
+    lake.prune()
+    lake.write("prices", "VOO", NEW, {})
+    lake.prune()
+    lake.prune()
+    assert closes(lake) == [3, 4, 5]
+
+
+def test_pruning_does_nothing_while_somebody_reads(lake: Lake) -> None:
+    before = lake.write("prices", "VOO", OLD, {})
+    with lake.shared():
+        current = lake.current("prices", "VOO")
+        lake.write("prices", "VOO", NEW, {})
+        Lake(lake.root).prune()
+        assert current == before
+        assert current.read("bars").equals(OLD["bars"])
+    lake.prune()
+    assert not before.folder.exists()
+
+
+READER = """
+import sys
+from pathlib import Path
+from sd_core.lake import Lake
+with Lake(Path(sys.argv[1])).shared():
+    print("reading", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_pruning_does_nothing_while_another_process_reads_and_works_again_when_it_was_killed(lake: Lake) -> None:
+    before = lake.write("prices", "VOO", OLD, {})
+    lake.write("prices", "VOO", NEW, {})
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, str(lake.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        lake.prune()
+        assert before.folder.exists()
+        reader.kill()
+    lake.prune()
+    assert not before.folder.exists()
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
+
+WRITER = """
+import sys
+from pathlib import Path
+import pyarrow as pa
+from sd_core.lake import Lake
+lake, writer = Lake(Path(sys.argv[1])), int(sys.argv[2])
+for turn in range(20):
+    number = writer * 1000 + turn
+    tables = {"bars": pa.table({"close": [float(number)] * 100}), "splits": pa.table({"ratio": [float(number)]})}
+    lake.write("prices", "VOO", tables, {"number": number})
+"""
+
+
+def assert_whole(lake: Lake) -> None:
+    """Read the current version as a reader should, and find all of one write."""
+    with lake.shared():
+        version = lake.current("prices", "VOO")
+        assert version is not None
+        number = version.facts["number"]
+        assert version.read("bars")["close"].to_pylist() == [number] * 100
+        assert version.read("splits")["ratio"].to_pylist() == [number]
+
+
+def test_processes_that_write_one_partition_at_once_leave_one_whole_version(lake: Lake) -> None:
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(lake.root), str(writer)]) for writer in range(4)]
+    while any(writer.poll() is None for writer in writers):
+        lake.prune()
+        if lake.current("prices", "VOO") is not None:
+            assert_whole(lake)
+    assert [writer.wait() for writer in writers] == [0] * 4
+    assert_whole(lake)
+    current = lake.current("prices", "VOO")
+    assert current is not None
+    assert current.facts["number"] % 1000 == 19  # the last that one of them wrote
+    lake.prune()
+    assert names(current.folder.parent) == {POINTER, current.version}
+
+
+def test_threads_that_write_one_partition_at_once_leave_one_whole_version(lake: Lake) -> None:
+    def write(number: int) -> None:
+        tables = {"bars": pa.table({"close": [float(number)] * 100}), "splits": pa.table({"ratio": [float(number)]})}
+        lake.write("prices", "VOO", tables, {"number": number})
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert_whole(lake)
+    lake.prune()
+    assert_whole(lake)
+    assert len(names(lake.root / "prices" / "VOO")) == 2

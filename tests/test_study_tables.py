@@ -1,0 +1,187 @@
+"""A study as tables, and what its fingerprints depend on."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from study_files import changed
+
+from sd_core.study import Scenario, Study
+from sd_core.study_tables import market_fingerprint, scenario_fingerprint, study_tables
+
+SD8 = Scenario(strategy="sd8", reserve=0.1)
+Change = tuple[list[str], Any]
+
+
+def study_with(*changes: Change) -> Study:
+    return Study.model_validate(changed(*changes))
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def test_study_is_one_row_of_what_was_asked() -> None:
+    study = study_with((["risk_free"], "^IRX"), (["benchmark"], "SPY"))
+    assert study_tables(study)["study"].to_pylist() == [
+        {
+            "name": "small",
+            "source": "sample",
+            "start_date": dt.date(2015, 1, 2),
+            "end_date": dt.date(2020, 12, 31),
+            "calendar": "XNYS",
+            "capital": 10_000.0,
+            "currency": "USD",
+            "benchmark": "SPY",
+            "risk_free": "^IRX",
+        }
+    ]
+
+
+def test_open_end_is_null() -> None:
+    assert study_tables(study_with((["end"], None)))["study"]["end_date"].to_pylist() == [None]
+
+
+def test_assets_come_in_order_with_their_share_and_null_for_what_they_do_not_override() -> None:
+    universe = {"ZZZ": {"weight": 1, "asset_class": "crypto", "lot_size": 1, "sd_n": 6}, "AAA": {"weight": 3}}
+    assert study_tables(study_with((["universe"], universe)))["study_asset"].to_pylist() == [
+        {
+            "position": 1,
+            "ticker": "ZZZ",
+            "asset_class": "crypto",
+            "weight": 1.0,
+            "target_share": 0.25,
+            "lot_size": 1.0,
+            "sd_n": 6.0,
+            "bracket": None,
+            "profit_share": None,
+        },
+        {
+            "position": 2,
+            "ticker": "AAA",
+            "asset_class": "unclassified",
+            "weight": 3.0,
+            "target_share": 0.75,
+            "lot_size": 0.0,
+            "sd_n": None,
+            "bracket": None,
+            "profit_share": None,
+        },
+    ]
+
+
+def test_strategies_come_in_order_with_defaults_and_costs_filled_in() -> None:
+    strategies = {
+        "wide": {"sd_n": 1, "profit_share": 0, "costs": {"fixed": 1}},
+        "given": {"bracket": 0.05, "path": "low_first", "max_rungs": 2},
+        "default": {},
+    }
+    table = study_tables(study_with((["strategies"], strategies), (["costs"], {"bps": 5})))["study_strategy"]
+    assert table["position"].to_pylist() == [1, 2, 3]
+    assert table["strategy"].to_pylist() == ["wide", "given", "default"]
+    assert table["sd_n"].to_pylist() == [1, None, 8]
+    # One step per doubling doubles: r = 1. Eight: 2 ** (1/8) - 1 = 9.0507732665257659 % (OEIS A010770 less 1).
+    assert table["bracket"].to_pylist() == pytest.approx([1, 0.05, 0.090507732665257659], rel=1e-15)
+    assert table["profit_share"].to_pylist() == [0, 0.5, 0.5]
+    assert table["path"].to_pylist() == ["nearest", "low_first", "nearest"]
+    assert table["max_rungs"].to_pylist() == [64, 2, 64]
+    assert table["cost_bps"].to_pylist() == [0, 5, 5]
+    assert table["cost_fixed"].to_pylist() == [1, 0, 0]
+
+
+# --- fingerprints -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [(["strategies", "more"], {"sd_n": 4})],
+        [(["strategies", "hold", "path"], "low_first")],
+        [(["reserves"], [0.2, 0.1, 0.05])],
+        [(["name"], "renamed")],
+        [(["benchmark"], "SPY")],
+        [(["universe", "VOO", "asset_class"], "indices")],
+        [(["universe", "VOO", "weight"], 3), (["universe", "NVDA", "weight"], 1)],  # 3 : 1, as before
+        [(["strategies", "sd8", "profit_share"], 0.5)],  # the default, spelled out
+    ],
+)
+def test_scenario_keeps_its_fingerprint_when_the_study_changes_around_it(changes: list[Change]) -> None:
+    assert scenario_fingerprint(study_with(*changes), SD8) == scenario_fingerprint(study_with(), SD8)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("capital", 20_000),
+        ("costs", {"bps": 5}),
+        ("costs", {"fixed": 1}),
+        ("universe.VOO.weight", 0.5),
+        ("universe.VOO.lot_size", 1),
+        ("universe.VOO.sd_n", 6),
+        ("universe.VOO.bracket", 0.05),
+        ("universe.VOO.profit_share", 0.4),
+        ("universe.SPY", {"weight": 0}),
+        ("universe", {"NVDA": {"weight": 0.25}, "VOO": {"weight": 0.75}}),
+        ("universe", {"VOO": {"weight": 0.75}, "AMD": {"weight": 0.25}}),
+        ("strategies.sd8.sd_n", 9),
+        ("strategies.sd8.profit_share", 0.4),
+        ("strategies.sd8.variant", "ath_only"),
+        ("strategies.sd8.sizing", "symmetric"),
+        ("strategies.sd8.coordination", "nav_opportunistic"),
+        ("strategies.sd8.path", "low_first"),
+        ("strategies.sd8.anchor", "fill"),
+        ("strategies.sd8.max_rungs", 63),
+        ("strategies.sd8.costs", {"bps": 1}),
+    ],
+)
+def test_scenario_changes_its_fingerprint_with_everything_it_runs_on(place: str, value: Any) -> None:
+    study = study_with((place.split("."), value))
+    assert scenario_fingerprint(study, SD8) != scenario_fingerprint(study_with(), SD8)
+
+
+def test_scenarios_of_one_study_have_fingerprints_of_their_own() -> None:
+    study = study_with((["reserves"], [0, 0.05, 0.1]))
+    assert len({scenario_fingerprint(study, scenario) for scenario in study.scenarios}) == 6
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("capital", 20_000),
+        ("name", "renamed"),
+        ("costs", {"bps": 5}),
+        ("reserves", [0.3]),
+        ("strategies.more", {}),
+        ("universe.VOO.weight", 0.5),
+        ("universe.VOO.sd_n", 4),
+        ("benchmark", "VOO"),  # already among the prices
+    ],
+)
+def test_market_keeps_its_fingerprint_when_rules_change(place: str, value: Any) -> None:
+    assert market_fingerprint(study_with((place.split("."), value))) == market_fingerprint(study_with())
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("source", {"kind": "yahoo"}),
+        ("source", {"kind": "csv", "folder": "prices"}),
+        ("start", "2015-01-03"),
+        ("end", "2020-12-30"),
+        ("end", None),
+        ("sessions", "union"),
+        ("currency", "EUR"),
+        ("risk_free", 0.02),
+        ("risk_free", "^IRX"),
+        ("benchmark", "SPY"),
+        ("universe.SPY", {"weight": 1}),
+        ("universe", {"NVDA": {"weight": 0.25}, "VOO": {"weight": 0.75}}),
+    ],
+)
+def test_market_changes_its_fingerprint_with_everything_prices_depend_on(place: str, value: Any) -> None:
+    assert market_fingerprint(study_with((place.split("."), value))) != market_fingerprint(study_with())
+
+
+def test_market_tells_a_benchmark_from_an_asset_of_the_same_ticker() -> None:
+    as_benchmark = study_with((["benchmark"], "SPY"))
+    as_asset = study_with((["universe", "SPY"], {"weight": 0}))
+    assert market_fingerprint(as_benchmark) != market_fingerprint(as_asset)
