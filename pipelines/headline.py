@@ -62,10 +62,8 @@ def _records(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str
 
 def _notices(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return what must be known before the first number is read: findings about the study as a whole."""
-    query = "select rule, detail from report_data_quality where ticker is null order by rule"
     return [
-        f"Illustration, survivors only. {row['detail']}" if row["rule"] == "illustration" else row["detail"]
-        for row in _records(connection, query)
+        row["detail"] for row in _records(connection, "from report_data_quality where ticker is null order by rule")
     ]
 
 
@@ -77,7 +75,8 @@ def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> l
             continue
         best = max(levels, key=lambda row: row["twr"])
         worst = min(levels, key=lambda row: row["twr"])
-        chosen.append(_Chosen("best reserve" if best is not worst else "only reserve", best))
+        if best is not holding:
+            chosen.append(_Chosen("best reserve" if best is not worst else "only reserve", best))
         if worst is not best:
             chosen.append(_Chosen("worst reserve", worst))
     return chosen
@@ -150,7 +149,8 @@ def _sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -
         )
     if calmer:
         sentences.append(
-            f"Of those that holding beat, {len(calmer)} had the higher Sharpe ratio: less return, at still less risk."
+            f"Of those that holding beat, {len(calmer)} had the higher Sharpe ratio: they returned less, and swung "
+            "less still."
         )
     return sentences
 

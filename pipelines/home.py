@@ -71,7 +71,7 @@ def open_home(study: str | None = None) -> StudyHome:
     """
     name = study or os.environ.get("SD_STUDY") or DEFAULT_STUDY
     file = Path(name)
-    if not file.suffix and not file.exists():
+    if not file.suffix and not file.is_file():
         file = PROJECT / "studies" / f"{name}.yaml"
         if not file.exists():
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))

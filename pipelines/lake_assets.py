@@ -4,6 +4,7 @@ Each leaves a version of a dataset in the lake and tells Dagster what it holds. 
 ``warehouse_assets``.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -13,7 +14,7 @@ from pipelines.home import StudyHome
 from pipelines.partitions import partition_key, scenarios_of, simulation_grid
 from pipelines.progress import report_progress
 from sd_core.errors import FetchError, InputError
-from sd_core.lake import Version
+from sd_core.lake import Lake, Version
 from sd_core.market import raw
 from sd_core.market.build import Market, build_market, to_panel, version
 from sd_core.market.panel import Panel
@@ -25,6 +26,7 @@ from sd_core.simulation.rules import resolve
 from sd_core.study_tables import market_fingerprint, scenario_fingerprint
 
 FETCHES = "fetches"
+FINDINGS = "findings"
 MARKET = "market"
 SIMULATIONS = "simulations"
 
@@ -76,12 +78,7 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
         missing = [ticker for ticker in failures if lake.current(raw.DATASET, ticker) is None]
         if missing:
             raise dg.Failure("\n".join(failures[ticker] for ticker in missing))
-        findings = [
-            fetch_failed(stored, reason)
-            for ticker, reason in failures.items()
-            if (stored := raw.load(lake, ticker)) is not None
-        ]
-        lake.write(FETCHES, "", {"findings": to_table(findings)}, {})
+        _note_failures(lake, wanted, failures)
         yield _judgement("every_ticker_fetched", list(failures.values()))
         yield _judgement("past_unchanged", [history_changed(change).detail for change in changes])
         yield dg.MaterializeResult(
@@ -89,6 +86,20 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
         )
 
     return raw_prices
+
+
+def _note_failures(lake: Lake, asked: list[str], failures: Mapping[str, str]) -> None:
+    """Store what the fetches met: this one's failures, and those that others met with tickers not asked for now."""
+    earlier = lake.current(FETCHES)
+    others = (
+        [] if earlier is None else [row for row in earlier.read(FINDINGS).to_pylist() if row["ticker"] not in asked]
+    )
+    findings = [
+        fetch_failed(stored, reason)
+        for ticker, reason in failures.items()
+        if (stored := raw.load(lake, ticker)) is not None
+    ]
+    lake.write(FETCHES, "", {FINDINGS: to_table([*(Finding(**row) for row in others), *findings])}, {})
 
 
 def _judgement(check: str, findings: list[str], asset_key: dg.AssetKey = RAW_PRICES_KEY) -> dg.AssetCheckResult:
@@ -195,7 +206,8 @@ def _build_market(home: StudyHome) -> tuple[Market, str]:
         built = build_market(study, {ticker: h for ticker, h in histories.items() if h is not None}, rate)
     except InputError as error:
         raise refusal(InputError(f"{home.study_file}: {error}")) from None
-    changed = [history_changed(change) for ticker in histories for change in raw.changes(lake, ticker)]
+    fetched = [*histories, *([study.rate_ticker] if study.rate_ticker else [])]
+    changed = [history_changed(change) for ticker in fetched for change in raw.changes(lake, ticker)]
     return Market(built.sessions, built.prices, built.rates, _all_findings(home, built, changed)), version(built)
 
 
@@ -203,7 +215,7 @@ def _all_findings(home: StudyHome, built: Market, changed: list[Finding]) -> pa.
     """Join what the rules say about the prices with what the fetches met."""
     fetches = home.lake.current(FETCHES)
     tables = [built.price_findings, to_table(changed)]
-    return pa.concat_tables([*tables, *([fetches.read("findings")] if fetches else [])])
+    return pa.concat_tables([*tables, *([fetches.read(FINDINGS)] if fetches else [])])
 
 
 def _simulations(home: StudyHome) -> dg.AssetsDefinition:
@@ -223,7 +235,8 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
     def simulations(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         scenarios = scenarios_of(study, context.partition_keys)
         panel, prices_version = load_panel(home)
-        results = simulate(panel, [resolve(study, scenario) for scenario in scenarios])
+        rules = [resolve(study, scenario) for scenario in scenarios]
+        results = simulate(panel, rules)
         stored_facts: dict[dg.MultiPartitionKey, dict[str, Any]] = {}
         failures: dict[str, str] = {}
         for done, scenario in enumerate(scenarios, start=1):
@@ -234,6 +247,7 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
                     f"{scenario.strategy}/{scenario.reserve_key}",
                     to_tables(next(results), scenario, panel),
                     {
+                        "capital": study.capital,
                         "prices_version": prices_version,
                         "study_hash": scenario_fingerprint(study, scenario),
                         "engine_version": ENGINE_VERSION,
@@ -241,6 +255,7 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
                 )
             except Exception as error:  # one partition's trouble must not cost the others; all are named at the end
                 failures[str(key)] = f"{type(error).__name__}: {error}"
+                results = simulate(panel, rules[done:])
             else:
                 stored_facts[key] = _facts(stored)
             report_progress(context, "scenarios simulated", done, len(scenarios))

@@ -13,6 +13,8 @@ import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+SECONDS_BETWEEN_LINES = 2.0
+
 _COUNTED = re.compile(r"(?P<what>.+): (?P<done>\d+) of (?P<total>\d+)")
 
 
@@ -31,12 +33,13 @@ class ProgressHandler(logging.Handler):
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         self._bar = Progress(*columns, console=console, transient=True) if console.is_terminal else None
         self._started: dict[str, float] = {}
+        self._next_line = 0.0
         self._task = self._bar.add_task("starting", total=None) if self._bar else None
         if self._bar:
             self._bar.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show a step's start and end, counted progress, and warnings."""
+        """Show a step's start and end, counted progress, and what a step says; failures are told at the end."""
         event = getattr(record, "dagster_event", None)
         step = (event.step_key if event else None) or ""
         kind = event.event_type_value if event else None
@@ -45,7 +48,7 @@ class ProgressHandler(logging.Handler):
             self._show(_readable(step), None, None)
         elif kind == "STEP_SUCCESS":
             self._say(f"  {_readable(step)}: done in {time.monotonic() - self._started[step]:.1f} s")
-        elif kind is None and record.levelno >= logging.INFO:
+        elif kind is None and record.levelno == logging.INFO:
             message = record.dagster_meta["orig_message"]  # type: ignore[attr-defined]
             counted = _COUNTED.fullmatch(message)
             if counted:
@@ -56,7 +59,8 @@ class ProgressHandler(logging.Handler):
     def _show(self, what: str, done: int | None, total: int | None) -> None:
         if self._bar and self._task is not None:
             self._bar.update(self._task, description=what, completed=done or 0, total=total)
-        elif done is not None:
+        elif done is not None and (done == total or time.monotonic() >= self._next_line):
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
             self._say(f"  {what}: {done} of {total}")
 
     def _say(self, line: str) -> None:

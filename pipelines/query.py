@@ -9,6 +9,9 @@ import duckdb
 from pipelines.home import StudyHome
 from sd_core.errors import InputError
 
+BATCH_ROWS = 10_000
+FEWEST_LINES = 40
+
 
 def open_warehouse(home: StudyHome) -> duckdb.DuckDBPyConnection:
     """Open the published warehouse read-only; raise InputError where none was published yet."""
@@ -22,14 +25,31 @@ def query(home: StudyHome, sql: str) -> int:
     with open_warehouse(home) as connection:
         try:
             if sys.stdout.isatty():
-                columns, lines = shutil.get_terminal_size()
-                connection.sql(sql).show(max_width=columns, max_rows=max(lines, 40))
+                _print_box(connection, sql)
             else:
-                cursor = connection.execute(sql)
-                writer = csv.writer(sys.stdout, lineterminator="\n")
-                writer.writerow(column[0] for column in cursor.description or ())
-                while rows := cursor.fetchmany(10_000):
-                    writer.writerows(rows)
+                _write_csv(connection, sql)
         except duckdb.Error as error:
             raise InputError(f"SQL: {error}") from None
     return 0
+
+
+def _print_box(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    rows = connection.sql(sql)
+    if rows is None:
+        raise _no_query(sql)
+    columns, lines = shutil.get_terminal_size()
+    rows.show(max_width=columns, max_rows=max(lines, FEWEST_LINES))
+
+
+def _write_csv(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    cursor = connection.execute(sql)
+    if cursor is None or not cursor.description:
+        raise _no_query(sql)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(column[0] for column in cursor.description)
+    while rows := cursor.fetchmany(BATCH_ROWS):
+        writer.writerows(rows)
+
+
+def _no_query(sql: str) -> InputError:
+    return InputError(f"SQL: {sql!r}: expected a query that gives rows")

@@ -3,6 +3,7 @@
 What is materialised is Dagster's to know; this module chooses, waits and reports.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,9 +19,12 @@ from pipelines.lake_assets import SIMULATIONS_KEY
 from pipelines.partitions import partition_key, range_tags
 from pipelines.progress import ProgressHandler, progress_logger
 from pipelines.query import open_warehouse
+from pipelines.warehouse_assets import REPORT_KEY
 from sd_core.errors import InputError
 from sd_core.study import Scenario, Study
 
+# Tells which process works on a run from the command line.
+PROCESS_TAG = "sdlab/process"
 # Wide enough for the headline where no terminal tells its width.
 PLAIN_WIDTH = 132
 
@@ -31,9 +35,10 @@ def run(home: StudyHome, select: str | None) -> int:
     definitions = build_definitions(home)
     assets, scenarios = _selection(home.study, definitions, select)
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    console.print(f"{home.study.name}: {len(scenarios)} scenarios of {len(home.study.strategies)} strategies")
+    strategies = {scenario.strategy for scenario in scenarios}
+    console.print(f"{home.study.name}: {len(scenarios)} scenarios, {len(strategies)} strategies")
     code = _execute(definitions, assets, scenarios)
-    if code == 0:
+    if code == 0 and REPORT_KEY in assets:
         with open_warehouse(home) as connection:
             print_headline(console, connection)
         _print_next_steps(console, home)
@@ -76,11 +81,12 @@ def _execute(definitions: dg.Definitions, assets: Sequence[dg.AssetKey], scenari
     with_progress = dg.Definitions.merge(definitions, dg.Definitions(loggers={"progress": progress_logger(handler)}))
     try:
         with dg.DagsterInstance.get() as instance:
+            _end_dead_runs(instance)
             result = with_progress.resolve_job_def(REFRESH).execute_in_process(
                 instance=instance,
                 asset_selection=list(assets),
                 run_config={"loggers": {"progress": {}}},
-                tags=range_tags(scenarios),
+                tags={**range_tags(scenarios), PROCESS_TAG: str(os.getpid())},
                 raise_on_error=False,
             )
     except dg.DagsterExecutionInterruptedError:
@@ -90,7 +96,37 @@ def _execute(definitions: dg.Definitions, assets: Sequence[dg.AssetKey], scenari
     if result.success:
         return 0
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    if any(_is_interrupt(failure) for failure in failures):
+        raise KeyboardInterrupt
     return max((_report(failure) for failure in failures), default=1)
+
+
+def _end_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs as failed whose process was killed: nobody else will, and they would hold up the queue for ever."""
+    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    for run in instance.get_runs(unfinished):
+        if PROCESS_TAG in run.tags and not _is_alive(int(run.tags[PROCESS_TAG])):
+            instance.report_run_failed(run, "its process ended before the run did")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _is_interrupt(failure: Any) -> bool:
+    """Tell whether a step failed because the person waiting pressed Ctrl-C: Dagster makes an error of it."""
+    error = failure.error
+    while error is not None:
+        if error.cls_name in (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
+            return True
+        error = error.cause
+    return False
 
 
 def _report(failure: Any) -> int:

@@ -144,6 +144,7 @@ def _partitions(home: StudyHome, stored: Mapping[Scenario, Version]) -> pa.Table
         {
             "strategy": scenario.strategy,
             "reserve": scenario.reserve,
+            "capital": version.facts["capital"],
             "prices_version": version.facts["prices_version"],
             "is_current": is_current(home, scenario, version),
         }
@@ -155,6 +156,7 @@ def _partitions(home: StudyHome, stored: Mapping[Scenario, Version]) -> pa.Table
             {
                 "strategy": pa.string(),
                 "reserve": pa.float64(),
+                "capital": pa.float64(),
                 "prices_version": pa.string(),
                 "is_current": pa.bool_(),
             }

@@ -42,7 +42,8 @@ CREATE TABLE lake.simulation_daily (strategy VARCHAR, reserve DOUBLE, session DA
     skipped_buys INTEGER, passed_rungs INTEGER);
 CREATE TABLE lake.simulation_lots (strategy VARCHAR, reserve DOUBLE, lot INTEGER, ticker VARCHAR, opened DATE,
     closed DATE, quantity DOUBLE, price DOUBLE, sale_price DOUBLE, premium DOUBLE);
-CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, prices_version VARCHAR, is_current BOOLEAN);
+CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, capital DOUBLE, prices_version VARCHAR,
+    is_current BOOLEAN);
 """
 
 
@@ -170,7 +171,7 @@ def add_scenario(
     is_current: bool = True,
 ) -> None:
     """Add a stored partition with its days; rungs passed are 1 a session."""
-    partition = {"prices_version": prices_version, "is_current": is_current}
+    partition = {"capital": STUDY["capital"], "prices_version": prices_version, "is_current": is_current}
     insert(con, "simulation_partition", {"strategy": name, "reserve": reserve, **partition})
     for position, (cash, worth) in enumerate(zip(bank, value, strict=True)):
         insert(

@@ -5,6 +5,7 @@ Asking, waiting and taking an answer apart belong here; which values are refused
 
 import datetime as dt
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,9 @@ class YahooSource:
         self._session = _telling_failures(session or curl.Session(impersonate="chrome"))
         self._sleep = sleep
         self._clock = clock
+        self._attempts = ATTEMPTS
+        # What goes wrong is told by our own errors, once.
+        logging.getLogger("yfinance").setLevel(logging.CRITICAL)
 
     def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
         """Return an asset's finished bars, dividends and splits, start and end included (end None: the newest).
@@ -119,16 +123,21 @@ class YahooSource:
 
     def _ask(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
         """Ask until Yahoo answers, waiting twice as long after every passing failure."""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(self._attempts):
             if attempt:
                 self._sleep(FIRST_WAIT * 2 ** (attempt - 1))
             try:
-                return self._ask_once(ticker, start, end)
+                answer = self._ask_once(ticker, start, end)
+                self._attempts = ATTEMPTS
+                return answer
             except YFRateLimitError:
                 failure = "it limits the rate of requests from this address: try again in some minutes"
             except _PassingError as error:
                 failure = str(error)
-        raise FetchError(f"{ticker}: Yahoo did not deliver in {ATTEMPTS} attempts: {failure}")
+        attempts = "1 attempt" if self._attempts == 1 else f"{self._attempts} attempts"
+        # Whoever waited in vain for one ticker need not wait as long for each of the others.
+        self._attempts = 1
+        raise FetchError(f"{ticker}: Yahoo did not deliver in {attempts}: {failure}")
 
     def _ask_once(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
         yf.config.debug.hide_exceptions = False

@@ -42,7 +42,9 @@ STUDY = Table(
             "calendar": text("Exchange whose sessions count, or intersection or union of the assets' own dates."),
             "capital": number("Money at the start.", MONEY, POSITIVE),
             "currency": text("Currency of every amount and price."),
-            "benchmark": text("Ticker of the benchmark; universe: all assets, bought in equal parts and held."),
+            "benchmark": text(
+                "Ticker of the benchmark, whose prices are published too; universe: the study's own assets."
+            ),
             "risk_free": text("Ticker of the risk-free rate, or the rate itself as a yearly fraction."),
             "periods_per_year": whole(
                 "Sessions that make a year in annualised figures: 365 where sessions fall on weekends, else 252.",

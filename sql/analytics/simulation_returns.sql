@@ -1,6 +1,6 @@
 -- The time-weighted return of every scenario and session, with the growth and drawdown it leads to.
 -- Grain: strategy, reserve, session.
--- Sources: simulation_daily, study, rates.
+-- Sources: simulation_daily, rates, lake.simulation_partition.
 with
 days as (
     select
@@ -11,11 +11,11 @@ days as (
         daily.withdrawals,
         daily.deposits,
         -- Before the first session there is the capital: what entering costs is part of the first return.
-        lag(daily.value, 1, study.capital) over (
+        lag(daily.value, 1, stored.capital) over (
             partition by daily.strategy, daily.reserve order by daily.session
         ) as previous_value
     from simulation_daily as daily
-    cross join study
+    inner join lake.simulation_partition as stored using (strategy, reserve)
 ),
 
 returns as (

@@ -24,13 +24,13 @@ wealth as (
         daily.strategy,
         daily.reserve,
         arg_max(daily.value, daily.session) as final_value,
-        arg_max(daily.value, daily.session) / study.capital - 1 as total_return,
+        arg_max(daily.value, daily.session) / stored.capital - 1 as total_return,
         sum(daily.skipped_buys)::bigint as skipped_buys,
         sum(daily.passed_rungs)::bigint as passed_rungs,
         avg(daily.bank / nullif(daily.value, 0)) as mean_cash_share
     from simulation_daily as daily
-    cross join study
-    group by daily.strategy, daily.reserve, study.capital
+    inner join lake.simulation_partition as stored using (strategy, reserve)
+    group by daily.strategy, daily.reserve, stored.capital
 ),
 
 -- Nothing booked is an income of 0, not an unknown one.

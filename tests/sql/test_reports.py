@@ -1,0 +1,266 @@
+"""The models over the small study of ``lake_tables``: every expected number is worked out from its table of trades."""
+
+import datetime as dt
+import math
+import statistics
+
+import duckdb
+import pytest
+from lake_tables import SESSIONS, add_scenario, asset, bar, insert
+
+EXACT = 1e-12
+
+
+def row(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, object]:
+    [found] = con.sql(query).to_arrow_table().to_pylist()
+    return found
+
+
+def report(con: duckdb.DuckDBPyConnection, strategy: str, reserve: float) -> dict[str, object]:
+    return row(con, f"from report_strategy where strategy = '{strategy}' and reserve = {reserve}")
+
+
+def column(con: duckdb.DuckDBPyConnection, query: str) -> list[object]:
+    return [value for (value,) in con.execute(query).fetchall()]
+
+
+def test_report_tells_wealth_and_income_of_the_trades_made(small, build_all):
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert found["first_session"] == dt.date(2024, 1, 2)
+    assert found["last_session"] == dt.date(2024, 1, 4)
+    expected = {
+        "final_value": 1069.5,
+        "total_return": 0.0695,
+        "dividend_income": 10.0,
+        "interest_income": 0.5,
+        "harvest_gross": 108.0,  # one share at 108
+        "harvest_net": 11.0,  # 107 after the fee, less 96 with the fee
+        "income": 21.5,
+        "income_per_year": 21.5 / 2 * 365.25,
+        "fees": 4.0,
+        "mean_cash_share": (98 / 998 + 205.5 / 1045.5 + 119.5 / 1069.5) / 3,
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=EXACT)
+    assert (found["trades"], found["skipped_buys"], found["passed_rungs"]) == (2, 1, 3)
+
+
+def test_report_tells_performance_of_the_returns_earned(small, build_all):
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    # The capital of 1000 comes before the first value; cash earned nothing, then 1 and 2 basis points.
+    returns = [998 / 1000 - 1, 1045.5 / 998 - 1, 1069.5 / 1045.5 - 1]
+    excess = [value - cash for value, cash in zip(returns, (0.0, 0.0001, 0.0002), strict=True)]
+    cagr = 1.0695 ** (365.25 / 2) - 1
+    expected = {
+        "twr": 0.0695,
+        "cagr": cagr,
+        "volatility": statistics.stdev(returns) * math.sqrt(252),
+        "sharpe": statistics.mean(excess) / statistics.stdev(excess) * math.sqrt(252),
+        # The only loss is that of the first session.
+        "sortino": statistics.mean(excess) / math.sqrt(0.002**2 / 3) * math.sqrt(252),
+        "max_drawdown": -0.002,  # below the capital, which counts as the first peak
+        "calmar": cagr / 0.002,
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-10)
+
+
+def test_excess_is_the_difference_to_simply_holding_without_and_with_the_reserve(small, build_all):
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert found["excess_over_buy_and_hold"] == pytest.approx(0.0695 - 0.05, rel=1e-10)
+    assert found["excess_over_same_reserve"] == pytest.approx(0.0695 - 0.045, rel=1e-10)
+    held = report(small, "buy_and_hold", 0.1)
+    assert held["excess_over_buy_and_hold"] == pytest.approx(-0.005, rel=1e-10)
+    assert held["excess_over_same_reserve"] == 0
+
+
+def test_study_without_buy_and_hold_has_no_excess(small, build_all):
+    small.execute("delete from lake.study_strategy where variant = 'buy_and_hold'")
+    small.execute("delete from lake.simulation_partition where strategy = 'buy_and_hold'")
+    small.execute("delete from lake.simulation_daily where strategy = 'buy_and_hold'")
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert found["excess_over_buy_and_hold"] is None
+    assert found["excess_over_same_reserve"] is None
+    assert found["twr"] == pytest.approx(0.0695, rel=EXACT)
+
+
+def test_study_without_reserve_0_still_compares_at_the_same_reserve(small, build_all):
+    small.execute("delete from lake.simulation_partition where reserve = 0")
+    small.execute("delete from lake.simulation_daily where reserve = 0")
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert found["excess_over_buy_and_hold"] is None
+    assert found["excess_over_same_reserve"] == pytest.approx(0.0245, rel=1e-10)
+
+
+def test_first_buy_and_hold_of_the_study_is_the_one_compared_with(small, build_all):
+    small.execute("update lake.study_strategy set variant = 'buy_and_hold', position = 3 where strategy = 'sd8'")
+    build_all(small)
+    assert report(small, "sd8", 0.1)["excess_over_same_reserve"] == pytest.approx(0.0245, rel=1e-10)
+
+
+def test_outdated_scenario_keeps_its_row_without_differences(small, build_all):
+    small.execute("update lake.simulation_partition set is_current = false where strategy = 'sd8'")
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert found["is_current"] is False
+    assert found["twr"] == pytest.approx(0.0695, rel=EXACT)
+    assert found["excess_over_buy_and_hold"] is None
+    assert found["excess_over_same_reserve"] is None
+
+
+def test_nothing_is_compared_with_an_outdated_buy_and_hold(small, build_all):
+    small.execute("update lake.simulation_partition set is_current = false where reserve = 0")
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert found["excess_over_buy_and_hold"] is None
+    assert found["excess_over_same_reserve"] == pytest.approx(0.0245, rel=1e-10)
+
+
+def test_scenarios_on_different_prices_are_not_compared(small, build_all):
+    small.execute("update lake.simulation_partition set prices_version = 'p0' where reserve = 0")
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert found["prices_version"] == "p1"
+    assert found["excess_over_buy_and_hold"] is None
+    assert found["excess_over_same_reserve"] == pytest.approx(0.0245, rel=1e-10)
+
+
+def test_single_session_has_figures_but_no_rates(small, build_all):
+    small.execute(f"delete from lake.simulation_daily where session > '{SESSIONS[0]}'")
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert found["twr"] == pytest.approx(-0.002, rel=1e-10)
+    rates = ["cagr", "volatility", "sharpe", "sortino", "calmar", "income_per_year"]
+    assert [found[name] for name in rates] == [None] * len(rates)
+
+
+def test_portfolio_that_never_moves_has_zeros_and_no_ratios(small, build_all):
+    small.execute("update lake.rates set risk_free_return = 0")
+    add_scenario(small, "idle", 0.2, bank=(1000.0,) * 3, value=(1000.0,) * 3)
+    build_all(small)
+    found = report(small, "idle", 0.2)
+    zeros = ["twr", "cagr", "volatility", "max_drawdown", "income", "income_per_year", "fees", "trades"]
+    assert [found[name] for name in zeros] == [0] * len(zeros)
+    assert [found[name] for name in ("sharpe", "sortino", "calmar")] == [None] * 3
+    assert found["mean_cash_share"] == 1
+
+
+def test_no_published_number_is_nan(small, build_all):
+    add_scenario(small, "ruined", 0.0, bank=(0.0,) * 3, value=(1000.0, 0.0, 0.0))
+    add_scenario(small, "idle", 0.0, bank=(1000.0,) * 3, value=(1000.0,) * 3)
+    build_all(small)
+    doubles = small.execute("""
+        select table_name, column_name from duckdb_columns()
+        where database_name = 'warehouse' and data_type = 'DOUBLE'
+    """).fetchall()
+    assert len(doubles) > 50
+    for table, name in doubles:
+        assert column(small, f"select count(*) from {table} where not isfinite({name})") == [0], (table, name)
+
+
+def test_flows_are_no_return_and_no_drawdown(small, build_all):
+    # 500 taken out after nothing was lost, then 100 put in before a gain of 10 %.
+    add_scenario(
+        small,
+        "flows",
+        0.0,
+        bank=(0.0,) * 3,
+        value=(1000.0, 500.0, 660.0),
+        withdrawals=(0.0, 500.0, 0.0),
+        deposits=(0.0, 0.0, 100.0),
+    )
+    build_all(small)
+    returns = column(small, "select simple_return from simulation_returns where strategy = 'flows' order by session")
+    assert returns == pytest.approx([0, 0, 0.1], abs=EXACT)
+    assert report(small, "flows", 0.0)["max_drawdown"] == 0
+
+
+def test_growth_and_drawdown_follow_the_returns(small, build_all):
+    build_all(small)
+    where = "from simulation_returns where strategy = 'buy_and_hold' and reserve = 0 order by session"
+    assert column(small, f"select twr_index {where}") == pytest.approx([1, 1.1, 1.05], rel=EXACT)
+    assert column(small, f"select drawdown {where}") == pytest.approx([0, 0, 1.05 / 1.1 - 1], abs=EXACT)
+    assert column(small, f"select excess_return {where}") == pytest.approx(
+        [0, 0.1 - 0.0001, 1.05 / 1.1 - 1 - 0.0002], abs=EXACT
+    )
+
+
+def test_holdings_follow_the_trades_at_last_closes(small, build_all):
+    build_all(small)
+    where = "from simulation_holdings where strategy = 'sd8' and reserve = 0.1 order by ticker, session"
+    assert column(small, f"select holdings {where}") == pytest.approx([5, 4, 5, 20, 20, 20], rel=EXACT)
+    assert column(small, f"select price {where}") == [100, 110, 90, 20, 20, 25]
+    assert column(small, f"select nav {where}") == [100, 110, 110, 20, 20, 25]
+    premiums = column(small, f"select premium {where}")
+    assert (premiums[0], premiums[3]) == (None, None)
+    assert premiums[1:3] + premiums[4:] == pytest.approx([0.1, 90 / 110 - 1, 0.0, 0.25], rel=EXACT)
+    assert column(small, f"select weight {where}") == pytest.approx(
+        [500 / 998, 440 / 1045.5, 450 / 1069.5, 400 / 998, 400 / 1045.5, 500 / 1069.5], rel=EXACT
+    )
+
+
+def test_bank_and_holdings_make_the_value(small, build_all):
+    build_all(small)
+    broken = small.execute("""
+        select daily.session, daily.value, daily.bank + sum(holdings.market_value) as expected_value
+        from simulation_daily as daily
+        inner join simulation_holdings as holdings using (strategy, reserve, session)
+        where daily.strategy = 'sd8'
+        group by daily.session, daily.value, daily.bank
+        having abs(daily.value - expected_value) > 1e-9
+    """).fetchall()
+    assert broken == []
+
+
+def test_holdings_leave_out_the_benchmark_and_keep_what_was_never_bought(small, build_all):
+    insert(small, "study_asset", asset(3, "CCC"))
+    for session in SESSIONS:
+        insert(small, "prices", bar(session, "CCC", 7.0), bar(session, "SPY", 400.0))
+    build_all(small)
+    held = small.execute(
+        "select ticker, max(holdings) from simulation_holdings where strategy = 'sd8' group by ticker order by ticker"
+    ).fetchall()
+    assert held == [("AAA", 5.0), ("BBB", 20.0), ("CCC", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("calendar", "last_session", "expected"),
+    [("union", "2024-01-06", 365), ("union", "2024-01-05", 252), ("XNYS", "2024-01-06", 252)],
+)
+def test_year_has_365_periods_only_where_a_union_meets_on_weekends(small, build_all, calendar, last_session, expected):
+    small.execute("update lake.study set calendar = ?", [calendar])
+    insert(small, "sessions", {"session": last_session})
+    build_all(small)
+    assert column(small, "select periods_per_year from study") == [expected]
+
+
+def test_parts_of_a_lot_are_numbered_as_they_were_sold(small, build_all):
+    lot = {"strategy": "sd8", "reserve": 0.1, "lot": 2, "ticker": "AAA", "opened": SESSIONS[0], "price": 95.0}
+    insert(
+        small,
+        "simulation_lots",
+        {**lot, "quantity": 3.0},
+        {**lot, "quantity": 2.0, "closed": SESSIONS[2], "sale_price": 104.0},
+        {**lot, "quantity": 1.0, "closed": SESSIONS[1], "sale_price": 104.0},
+    )
+    build_all(small)
+    parts = small.execute("select part, quantity from simulation_lots where lot = 2").fetchall()
+    assert parts == [(1, 1.0), (2, 2.0), (3, 3.0)]
+
+
+def test_findings_are_listed_with_those_of_the_study_first(small, build_all):
+    dates = {"first_session": SESSIONS[0], "last_session": SESSIONS[1], "sessions": 2}
+    insert(
+        small,
+        "price_findings",
+        {"ticker": "BBB", "rule": "hole", "detail": "BBB has no bar.", **dates},
+        {"rule": "illustration", "detail": "Survivors only.", **dates},
+    )
+    build_all(small)
+    assert small.execute("select ticker, rule from report_data_quality").fetchall() == [
+        (None, "illustration"),
+        ("BBB", "hole"),
+    ]
