@@ -12,7 +12,7 @@ ui: $(READY)
 	.venv/bin/sdlab ui --study $(STUDY)
 
 test: lint
-	.venv/bin/pytest -n auto
+	.venv/bin/pytest -n logical --dist worksteal
 
 lint: $(READY)
 	.venv/bin/ruff check .

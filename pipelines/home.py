@@ -8,25 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sd_core.errors import InputError
-from sd_core.lake import Lake, put_whole
+from sd_core.lake import Lake
 from sd_core.study import Study, load_study
 
 PROJECT = Path(__file__).resolve().parents[1]
 DEFAULT_STUDY = "demo"
-
-# Telemetry and the welcome dialog off; more runs than two at once wait their turn.
-DAGSTER_SETTINGS = """\
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-concurrency:
-  runs:
-    max_concurrent_runs: 2
-retention:
-  schedule: {purge_after_days: 30}
-  sensor: {purge_after_days: {skipped: 1, failure: 30, success: 30}}
-"""
 
 
 @dataclass(frozen=True)
@@ -51,13 +37,6 @@ class StudyHome:
     def dagster_home(self) -> Path:
         """The folder of Dagster's runs and settings for this study."""
         return self.root / ".dagster" / self.study.name
-
-    def prepare_dagster(self) -> None:
-        """Make the Dagster home and point this process and its children at it."""
-        self.dagster_home.mkdir(parents=True, exist_ok=True)
-        put_whole(self.dagster_home / "dagster.yaml", DAGSTER_SETTINGS)
-        os.environ["DAGSTER_HOME"] = str(self.dagster_home)
-        os.environ["SD_STUDY"] = str(self.study_file)
 
 
 def open_home(study: str | None = None) -> StudyHome:

@@ -14,6 +14,7 @@ from rich.console import Console
 from pipelines.definitions import build_definitions
 from pipelines.headline import print_headline
 from pipelines.home import StudyHome
+from pipelines.instance import PROCESS_TAG, open_instance, prune_history
 from pipelines.jobs import REFRESH
 from pipelines.lake_assets import SIMULATIONS_KEY
 from pipelines.partitions import partition_key, range_tags
@@ -23,21 +24,18 @@ from pipelines.warehouse_assets import REPORT_KEY
 from sd_core.errors import InputError
 from sd_core.study import Scenario, Study
 
-# Tells which process works on a run from the command line.
-PROCESS_TAG = "sdlab/process"
 # Wide enough for the headline where no terminal tells its width.
 PLAIN_WIDTH = 132
 
 
 def run(home: StudyHome, select: str | None) -> int:
     """Materialise a study, or what ``select`` names of it, print the headline, and return the exit code."""
-    home.prepare_dagster()
     definitions = build_definitions(home)
     assets, scenarios = _selection(home.study, definitions, select)
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     strategies = {scenario.strategy for scenario in scenarios}
     console.print(f"{home.study.name}: {len(scenarios)} scenarios, {len(strategies)} strategies")
-    code = _execute(definitions, assets, scenarios)
+    code = _execute(home, definitions, assets, scenarios, whole=select is None)
     if code == 0 and REPORT_KEY in assets:
         with open_warehouse(home) as connection:
             print_headline(console, connection)
@@ -75,13 +73,19 @@ def _selection(
     return sorted(step.keys), study.scenarios
 
 
-def _execute(definitions: dg.Definitions, assets: Sequence[dg.AssetKey], scenarios: Sequence[Scenario]) -> int:
-    """Run the refresh job in this process and return the exit code."""
+def _execute(
+    home: StudyHome,
+    definitions: dg.Definitions,
+    assets: Sequence[dg.AssetKey],
+    scenarios: Sequence[Scenario],
+    *,
+    whole: bool,
+) -> int:
+    """Run the refresh job, or a part of it, in this process and return the exit code."""
     handler = ProgressHandler()
     with_progress = dg.Definitions.merge(definitions, dg.Definitions(loggers={"progress": progress_logger(handler)}))
     try:
-        with dg.DagsterInstance.get() as instance:
-            _end_dead_runs(instance)
+        with open_instance(home) as instance:
             result = with_progress.resolve_job_def(REFRESH).execute_in_process(
                 instance=instance,
                 asset_selection=list(assets),
@@ -89,6 +93,8 @@ def _execute(definitions: dg.Definitions, assets: Sequence[dg.AssetKey], scenari
                 tags={**range_tags(scenarios), PROCESS_TAG: str(os.getpid())},
                 raise_on_error=False,
             )
+            if result.success and whole:
+                prune_history(instance)
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
     finally:
@@ -99,24 +105,6 @@ def _execute(definitions: dg.Definitions, assets: Sequence[dg.AssetKey], scenari
     if any(_is_interrupt(failure) for failure in failures):
         raise KeyboardInterrupt
     return max((_report(failure) for failure in failures), default=1)
-
-
-def _end_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs as failed whose process was killed: nobody else will, and they would hold up the queue for ever."""
-    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
-    for run in instance.get_runs(unfinished):
-        if PROCESS_TAG in run.tags and not _is_alive(int(run.tags[PROCESS_TAG])):
-            instance.report_run_failed(run, "its process ended before the run did")
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _is_interrupt(failure: Any) -> bool:

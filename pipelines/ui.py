@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pipelines.home import PROJECT, StudyHome
+from pipelines.instance import open_instance
 from sd_core.errors import InputError
 
 HOST = "127.0.0.1"
@@ -24,7 +25,8 @@ def serve(home: StudyHome, port: int) -> int:
     Raises:
         InputError: the port is taken, or the study is already being served: two daemons on one home corrupt it.
     """
-    home.prepare_dagster()
+    with open_instance(home):
+        pass  # its databases are there before the server's processes meet them
     log = home.dagster_home / "ui.log"
     with open(home.dagster_home / ".ui.lock", "a") as lock:
         try:
