@@ -54,6 +54,13 @@ class Costs(_Part):
     fixed: float = Field(0.0, ge=0, description="Fixed fee per trade, in the study's currency.")
 
 
+class Margin(_Part):
+    """Credit on which a strategy may buy."""
+
+    limit: float = Field(gt=0, le=1, description="How far buys may overdraw the bank, a fraction of the value.")
+    rate: float = Field(ge=0, lt=1, description="Yearly rate that an overdrawn bank pays, a fraction.")
+
+
 class _Rung(_Part):
     """How far apart an asset's rungs stand, and which share of the gain is traded at each."""
 
@@ -88,7 +95,7 @@ class Asset(_Rung):
 class Strategy(_Rung):
     """The rules of one strategy. ``docs/simulation.md`` says what each key does."""
 
-    variant: Literal["full", "ath_only", "buy_and_hold"] = "full"
+    variant: Literal["full", "ath_only", "ath_sell", "buy_and_hold"] = "full"
     sizing: Literal["gain_share", "symmetric"] = "gain_share"
     coordination: Literal["simple", "nav_opportunistic"] = "simple"
     path: Literal["nearest", "low_first", "high_first", "close_only"] = "nearest"
@@ -96,8 +103,15 @@ class Strategy(_Rung):
     max_rungs: int = Field(
         64, ge=1, le=1_000_000, description="Most rungs that an asset fills or passes per side and leg."
     )
-    lot_order: Literal["lifo"] = "lifo"
+    lot_order: Literal["lifo", "fifo"] = "lifo"
+    margin: Margin | None = Field(None, description="Credit on which the strategy may buy; none by default.")
     costs: Costs | None = Field(None, description="Costs of this strategy where they are not the study's.")
+
+    @model_validator(mode="after")
+    def _symmetric_needs_the_newest_lot(self) -> Self:
+        if self.sizing == "symmetric" and self.lot_order != "lifo":
+            raise MisfitError([f"lot_order: {self.lot_order}: expected lifo, since the sizing is symmetric"])
+        return self
 
     @property
     def sd_n_or_default(self) -> float | None:

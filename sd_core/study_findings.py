@@ -12,11 +12,9 @@ from pydantic import ValidationError
 Location = tuple[str | int, ...]
 
 # Keys and values that the domain knows and this version does not simulate deserve a better answer than "unknown".
-KEYS_NOT_SUPPORTED_YET = frozenset({"margin", "withdrawals", "deposits"})
+KEYS_NOT_SUPPORTED_YET = frozenset({"withdrawals", "deposits"})
 VALUES_NOT_SUPPORTED_YET = {
-    "variant": ("ath_sell",),
     "coordination": ("target", "hybrid", "hold"),
-    "lot_order": ("fifo",),
 }
 
 _EXPECTED = {
@@ -32,6 +30,7 @@ _EXPECTED = {
     "too_short": "at least one entry",
     "greater_than": "a number above {gt}",
     "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number below {lt}",
     "less_than_equal": "a number of at most {le}",
     "literal_error": "{expected}",
 }

@@ -49,6 +49,8 @@ def study_tables(study: Study) -> dict[str, pa.Table]:
             "anchor": strategy.anchor,
             "max_rungs": strategy.max_rungs,
             "lot_order": strategy.lot_order,
+            "margin_limit": strategy.margin.limit if strategy.margin else None,
+            "margin_rate": strategy.margin.rate if strategy.margin else None,
             "cost_bps": study.costs_of(name).bps,
             "cost_fixed": study.costs_of(name).fixed,
         }
@@ -132,6 +134,8 @@ _STUDY_STRATEGY = pa.schema(
         "anchor": pa.string(),
         "max_rungs": pa.int32(),
         "lot_order": pa.string(),
+        "margin_limit": pa.float64(),
+        "margin_rate": pa.float64(),
         "cost_bps": pa.float64(),
         "cost_fixed": pa.float64(),
     }

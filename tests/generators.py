@@ -1,8 +1,8 @@
 """Panels and rules for tests of the engines: written down in one line, or drawn from a seed.
 
 The drawn ones are meant to be awkward: gaps over several rungs, prices exactly on a rung, missing bars, dividends on
-days without trading, purchases that round down to nothing, fees that eat a sale. What the engines should make of them
-belongs in the tests.
+days without trading, purchases that round down to nothing, fees that eat a sale, credit that runs out. What the engines
+should make of them belongs in the tests.
 """
 
 import functools
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sd_core.market.panel import Dates, Floats, Panel
-from sd_core.simulation.rules import Anchor, Coordination, Path, Rules, Sizing, Variant
+from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Rules, Sizing, Variant
 
 SD8 = 2 ** (1 / 8) - 1
 HUGE_LOT = 1e9
@@ -56,6 +56,9 @@ def rules_of(
     path: Path = Path.NEAREST,
     anchor: Anchor = Anchor.LADDER,
     max_rungs: int = 64,
+    lot_order: LotOrder = LotOrder.LIFO,
+    margin_limit: float = 0.0,
+    margin_rate: float = 0.0,
 ) -> Rules:
     """Return rules that treat every asset alike."""
     return Rules(
@@ -71,6 +74,9 @@ def rules_of(
         path=path,
         anchor=anchor,
         max_rungs=max_rungs,
+        lot_order=lot_order,
+        margin_limit=margin_limit,
+        margin_rate=margin_rate,
     )
 
 
@@ -93,6 +99,8 @@ def draw_case(seed: int) -> Case:
 def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
     capital = float(rng.choice([1_000.0, 100_000.0, 1_000_000.0]))
     fee_fixed, fee_rate = [(0.0, 0.0), (0.0, 0.002), (1.0, 0.0005), (0.004 * capital, 0.0)][rng.integers(4)]
+    sizing = Sizing(rng.choice(2))
+    margin_limit, margin_rate = _draw_margin(rng)
     return Rules(
         capital=capital,
         reserve=float(rng.choice([0.0, 0.05, 0.3, 0.6, 0.9], p=[0.3, 0.3, 0.2, 0.1, 0.1])),
@@ -104,13 +112,24 @@ def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
         lot_sizes=rng.choice([0.0, 0.01, 1.0, 10.0, HUGE_LOT], size=assets, p=[0.5, 0.15, 0.15, 0.15, 0.05]),
         fee_fixed=fee_fixed,
         fee_rate=fee_rate,
-        variant=Variant(rng.choice(3, p=[0.7, 0.18, 0.12])),
-        sizing=Sizing(rng.choice(2)),
+        variant=Variant(rng.choice(4, p=[0.52, 0.14, 0.1, 0.24])),
+        sizing=sizing,
         coordination=Coordination(rng.choice(2)),
         path=Path(rng.choice(4, p=[0.3, 0.25, 0.25, 0.2])),
         anchor=Anchor(rng.choice(2)),
         max_rungs=int(rng.choice([1, 2, 64])),
+        # A study refuses to undo the newest purchase with the oldest lots.
+        lot_order=LotOrder(rng.choice(2)) if sizing is Sizing.GAIN_SHARE else LotOrder.LIFO,
+        margin_limit=margin_limit,
+        margin_rate=margin_rate,
     )
+
+
+def _draw_margin(rng: np.random.Generator) -> tuple[float, float]:
+    """Return limit and rate: no credit two times in three, and now and then credit that costs nothing."""
+    if rng.random() < 2 / 3:
+        return 0.0, 0.0
+    return rng.uniform(0.1, 0.5), 0.0 if rng.random() < 0.2 else rng.uniform(0.0, 0.1)
 
 
 def _draw_weights(rng: np.random.Generator, assets: int) -> Floats:

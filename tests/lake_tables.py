@@ -27,7 +27,7 @@ CREATE TABLE lake.study_asset (position INTEGER, ticker VARCHAR, asset_class VAR
     target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE);
 CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, variant VARCHAR, sd_n DOUBLE, bracket DOUBLE,
     profit_share DOUBLE, sizing VARCHAR, coordination VARCHAR, path VARCHAR, anchor VARCHAR, max_rungs INTEGER,
-    lot_order VARCHAR, cost_bps DOUBLE, cost_fixed DOUBLE);
+    lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE, cost_fixed DOUBLE);
 CREATE TABLE lake.sessions (session DATE);
 CREATE TABLE lake.prices (session DATE, ticker VARCHAR, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE,
     dividend DOUBLE);

@@ -23,7 +23,7 @@ from sd_core.simulation.results import (
     Kind,
     SimulationResult,
 )
-from sd_core.simulation.rules import Anchor, Coordination, Path, Rules, Sizing, Variant
+from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Rules, Sizing, Variant
 
 NOT_APPLICABLE = math.nan
 OPEN = -1
@@ -32,14 +32,14 @@ PORTFOLIO = -1
 # A price computed along another way may miss a limit by rounding alone; it touches all the same.
 TOUCH = 1e-12
 LOT_ROUNDING = 1e-9
-# How far a purchase may overdraw the bank by rounding, and what is too little interest to book; in currency.
+# How much more than there is a purchase may cost by rounding, and what is too little interest to book; in currency.
 NEGLIGIBLE_CASH = 1e-9
 SAME_QUANTITY = 1e-9
 
 
 @dataclass
 class Lot:
-    """Shares that one BUY brought; a later sale of the same asset takes from the newest."""
+    """Shares that one BUY brought; later sales of the same asset take them before they touch what was there before."""
 
     number: int
     opened: int
@@ -175,6 +175,7 @@ class Scenario:
         self.panel = panel
         self.rules = rules
         self.bank = rules.capital
+        self.value_at_last_close = rules.capital
         self.positions = [
             Position(
                 asset=asset,
@@ -227,8 +228,9 @@ class Scenario:
                 self.book(LEG_ARRIVAL, Kind.DIVIDEND, position.asset, price=dividend, amount=amount)
 
     def receive_interest(self, kept_overnight: float) -> None:
-        """Book what the bank earned since the previous close, at the rate that was known then."""
-        rate = float(self.panel.rates[self.session - 1])
+        """Book what the bank earned since the previous close, at the rate known then, or what being overdrawn cost."""
+        overdrawn = kept_overnight < 0
+        rate = self.rules.margin_rate if overdrawn else float(self.panel.rates[self.session - 1])
         days = int((self.panel.sessions[self.session] - self.panel.sessions[self.session - 1]).astype(int))
         amount = kept_overnight * rate * days / 365
         if abs(amount) >= NEGLIGIBLE_CASH:
@@ -248,7 +250,7 @@ class Scenario:
             ]
             for leg in self.selling_order(legs):
                 self.sell_rungs(leg)
-            if self.rules.variant is Variant.FULL:
+            if self.rules.variant is not Variant.ATH_ONLY:
                 for leg in self.buying_order(legs):
                     self.buy_rungs(leg)
 
@@ -275,11 +277,16 @@ class Scenario:
                 return
             price = leg.fill_price(limit)
             quantity = position.sale_quantity(self.rules.sizing)
-            if quantity <= 0 or quantity * price <= self.fee(quantity, price):
+            worthless = quantity <= 0 or quantity * price <= self.fee(quantity, price)
+            if worthless or self.holds_out_for_more(position, limit):
                 self.day.passed_rungs += 1
             else:
                 self.sell(leg, quantity, price)
             self.leave_rung(position, limit, price)
+
+    def holds_out_for_more(self, position: Position, limit: float) -> bool:
+        """Say whether the variant keeps its shares at a rung because the asset has closed higher before."""
+        return self.rules.variant is Variant.ATH_SELL and limit * (1 + TOUCH) < position.nav
 
     def sell(self, leg: Leg, quantity: float, price: float) -> None:
         position = leg.position
@@ -300,11 +307,12 @@ class Scenario:
         )
 
     def take_from_lots(self, position: Position, quantity: float, price: float) -> float:
-        """Sell the newest lots first and return the gain on them; what they do not hold comes from the core."""
+        """Sell lots in the rules' order and return the gain on them; what they do not hold comes from the core."""
+        next_in_line = 0 if self.rules.lot_order is LotOrder.FIFO else -1
         remaining = quantity
         gain = 0.0
         while position.lots and remaining > 0:
-            lot = position.lots[-1]
+            lot = position.lots[next_in_line]
             if abs(remaining - lot.quantity) <= SAME_QUANTITY * quantity:
                 # Otherwise rounding would leave a lot, or a sale, of next to nothing.
                 remaining = lot.quantity
@@ -314,13 +322,13 @@ class Scenario:
             remaining -= part
             lot.quantity -= part
             if lot.quantity == 0:
-                position.lots.pop()
+                position.lots.pop(next_in_line)
         return gain
 
     # Purchases.
 
     def buy_rungs(self, leg: Leg) -> None:
-        """Fill or pass every buy rung that the leg reaches, until the bank does not cover one."""
+        """Fill or pass every buy rung that the leg reaches, until bank and credit do not cover one."""
         position = leg.position
         for _ in range(self.rules.max_rungs):
             limit = position.buy_limit
@@ -338,7 +346,9 @@ class Scenario:
             self.leave_rung(position, limit, price)
 
     def covers(self, quantity: float, price: float) -> bool:
-        return quantity * price + self.fee(quantity, price) <= self.bank + NEGLIGIBLE_CASH
+        """Say whether the bank, overdrawn as far as the credit on the last close goes, pays for a purchase."""
+        credit = self.rules.margin_limit * self.value_at_last_close
+        return quantity * price + self.fee(quantity, price) <= self.bank + credit + NEGLIGIBLE_CASH
 
     def buy(self, leg: Leg, quantity: float, price: float) -> None:
         position = leg.position
@@ -348,7 +358,7 @@ class Scenario:
         self.purchase(leg.number, Kind.BUY, position, quantity, price, premium)
 
     def refuse(self, leg: Leg, quantity: float, price: float) -> None:
-        """Book that the bank does not cover a purchase, once while the reason lasts; nothing else changes."""
+        """Book that a purchase is not covered, once while the reason lasts; nothing else changes."""
         position = leg.position
         if position.refusal_booked:
             return
@@ -401,12 +411,13 @@ class Scenario:
                 position.refusal_booked = False
         invested = sum(position.holdings * position.last_close for position in self.positions)
         nav_value = sum(position.holdings * position.nav for position in self.positions)
+        self.value_at_last_close = self.bank + invested
         day = self.day
         self.daily.append(
             (
                 self.bank,
                 invested,
-                self.bank + invested,
+                self.value_at_last_close,
                 nav_value,
                 day.income,
                 day.sells,

@@ -184,14 +184,15 @@ WRONG_VALUES = [
     ("strategies.sd8.max_rungs", "64", "'64'", "expected a whole number"),
     ("strategies.sd8.max_rungs", True, "true", "expected a whole number"),
     ("strategies.sd8.max_rungs", None, "null", "expected a whole number"),
-    ("strategies.sd8.variant", "fancy", "'fancy'", "expected 'full', 'ath_only' or 'buy_and_hold'"),
-    ("strategies.sd8.variant", ["full"], "['full']", "expected 'full', 'ath_only' or 'buy_and_hold'"),
-    ("strategies.sd8.variant", None, "null", "expected 'full', 'ath_only' or 'buy_and_hold'"),
+    ("strategies.sd8.variant", "fancy", "'fancy'", "expected 'full', 'ath_only', 'ath_sell' or 'buy_and_hold'"),
+    ("strategies.sd8.variant", ["full"], "['full']", "expected 'full', 'ath_only', 'ath_sell' or 'buy_and_hold'"),
+    ("strategies.sd8.variant", None, "null", "expected 'full', 'ath_only', 'ath_sell' or 'buy_and_hold'"),
     ("strategies.sd8.sizing", "kelly", "'kelly'", "expected 'gain_share' or 'symmetric'"),
     ("strategies.sd8.path", "random", "'random'", "expected 'nearest', 'low_first', 'high_first' or 'close_only'"),
     ("strategies.sd8.anchor", 1, "1", "expected 'ladder' or 'fill'"),
     ("strategies.sd8.coordination", "none", "'none'", "expected 'simple' or 'nav_opportunistic'"),
-    ("strategies.sd8.lot_order", "hifo", "'hifo'", "expected 'lifo'"),
+    ("strategies.sd8.lot_order", "hifo", "'hifo'", "expected 'lifo' or 'fifo'"),
+    ("strategies.sd8.margin", 0.25, "0.25", PAIRS),
     ("costs", None, "null", PAIRS),
     ("costs", 5, "5", PAIRS),
     ("costs.bps", -1, "-1", AT_LEAST_0),
@@ -207,9 +208,6 @@ NOT_SUPPORTED_YET = [
     ("withdrawals", {"rate": 0.04}, "{'rate': 0.04}", NOT_YET),
     ("deposits", {"fixed": 100}, "{'fixed': 100}", NOT_YET),
     ("strategies.sd8.withdrawals", {"rate": 0.04}, "{'rate': 0.04}", NOT_YET),
-    ("strategies.sd8.margin", {"limit": 0.25}, "{'limit': 0.25}", NOT_YET),
-    ("strategies.sd8.variant", "ath_sell", "'ath_sell'", f"{NOT_YET} 'full', 'ath_only' or 'buy_and_hold'"),
-    ("strategies.sd8.lot_order", "fifo", "'fifo'", f"{NOT_YET} 'lifo'"),
     ("strategies.sd8.coordination", "target", "'target'", f"{NOT_YET} 'simple' or 'nav_opportunistic'"),
     ("strategies.sd8.coordination", "hybrid", "'hybrid'", f"{NOT_YET} 'simple' or 'nav_opportunistic'"),
     ("strategies.sd8.coordination", "hold", "'hold'", f"{NOT_YET} 'simple' or 'nav_opportunistic'"),
@@ -223,6 +221,29 @@ def test_wrong_value_is_refused_with_file_field_value_and_what_was_expected(
     assert_one_finding(
         refusal(written(tmp_path, changed((field.split("."), value)))), f"{field}: ", f"{shown}: ", expected
     )
+
+
+@pytest.mark.parametrize(
+    ("margin", "line"),
+    [
+        ({"limit": 0, "rate": 0.07}, ("limit: ", "0", "expected a number above 0")),
+        ({"limit": 1.5, "rate": 0.07}, ("limit: ", "1.5", "expected a number of at most 1")),
+        ({"limit": 0.25, "rate": -0.01}, ("rate: ", "-0.01", AT_LEAST_0)),
+        ({"limit": 0.25, "rate": 7}, ("rate: ", "7", "expected a number below 1")),
+        ({"limit": 0.25}, ("rate: ", "missing", "expected a value")),
+    ],
+)
+def test_margin_is_refused_where_one_of_its_parts_is_wrong(
+    tmp_path: Path, margin: dict[str, float], line: tuple[str, str, str]
+) -> None:
+    lines = refusal(written(tmp_path, changed((("strategies", "sd8", "margin"), margin))))
+    assert_one_finding(lines, "strategies.sd8.margin.", *line)
+
+
+def test_symmetric_sizing_is_refused_with_the_oldest_lot_first(tmp_path: Path) -> None:
+    rules = {"sizing": "symmetric", "lot_order": "fifo"}
+    lines = refusal(written(tmp_path, changed((("strategies", "sd8"), rules))))
+    assert_one_finding(lines, "strategies.sd8.lot_order: ", "fifo", "expected lifo")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from sd_core.schemas.columns import (
 )
 from sd_core.schemas.table import Table, ordered
 from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind
-from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant
+from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Sizing, Variant
 
 STUDY = Table(
     name="study",
@@ -93,7 +93,14 @@ STUDY_STRATEGY = Table(
             "path": option("Which way a bar's price is taken to have gone.", Path),
             "anchor": option("Where the anchor stands after a fill.", Anchor),
             "max_rungs": whole("Most rungs that an asset fills or passes per side and leg.", COUNT, FROM_ONE),
-            "lot_order": text("Which lots a sale takes first.", one_of(["lifo"])),
+            "lot_order": option("Which buyback lots a sale takes first.", LotOrder),
+            "margin_limit": number(
+                "How far buys may overdraw the bank, relative to the value at the close before; NULL: not at all.",
+                FRACTION,
+                POSITIVE,
+                nullable=True,
+            ),
+            "margin_rate": number("What an overdrawn bank pays.", YEARLY, NOT_NEGATIVE, nullable=True),
             "cost_bps": number("Proportional fee of a trade.", "basis points", NOT_NEGATIVE),
             "cost_fixed": number("Fixed fee of a trade.", MONEY, NOT_NEGATIVE),
         }

@@ -17,7 +17,7 @@ from sd_core.simulation.results import DAILY, LEDGER, LOTS, SimulationResult
 from sd_core.simulation.rules import Rules
 
 # Raised whenever the same inputs would give other rows; stored beside every partition.
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 
 DAYS_PER_YEAR = 365.0
 
@@ -52,8 +52,8 @@ def _market(panel: Panel) -> kernel.Market:
     """Derive once per panel what every scenario needs: marks, NAVs and the return of cash."""
     mark = _forward_fill(panel.close)
     days = np.diff(panel.sessions).astype("timedelta64[D]").astype(np.float64)
-    interest = np.zeros(len(panel.sessions))
-    interest[1:] = panel.rates[:-1] * days / DAYS_PER_YEAR
+    years = np.concatenate([[0.0], days / DAYS_PER_YEAR])
+    known_rates = np.concatenate([[0.0], panel.rates[:-1]])
     return kernel.Market(
         open=np.ascontiguousarray(panel.open),
         high=np.ascontiguousarray(panel.high),
@@ -63,7 +63,8 @@ def _market(panel: Panel) -> kernel.Market:
         nav=np.maximum.accumulate(mark, axis=0),
         dividends=np.ascontiguousarray(panel.dividends),
         pays=(panel.dividends != 0.0).any(axis=1),
-        interest=interest,
+        interest=known_rates * years,
+        years=years,
     )
 
 
@@ -89,6 +90,9 @@ def _simulate(market: kernel.Market, rules: Rules) -> SimulationResult:
         path=int(rules.path),
         anchor=int(rules.anchor),
         max_rungs=int(rules.max_rungs),
+        lot_order=int(rules.lot_order),
+        margin_limit=float(rules.margin_limit),
+        margin_rate=float(rules.margin_rate),
     )
     sessions, assets = market.close.shape
     # Interest and a third of a trade per asset and session: more than real prices give. Unwritten pages cost nothing.
@@ -113,7 +117,9 @@ def _new_book(sessions: int, assets: int, rows: int, lots: int) -> kernel.Book:
         buy_at=np.zeros(assets),
         refused=np.zeros(assets, dtype=np.int64),
         newest_lot=np.full(assets, -1, dtype=np.int64),
-        below=np.empty(lots, dtype=np.int64),
+        oldest_lot=np.full(assets, -1, dtype=np.int64),
+        older=np.empty(lots, dtype=np.int64),
+        newer=np.empty(lots, dtype=np.int64),
         lot_asset=np.empty(lots, dtype=np.int64),
         lot_session=np.empty(lots, dtype=np.int64),
         lot_quantity=np.empty(lots),

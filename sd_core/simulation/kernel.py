@@ -12,7 +12,7 @@ from numba import njit
 
 from sd_core.market.panel import Floats
 from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind, Rows
-from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant
+from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Sizing, Variant
 
 # A price touches a limit that it misses by less than this share: rungs are products of many factors.
 TOUCH = 1e-12
@@ -25,11 +25,12 @@ WHOLE_LOT = 1e-9
 
 INITIAL_BUY, BUY, SELL = Kind.INITIAL_BUY.value, Kind.BUY.value, Kind.SELL.value
 SKIP_BUY, DIVIDEND, INTEREST = Kind.SKIP_BUY.value, Kind.DIVIDEND.value, Kind.INTEREST.value
-FULL, BUY_AND_HOLD = Variant.FULL.value, Variant.BUY_AND_HOLD.value
+ATH_ONLY, BUY_AND_HOLD, ATH_SELL = Variant.ATH_ONLY.value, Variant.BUY_AND_HOLD.value, Variant.ATH_SELL.value
 SYMMETRIC = Sizing.SYMMETRIC.value
 NAV_OPPORTUNISTIC = Coordination.NAV_OPPORTUNISTIC.value
 LOW_FIRST, HIGH_FIRST, CLOSE_ONLY = Path.LOW_FIRST.value, Path.HIGH_FIRST.value, Path.CLOSE_ONLY.value
 FILL = Anchor.FILL.value
+FIFO = LotOrder.FIFO.value
 
 NAN = np.nan
 LEGS = 4
@@ -43,7 +44,8 @@ class Market(NamedTuple):
     """What a scenario reads of the panel; every array of shape (sessions, assets) unless said.
 
     ``mark`` is the last close at or before a session, ``nav`` the highest close up to and including it, ``interest``
-    the return of cash since the previous session (sessions,), ``pays`` whether a dividend falls on one (sessions,).
+    the return of cash since the previous session (sessions,), ``years`` the time since it (sessions,), ``pays`` whether
+    a dividend falls on a session (sessions,).
     """
 
     open: Floats
@@ -55,6 +57,7 @@ class Market(NamedTuple):
     dividends: Floats
     pays: np.ndarray
     interest: Floats
+    years: Floats
 
 
 class Terms(NamedTuple):
@@ -73,13 +76,16 @@ class Terms(NamedTuple):
     path: int
     anchor: int
     max_rungs: int
+    lot_order: int
+    margin_limit: float
+    margin_rate: float
 
 
 class Book(NamedTuple):
     """The scenario's state and its output: arrays by asset unless said, and of length 1 where a scalar is written to.
 
     ``sell_at`` and ``buy_at`` are the prices that touch the limits: infinity and 0 where the variant has no such rung.
-    Open lots form a chain per asset: ``newest_lot`` leads to the newest, ``below`` from each lot to the one under it.
+    Open lots form a chain per asset, from ``newest_lot`` by ``older`` to ``oldest_lot`` and back by ``newer``.
     """
 
     bank: Floats
@@ -89,8 +95,10 @@ class Book(NamedTuple):
     buy_at: Floats
     refused: np.ndarray
     newest_lot: np.ndarray
+    oldest_lot: np.ndarray
     # By lot.
-    below: np.ndarray
+    older: np.ndarray
+    newer: np.ndarray
     lot_asset: np.ndarray
     lot_session: np.ndarray
     lot_quantity: Floats
@@ -122,7 +130,7 @@ def run(market: Market, terms: Terms, book: Book) -> bool:
     for session in range(1, sessions):
         if not room(book):
             return False
-        arrive(market, book, session)
+        arrive(market, terms, book, session)
         touched = touched_assets(market, book, session)
         if touched:
             trade(market, terms, book, session, touched)
@@ -150,7 +158,6 @@ def first_purchases(market, terms, book):
         budget = min(terms.budgets[asset], book.bank[0])
         quantity = (budget - terms.fee_fixed) / (price * (1.0 + terms.fee_rate))
         quantity = whole_lots(quantity, terms.lot_sizes[asset])
-        book.newest_lot[asset] = -1
         if quantity > 0.0:
             fee = terms.fee_fixed + terms.fee_rate * (quantity * price)
             book.holdings[asset] = quantity
@@ -161,8 +168,8 @@ def first_purchases(market, terms, book):
 
 
 @compiled
-def arrive(market, book, session):
-    """Book what reaches the bank before the market opens: dividends, then interest."""
+def arrive(market, terms, book, session):
+    """Book what reaches the bank before the market opens: dividends, then interest, which an overdrawn bank pays."""
     day = book.daily[session]
     bank_before = book.bank[0]
     if market.pays[session]:
@@ -172,7 +179,10 @@ def arrive(market, book, session):
                 amount = book.holdings[asset] * per_share
                 write(book, session, LEG_ARRIVAL, DIVIDEND, asset, NAN, NAN, per_share, 0.0, amount, NAN, NAN)
                 day.income += amount
-    amount = bank_before * market.interest[session]
+    if bank_before < 0.0:
+        amount = bank_before * terms.margin_rate * market.years[session]
+    else:
+        amount = bank_before * market.interest[session]
     if abs(amount) >= DUST:
         write(book, session, LEG_ARRIVAL, INTEREST, -1, NAN, NAN, NAN, 0.0, amount, NAN, NAN)
         day.income += amount
@@ -274,11 +284,12 @@ def sell_rungs(market, terms, book, session, leg, position):
             quantity = book.lot_quantity[book.newest_lot[asset]]
         quantity = min(whole_lots(quantity, terms.lot_sizes[asset]), book.holdings[asset])
         fee = terms.fee_fixed + terms.fee_rate * (quantity * price)
-        if quantity <= 0.0 or quantity * price <= fee:
+        below_peak = terms.variant == ATH_SELL and limit * (1.0 + TOUCH) < market.nav[session - 1, asset]
+        if below_peak or quantity <= 0.0 or quantity * price <= fee:
             book.daily[session].passed_rungs += 1
         else:
             amount = quantity * price - fee
-            gain = take_from_lots(book, session, asset, quantity, price)
+            gain = take_from_lots(terms, book, session, asset, quantity, price)
             premium = price / market.nav[session - 1, asset] - 1.0
             book.holdings[asset] -= quantity
             write(book, session, leg, SELL, asset, -quantity, NAN, price, fee, amount, premium, gain)
@@ -303,7 +314,7 @@ def buy_rungs(market, terms, book, session, leg, position):
             fee = terms.fee_fixed + terms.fee_rate * (quantity * price)
             cost = quantity * price + fee
             premium = price / market.nav[session - 1, asset] - 1.0
-            if cost > book.bank[0] + DUST:
+            if cost > book.bank[0] + terms.margin_limit * book.daily[session - 1].value + DUST:
                 refuse(book, session, leg, asset, quantity, price, premium)
                 return
             book.holdings[asset] += quantity
@@ -327,7 +338,8 @@ def move_anchor(terms, book, asset, price):
     book.anchor[asset] = price
     spacing = 1.0 + terms.brackets[asset]
     book.sell_at[asset] = np.inf if terms.variant == BUY_AND_HOLD else price * spacing * (1.0 - TOUCH)
-    book.buy_at[asset] = price / spacing * (1.0 + TOUCH) if terms.variant == FULL else 0.0
+    buys = terms.variant != BUY_AND_HOLD and terms.variant != ATH_ONLY
+    book.buy_at[asset] = price / spacing * (1.0 + TOUCH) if buys else 0.0
     book.refusals[0] -= book.refused[asset]
     book.refused[asset] = 0
 
@@ -363,22 +375,42 @@ def push_lot(book, session, asset, quantity, price, premium):
     book.lot_quantity[lot] = quantity
     book.lot_price[lot] = price
     book.lot_premium[lot] = premium
-    book.below[lot] = book.newest_lot[asset]
+    newest = book.newest_lot[asset]
+    book.older[lot] = newest
+    book.newer[lot] = -1
+    if newest >= 0:
+        book.newer[newest] = lot
+    else:
+        book.oldest_lot[asset] = lot
     book.newest_lot[asset] = lot
 
 
 @compiled
-def take_from_lots(book, session, asset, quantity, price):
-    """Take a sale from the newest lots, then from the core holding; return the gain over what the lots had cost."""
+def close_lot(book, asset, lot):
+    """Take a lot, the newest or the oldest, out of its asset's chain."""
+    older, newer = book.older[lot], book.newer[lot]
+    if newer >= 0:
+        book.older[newer] = older
+    else:
+        book.newest_lot[asset] = older
+    if older >= 0:
+        book.newer[older] = newer
+    else:
+        book.oldest_lot[asset] = newer
+
+
+@compiled
+def take_from_lots(terms, book, session, asset, quantity, price):
+    """Take a sale from the lots in their order, then from the core holding; return the gain over what they had cost."""
     gain = 0.0
     wanted = quantity
     while wanted > 0.0 and book.newest_lot[asset] >= 0:
-        lot = book.newest_lot[asset]
+        lot = book.oldest_lot[asset] if terms.lot_order == FIFO else book.newest_lot[asset]
         held = book.lot_quantity[lot]
         if held <= wanted or abs(held - wanted) <= SAME_SHARES * quantity:
             taken = held
             wanted = 0.0 if abs(held - wanted) <= SAME_SHARES * quantity else wanted - held
-            book.newest_lot[asset] = book.below[lot]
+            close_lot(book, asset, lot)
         else:
             taken = wanted
             wanted = 0.0
@@ -415,7 +447,7 @@ def close_books(book):
         lot = book.newest_lot[asset]
         while lot >= 0:
             book.lot_session[lot] = -book.lot_session[lot]
-            lot = book.below[lot]
+            lot = book.older[lot]
     for lot in range(book.lots_bought[0]):
         if book.lot_session[lot] > 0:
             write_lot(book, lot, -1, book.lot_quantity[lot], NAN)

@@ -18,6 +18,7 @@ class Variant(IntEnum):
     FULL = 0
     ATH_ONLY = 1
     BUY_AND_HOLD = 2
+    ATH_SELL = 3
 
 
 class Sizing(IntEnum):
@@ -50,6 +51,13 @@ class Anchor(IntEnum):
     FILL = 1
 
 
+class LotOrder(IntEnum):
+    """Which buyback lots a sale takes first."""
+
+    LIFO = 0
+    FIFO = 1
+
+
 @dataclass(frozen=True)
 class Rules:
     """What a simulation of one scenario runs on.
@@ -64,6 +72,8 @@ class Rules:
         fee_fixed: fee per trade in the study's currency.
         fee_rate: fee per traded value, a fraction.
         max_rungs: most rungs that an asset fills or passes per side and leg.
+        margin_limit: how far a buy may overdraw the bank, a fraction of the portfolio's value at the previous close.
+        margin_rate: what an overdrawn bank pays, a fraction per year.
     """
 
     capital: float
@@ -80,6 +90,9 @@ class Rules:
     path: Path = Path.NEAREST
     anchor: Anchor = Anchor.LADDER
     max_rungs: int = 64
+    lot_order: LotOrder = LotOrder.LIFO
+    margin_limit: float = 0.0
+    margin_rate: float = 0.0
 
 
 def resolve(study: Study, scenario: Scenario) -> Rules:
@@ -105,4 +118,7 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
         path=Path[strategy.path.upper()],
         anchor=Anchor[strategy.anchor.upper()],
         max_rungs=strategy.max_rungs,
+        lot_order=LotOrder[strategy.lot_order.upper()],
+        margin_limit=strategy.margin.limit if strategy.margin else 0.0,
+        margin_rate=strategy.margin.rate if strategy.margin else 0.0,
     )

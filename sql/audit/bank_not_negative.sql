@@ -1,3 +1,11 @@
--- The bank never falls below zero.
+-- The bank of a strategy without margin never falls below zero.
 -- table: simulation_daily
-select strategy, reserve, session, bank from simulation_daily where bank < -1e-6
+select
+    simulation_daily.strategy,
+    simulation_daily.reserve,
+    simulation_daily.session,
+    simulation_daily.bank
+from simulation_daily
+inner join study_strategy using (strategy)
+inner join report_strategy using (strategy, reserve)
+where report_strategy.is_current and study_strategy.margin_limit is null and simulation_daily.bank < -1e-6

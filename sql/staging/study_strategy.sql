@@ -14,6 +14,8 @@ select
     anchor,
     max_rungs::bigint as max_rungs,
     lot_order,
+    margin_limit,
+    margin_rate,
     cost_bps,
     cost_fixed
 from lake.study_strategy

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from generators import HUGE_LOT, SD8, draw_case, panel_of, rules_of
 
-from sd_core.simulation.results import Kind, Rows
-from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant
+from sd_core.simulation.results import LEDGER, Kind, Rows
+from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Sizing, Variant
 
 BRACKETS_AND_SHARES = [(SD8, 0.5), (SD8, 1.0), (0.03, 0.2), (0.25, 0.7), (1.0, 0.9)]
 
@@ -84,6 +84,51 @@ def test_symmetric_round_trip_closes_its_lot_for_the_gain_of_one_bracket(engine,
     gain = bought["quantity"] * first * bracket / (1 + bracket)
     assert sold["buyback_gain"] == pytest.approx(gain, rel=1e-12)
     assert result.lots[["lot", "opened", "closed"]].tolist() == [(1, 1, 2)]
+
+
+@pytest.mark.parametrize(("bracket", "share"), BRACKETS_AND_SHARES)
+@pytest.mark.parametrize("rungs", [1, 7, 40])
+def test_ath_sell_sells_nothing_on_the_way_back_from_n_rungs_until_the_highest_close(engine, bracket, share, rungs):
+    # A dip rung multiplies the holdings by 1 + r·s. On the way back every rung but the last lies below the highest
+    # close; the last equals it but for the rounding of n divisions and n products, and sells r·s/(1 + r) of all.
+    prices = 80 / (1 + bracket) ** np.array([*range(rungs + 1), *range(rungs)[::-1]])
+    rules = rules_of(variant=Variant.ATH_SELL, bracket=bracket, profit_share=share, reserve=0.99)
+    result = engine(panel_of(prices), rules)
+
+    assert result.ledger["kind"].tolist() == [Kind.INITIAL_BUY, *[Kind.BUY] * rungs, Kind.SELL]
+    assert result.daily["passed_rungs"].sum() == rungs - 1
+    held, sold = result.ledger["quantity"][:-1].sum(), -result.ledger["quantity"][-1]
+    assert held == pytest.approx(1_000 / 80 * (1 + bracket * share) ** rungs, rel=1e-12)
+    assert sold == pytest.approx(held * bracket * share / (1 + bracket), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_lot_order_changes_nothing_but_which_lot_a_gain_is_counted_against(engine, seed):
+    case = draw_case(seed)
+    by_shares = dataclasses.replace(case.rules, variant=Variant.FULL, sizing=Sizing.GAIN_SHARE)
+    newest = engine(case.panel, dataclasses.replace(by_shares, lot_order=LotOrder.LIFO))
+    oldest = engine(case.panel, dataclasses.replace(by_shares, lot_order=LotOrder.FIFO))
+
+    columns = [column for column in LEDGER.names or () if column != "buyback_gain"]
+    assert_same_rows(oldest.ledger[columns], newest.ledger[columns])
+    assert_same_rows(oldest.daily, newest.daily)
+    # Sales take as much from lots in either order, so as much of them stays open.
+    left = [result.lots["quantity"][result.lots["closed"] == -1].sum() for result in (newest, oldest)]
+    assert left[1] == pytest.approx(left[0], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(("bracket", "share"), BRACKETS_AND_SHARES)
+def test_overdrawn_bank_owes_the_margin_rate_compounded_by_session(engine, bracket, share):
+    # The dip of one rung is bought for r·s/(1 + r) of the capital, all of it on credit. The debt then grows by
+    # 1 + rate·days/365 from session to session, as long as the price stays where it is; what money earns is no matter.
+    sessions = np.busday_offset("2021-01-04", np.arange(60))
+    prices = np.where(np.arange(60) == 0, 80.0, 80.0 / (1 + bracket))
+    rules = rules_of(bracket=bracket, profit_share=share, capital=1_000.0, margin_limit=0.5, margin_rate=0.09)
+    result = engine(panel_of(prices, sessions=sessions, rates=0.02), rules)
+
+    days = np.diff(sessions[1:]).astype(int)
+    owed = 1_000 * bracket * share / (1 + bracket) * np.cumprod(1 + 0.09 * days / 365)
+    np.testing.assert_allclose(result.daily["bank"][2:], -owed, rtol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -4,6 +4,7 @@ The panels and rules are drawn (``generators``) or shrunk by hypothesis. Numbers
 ``test_worked_examples`` and ``test_closed_forms``.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from sd_core.market.panel import Panel
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Kind, Rows, SimulationResult
-from sd_core.simulation.rules import Anchor, Coordination, Path, Rules, Sizing, Variant
+from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Rules, Sizing, Variant
 
 CASES = 1_000
 CHUNK = 50
@@ -79,8 +80,30 @@ def assert_bank_is_the_sum_of_the_ledger(panel: Panel, rules: Rules, result: Sim
     amounts = np.bincount(ledger["session"], weights=ledger["amount"], minlength=len(panel.sessions))
     assert_same_money(daily["bank"], rules.capital + amounts.cumsum())
     assert_same_money(np.diff(daily["bank"], prepend=rules.capital), daily["income"] + daily["sells"] - daily["buys"])
-    assert (daily["bank"] >= -MONEY_TOLERANCE).all()
-    assert (ledger["bank_after"] >= -MONEY_TOLERANCE).all()
+
+
+def assert_money_spent_was_there(rules: Rules, result: SimulationResult) -> None:
+    """Hold the bank to 0, or a rule buy to its credit, and each refusal to what was missing."""
+    ledger, daily = result.ledger, result.daily
+    unlent = ledger if rules.margin_limit == 0 else ledger[ledger["kind"] == Kind.INITIAL_BUY]
+    assert (unlent["bank_after"] >= -MONEY_TOLERANCE).all()
+
+    credit = rules.margin_limit * daily["value"]
+    bought, refused = (ledger[ledger["kind"] == kind] for kind in (Kind.BUY, Kind.SKIP_BUY))
+    rounding = MONEY_TOLERANCE + 1e-12 * np.abs(daily["value"])
+    before = bought["session"] - 1
+    assert (bought["bank_after"] + credit[before] >= -rounding[before]).all()
+    before = refused["session"] - 1
+    cost = rules.fee_fixed + (1 + rules.fee_rate) * refused["skipped_quantity"] * refused["price"]
+    assert (cost > refused["bank_after"] + credit[before] - rounding[before]).all()
+
+
+def assert_interest_is_the_bank_times_its_rate(panel: Panel, rules: Rules, result: SimulationResult) -> None:
+    kept = result.daily["bank"][:-1]
+    rates = np.where(kept < 0, rules.margin_rate, panel.rates[:-1])
+    booked = result.ledger[result.ledger["kind"] == Kind.INTEREST]
+    paid = np.bincount(booked["session"], weights=booked["amount"], minlength=len(panel.sessions))[1:]
+    assert_same_money(paid, kept * rates * np.diff(panel.sessions).astype(int) / 365)
 
 
 def assert_value_is_the_bank_and_the_holdings(panel: Panel, result: SimulationResult) -> None:
@@ -111,6 +134,16 @@ def assert_lots_are_the_purchases_of_the_rule(panel: Panel, result: SimulationRe
     assert (in_lots <= held * (1 + 1e-9) + 1e-12).all()
 
 
+def assert_oldest_lots_are_sold_first(lots: Rows) -> None:
+    for asset in np.unique(lots["asset"]):
+        # A lot's number is its age; those still open stand last.
+        assert (np.diff(lots["lot"][lots["asset"] == asset]) >= 0).all()
+
+
+def assert_nothing_is_sold_below_the_highest_close(ledger: Rows) -> None:
+    assert (ledger["premium"][ledger["kind"] == Kind.SELL] >= -1e-11).all()
+
+
 def assert_fills_lie_in_their_bars(panel: Panel, rules: Rules, ledger: Rows) -> None:
     by_rule = ledger[np.isin(ledger["kind"], [Kind.BUY, Kind.SELL, Kind.SKIP_BUY])]
     assert (by_rule["session"] > 0).all()
@@ -136,10 +169,16 @@ def _by_session_and_leg(ledger: Rows) -> Iterator[np.ndarray]:
 
 def assert_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     assert_bank_is_the_sum_of_the_ledger(panel, rules, result)
+    assert_money_spent_was_there(rules, result)
+    assert_interest_is_the_bank_times_its_rate(panel, rules, result)
     assert_value_is_the_bank_and_the_holdings(panel, result)
     assert_lots_are_the_purchases_of_the_rule(panel, result)
     assert_fills_lie_in_their_bars(panel, rules, result.ledger)
     assert_sales_settle_before_purchases(result.ledger)
+    if rules.lot_order is LotOrder.FIFO:
+        assert_oldest_lots_are_sold_first(result.lots)
+    if rules.variant is Variant.ATH_SELL:
+        assert_nothing_is_sold_below_the_highest_close(result.ledger)
 
 
 @pytest.mark.parametrize("chunk", range(CASES // CHUNK))
@@ -172,10 +211,14 @@ def traits(case: Case, result: SimulationResult) -> Iterator[str]:
     yield from _traits_of_rules(case.rules)
     yield from _traits_of_panel(case.panel)
     yield from _traits_of_rows(result)
+    if case.rules.lot_order is LotOrder.FIFO and _some_sale_takes_two_lots(result):
+        yield "oldest lots first, two in one sale"
+    if case.rules.variant is Variant.ATH_SELL and _full_trades_otherwise(case, result):
+        yield "sell rung below the highest close"
 
 
 def _traits_of_rules(rules: Rules) -> Iterator[str]:
-    for member in (rules.variant, rules.sizing, rules.coordination, rules.path, rules.anchor):
+    for member in (rules.variant, rules.sizing, rules.coordination, rules.path, rules.anchor, rules.lot_order):
         yield f"{type(member).__name__}.{member.name}"
     yield f"max_rungs {rules.max_rungs}"
     yield f"reserve {rules.reserve}"
@@ -183,6 +226,7 @@ def _traits_of_rules(rules: Rules) -> Iterator[str]:
     yield from (f"lot size {size:g}" for size in rules.lot_sizes)
     yield "fixed fee" if rules.fee_fixed else "no fixed fee"
     yield "proportional fee" if rules.fee_rate else "no proportional fee"
+    yield "credit" if rules.margin_limit else "no credit"
     if (rules.weights == 0).any():
         yield "weight 0"
 
@@ -211,6 +255,8 @@ def _traits_of_rows(result: SimulationResult) -> Iterator[str]:
     yield from (f"gain of {'some' if gain else 'none'}" for gain in ledger["buyback_gain"] if not np.isnan(gain))
     if result.daily["passed_rungs"].any():
         yield "pass"
+    if (result.daily["bank"] < -MONEY_TOLERANCE).any():
+        yield "bank below 0"
     if len(np.unique(lots["lot"])) < len(lots):
         yield "lot sold in parts"
     if (lots["closed"] == -1).any():
@@ -224,8 +270,26 @@ def _traits_of_rows(result: SimulationResult) -> Iterator[str]:
             yield "refused, and refused again"
 
 
+def _some_sale_takes_two_lots(result: SimulationResult) -> bool:
+    """Say whether more parts of lots than sales bear the same session, asset and price."""
+    sold = result.ledger[result.ledger["kind"] == Kind.SELL]
+    sales = Counter(sold[["session", "asset", "price"]].tolist())
+    parts = Counter(result.lots[["closed", "asset", "sale_price"]][result.lots["closed"] >= 0].tolist())
+    return any(parts[sale] > sales[sale] for sale in parts)
+
+
+def _full_trades_otherwise(case: Case, result: SimulationResult) -> bool:
+    """Say whether a rung was passed for its height alone: nothing else tells the two variants apart."""
+    full = plain_engine.simulate(case.panel, dataclasses.replace(case.rules, variant=Variant.FULL))
+    return full.ledger["kind"].tolist() != result.ledger["kind"].tolist()
+
+
 EXPECTED_TRAITS = {
-    *(f"{kind.__name__}.{member.name}" for kind in (Variant, Sizing, Coordination, Path, Anchor) for member in kind),
+    *(
+        f"{kind.__name__}.{member.name}"
+        for kind in (Variant, Sizing, Coordination, Path, Anchor, LotOrder)
+        for member in kind
+    ),
     *(f"max_rungs {bound}" for bound in (1, 2, 64)),
     *(f"reserve {reserve}" for reserve in (0.0, 0.05, 0.3, 0.6, 0.9)),
     *(f"lot size {size:g}" for size in (0, 0.01, 1, 10, HUGE_LOT)),
@@ -238,6 +302,8 @@ EXPECTED_TRAITS = {
     *("rate above 0", "rate of 0", "rate below 0"),
     *("pass", "gain of some", "gain of none", "lot sold in parts", "lot still open"),
     *("refused, then bought", "refused, and refused again"),
+    *("credit", "no credit", "bank below 0"),
+    *("oldest lots first, two in one sale", "sell rung below the highest close"),
 }
 
 
@@ -288,6 +354,9 @@ def small_rules(draw: st.DrawFn, assets: int, bracket: float) -> Rules:
         return np.array(draw(st.lists(st.sampled_from(values), min_size=assets, max_size=assets)))
 
     weights = per_asset(1.0, 3.0)
+    sizing = draw(st.sampled_from(Sizing))
+    lot_orders = [LotOrder.LIFO] if sizing is Sizing.SYMMETRIC else list(LotOrder)
+    margin_limit = draw(st.sampled_from([0.0, 0.1, 0.5]))
     return Rules(
         capital=10_000.0,
         reserve=draw(st.sampled_from([0.0, 0.02, 0.5])),
@@ -298,11 +367,14 @@ def small_rules(draw: st.DrawFn, assets: int, bracket: float) -> Rules:
         fee_fixed=draw(st.sampled_from([0.0, 50.0])),
         fee_rate=draw(st.sampled_from([0.0, 0.01])),
         variant=draw(st.sampled_from(Variant)),
-        sizing=draw(st.sampled_from(Sizing)),
+        sizing=sizing,
         coordination=draw(st.sampled_from(Coordination)),
         path=draw(st.sampled_from(Path)),
         anchor=draw(st.sampled_from(Anchor)),
         max_rungs=draw(st.sampled_from([64, 1, 2])),
+        lot_order=draw(st.sampled_from(lot_orders)),
+        margin_limit=margin_limit,
+        margin_rate=draw(st.sampled_from([0.0, 0.1])) if margin_limit else 0.0,
     )
 
 

@@ -1,16 +1,18 @@
 """Small portfolios whose ledgers were worked out by hand.
 
-Every expected number was computed step by step in 40-digit decimal arithmetic from the rule alone: a sale of
-``r·H·s/(1+r)``, a purchase of ``r·H·s``, at the rungs ``A·(1+r)`` and ``A/(1+r)``. They stand here to six decimals.
+Every expected number comes step by step from the rule alone: a sale of ``r·H·s/(1+r)``, a purchase of ``r·H·s``, at the
+rungs ``A·(1+r)`` and ``A/(1+r)``. Those of six decimals were computed in 40-digit decimal arithmetic and are rounded;
+the others are exact, and their arithmetic stands beside them.
 """
 
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 from generators import Price, panel_of, rules_of
 
 from sd_core.simulation.results import Kind
-from sd_core.simulation.rules import Anchor, Path, Rules, Variant
+from sd_core.simulation.rules import Anchor, LotOrder, Path, Rules, Variant
 
 # Half of the last printed digit; binary fractions need a little more.
 PRINTED = 0.501e-6
@@ -153,3 +155,117 @@ def test_sale_worth_exactly_its_fee_passes_and_the_next_rung_sells(engine):
         (2, -1.0, 200.0, 200.0),
     ]
     assert result.daily["passed_rungs"].tolist() == [0, 1, 0]
+
+
+# In what follows rungs lie at 64, 80, 100, 125: r = 0.25, and with s = 0.8 a purchase is a fifth (r·s) of the holdings,
+# a sale 16 % (r·s/(1+r)). Ten shares are bought at 100.
+FIFTHS = {"bracket": 0.25, "profit_share": 0.8}
+
+
+def assert_trades(ledger, expected):
+    """Compare what follows the first purchase: session, kind, signed quantity (that wanted, where skipped), price."""
+    trades = ledger[1:]
+    assert list(zip(trades["session"], trades["kind"], strict=True)) == [trade[:2] for trade in expected]
+    quantities = np.where(trades["kind"] == Kind.SKIP_BUY, trades["skipped_quantity"], trades["quantity"])
+    np.testing.assert_allclose(quantities, [trade[2] for trade in expected], rtol=1e-12)
+    np.testing.assert_allclose(trades["price"], [trade[3] for trade in expected], rtol=1e-12)
+
+
+def test_ath_sell_keeps_what_it_bought_until_the_highest_close_is_back(engine):
+    # The rung at 80 lies below the close of 100 and is passed; the one at 100 equals it and sells.
+    rules = rules_of(**FIFTHS, variant=Variant.ATH_SELL, capital=2_000.0, reserve=0.5)
+    result = engine(panel_of([100.0, 80.0, 64.0, 80.0, 100.0, 125.0]), rules)
+
+    assert_trades(
+        result.ledger,
+        [
+            (1, Kind.BUY, 2.0, 80.0),  # 10 / 5; holds 12, bank 1 000 - 160 = 840
+            (2, Kind.BUY, 2.4, 64.0),  # 12 / 5; holds 14.4, bank 840 - 153.6 = 686.4
+            (4, Kind.SELL, -2.304, 100.0),  # 16 % of 14.4; holds 12.096, bank 686.4 + 230.4 = 916.8
+            (5, Kind.SELL, -1.93536, 125.0),  # 16 % of 12.096; holds 10.16064, bank 916.8 + 241.92 = 1 158.72
+        ],
+    )
+    assert result.daily["passed_rungs"].tolist() == [0, 0, 0, 1, 0, 0]
+    assert result.daily["bank"][-1] == pytest.approx(1_158.72, rel=1e-12)
+    # From the newest lot 2.304 · (100 - 64); then what is left of it, 0.096 · (125 - 64), and 1.83936 · (125 - 80).
+    assert result.ledger["buyback_gain"][-2:] == pytest.approx([82.944, 88.6272], rel=1e-12)
+
+
+def test_ath_sell_goes_by_the_rung_not_by_the_price_when_the_open_gaps_above_the_highest_close(engine):
+    # The open at 125 has passed the rungs at 80, 100 and 125. Only the first lies below the highest close.
+    rules = rules_of(**FIFTHS, variant=Variant.ATH_SELL, capital=2_000.0, reserve=0.5)
+    result = engine(panel_of([100.0, 80.0, 64.0, 125.0]), rules)
+
+    sales = [(3, Kind.SELL, -2.304, 125.0), (3, Kind.SELL, -1.93536, 125.0)]  # 16 % of 14.4, and of 12.096
+    assert_trades(result.ledger, [(1, Kind.BUY, 2.0, 80.0), (2, Kind.BUY, 2.4, 64.0), *sales])
+    assert result.daily["passed_rungs"].tolist() == [0, 0, 0, 1]
+
+
+def test_ath_sell_counts_a_passed_rung_among_the_most_of_a_leg(engine):
+    # The open at 125 could pass 80 and sell at 100 and 125; with two rungs a leg it passes one and sells one.
+    rules = rules_of(**FIFTHS, variant=Variant.ATH_SELL, capital=2_000.0, reserve=0.5, max_rungs=2)
+    result = engine(panel_of([100.0, 80.0, 64.0, 125.0]), rules)
+
+    purchases = [(1, Kind.BUY, 2.0, 80.0), (2, Kind.BUY, 2.4, 64.0)]
+    assert_trades(result.ledger, [*purchases, (3, Kind.SELL, -2.304, 125.0)])
+    assert result.daily["passed_rungs"].tolist() == [0, 0, 0, 1]
+
+
+def test_oldest_lots_first_count_the_gain_against_the_older_purchase(engine):
+    rules = rules_of(**FIFTHS, lot_order=LotOrder.FIFO, capital=2_000.0, reserve=0.5)
+    result = engine(panel_of([100.0, 80.0, 64.0, 80.0, 100.0, 125.0]), rules)
+
+    assert_trades(
+        result.ledger,
+        [
+            (1, Kind.BUY, 2.0, 80.0),  # 10 / 5, lot 1
+            (2, Kind.BUY, 2.4, 64.0),  # 12 / 5, lot 2
+            (3, Kind.SELL, -2.304, 80.0),  # 16 % of 14.4: all of lot 1 and 0.304 of lot 2
+            (4, Kind.SELL, -1.93536, 100.0),  # 16 % of 12.096: of lot 2, which keeps 2.4 - 0.304 - 1.93536 = 0.16064
+            (5, Kind.SELL, -1.6257024, 125.0),  # 16 % of 10.16064: the rest of lot 2, then the core
+        ],
+    )
+    parts = [
+        (1, 3, 2.0, 80.0, 80.0),
+        (2, 3, 0.304, 64.0, 80.0),
+        (2, 4, 1.93536, 64.0, 100.0),
+        (2, 5, 0.16064, 64.0, 125.0),
+    ]
+    found = result.lots[["lot", "closed", "quantity", "price", "sale_price"]].tolist()
+    np.testing.assert_allclose(found, parts, rtol=1e-12)
+    # 2 · (80 - 80) + 0.304 · (80 - 64), then 1.93536 · (100 - 64), then 0.16064 · (125 - 64).
+    assert result.ledger["buyback_gain"][-3:] == pytest.approx([4.864, 69.67296, 9.79904], rel=1e-12)
+
+
+def test_credit_buys_the_first_dip_is_used_up_at_the_second_and_costs_its_own_rate(engine):
+    # Credit costs 0.073 / 365 = 0.02 % a day; money in the bank earns half of that.
+    sessions = np.array(["2021-03-01", "2021-03-02", "2021-03-07", "2021-03-08", "2021-03-09"], dtype="datetime64[D]")
+    dividends = np.array([[0.0], [0.0], [0.0], [15.0], [0.0]])
+    panel = panel_of([100.0, 80.0, 64.0, 100.0, 100.0], sessions=sessions, dividends=dividends, rates=0.0365)
+    rules = rules_of(**FIFTHS, capital=1_000.0, margin_limit=0.35, margin_rate=0.073)
+    result = engine(panel, rules)
+
+    expected = [
+        (0, Kind.INITIAL_BUY, -1_000.0, 0.0),  # all there is, and no more: the first purchase takes no credit
+        (1, Kind.BUY, -160.0, -160.0),  # 2 at 80, within 0.35 · 1 000; value 12 · 80 - 160 = 800
+        (2, Kind.INTEREST, -0.16, -160.16),  # five days on 160
+        (2, Kind.SKIP_BUY, 0.0, -160.16),  # 2.4 at 64 are 153.6; 0.35 · 800 - 160.16 = 119.84 are left
+        (3, Kind.DIVIDEND, 180.0, 19.84),  # 15 on each of 12
+        (3, Kind.INTEREST, -0.032032, 19.807968),  # one day on 160.16: the dividend came after the night
+        (3, Kind.SELL, 192.0, 211.807968),  # 16 % of 12 at 100
+        (4, Kind.INTEREST, 0.0211807968, 211.8291487968),  # one day on 211.807968 at the other rate
+    ]
+    ledger = result.ledger
+    assert ledger[["session", "kind"]].tolist() == [row[:2] for row in expected]
+    assert ledger["amount"] == pytest.approx([row[2] for row in expected], rel=1e-9)
+    assert ledger["bank_after"] == pytest.approx([row[3] for row in expected], rel=1e-9, abs=1e-9)
+    assert result.daily["value"][:3] == pytest.approx([1_000.0, 800.0, 12 * 64 - 160.16], rel=1e-12)
+
+
+@pytest.mark.parametrize(("limit", "kind"), [(0.16, Kind.BUY), (0.1599, Kind.SKIP_BUY)], ids=["enough", "too_little"])
+def test_credit_covers_a_purchase_of_just_its_limit(engine, limit, kind):
+    # 2 shares at 80 cost 160, which is 16 % of the 1 000 that the portfolio was worth the evening before.
+    rules = rules_of(**FIFTHS, capital=1_000.0, margin_limit=limit)
+    result = engine(panel_of([100.0, 80.0]), rules)
+
+    assert_trades(result.ledger, [(1, kind, 2.0, 80.0)])
