@@ -27,7 +27,7 @@ def check(home: StudyHome, *, fetch: bool) -> int:
         InputError: the source refuses its files.
     """
     study = home.study
-    console = Console(width=PLAIN_WIDTH, highlight=False)
+    console = Console(width=PLAIN_WIDTH, highlight=False, markup=False)
     console.print(
         f"{home.study_file}: a valid study of {len(study.universe)} assets, {len(study.strategies)} strategies and "
         f"{len(study.reserves)} reserves: {len(study.scenarios)} scenarios",

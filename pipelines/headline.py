@@ -3,7 +3,7 @@
 Reads the published warehouse only. How numbers come about belongs in ``sql``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ HARVEST_NOTE = (
     "Income is dividends, interest and net harvest, per year. Harvest is money taken out of the holdings, not a yield."
 )
 NAMED = 8
+# Returns that differ by less are the same but for rounding.
+SAME_RETURN = 1e-9
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,12 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
     rows = _records(connection, _ROWS)
     holding = next((row for row in rows if row["variant"] == "buy_and_hold" and row["reserve"] == 0), None)
     first, last = min(row["first_session"] for row in rows), max(row["last_session"] for row in rows)
-    console.print(
-        f"\n[bold]{study['name']}[/bold]: {study['capital']:,.0f} {study['currency']} "
-        f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}, benchmark {study['benchmark']}"
-    )
-    for notice in _notices(connection):
-        console.print(f"[bold]{notice}[/bold]", highlight=False)
+    title = f"{study['name']}: {study['capital']:,.0f} {study['currency']} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    for notice in ("", title, *_notices(connection)):
+        _say(console, notice, style="bold")
     console.print(_table(_chosen(rows, holding)))
-    console.print(HARVEST_NOTE, style="dim")
-    for sentence in _sentences(rows, holding):
-        console.print(sentence, highlight=False)
+    for sentence in (HARVEST_NOTE, *_sentences(rows, holding)):
+        _say(console, sentence)
     _print_findings(console, connection)
 
 
@@ -73,12 +71,10 @@ def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> l
         levels = [row for row in rows if row["strategy"] == strategy and row["twr"] is not None]
         if not levels:
             continue
-        best = max(levels, key=lambda row: row["twr"])
-        worst = min(levels, key=lambda row: row["twr"])
-        if best is not holding:
-            chosen.append(_Chosen("best reserve" if best is not worst else "only reserve", best))
-        if worst is not best:
-            chosen.append(_Chosen("worst reserve", worst))
+        levels.sort(key=lambda row: -row["twr"])
+        labels = ["only reserve"] if len(levels) == 1 else ["best reserve", "worst reserve"]
+        ends = zip(labels, (levels[0], levels[-1]), strict=False)
+        chosen += [_Chosen(label, row) for label, row in ends if row is not holding]
     return chosen
 
 
@@ -127,48 +123,49 @@ def _sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -
             "holding would have brought.",
         ]
     rivals = [row for row in rows if row["variant"] != "buy_and_hold" and row["excess_over_buy_and_hold"] is not None]
-    if not rivals:
-        return sentences
-    beaten = [row for row in rivals if row["excess_over_buy_and_hold"] < 0]
-    calmer = [row for row in beaten if _more(row["sharpe"], holding["sharpe"])]
+    return [*sentences, *_verdict(rivals, holding)] if rivals else sentences
+
+
+def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any]) -> Iterator[str]:
+    """Say how the scenarios that trade did against simply holding; what differs by rounding alone is the same."""
+    more = sum(row["excess_over_buy_and_hold"] > SAME_RETURN for row in rivals)
+    less = [row for row in rivals if row["excess_over_buy_and_hold"] < -SAME_RETURN]
+    same = len(rivals) - more - len(less)
     best = max(rivals, key=lambda row: row["twr"])
-    if len(beaten) == len(rivals):
-        sentences.append(
-            f"Simply holding wins: it returned {_percent(holding['twr'])}, more than every one of the {len(rivals)} "
-            f"scenarios that trade. The nearest, {_place(best)}, returned {_percent(best['twr'])}."
-        )
-    elif beaten:
-        sentences.append(
-            f"Simply holding returned more than {len(beaten)} of the {len(rivals)} scenarios that trade; the best of "
-            f"them, {_place(best)}, returned {_percent(best['twr'])} against {_percent(holding['twr'])}."
-        )
-    else:
-        sentences.append(
-            f"Every one of the {len(rivals)} scenarios that trade returned more than simply holding, "
-            f"{_percent(holding['twr'])}; the best is {_place(best)} with {_percent(best['twr'])}."
-        )
+    counts = ", ".join(
+        f"{count} {words}" for count, words in ((more, "more"), (same, "the same"), (len(less), "less")) if count
+    )
+    winner = "Simply holding wins. " if len(less) == len(rivals) else ""
+    yield (
+        f"{winner}Simply holding returned {_percent(holding['twr'])}. Of {len(rivals)} scenarios that trade, returned: "
+        f"{counts}. The best, {_place(best)}, returned {_percent(best['twr'])}."
+    )
+    calmer = sum(
+        _over(row["sharpe"], holding["sharpe"]) and _over(holding["volatility"], row["volatility"]) for row in less
+    )
     if calmer:
-        sentences.append(
-            f"Of those that holding beat, {len(calmer)} had the higher Sharpe ratio: they returned less, and swung "
-            "less still."
-        )
-    return sentences
+        yield f"Of those that returned less, with a higher Sharpe ratio and less volatility than holding: {calmer}."
 
 
 def _place(row: dict[str, Any]) -> str:
     return f"{row['strategy']} at a reserve of {_percent(row['reserve'], None)}"
 
 
-def _more(mine: float | None, other: float | None) -> bool:
-    return mine is not None and other is not None and mine > other
+def _over(one: float | None, other: float | None) -> bool:
+    return one is not None and other is not None and one > other
 
 
 def _print_findings(console: Console, connection: duckdb.DuckDBPyConnection) -> None:
     findings = _records(connection, "from report_data_quality where ticker is not null order by ticker, first_session")
     if not findings:
         return
-    console.print(f"\n{len(findings)} findings about the prices (table report_data_quality):", highlight=False)
+    _say(console, f"\nFindings about the prices (table report_data_quality): {len(findings)}")
     for finding in findings[:NAMED]:
-        console.print(f"  {finding['detail']}", highlight=False)
+        _say(console, f"  {finding['detail']}")
     if len(findings) > NAMED:
-        console.print(f"  and {len(findings) - NAMED} more", highlight=False)
+        _say(console, f"  and {len(findings) - NAMED} more")
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    """Print a line as it is: names in it are no markup, and the terminal wraps it."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

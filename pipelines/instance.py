@@ -24,6 +24,10 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+# Our steps print nothing; catching what they might print takes processes of its own, which an interrupt would wake.
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
 concurrency:
   runs:
     max_concurrent_runs: 2

@@ -17,7 +17,10 @@ def open_warehouse(home: StudyHome) -> duckdb.DuckDBPyConnection:
     """Open the published warehouse read-only; raise InputError where none was published yet."""
     if not home.warehouse.exists():
         raise InputError(f"{home.warehouse}: nothing published yet: expected a finished `sdlab run` before")
-    return duckdb.connect(str(home.warehouse), read_only=True)
+    try:
+        return duckdb.connect(str(home.warehouse), read_only=True)
+    except duckdb.Error as error:
+        raise InputError(f"{home.warehouse}: expected what a run published; run again: {error}") from None
 
 
 def query(home: StudyHome, sql: str) -> int:

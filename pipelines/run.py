@@ -5,7 +5,7 @@ What is materialised is Dagster's to know; this module chooses, waits and report
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -33,8 +33,8 @@ def run(home: StudyHome, select: str | None) -> int:
     definitions = build_definitions(home)
     assets, scenarios = _selection(home.study, definitions, select)
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    strategies = {scenario.strategy for scenario in scenarios}
-    console.print(f"{home.study.name}: {len(scenarios)} scenarios, {len(strategies)} strategies")
+    what = f"{len(scenarios)} scenarios" if SIMULATIONS_KEY in assets else str(select)
+    console.print(f"{home.study.name}: {what}", markup=False, highlight=False)
     code = _execute(home, definitions, assets, scenarios, whole=select is None)
     if code == 0 and REPORT_KEY in assets:
         with open_warehouse(home) as connection:
@@ -50,12 +50,14 @@ def _selection(
     keys = list(definitions.resolve_asset_graph().get_all_asset_keys())
     if select is None:
         return keys, study.scenarios
-    scenarios = [
-        scenario
-        for scenario in study.scenarios
-        if select in (scenario.strategy, scenario.reserve_key, str(partition_key(scenario)))
-    ]
-    if scenarios:
+    # One kind only, as a strategy may be called what a reserve's key is.
+    kinds: Sequence[Callable[[Scenario], str]] = (
+        lambda scenario: str(partition_key(scenario)),
+        lambda scenario: scenario.strategy,
+        lambda scenario: scenario.reserve_key,
+    )
+    named_scenarios = ([scenario for scenario in study.scenarios if name(scenario) == select] for name in kinds)
+    if scenarios := next(filter(None, named_scenarios), []):
         tables = [key for key in keys if len(key.path) == 1]
         return [SIMULATIONS_KEY, *tables], scenarios
     named = [key for key in keys if key.path[-1] == select]
@@ -124,12 +126,19 @@ def _report(failure: Any) -> int:
         code = int(known.metadata["exit_code"].value) if "exit_code" in known.metadata else 1
         print(("refused:\n" if code == 2 else "failed:\n") + known.description, file=sys.stderr)
         return code
+    cause = failure.error.cause
+    if cause is not None and cause.cls_name == InputError.__name__:
+        print(f"refused:\n{cause.message.partition(': ')[2].strip()}", file=sys.stderr)
+        return 2
     print(f"failed:\n{failure.error.to_string()}", file=sys.stderr)
     return 1
 
 
 def _print_next_steps(console: Console, home: StudyHome) -> None:
     option = f" --study {home.study_file}" if home.study.name != "demo" else ""
-    console.print(f"\nwarehouse: {home.warehouse}", highlight=False, soft_wrap=True)
-    console.print(f'query it:  .venv/bin/sdlab query{option} "from report_strategy"', highlight=False, soft_wrap=True)
-    console.print(f"look:      .venv/bin/sdlab ui{option}", highlight=False, soft_wrap=True)
+    for line in (
+        f"\nwarehouse: {home.warehouse}",
+        f'query it:  .venv/bin/sdlab query{option} "from report_strategy"',
+        f"look:      .venv/bin/sdlab ui{option}",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

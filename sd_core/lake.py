@@ -22,6 +22,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sd_core.errors import InputError
+
 POINTER = "current.json"
 # The time it was written, in nanoseconds, and a random part; longer than any ticker.
 VERSION = re.compile(r"(draft-)?[0-9]{20}-[0-9a-f]{8}$")
@@ -91,13 +93,22 @@ class Lake:
         return Version(home / version, version, rows, dict(facts), keep)
 
     def current(self, dataset: str, key: str = "") -> Version | None:
-        """Return the current version of a partition, or None where nothing was stored yet."""
+        """Return the current version of a partition, or None where nothing was stored yet.
+
+        Raises:
+            InputError: somebody else changed the partition's files.
+        """
         home = self.root / dataset / key
         try:
             pointer = json.loads((home / POINTER).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except ValueError:
+            raise _damaged(home, f"{POINTER} cannot be read") from None
         version = pointer["version"]
+        for table in pointer["rows"]:
+            if not (home / version / f"{table}.parquet").is_file():
+                raise _damaged(home, f"{version}/{table}.parquet is missing")
         return Version(home / version, version, pointer["rows"], pointer["facts"], tuple(pointer["kept"]))
 
     def prune(self) -> None:
@@ -135,6 +146,10 @@ class Lake:
                 yield False
             else:
                 yield True
+
+
+def _damaged(home: Path, what: str) -> InputError:
+    return InputError(f"{home}: {what}: expected what a run wrote there; remove this folder and run again")
 
 
 def _write(table: pa.Table, file: Path) -> None:

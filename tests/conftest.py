@@ -12,3 +12,11 @@ def shared_market() -> Path:
     if not folder.is_dir():
         pytest.skip("no market data beside the repository (shared/data/market)")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests want people to read at the end; see the property ``summary``."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(str(text))

@@ -127,5 +127,6 @@ def _history(ticker: str, path: Path, bars: pd.DataFrame, dividends: pd.Series) 
         dividends=dividends,
         splits=no_events(),
         source=f"csv file {path}",
+        whole=True,
         fetched_at=dt.datetime.now(dt.UTC),
     )

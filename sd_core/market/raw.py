@@ -53,8 +53,11 @@ def store(lake: Lake, history: PriceHistory) -> RawChange:
     or a source that was cut off loses nothing. The exception are stored bars that stand on another basis than the
     fetch, as before a split: they would not fit, and remain in the earlier version only.
 
+    Nothing is joined with what a source tells as a whole, such as a file: what it left out is gone, and what another
+    source told before is another past.
+
     An earlier version is kept beside the current one whenever the past changed: a bar, dividend or split was altered,
-    added or taken away on a date that both cover.
+    added or taken away on a date that both cover, or bars outside the fetched dates were left behind.
     """
     fetched = (_day(history.bars.index[0]), _day(history.bars.index[-1]))
     current = _current(lake, history.ticker)
@@ -64,13 +67,14 @@ def store(lake: Lake, history: PriceHistory) -> RawChange:
     stored, old = current
     covered = [_parse_range(entry) for entry in stored.facts["covered"]]
     change = _compare(old, history, _overlaps(covered, fetched))
-    joined = _same_basis(old, history)
+    joined = not (history.whole or stored.facts["whole"]) and _same_basis(old, history)
+    left_behind = not joined and not _in_range(old.bars.index, fetched).all()
     _write(
         lake,
         _join(old, history, fetched) if joined else history,
         covered=_merge_ranges([*covered, fetched]) if joined else [fetched],
         changes=[*stored.facts["changes"], *([_plain(change)] if change.count else [])],
-        keep=(*stored.kept, stored.version) if change.count or not joined else stored.kept,
+        keep=(*stored.kept, stored.version) if change.count or left_behind else stored.kept,
     )
     return change
 
@@ -99,6 +103,7 @@ def _write(
         "source": history.source,
         "fetched_at": history.fetched_at.astimezone(dt.UTC).isoformat(),
         "currency": history.currency,
+        "whole": history.whole,
         "first": str(_day(history.bars.index[0])),
         "last": str(_day(history.bars.index[-1])),
         "bars": len(history.bars),
@@ -124,6 +129,7 @@ def _current(lake: Lake, ticker: str) -> tuple[Version, PriceHistory] | None:
         source=version.facts["source"],
         fetched_at=dt.datetime.fromisoformat(version.facts["fetched_at"]),
         currency=version.facts["currency"],
+        whole=version.facts["whole"],
     )
 
 

@@ -37,6 +37,7 @@ class SampleSource:
             dividends=no_events(),
             splits=no_events(),
             source="sample of 20 S&P 500 stocks (skfolio), adjusted closes",
+            whole=True,
             fetched_at=dt.datetime.now(dt.UTC),
             currency="USD",
         )

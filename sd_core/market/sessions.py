@@ -30,16 +30,16 @@ def calendar_sessions(name: str, start: dt.date, end: dt.date) -> Dates:
     """
     # Imported here: a third of a second that a study with sessions of its assets' own does not need.
     import exchange_calendars
-    from exchange_calendars.errors import InvalidCalendarName, NoSessionsError
+    from exchange_calendars.errors import NoSessionsError
 
     try:
         # Always with both bounds: the library's own move with today's date. It refuses a range of a single day.
         calendar = exchange_calendars.get_calendar(name, start=str(start), end=str(end + ONE_DAY))
     except NoSessionsError:
         return np.empty(0, "datetime64[D]")
-    except (InvalidCalendarName, ValueError) as error:
+    except Exception as error:  # of many kinds: unknown names, dates out of reach, holidays that it cannot compute
         raise InputError(
-            f"sessions: {name}: expected a calendar that is known from {start} to {end}: {error}"
+            f"sessions: {name}: expected a calendar known from {start} to {end}: {type(error).__name__}: {error}"
         ) from None
     days = calendar_days(calendar.sessions)
     return days[days <= np.datetime64(end)]

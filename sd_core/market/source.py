@@ -28,6 +28,7 @@ class PriceHistory:
         source: which source and which file or address, for people.
         fetched_at: when, UTC.
         currency: quote currency where the source tells it.
+        whole: whether the source tells its whole past at every fetch, as a file does: what it no longer tells is gone.
     """
 
     ticker: str
@@ -37,6 +38,7 @@ class PriceHistory:
     source: str
     fetched_at: dt.datetime
     currency: str | None = None
+    whole: bool = False
 
 
 class PriceSource(Protocol):

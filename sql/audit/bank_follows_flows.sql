@@ -3,17 +3,15 @@
 with
 changes as (
     select
-        strategy,
-        reserve,
-        session,
-        bank,
-        lag(bank, 1, study.capital) over (partition by strategy, reserve order by session)
-            + income + sells - buys - withdrawals + deposits as expected_bank
+        simulation_daily.strategy,
+        simulation_daily.reserve,
+        simulation_daily.session,
+        simulation_daily.bank,
+        lag(bank, 1, stored.capital) over (
+            partition by simulation_daily.strategy, simulation_daily.reserve
+            order by simulation_daily.session
+        ) + income + sells - buys - withdrawals + deposits as expected_bank
     from simulation_daily
-    cross join study
+    inner join lake.simulation_partition as stored using (strategy, reserve)
 )
-select changes.*
-from changes
-inner join report_strategy using (strategy, reserve)
--- A scenario on older settings began with the capital of those.
-where report_strategy.is_current and not same_money(bank, expected_bank)
+select * from changes where same_money(bank, expected_bank) is not true

@@ -11,4 +11,4 @@ from simulation_daily
 inner join held using (strategy, reserve, session)
 inner join report_strategy using (strategy, reserve)
 -- A scenario on older prices is worth what it was at those.
-where report_strategy.is_current and not same_money(value, bank + holdings_value)
+where report_strategy.is_current and same_money(value, bank + holdings_value) is not true

@@ -11,8 +11,12 @@ select
     currency,
     benchmark,
     risk_free,
+    -- Two days in seven are weekend where sessions are held on all of them; a lone special Saturday changes no year.
     case
-        when calendar = 'union' and exists (select session from sessions where isodow(session) >= 6) then 365
+        when
+            calendar in ('union', 'intersection')
+            and (select avg((isodow(session) >= 6)::integer) from sessions) > 0.1
+            then 365
         else 252
     end::bigint as periods_per_year
 from lake.study

@@ -184,3 +184,21 @@ def test_tickers_do_not_touch_each_other(lake):
     raw.store(lake, replace(history("A", weekdays("2024-01-01", "2024-01-05", 7.0)), ticker="B"))
     assert closes(lake, "A") == WEEK
     assert closes(lake, "B")["2024-01-01"] == 7.0
+
+
+def test_whole_source_drops_what_it_no_longer_tells_and_the_earlier_version_stays(lake):
+    raw.store(lake, replace(history("A", WEEK), whole=True))
+    (earlier,) = [lake.current(raw.DATASET, "A").version]
+    shorter = {day: price for day, price in WEEK.items() if day <= "2024-01-03"}
+    raw.store(lake, replace(history("A", shorter), whole=True))
+    assert list(closes(lake)) == list(shorter)
+    assert kept(lake) == (earlier,)
+    raw.store(lake, replace(history("A", shorter), whole=True))
+    assert kept(lake) == (earlier,)  # nothing more was left behind
+
+
+def test_prices_of_another_source_are_not_joined(lake):
+    raw.store(lake, replace(history("A", WEEK), whole=True))
+    next_week = weekdays("2024-01-08", "2024-01-12", price=5)
+    raw.store(lake, history("A", next_week))
+    assert closes(lake) == next_week

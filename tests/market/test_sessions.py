@@ -42,7 +42,7 @@ def test_calendar_of_a_weekend_is_empty():
     ("name", "start"), [("XXXX", dt.date(2020, 1, 1)), ("XSHG", dt.date(1980, 1, 1))], ids=["unknown", "too early"]
 )
 def test_calendar_that_the_library_does_not_know_is_refused_by_name(name, start):
-    with pytest.raises(InputError, match=f"sessions: {name}: expected a calendar that is known from {start}"):
+    with pytest.raises(InputError, match=f"sessions: {name}: expected a calendar known from {start}"):
         calendar_sessions(name, start, dt.date(2024, 1, 1))
 
 

@@ -6,7 +6,7 @@ The panels and rules are drawn (``generators``) or shrunk by hypothesis. Numbers
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import plain_engine
@@ -307,15 +307,14 @@ EXPECTED_TRAITS = {
 }
 
 
-def test_drawn_cases_cover_every_rule_and_kind() -> None:
+def test_drawn_cases_cover_every_rule_and_kind(record_property: Callable[[str, object], None]) -> None:
     cases: Counter[str] = Counter()
     for seed in range(CASES):
         case = draw_case(seed)
         cases.update(set(traits(case, plain_engine.simulate(case.panel, case.rules))))
 
-    print(f"\ncases of {CASES} with")
-    for trait, count in sorted(cases.items()):
-        print(f"{count:5d}  {trait}")
+    counts = ", ".join(f"{trait} {count}" for trait, count in sorted(cases.items()))
+    record_property("summary", f"engines compared on {CASES} drawn cases, among them: {counts}")
     assert set(cases) == EXPECTED_TRAITS
     assert {trait: count for trait, count in cases.items() if count < RARE} == {}
 
