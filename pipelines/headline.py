@@ -47,7 +47,7 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
     for notice in ("", title, *_notices(connection)):
         _say(console, notice, style="bold")
     console.print(_table(_chosen(rows, holding)))
-    for sentence in (HARVEST_NOTE, *_sentences(rows, holding)):
+    for sentence in (HARVEST_NOTE, *sentences(rows, holding)):
         _say(console, sentence)
     _print_findings(console, connection)
 
@@ -107,7 +107,7 @@ def _percent(fraction: float | None, digits: int | None = 1) -> str:
     return f"{fraction * 100:.4g} %" if digits is None else f"{fraction * 100:,.{digits}f} %"
 
 
-def _sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[str]:
+def sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[str]:
     """Say in words where holding wins, and what cannot be compared."""
     outdated = [f"{row['strategy']} at {_percent(row['reserve'], None)}" for row in rows if not row["is_current"]]
     sentences = []
@@ -132,19 +132,18 @@ def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any]) -> Itera
     less = [row for row in rivals if row["excess_over_buy_and_hold"] < -SAME_RETURN]
     same = len(rivals) - more - len(less)
     best = max(rivals, key=lambda row: row["twr"])
-    counts = ", ".join(
-        f"{count} {words}" for count, words in ((more, "more"), (same, "the same"), (len(less), "less")) if count
-    )
-    winner = "Simply holding wins. " if len(less) == len(rivals) else ""
+    counts = [f"{count} {than}" for count, than in ((more, "more"), (same, "the same"), (len(less), "less")) if count]
+    counts[0] = counts[0].replace(" ", " returned ", 1)
+    wins = "wins: it " if len(less) == len(rivals) else ""
     yield (
-        f"{winner}Simply holding returned {_percent(holding['twr'])}. Of {len(rivals)} scenarios that trade, returned: "
-        f"{counts}. The best, {_place(best)}, returned {_percent(best['twr'])}."
+        f"Simply holding {wins}returned {_percent(holding['twr'])}. Of {len(rivals)} scenarios that trade, "
+        f"{', '.join(counts)}. The best, {_place(best)}, returned {_percent(best['twr'])}."
     )
     calmer = sum(
         _over(row["sharpe"], holding["sharpe"]) and _over(holding["volatility"], row["volatility"]) for row in less
     )
     if calmer:
-        yield f"Of those that returned less, with a higher Sharpe ratio and less volatility than holding: {calmer}."
+        yield f"Of those that returned less, {calmer} had a higher Sharpe ratio and a lower volatility than holding."
 
 
 def _place(row: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sd_core.errors import InputError
 from sd_core.lake import POINTER, Lake, put_whole
 
 OLD = {"bars": pa.table({"close": [1.0, 2.0]}), "splits": pa.table({"ratio": pa.array([], pa.float64())})}
@@ -51,6 +52,18 @@ def test_what_was_written_is_read_with_its_facts(lake: Lake) -> None:
     assert version.kept == ("an-earlier-one",)
     assert version.read("bars").equals(NEW["bars"])
     assert version.read("splits").equals(NEW["splits"])
+
+
+@pytest.mark.parametrize("damage", ["pointer", "table"])
+def test_damage_done_from_outside_is_told_with_the_folder_to_remove(lake: Lake, damage: str) -> None:
+    stored = lake.write("prices", "VOO", OLD, {})
+    home = lake.root / "prices" / "VOO"
+    if damage == "pointer":
+        (home / POINTER).write_text("{")
+    else:
+        stored.file("bars").unlink()
+    with pytest.raises(InputError, match=f"{home}: .* expected what a run wrote there; remove this folder"):
+        lake.current("prices", "VOO")
 
 
 def test_types_and_nulls_survive(lake: Lake) -> None:

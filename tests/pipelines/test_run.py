@@ -151,6 +151,15 @@ def test_selection_simulates_what_it_names_and_leaves_the_rest_of_the_lake(
     assert_same_tables(lab.tables(), tables)
 
 
+def test_strategy_named_like_a_reserve_is_the_one_selected(changed_study: Callable[..., Lab]) -> None:
+    lab = changed_study(strategies={"buy_and_hold": {"variant": "buy_and_hold"}, "r10": {"sd_n": 8}})
+    outcome = lab.sdlab("run", "--select", "r10")
+    assert outcome.code == 0, outcome.err
+    assert f"{len(RESERVES)} scenarios" in outcome.out
+    simulated = lab.home.lake.root / "simulations" / "r10"
+    assert len(list(simulated.iterdir())) == len(RESERVES)
+
+
 def test_unknown_selection_is_refused_with_what_there_is(lab: Lab) -> None:
     digest, pointers = lab.digest(), lab.pointers()
     outcome = lab.sdlab("run", "--select", "r99|sd8")

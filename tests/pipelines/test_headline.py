@@ -1,0 +1,51 @@
+"""The words of the headline, on reports made up for the purpose."""
+
+from typing import Any
+
+import pytest
+
+from pipelines.headline import sentences
+
+
+def row(strategy: str, variant: str, twr: float, sharpe: float = 0.5, volatility: float = 0.2) -> dict[str, Any]:
+    return {
+        "strategy": strategy,
+        "variant": variant,
+        "reserve": 0.0,
+        "twr": twr,
+        "sharpe": sharpe,
+        "volatility": volatility,
+        "excess_over_buy_and_hold": twr - 0.5,
+        "is_current": True,
+    }
+
+
+HOLDING = row("hold", "buy_and_hold", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("returns", "expected"),
+    [
+        ([0.4, 0.3], "Simply holding wins: it returned 50.0 %. Of 2 scenarios that trade, 2 returned less. The best, "),
+        ([0.6], "Simply holding returned 50.0 %. Of 1 scenarios that trade, 1 returned more. The best, "),
+        ([0.5], "Simply holding returned 50.0 %. Of 1 scenarios that trade, 1 returned the same. The best, "),
+        ([0.6, 0.5, 0.4], "Of 3 scenarios that trade, 1 returned more, 1 the same, 1 less. The best, "),
+    ],
+)
+def test_verdict_counts_what_returned_more_the_same_and_less(returns: list[float], expected: str) -> None:
+    rivals = [row(f"sd{number}", "full", twr) for number, twr in enumerate(returns)]
+    (sentence,) = sentences([HOLDING, *rivals], HOLDING)
+    assert expected in sentence
+    assert sentence.endswith(f"sd0 at a reserve of 0 %, returned {returns[0] * 100:.1f} %.")
+
+
+def test_calmer_scenario_needs_the_higher_sharpe_ratio_and_the_lower_volatility() -> None:
+    calm = row("calm", "full", 0.4, sharpe=0.9, volatility=0.1)
+    # A loss over more volatility has the higher, because less negative, ratio and is calmer in no way.
+    wild = row("wild", "full", 0.3, sharpe=0.6, volatility=0.3)
+    assert sentences([HOLDING, calm, wild], HOLDING)[1].startswith("Of those that returned less, 1 had ")
+
+
+def test_study_without_simply_holding_says_so() -> None:
+    (sentence,) = sentences([row("sd8", "full", 0.4)], None)
+    assert "no strategy of the variant buy_and_hold at a reserve of 0" in sentence
