@@ -21,6 +21,7 @@ from sd_core.market.panel import Panel
 from sd_core.market.quality import Finding, fetch_failed, history_changed, to_table
 from sd_core.market.source import PriceHistory, open_source
 from sd_core.simulation.engine import ENGINE_VERSION, simulate
+from sd_core.simulation.money_weighted import money_weighted_return
 from sd_core.simulation.results import to_tables
 from sd_core.simulation.rules import resolve
 from sd_core.study_tables import market_fingerprint, scenario_fingerprint
@@ -242,12 +243,14 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         for done, scenario in enumerate(scenarios, start=1):
             key = partition_key(scenario)
             try:
+                result = next(results)
                 stored = home.lake.write(
                     SIMULATIONS,
                     f"{scenario.strategy}/{scenario.reserve_key}",
-                    to_tables(next(results), scenario, panel),
+                    to_tables(result, scenario, panel),
                     {
                         "capital": study.capital,
+                        "xirr": money_weighted_return(result, panel.sessions, study.capital),
                         "prices_version": prices_version,
                         "study_hash": scenario_fingerprint(study, scenario),
                         "engine_version": ENGINE_VERSION,

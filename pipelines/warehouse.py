@@ -145,6 +145,7 @@ def _partitions(home: StudyHome, stored: Mapping[Scenario, Version]) -> pa.Table
             "strategy": scenario.strategy,
             "reserve": scenario.reserve,
             "capital": version.facts["capital"],
+            "xirr": version.facts["xirr"],
             "prices_version": version.facts["prices_version"],
             "is_current": is_current(home, scenario, version),
         }
@@ -157,6 +158,7 @@ def _partitions(home: StudyHome, stored: Mapping[Scenario, Version]) -> pa.Table
                 "strategy": pa.string(),
                 "reserve": pa.float64(),
                 "capital": pa.float64(),
+                "xirr": pa.float64(),
                 "prices_version": pa.string(),
                 "is_current": pa.bool_(),
             }

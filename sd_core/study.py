@@ -61,6 +61,34 @@ class Margin(_Part):
     rate: float = Field(ge=0, lt=1, description="Yearly rate that an overdrawn bank pays, a fraction.")
 
 
+Every = Literal["month", "quarter", "year"]
+
+
+class Deposits(_Part):
+    """Money that comes in from outside."""
+
+    amount: float = Field(gt=0, description="Money per period, in the study's currency.")
+    every: Every = "month"
+
+
+class Withdrawals(_Part):
+    """Money that is to go out, and what happens where it is not there."""
+
+    amount: float | None = Field(None, gt=0, description="Money per period, in the study's currency.")
+    rate: float | None = Field(None, gt=0, le=1, description="Yearly rate, a fraction, spread over the periods.")
+    of: Literal["capital", "value"] = Field("capital", description="What the rate is taken of.")
+    every: Every = "month"
+    coverage: float = Field(0.0, ge=0, description="Proceeds over withdrawals scheduled, below which one is skipped.")
+    coverage_of: Literal["gross", "net"] = Field("gross", description="Proceeds: sales alone, or less purchases.")
+    shortfall: Literal["none", "overweight", "pro_rata"] = Field("none", description="What is sold to pay.")
+
+    @model_validator(mode="after")
+    def _amount_or_rate(self) -> Self:
+        if (self.amount is None) == (self.rate is None):
+            raise MisfitError([f"amount: {show(self.amount)}: expected an amount or a rate, one of the two"])
+        return self
+
+
 class _Rung(_Part):
     """How far apart an asset's rungs stand, and which share of the gain is traded at each."""
 
@@ -106,6 +134,7 @@ class Strategy(_Rung):
     lot_order: Literal["lifo", "fifo"] = "lifo"
     margin: Margin | None = Field(None, description="Credit on which the strategy may buy; none by default.")
     costs: Costs | None = Field(None, description="Costs of this strategy where they are not the study's.")
+    withdrawals: Withdrawals | None = Field(None, description="Its withdrawals where they are not the study's.")
 
     @model_validator(mode="after")
     def _symmetric_needs_the_newest_lot(self) -> Self:
@@ -188,6 +217,8 @@ class Study(_Part):
     universe: Annotated[dict[Ticker, Asset], Field(min_length=1), AfterValidator(_weighted_and_distinct)]
     reserves: Annotated[list[Reserve], Field(min_length=1), AfterValidator(_distinct_levels)]
     costs: Costs = Costs(bps=0, fixed=0)
+    deposits: Deposits | None = None
+    withdrawals: Withdrawals | None = None
     strategies: dict[Name, Strategy] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -245,6 +276,16 @@ class Study(_Part):
         return tuple(
             Scenario(strategy=name, reserve=reserve) for name in self.strategies for reserve in self.reserve_levels
         )
+
+    def withdrawals_of(self, strategy: str) -> Withdrawals | None:
+        """Return the withdrawals that a strategy is to pay: its own, or the study's.
+
+        Simply holding has no proceeds and no opinion: it sells of everything alike what the study's withdrawals take.
+        """
+        rules = self.strategies[strategy]
+        if rules.withdrawals is None and self.withdrawals is not None and rules.variant == "buy_and_hold":
+            return self.withdrawals.model_copy(update={"coverage": 0.0, "shortfall": "pro_rata"})
+        return rules.withdrawals or self.withdrawals
 
     def costs_of(self, strategy: str) -> Costs:
         """Return the costs that a strategy pays: its own, or the study's."""

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 Location = tuple[str | int, ...]
 
-# Keys and values that the domain knows and this version does not simulate deserve a better answer than "unknown".
-KEYS_NOT_SUPPORTED_YET = frozenset({"withdrawals", "deposits"})
+# Values that the domain knows and this version does not simulate deserve a better answer than "unknown".
 VALUES_NOT_SUPPORTED_YET = {
     "coordination": ("target", "hybrid", "hold"),
 }
@@ -55,8 +54,6 @@ def _finding(entry: Any, keys_at: Callable[[Location], Iterable[str]]) -> Iterat
     if kind == "value_error" and location[-1:] == ("[key]",):  # pydantic's mark: the key itself was refused
         location = location[:-1]
     match kind:
-        case "extra_forbidden" if location[-1] in KEYS_NOT_SUPPORTED_YET:
-            yield f"{_place(location)}: {value}: not supported yet: expected a study without it"
         case "extra_forbidden" | "invalid_key":
             yield f"{_place(location)}: unknown key: expected one of {', '.join(keys_at(location[:-1]))}"
         case "missing":

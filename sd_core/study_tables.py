@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from sd_core.simulation.rules import resolve
-from sd_core.study import Scenario, Study
+from sd_core.study import Scenario, Study, Withdrawals
 
 
 def study_tables(study: Study) -> dict[str, pa.Table]:
@@ -53,6 +53,7 @@ def study_tables(study: Study) -> dict[str, pa.Table]:
             "margin_rate": strategy.margin.rate if strategy.margin else None,
             "cost_bps": study.costs_of(name).bps,
             "cost_fixed": study.costs_of(name).fixed,
+            **_withdrawal_columns(study.withdrawals_of(name)),
         }
         for position, (name, strategy) in enumerate(study.strategies.items(), start=1)
     ]
@@ -66,11 +67,27 @@ def study_tables(study: Study) -> dict[str, pa.Table]:
         "currency": study.currency,
         "benchmark": study.benchmark,
         "risk_free": str(study.risk_free),
+        "deposit_amount": study.deposits.amount if study.deposits else None,
+        "deposit_every": study.deposits.every if study.deposits else None,
     }
     return {
         "study": pa.Table.from_pylist([study_row], _STUDY),
         "study_asset": pa.Table.from_pylist(asset_rows, _STUDY_ASSET),
         "study_strategy": pa.Table.from_pylist(strategy_rows, _STUDY_STRATEGY),
+    }
+
+
+def _withdrawal_columns(withdrawals: Withdrawals | None) -> dict[str, Any]:
+    if withdrawals is None:
+        return dict.fromkeys(_WITHDRAWALS)
+    return {
+        "withdrawal_amount": withdrawals.amount,
+        "withdrawal_rate": withdrawals.rate,
+        "withdrawal_of": withdrawals.of if withdrawals.rate else None,
+        "withdrawal_every": withdrawals.every,
+        "coverage_min": withdrawals.coverage,
+        "coverage_of": withdrawals.coverage_of,
+        "shortfall": withdrawals.shortfall,
     }
 
 
@@ -94,6 +111,15 @@ def _hash(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
+_WITHDRAWALS = {
+    "withdrawal_amount": pa.float64(),
+    "withdrawal_rate": pa.float64(),
+    "withdrawal_of": pa.string(),
+    "withdrawal_every": pa.string(),
+    "coverage_min": pa.float64(),
+    "coverage_of": pa.string(),
+    "shortfall": pa.string(),
+}
 _STUDY = pa.schema(
     {
         "name": pa.string(),
@@ -105,6 +131,8 @@ _STUDY = pa.schema(
         "currency": pa.string(),
         "benchmark": pa.string(),
         "risk_free": pa.string(),
+        "deposit_amount": pa.float64(),
+        "deposit_every": pa.string(),
     }
 )
 _STUDY_ASSET = pa.schema(
@@ -138,5 +166,6 @@ _STUDY_STRATEGY = pa.schema(
         "margin_rate": pa.float64(),
         "cost_bps": pa.float64(),
         "cost_fixed": pa.float64(),
+        **_WITHDRAWALS,
     }
 )

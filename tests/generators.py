@@ -1,18 +1,30 @@
 """Panels and rules for tests of the engines: written down in one line, or drawn from a seed.
 
 The drawn ones are meant to be awkward: gaps over several rungs, prices exactly on a rung, missing bars, dividends on
-days without trading, purchases that round down to nothing, fees that eat a sale, credit that runs out. What the engines
-should make of them belongs in the tests.
+days without trading, purchases that round down to nothing, fees that eat a sale, credit that runs out, withdrawals far
+beyond what there is. What the engines should make of them belongs in the tests.
 """
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from sd_core.market.panel import Dates, Floats, Panel
-from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Rules, Sizing, Variant
+from sd_core.simulation.rules import (
+    Anchor,
+    Coordination,
+    Every,
+    LotOrder,
+    Path,
+    Proceeds,
+    Rules,
+    Shortfall,
+    Sizing,
+    Variant,
+)
 
 SD8 = 2 ** (1 / 8) - 1
 HUGE_LOT = 1e9
@@ -59,6 +71,14 @@ def rules_of(
     lot_order: LotOrder = LotOrder.LIFO,
     margin_limit: float = 0.0,
     margin_rate: float = 0.0,
+    deposit: float = 0.0,
+    deposit_every: Every = Every.NEVER,
+    withdrawal: float = 0.0,
+    withdrawal_share: float = 0.0,
+    withdrawal_every: Every = Every.NEVER,
+    coverage_min: float = 0.0,
+    coverage_of: Proceeds = Proceeds.GROSS,
+    shortfall: Shortfall = Shortfall.NONE,
 ) -> Rules:
     """Return rules that treat every asset alike."""
     return Rules(
@@ -77,6 +97,14 @@ def rules_of(
         lot_order=lot_order,
         margin_limit=margin_limit,
         margin_rate=margin_rate,
+        deposit=deposit,
+        deposit_every=deposit_every,
+        withdrawal=withdrawal,
+        withdrawal_share=withdrawal_share,
+        withdrawal_every=withdrawal_every,
+        coverage_min=coverage_min,
+        coverage_of=coverage_of,
+        shortfall=shortfall,
     )
 
 
@@ -122,7 +150,36 @@ def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
         lot_order=LotOrder(rng.choice(2)) if sizing is Sizing.GAIN_SHARE else LotOrder.LIFO,
         margin_limit=margin_limit,
         margin_rate=margin_rate,
+        **_draw_deposits(rng, capital),
+        **_draw_withdrawals(rng, capital),
     )
+
+
+def _draw_deposits(rng: np.random.Generator, capital: float) -> dict[str, Any]:
+    """Return the rules of deposits: none two times in three."""
+    if rng.random() < 2 / 3:
+        return {}
+    return {"deposit": capital * rng.uniform(0.001, 0.1), "deposit_every": _draw_period(rng)}
+
+
+def _draw_withdrawals(rng: np.random.Generator, capital: float) -> dict[str, Any]:
+    """Return the rules of withdrawals: none about every second time; some ask for more than there is."""
+    if rng.random() < 0.45:
+        return {}
+    size = float(rng.choice([0.003, 0.03, 0.2, 2.0]))
+    fixed, of_value = [(1, 0), (0, 1), (1, 1)][rng.choice(3, p=[0.5, 0.3, 0.2])]
+    return {
+        "withdrawal": fixed * size * capital * rng.uniform(0.5, 1.5),
+        "withdrawal_share": of_value * size * rng.uniform(0.5, 1.5),
+        "withdrawal_every": _draw_period(rng),
+        "coverage_min": 0.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(np.log(0.002), np.log(1.5)))),
+        "coverage_of": Proceeds(rng.choice(2, p=[0.4, 0.6])),
+        "shortfall": Shortfall(rng.choice(3)),
+    }
+
+
+def _draw_period(rng: np.random.Generator) -> Every:
+    return Every(rng.choice([Every.YEAR, Every.QUARTER, Every.MONTH]))
 
 
 def _draw_margin(rng: np.random.Generator) -> tuple[float, float]:
@@ -158,7 +215,8 @@ def _draw_panel(rng: np.random.Generator, rules: Rules, length: int) -> Panel:
     opens, highs, lows, closes = bars
     return Panel(
         tickers=tuple(f"A{number}" for number in range(assets)),
-        sessions=np.datetime64("2020-01-01") + np.cumsum(rng.choice([1, 1, 1, 3, 4], size=length)),
+        # From any day of a year on, and mostly over months, so that every period begins in some cases.
+        sessions=np.datetime64("2020-01-01") + rng.integers(366) + np.cumsum(rng.integers(1, 13, size=length)),
         open=opens,
         high=highs,
         low=lows,

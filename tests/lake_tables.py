@@ -22,12 +22,14 @@ SQL = Path(__file__).parent.parent / "sql"
 # The names of the columns are the contract; the widths of whole numbers are those of the lake's Parquet files.
 CONTRACT = """
 CREATE TABLE lake.study (name VARCHAR, source VARCHAR, start_date DATE, end_date DATE, calendar VARCHAR, capital DOUBLE,
-    currency VARCHAR, benchmark VARCHAR, risk_free VARCHAR);
+    currency VARCHAR, benchmark VARCHAR, risk_free VARCHAR, deposit_amount DOUBLE, deposit_every VARCHAR);
 CREATE TABLE lake.study_asset (position INTEGER, ticker VARCHAR, asset_class VARCHAR, weight DOUBLE,
     target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE);
 CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, variant VARCHAR, sd_n DOUBLE, bracket DOUBLE,
     profit_share DOUBLE, sizing VARCHAR, coordination VARCHAR, path VARCHAR, anchor VARCHAR, max_rungs INTEGER,
-    lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE, cost_fixed DOUBLE);
+    lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE, cost_fixed DOUBLE,
+    withdrawal_amount DOUBLE, withdrawal_rate DOUBLE, withdrawal_of VARCHAR, withdrawal_every VARCHAR,
+    coverage_min DOUBLE, coverage_of VARCHAR, shortfall VARCHAR);
 CREATE TABLE lake.sessions (session DATE);
 CREATE TABLE lake.prices (session DATE, ticker VARCHAR, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE,
     dividend DOUBLE);
@@ -42,8 +44,8 @@ CREATE TABLE lake.simulation_daily (strategy VARCHAR, reserve DOUBLE, session DA
     skipped_buys INTEGER, passed_rungs INTEGER);
 CREATE TABLE lake.simulation_lots (strategy VARCHAR, reserve DOUBLE, lot INTEGER, ticker VARCHAR, opened DATE,
     closed DATE, quantity DOUBLE, price DOUBLE, sale_price DOUBLE, premium DOUBLE);
-CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, capital DOUBLE, prices_version VARCHAR,
-    is_current BOOLEAN);
+CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, capital DOUBLE, xirr DOUBLE,
+    prices_version VARCHAR, is_current BOOLEAN);
 """
 
 
@@ -171,7 +173,7 @@ def add_scenario(
     is_current: bool = True,
 ) -> None:
     """Add a stored partition with its days; rungs passed are 1 a session."""
-    partition = {"capital": STUDY["capital"], "prices_version": prices_version, "is_current": is_current}
+    partition = {"capital": STUDY["capital"], "xirr": 0.05, "prices_version": prices_version, "is_current": is_current}
     insert(con, "simulation_partition", {"strategy": name, "reserve": reserve, **partition})
     for position, (cash, worth) in enumerate(zip(bank, value, strict=True)):
         insert(

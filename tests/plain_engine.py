@@ -1,8 +1,8 @@
 """One scenario, simulated in plain Python: the reference against which the compiled engine is held.
 
 Clarity is its only aim. ``simulate`` at the end goes through the sessions; above it stand, in the order of a
-session, the cash that arrives, the path of a bar, sales and their lots, purchases and refusals, the first purchase
-and the mark. Checking input does not belong here: rules and panels are valid.
+session, the cash that arrives, the path of a bar, sales and their lots, purchases and refusals, the first purchase,
+withdrawals and the sales that fund them, and the mark. Checking input does not belong here: rules and panels are valid.
 
 All money is in the study's currency, all quantities are shares, brackets and premiums are fractions.
 """
@@ -23,7 +23,18 @@ from sd_core.simulation.results import (
     Kind,
     SimulationResult,
 )
-from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Rules, Sizing, Variant
+from sd_core.simulation.rules import (
+    Anchor,
+    Coordination,
+    Every,
+    LotOrder,
+    Path,
+    Proceeds,
+    Rules,
+    Shortfall,
+    Sizing,
+    Variant,
+)
 
 NOT_APPLICABLE = math.nan
 OPEN = -1
@@ -32,9 +43,11 @@ PORTFOLIO = -1
 # A price computed along another way may miss a limit by rounding alone; it touches all the same.
 TOUCH = 1e-12
 LOT_ROUNDING = 1e-9
-# How much more than there is a purchase may cost by rounding, and what is too little interest to book; in currency.
+# How much more than there is a purchase may cost by rounding, and what is too little to book or to raise; in currency.
 NEGLIGIBLE_CASH = 1e-9
 SAME_QUANTITY = 1e-9
+
+MONTHS = {Every.YEAR: 12, Every.QUARTER: 3, Every.MONTH: 1}
 
 
 @dataclass
@@ -71,6 +84,10 @@ class Position:
     @property
     def buy_limit(self) -> float:
         return self.anchor / (1 + self.bracket)
+
+    @property
+    def worth(self) -> float:
+        return self.holdings * self.last_close
 
     def rounded(self, quantity: float) -> float:
         """Round a quantity down to whole lots; a lot size of 0 trades fractions."""
@@ -164,6 +181,8 @@ class Day:
     income: float = 0.0
     sells: float = 0.0
     buys: float = 0.0
+    withdrawals: float = 0.0
+    deposits: float = 0.0
     skipped_buys: int = 0
     passed_rungs: int = 0
 
@@ -189,6 +208,7 @@ class Scenario:
         self.session = 0
         self.day = Day()
         self.lots_bought = 0
+        self.withdrawals_scheduled = 0.0
         # Rows in the order of the columns of LEDGER, DAILY and LOTS.
         self.ledger: list[tuple[float, ...]] = []
         self.daily: list[tuple[float, ...]] = []
@@ -204,7 +224,10 @@ class Scenario:
             kept_overnight = self.bank
             self.receive_dividends()
             self.receive_interest(kept_overnight)
+            self.receive_deposit()
             self.walk_the_path(bars)
+        self.read_closes(bars)
+        self.withdraw(bars)
         self.mark(bars)
 
     def bars_of_the_session(self) -> dict[int, Bar]:
@@ -216,6 +239,14 @@ class Scenario:
         )
         bars = {asset: Bar(*prices) for asset, prices in enumerate(columns)}
         return {asset: bar for asset, bar in bars.items() if not math.isnan(bar.close)}
+
+    def begins_a(self, period: Every) -> bool:
+        """Say whether this session lies in another period than the one before; the very first begins none."""
+        if self.session == 0 or period is Every.NEVER:
+            return False
+        months = self.panel.sessions[self.session - 1 : self.session + 1].astype("datetime64[M]").astype(int)
+        before, now = months // MONTHS[period]
+        return bool(now != before)
 
     # Cash that arrives before anything trades.
 
@@ -236,6 +267,11 @@ class Scenario:
         if abs(amount) >= NEGLIGIBLE_CASH:
             self.day.income += amount
             self.book(LEG_ARRIVAL, Kind.INTEREST, PORTFOLIO, price=NOT_APPLICABLE, amount=amount)
+
+    def receive_deposit(self) -> None:
+        if self.begins_a(self.rules.deposit_every):
+            self.day.deposits += self.rules.deposit
+            self.book(LEG_ARRIVAL, Kind.DEPOSIT, PORTFOLIO, price=NOT_APPLICABLE, amount=self.rules.deposit)
 
     # The path of the day's bars.
 
@@ -277,26 +313,29 @@ class Scenario:
                 return
             price = leg.fill_price(limit)
             quantity = position.sale_quantity(self.rules.sizing)
-            worthless = quantity <= 0 or quantity * price <= self.fee(quantity, price)
-            if worthless or self.holds_out_for_more(position, limit):
+            if self.is_worthless(quantity, price) or self.holds_out_for_more(position, limit):
                 self.day.passed_rungs += 1
             else:
-                self.sell(leg, quantity, price)
+                self.sell(leg.number, Kind.SELL, position, quantity, price)
             self.leave_rung(position, limit, price)
+
+    def is_worthless(self, quantity: float, price: float) -> bool:
+        """Say whether a sale is of nothing, or brings no more than its fee."""
+        return quantity <= 0 or quantity * price <= self.fee(quantity, price)
 
     def holds_out_for_more(self, position: Position, limit: float) -> bool:
         """Say whether the variant keeps its shares at a rung because the asset has closed higher before."""
         return self.rules.variant is Variant.ATH_SELL and limit * (1 + TOUCH) < position.nav
 
-    def sell(self, leg: Leg, quantity: float, price: float) -> None:
-        position = leg.position
+    def sell(self, leg: int, kind: Kind, position: Position, quantity: float, price: float) -> float:
+        """Sell, and return what comes in after the fee."""
         fee = self.fee(quantity, price)
         amount = quantity * price - fee
         position.holdings -= quantity
         self.day.sells += amount
         self.book(
-            leg.number,
-            Kind.SELL,
+            leg,
+            kind,
             position.asset,
             quantity=-quantity,
             price=price,
@@ -305,6 +344,7 @@ class Scenario:
             premium=position.premium(price),
             buyback_gain=self.take_from_lots(position, quantity, price),
         )
+        return amount
 
     def take_from_lots(self, position: Position, quantity: float, price: float) -> float:
         """Sell lots in the rules' order and return the gain on them; what they do not hold comes from the core."""
@@ -388,7 +428,7 @@ class Scenario:
     def fee(self, quantity: float, price: float) -> float:
         return self.rules.fee_fixed + self.rules.fee_rate * quantity * price
 
-    # The close.
+    # The first close.
 
     def first_purchase(self, bars: dict[int, Bar]) -> None:
         """Buy every asset for its share of the capital; what rounds down to nothing stays in the bank for good."""
@@ -400,16 +440,116 @@ class Scenario:
             if quantity > 0:
                 self.purchase(LEG_CLOSE, Kind.INITIAL_BUY, position, quantity, price, premium=0.0)
 
+    # Withdrawals, and what is sold for them; the rule's anchors know nothing of it.
+
+    def withdraw(self, bars: dict[int, Bar]) -> None:
+        """Pay what a new period asks for: all, nothing where coverage is too low, else what can be raised."""
+        if not self.begins_a(self.rules.withdrawal_every):
+            return
+        due = self.rules.withdrawal + self.rules.withdrawal_share * (self.bank + self.invested())
+        if due <= NEGLIGIBLE_CASH:
+            return
+        self.withdrawals_scheduled += due
+        if not self.is_covered():
+            self.skip_withdrawal(due)
+            return
+        if due > self.bank + NEGLIGIBLE_CASH:
+            self.raise_cash(due - self.bank, bars)
+        paid = min(due, max(self.bank, 0.0))
+        if paid > NEGLIGIBLE_CASH:
+            self.pay(due, paid)
+        else:
+            self.skip_withdrawal(due)
+
+    def is_covered(self) -> bool:
+        """Say whether the rule has brought enough of all that was to be paid so far, today's withdrawal included."""
+        minimum = self.rules.coverage_min
+        return minimum == 0 or self.proceeds() >= minimum * self.withdrawals_scheduled
+
+    def proceeds(self) -> float:
+        """Return what the rule's trades have brought: its sales before fees, or sales less purchases after them."""
+        booked = rows(self.ledger, LEDGER)
+        sold, bought = (booked[booked["kind"] == kind] for kind in (Kind.SELL, Kind.BUY))
+        if self.rules.coverage_of is Proceeds.GROSS:
+            return float(-(sold["quantity"] * sold["price"]).sum())
+        return float(sold["amount"].sum() + bought["amount"].sum())
+
+    def pay(self, due: float, paid: float) -> None:
+        self.day.withdrawals += paid
+        cut = due - paid
+        self.book(
+            LEG_CLOSE,
+            Kind.WITHDRAWAL,
+            PORTFOLIO,
+            skipped_quantity=cut if cut > NEGLIGIBLE_CASH else NOT_APPLICABLE,
+            price=NOT_APPLICABLE,
+            amount=-paid,
+        )
+
+    def skip_withdrawal(self, due: float) -> None:
+        self.book(LEG_CLOSE, Kind.SKIP_WITHDRAWAL, PORTFOLIO, skipped_quantity=due, price=NOT_APPLICABLE, amount=0.0)
+
+    def raise_cash(self, need: float, bars: dict[int, Bar]) -> None:
+        """Sell at the close, as the policy says, among the assets that trade today."""
+        if self.rules.shortfall is Shortfall.NONE:
+            return
+        trading = [self.positions[asset] for asset in bars]
+        if self.rules.shortfall is Shortfall.OVERWEIGHT:
+            need = self.sell_overweight(need, trading)
+        if need > NEGLIGIBLE_CASH:
+            self.sell_pro_rata(need, trading)
+
+    def sell_overweight(self, need: float, trading: list[Position]) -> float:
+        """Sell what is above its target, the largest excess first, and return the need that is left."""
+        value = self.bank + self.invested()
+        excesses = [
+            (position.worth - position.weight * (1 - self.rules.reserve) * value, position) for position in trading
+        ]
+        # Sorting keeps ties in the universe's order.
+        for excess, position in sorted(excesses, key=lambda pair: -pair[0]):
+            if excess <= 0 or need <= NEGLIGIBLE_CASH:
+                break
+            price = position.last_close
+            enough = (need + self.rules.fee_fixed) / (price * (1 - self.rules.fee_rate))
+            need -= self.sell_for_cash(position, min(excess / price, enough))
+        return need
+
+    def sell_pro_rata(self, need: float, trading: list[Position]) -> None:
+        """Sell the same share of every holding."""
+        held = [position for position in trading if position.holdings > 0]
+        if not held:
+            return
+        before_fees = need + len(held) * self.rules.fee_fixed
+        worth = sum(position.worth for position in held)
+        share = min(1.0, before_fees / (worth * (1 - self.rules.fee_rate)))
+        for position in held:
+            self.sell_for_cash(position, share * position.holdings)
+
+    def sell_for_cash(self, position: Position, wanted: float) -> float:
+        """Sell at the close and return what it brings: nothing where that would not pay the fee."""
+        quantity = min(position.rounded(wanted), position.holdings)
+        if self.is_worthless(quantity, position.last_close):
+            return 0.0
+        return self.sell(LEG_CLOSE, Kind.FUNDING_SELL, position, quantity, position.last_close)
+
+    # The mark.
+
+    def read_closes(self, bars: dict[int, Bar]) -> None:
+        for asset, bar in bars.items():
+            self.positions[asset].last_close = bar.close
+
+    def invested(self) -> float:
+        return sum(position.worth for position in self.positions)
+
     def mark(self, bars: dict[int, Bar]) -> None:
         """Value the portfolio at the last closes and write the day."""
         for asset, bar in bars.items():
             position = self.positions[asset]
-            position.last_close = bar.close
             position.nav = max(position.nav, bar.close)
             if not touches_from_above(bar.close, position.buy_limit):
                 # The price has come back: a later refusal at the same limit is news again.
                 position.refusal_booked = False
-        invested = sum(position.holdings * position.last_close for position in self.positions)
+        invested = self.invested()
         nav_value = sum(position.holdings * position.nav for position in self.positions)
         self.value_at_last_close = self.bank + invested
         day = self.day
@@ -422,6 +562,8 @@ class Scenario:
                 day.income,
                 day.sells,
                 day.buys,
+                day.withdrawals,
+                day.deposits,
                 day.skipped_buys,
                 day.passed_rungs,
             )

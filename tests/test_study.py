@@ -204,10 +204,16 @@ WRONG_VALUES = [
     ("strategies.sd8.costs.fixed", False, "false", A_NUMBER),
 ]
 
+WRONG_VALUES += [
+    ("deposits", 100, "100", PAIRS),
+    ("deposits.amount", 0, "0", "expected a number above 0"),
+    ("withdrawals", 100, "100", PAIRS),
+    ("withdrawals.amount", 0, "0", "expected a number above 0"),
+    ("withdrawals.rate", -0.04, "-0.04", "expected a number above 0"),
+    ("withdrawals.rate", 4, "4", "expected a number of at most 1"),
+]
+
 NOT_SUPPORTED_YET = [
-    ("withdrawals", {"rate": 0.04}, "{'rate': 0.04}", NOT_YET),
-    ("deposits", {"fixed": 100}, "{'fixed': 100}", NOT_YET),
-    ("strategies.sd8.withdrawals", {"rate": 0.04}, "{'rate': 0.04}", NOT_YET),
     ("strategies.sd8.coordination", "target", "'target'", f"{NOT_YET} 'simple' or 'nav_opportunistic'"),
     ("strategies.sd8.coordination", "hybrid", "'hybrid'", f"{NOT_YET} 'simple' or 'nav_opportunistic'"),
     ("strategies.sd8.coordination", "hold", "'hold'", f"{NOT_YET} 'simple' or 'nav_opportunistic'"),
@@ -238,6 +244,24 @@ def test_margin_is_refused_where_one_of_its_parts_is_wrong(
 ) -> None:
     lines = refusal(written(tmp_path, changed((("strategies", "sd8", "margin"), margin))))
     assert_one_finding(lines, "strategies.sd8.margin.", *line)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("of", "bank", "expected 'capital' or 'value'"),
+        ("every", "week", "expected 'month', 'quarter' or 'year'"),
+        ("coverage", -1, AT_LEAST_0),
+        ("coverage_of", "all", "expected 'gross' or 'net'"),
+        ("amount", 5, "expected an amount or a rate"),
+        ("shortfall", "lowest_tax", "expected 'none', 'overweight' or 'pro_rata'"),
+    ],
+)
+def test_withdrawals_are_refused_where_one_of_their_parts_is_wrong(
+    tmp_path: Path, key: str, value: object, expected: str
+) -> None:
+    lines = refusal(written(tmp_path, changed((("withdrawals",), {"rate": 0.04, key: value}))))
+    assert_one_finding(lines, f"withdrawals.{key}: ", str(value), expected)
 
 
 def test_symmetric_sizing_is_refused_with_the_oldest_lot_first(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from study_files import changed
 
+from sd_core.simulation.rules import Every, resolve
 from sd_core.study import Scenario, Study
 from sd_core.study_tables import market_fingerprint, scenario_fingerprint, study_tables
 
@@ -33,8 +34,38 @@ def test_study_is_one_row_of_what_was_asked() -> None:
             "currency": "USD",
             "benchmark": "SPY",
             "risk_free": "^IRX",
+            "deposit_amount": None,
+            "deposit_every": None,
         }
     ]
+
+
+def test_deposits_and_withdrawals_are_told_as_they_were_asked_for() -> None:
+    study = study_with(
+        (["deposits"], {"amount": 100, "every": "quarter"}),
+        (["withdrawals"], {"rate": 0.04, "coverage": 1.5, "shortfall": "overweight"}),
+        (["strategies", "sd8", "withdrawals"], {"amount": 50, "every": "year"}),
+    )
+    tables = study_tables(study)
+    assert tables["study"].select(["deposit_amount", "deposit_every"]).to_pylist() == [
+        {"deposit_amount": 100.0, "deposit_every": "quarter"}
+    ]
+    columns = ["strategy", "withdrawal_amount", "withdrawal_rate", "withdrawal_every", "coverage_min", "shortfall"]
+    assert [tuple(row.values()) for row in tables["study_strategy"].select(columns).to_pylist()] == [
+        # Simply holding has no proceeds to be covered by, and sells of everything alike.
+        ("hold", None, 0.04, "month", 0.0, "pro_rata"),
+        ("sd8", 50.0, None, "year", 0.0, "none"),
+    ]
+
+
+def test_rules_of_withdrawals_are_money_per_period_or_a_share_of_the_value() -> None:
+    of_capital = study_with((["withdrawals"], {"rate": 0.04, "every": "quarter"}))
+    rules = resolve(of_capital, Scenario(strategy="sd8", reserve=0.0))
+    # A fourth of 4 % of the capital of 10 000.
+    assert (rules.withdrawal, rules.withdrawal_share, rules.withdrawal_every) == (100.0, 0.0, Every.QUARTER)
+    of_value = study_with((["withdrawals"], {"rate": 0.06, "of": "value"}))
+    rules = resolve(of_value, Scenario(strategy="sd8", reserve=0.0))
+    assert (rules.withdrawal, rules.withdrawal_share, rules.withdrawal_every) == (0.0, 0.005, Every.MONTH)
 
 
 def test_open_end_is_null() -> None:

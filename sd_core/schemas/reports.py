@@ -62,6 +62,22 @@ REPORT_STRATEGY = Table(
                 FRACTION,
                 nullable=True,
             ),
+            "deposits": number("Money that came in.", MONEY, NOT_NEGATIVE),
+            "withdrawals": number("Money that went out.", MONEY, NOT_NEGATIVE),
+            "coverage_gross": number(
+                "What sales by the rule brought before fees, over the withdrawals scheduled; NULL: none scheduled.",
+                RATIO,
+                nullable=True,
+            ),
+            "coverage_net": number(
+                "Net harvest over the withdrawals scheduled; NULL: none scheduled.", RATIO, nullable=True
+            ),
+            "xirr": number(
+                "Money-weighted yearly return: what makes capital, flows and final value worth the same at the start; "
+                "NULL: there is none.",
+                YEARLY,
+                nullable=True,
+            ),
             "prices_version": text("Version of the prices that the scenario was simulated on."),
             "is_current": flag("Whether the scenario was simulated on today's prices and study."),
         }

@@ -11,6 +11,7 @@ from sd_core.schemas.columns import (
     NOT_NEGATIVE,
     PER_SHARE,
     POSITIVE,
+    RATIO,
     SHARE,
     SHARES,
     YEARLY,
@@ -26,7 +27,11 @@ from sd_core.schemas.columns import (
 )
 from sd_core.schemas.table import Table, ordered
 from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind
-from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Sizing, Variant
+from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Proceeds, Shortfall, Sizing, Variant
+
+PERIODS = one_of(["month", "quarter", "year"])
+PROCEEDS = one_of(choice.name.lower() for choice in Proceeds)
+SHORTFALLS = one_of(choice.name.lower() for choice in Shortfall)
 
 STUDY = Table(
     name="study",
@@ -46,6 +51,8 @@ STUDY = Table(
                 "Ticker of the benchmark, whose prices are published too; universe: the study's own assets."
             ),
             "risk_free": text("Ticker of the risk-free rate, or the rate itself as a yearly fraction."),
+            "deposit_amount": number("Money that comes in each period; NULL: none.", MONEY, POSITIVE, nullable=True),
+            "deposit_every": text("Period of deposits: month, quarter or year; NULL: none.", PERIODS, nullable=True),
             "periods_per_year": whole(
                 "Sessions that make a year in annualised figures: 365 where sessions fall on weekends, else 252.",
                 COUNT,
@@ -103,6 +110,22 @@ STUDY_STRATEGY = Table(
             "margin_rate": number("What an overdrawn bank pays.", YEARLY, NOT_NEGATIVE, nullable=True),
             "cost_bps": number("Proportional fee of a trade.", "basis points", NOT_NEGATIVE),
             "cost_fixed": number("Fixed fee of a trade.", MONEY, NOT_NEGATIVE),
+            "withdrawal_amount": number("Money due each period; NULL: none.", MONEY, POSITIVE, nullable=True),
+            "withdrawal_rate": number("Yearly rate that is due; NULL: none.", YEARLY, POSITIVE, nullable=True),
+            "withdrawal_of": text(
+                "What the rate is taken of: capital or value; NULL: no rate.",
+                one_of(["capital", "value"]),
+                nullable=True,
+            ),
+            "withdrawal_every": text("Period: month, quarter or year; NULL: no withdrawals.", PERIODS, nullable=True),
+            "coverage_min": number(
+                "Proceeds over withdrawals scheduled, below which one is skipped; NULL: no withdrawals.",
+                RATIO,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "coverage_of": text("Proceeds that count: gross or net; NULL: no withdrawals.", PROCEEDS, nullable=True),
+            "shortfall": text("What is sold to pay; NULL: no withdrawals.", SHORTFALLS, nullable=True),
         }
     ),
 )
@@ -168,7 +191,12 @@ SIMULATION_LEDGER = Table(
             "ticker": text("Ticker of the asset; NULL: the portfolio's own cash.", nullable=True),
             "kind": text("What moved cash, or would have.", one_of(kind.name for kind in Kind)),
             "quantity": number("Shares bought, or sold where negative; NULL: none moved.", SHARES, nullable=True),
-            "skipped_quantity": number("Shares that a refused trade wanted.", SHARES, POSITIVE, nullable=True),
+            "skipped_quantity": number(
+                "Shares that a refused trade wanted, or money that was not paid of a withdrawal.",
+                "shares or currency",
+                POSITIVE,
+                nullable=True,
+            ),
             "price": number("Price of the trade; of a DIVIDEND, pay per share.", PER_SHARE, POSITIVE, nullable=True),
             "fee": number("Fee of the trade, part of amount.", MONEY, NOT_NEGATIVE),
             "amount": number("Cash that came, or went where negative; 0 for a refused trade.", MONEY),

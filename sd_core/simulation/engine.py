@@ -10,14 +10,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 
-from sd_core.market.panel import Floats, Panel
+from sd_core.market.panel import Dates, Floats, Panel
 from sd_core.simulation import kernel
 from sd_core.simulation.results import DAILY, LEDGER, LOTS, SimulationResult
-from sd_core.simulation.rules import Rules
+from sd_core.simulation.rules import Every, Rules
 
 # Raised whenever the same inputs would give other rows; stored beside every partition.
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 
 DAYS_PER_YEAR = 365.0
 
@@ -49,7 +50,7 @@ def simulate(panel: Panel, rules: Sequence[Rules], workers: int | None = None) -
 
 
 def _market(panel: Panel) -> kernel.Market:
-    """Derive once per panel what every scenario needs: marks, NAVs and the return of cash."""
+    """Derive once per panel what every scenario needs: marks, NAVs, the return of cash and the calendar."""
     mark = _forward_fill(panel.close)
     days = np.diff(panel.sessions).astype("timedelta64[D]").astype(np.float64)
     years = np.concatenate([[0.0], days / DAYS_PER_YEAR])
@@ -65,6 +66,7 @@ def _market(panel: Panel) -> kernel.Market:
         pays=(panel.dividends != 0.0).any(axis=1),
         interest=known_rates * years,
         years=years,
+        period=_periods(panel.sessions),
     )
 
 
@@ -75,10 +77,20 @@ def _forward_fill(prices: Floats) -> Floats:
     return np.ascontiguousarray(np.take_along_axis(prices, rows, axis=0))
 
 
+def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
+    """Tell which period each session begins, the longest where several do, as a number of ``Every``."""
+    months = sessions.astype("datetime64[M]").astype(np.int64)
+    period = np.full(len(sessions), Every.NEVER, dtype=np.int64)
+    for every, length in ((Every.MONTH, 1), (Every.QUARTER, 3), (Every.YEAR, 12)):  # the longer overwrite the shorter
+        period[1:][np.diff(months // length) != 0] = every
+    return period
+
+
 def _simulate(market: kernel.Market, rules: Rules) -> SimulationResult:
     terms = kernel.Terms(
         capital=float(rules.capital),
         budgets=rules.capital * (1.0 - rules.reserve) * rules.weights,
+        targets=rules.weights * (1.0 - rules.reserve),
         brackets=np.asarray(rules.brackets, dtype=np.float64),
         shares=np.asarray(rules.profit_shares, dtype=np.float64),
         lot_sizes=np.asarray(rules.lot_sizes, dtype=np.float64),
@@ -93,6 +105,14 @@ def _simulate(market: kernel.Market, rules: Rules) -> SimulationResult:
         lot_order=int(rules.lot_order),
         margin_limit=float(rules.margin_limit),
         margin_rate=float(rules.margin_rate),
+        deposit=float(rules.deposit),
+        deposit_every=int(rules.deposit_every),
+        withdrawal=float(rules.withdrawal),
+        withdrawal_share=float(rules.withdrawal_share),
+        withdrawal_every=int(rules.withdrawal_every),
+        coverage_min=float(rules.coverage_min),
+        coverage_of=int(rules.coverage_of),
+        shortfall=int(rules.shortfall),
     )
     sessions, assets = market.close.shape
     # Interest and a third of a trade per asset and session: more than real prices give. Unwritten pages cost nothing.
@@ -133,6 +153,8 @@ def _new_book(sessions: int, assets: int, rows: int, lots: int) -> kernel.Book:
         lot_rows=np.zeros(1, dtype=np.int64),
         lots_bought=np.zeros(1, dtype=np.int64),
         refusals=np.zeros(1, dtype=np.int64),
+        proceeds=np.zeros(1),
+        scheduled=np.zeros(1),
         ledger=np.empty(rows, dtype=LEDGER),
         daily=np.zeros(sessions, dtype=DAILY),
         lots=np.empty(2 * lots, dtype=LOTS),

@@ -1,8 +1,9 @@
 """The compiled session loop: one scenario over one panel, from the first purchase to the last mark.
 
-Reads like ``docs/simulation.md``: cash arrives, the legs of the bar trade, the close marks. Everything is compiled by
-numba and allocates nothing; buffers, threads and many scenarios belong in ``engine``. Floating point stays strict (no
-fastmath), so that a scenario gives the same bits wherever and with whatever else it runs.
+Reads like ``docs/simulation.md``: cash arrives, the legs of the bar trade, withdrawals are paid, the close marks.
+Everything is compiled by numba and allocates nothing; buffers, threads and many scenarios belong in ``engine``.
+Floating point stays strict (no fastmath), so that a scenario gives the same bits wherever and with whatever else it
+runs.
 """
 
 from typing import NamedTuple
@@ -12,11 +13,11 @@ from numba import njit
 
 from sd_core.market.panel import Floats
 from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind, Rows
-from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Sizing, Variant
+from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Proceeds, Shortfall, Sizing, Variant
 
 # A price touches a limit that it misses by less than this share: rungs are products of many factors.
 TOUCH = 1e-12
-# A buy is covered when the bank lacks less than this, and interest below it is not booked. Money.
+# Money. What the bank lacks by less than this, it covers; interest and payments below it are not booked.
 DUST = 1e-9
 # What a sale still wants and what a lot still holds are the same when they differ by less than this share of the sale.
 SAME_SHARES = 1e-9
@@ -25,19 +26,26 @@ WHOLE_LOT = 1e-9
 
 INITIAL_BUY, BUY, SELL = Kind.INITIAL_BUY.value, Kind.BUY.value, Kind.SELL.value
 SKIP_BUY, DIVIDEND, INTEREST = Kind.SKIP_BUY.value, Kind.DIVIDEND.value, Kind.INTEREST.value
+DEPOSIT, WITHDRAWAL = Kind.DEPOSIT.value, Kind.WITHDRAWAL.value
+SKIP_WITHDRAWAL, FUNDING_SELL = Kind.SKIP_WITHDRAWAL.value, Kind.FUNDING_SELL.value
 ATH_ONLY, BUY_AND_HOLD, ATH_SELL = Variant.ATH_ONLY.value, Variant.BUY_AND_HOLD.value, Variant.ATH_SELL.value
 SYMMETRIC = Sizing.SYMMETRIC.value
 NAV_OPPORTUNISTIC = Coordination.NAV_OPPORTUNISTIC.value
 LOW_FIRST, HIGH_FIRST, CLOSE_ONLY = Path.LOW_FIRST.value, Path.HIGH_FIRST.value, Path.CLOSE_ONLY.value
 FILL = Anchor.FILL.value
 FIFO = LotOrder.FIFO.value
+NO_SALES, OVERWEIGHT = Shortfall.NONE.value, Shortfall.OVERWEIGHT.value
+NET = Proceeds.NET.value
 
 NAN = np.nan
 LEGS = 4
 
 # Nothing here allocates, so the arrays need no reference counts: counting them took twenty times as long as trading.
 # The numpy error model leaves out the checks for division by zero; prices and spacings are positive.
-compiled = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+compiled = njit(**OPTIONS)
+# A call copies every field of the three tuples. The compiler spares most calls unasked, but not one this long.
+inlined = njit(**OPTIONS, forceinline=True)
 
 
 class Market(NamedTuple):
@@ -45,7 +53,8 @@ class Market(NamedTuple):
 
     ``mark`` is the last close at or before a session, ``nav`` the highest close up to and including it, ``interest``
     the return of cash since the previous session (sessions,), ``years`` the time since it (sessions,), ``pays`` whether
-    a dividend falls on a session (sessions,).
+    a dividend falls on a session (sessions,), ``period`` the longest ``Every`` that begins with it, 0 for none
+    (sessions,).
     """
 
     open: Floats
@@ -58,13 +67,15 @@ class Market(NamedTuple):
     pays: np.ndarray
     interest: Floats
     years: Floats
+    period: np.ndarray
 
 
 class Terms(NamedTuple):
-    """The scenario's rules as plain numbers and arrays by asset."""
+    """The scenario's rules as plain numbers and arrays by asset; ``targets`` are shares of the portfolio's value."""
 
     capital: float
     budgets: Floats
+    targets: Floats
     brackets: Floats
     shares: Floats
     lot_sizes: Floats
@@ -79,6 +90,14 @@ class Terms(NamedTuple):
     lot_order: int
     margin_limit: float
     margin_rate: float
+    deposit: float
+    deposit_every: int
+    withdrawal: float
+    withdrawal_share: float
+    withdrawal_every: int
+    coverage_min: float
+    coverage_of: int
+    shortfall: int
 
 
 class Book(NamedTuple):
@@ -114,6 +133,9 @@ class Book(NamedTuple):
     lot_rows: np.ndarray
     lots_bought: np.ndarray
     refusals: np.ndarray
+    # Money so far: proceeds that cover withdrawals, and the withdrawals that fell due.
+    proceeds: Floats
+    scheduled: Floats
     # Output.
     ledger: Rows
     daily: Rows
@@ -136,6 +158,8 @@ def run(market: Market, terms: Terms, book: Book) -> bool:
             trade(market, terms, book, session, touched)
         if book.refusals[0]:
             forget_refusals(market, book, session)
+        if begins(market, session, terms.withdrawal_every):
+            withdraw(market, terms, book, session)
         mark(market, book, session)
     return close_books(book)
 
@@ -169,7 +193,7 @@ def first_purchases(market, terms, book):
 
 @compiled
 def arrive(market, terms, book, session):
-    """Book what reaches the bank before the market opens: dividends, then interest, which an overdrawn bank pays."""
+    """Book what reaches the bank before the open: dividends, interest (an overdrawn bank pays it), then a deposit."""
     day = book.daily[session]
     bank_before = book.bank[0]
     if market.pays[session]:
@@ -186,6 +210,15 @@ def arrive(market, terms, book, session):
     if abs(amount) >= DUST:
         write(book, session, LEG_ARRIVAL, INTEREST, -1, NAN, NAN, NAN, 0.0, amount, NAN, NAN)
         day.income += amount
+    if terms.deposit > 0.0 and begins(market, session, terms.deposit_every):
+        write(book, session, LEG_ARRIVAL, DEPOSIT, -1, NAN, NAN, NAN, 0.0, terms.deposit, NAN, NAN)
+        day.deposits += terms.deposit
+
+
+@compiled
+def begins(market, session, every):
+    """Tell whether a session begins a month, quarter or year, as asked; a year begins the shorter ones too."""
+    return 0 < market.period[session] <= every
 
 
 @compiled
@@ -200,7 +233,7 @@ def touched_assets(market, book, session):
     return touched
 
 
-@compiled
+@inlined
 def trade(market, terms, book, session, touched):
     """Walk the four legs of the bar, sells of all assets before any buy in each."""
     for position in range(touched):
@@ -256,16 +289,23 @@ def leg_reaches_buy(book, position, leg, asset):
 @compiled
 def enqueue(market, terms, book, session, leg, position, waiting, sign):
     """Queue an asset in universe order, or with the lowest ``sign * premium`` first; return the queue's length."""
-    place = waiting
+    urgency = 0.0
     if terms.coordination == NAV_OPPORTUNISTIC:
         asset = book.active[position]
         urgency = sign * (book.points[position, leg + 1] / market.nav[session - 1, asset] - 1.0)
-        while place > 0 and book.urgency[place - 1] > urgency:
-            book.urgency[place] = book.urgency[place - 1]
-            book.queue[place] = book.queue[place - 1]
-            place -= 1
-        book.urgency[place] = urgency
-    book.queue[place] = position
+    return line_up(book, position, urgency, waiting)
+
+
+@compiled
+def line_up(book, entry, urgency, waiting):
+    """Put an entry behind those of the same or a lower urgency; return the queue's length."""
+    place = waiting
+    while place > 0 and book.urgency[place - 1] > urgency:
+        book.urgency[place] = book.urgency[place - 1]
+        book.queue[place] = book.queue[place - 1]
+        place -= 1
+    book.urgency[place] = urgency
+    book.queue[place] = entry
     return waiting + 1
 
 
@@ -288,13 +328,21 @@ def sell_rungs(market, terms, book, session, leg, position):
         if below_peak or quantity <= 0.0 or quantity * price <= fee:
             book.daily[session].passed_rungs += 1
         else:
-            amount = quantity * price - fee
-            gain = take_from_lots(terms, book, session, asset, quantity, price)
-            premium = price / market.nav[session - 1, asset] - 1.0
-            book.holdings[asset] -= quantity
-            write(book, session, leg, SELL, asset, -quantity, NAN, price, fee, amount, premium, gain)
-            book.daily[session].sells += amount
+            amount = sell(market, terms, book, session, leg, SELL, asset, quantity, price, fee)
+            book.proceeds[0] += amount if terms.coverage_of == NET else quantity * price
         move_anchor(terms, book, asset, price if terms.anchor == FILL else limit)
+
+
+@compiled
+def sell(market, terms, book, session, leg, kind, asset, quantity, price, fee):
+    """Book a sale; return what the bank receives."""
+    amount = quantity * price - fee
+    gain = take_from_lots(terms, book, session, asset, quantity, price)
+    premium = price / market.nav[session - 1, asset] - 1.0
+    book.holdings[asset] -= quantity
+    write(book, session, leg, kind, asset, -quantity, NAN, price, fee, amount, premium, gain)
+    book.daily[session].sells += amount
+    return amount
 
 
 @compiled
@@ -321,6 +369,8 @@ def buy_rungs(market, terms, book, session, leg, position):
             push_lot(book, session, asset, quantity, price, premium)
             write(book, session, leg, BUY, asset, quantity, NAN, price, fee, -cost, premium, NAN)
             book.daily[session].buys += cost
+            if terms.coverage_of == NET:
+                book.proceeds[0] -= cost
         move_anchor(terms, book, asset, price if terms.anchor == FILL else limit)
 
 
@@ -361,6 +411,97 @@ def forget_refusals(market, book, session):
         if book.refused[asset] and market.close[session, asset] > book.buy_at[asset]:
             book.refused[asset] = 0
             book.refusals[0] -= 1
+
+
+@compiled
+def withdraw(market, terms, book, session):
+    """Pay the withdrawal that falls due, from the bank and, where the rules say so, from sales at the close."""
+    value = book.bank[0] + invested(market, book, session)
+    due = terms.withdrawal + terms.withdrawal_share * value
+    if due <= DUST:
+        return
+    book.scheduled[0] += due
+    paid = 0.0
+    if covered(terms, book):
+        if terms.shortfall != NO_SALES and due > book.bank[0] + DUST:
+            fund(market, terms, book, session, value, due - book.bank[0])
+        paid = min(due, max(book.bank[0], 0.0))
+    if paid > DUST:
+        unpaid = due - paid if due - paid > DUST else NAN
+        write(book, session, LEG_CLOSE, WITHDRAWAL, -1, NAN, unpaid, NAN, 0.0, -paid, NAN, NAN)
+        book.daily[session].withdrawals += paid
+    else:
+        write(book, session, LEG_CLOSE, SKIP_WITHDRAWAL, -1, NAN, due, NAN, 0.0, 0.0, NAN, NAN)
+
+
+@compiled
+def invested(market, book, session):
+    """Value the holdings at their last closes."""
+    value = 0.0
+    for asset in range(len(book.holdings)):
+        value += book.holdings[asset] * market.mark[session, asset]
+    return value
+
+
+@compiled
+def covered(terms, book):
+    """Tell whether the rule has earned the asked share of what fell due so far."""
+    return terms.coverage_min <= 0.0 or book.proceeds[0] >= terms.coverage_min * book.scheduled[0]
+
+
+@compiled
+def fund(market, terms, book, session, value, need):
+    """Raise cash for a withdrawal: from what exceeds its target if the rules say so, the rest from every holding."""
+    if terms.shortfall == OVERWEIGHT:
+        need = sell_overweight(market, terms, book, session, value, need)
+    if need > DUST:
+        sell_pro_rata(market, terms, book, session, need)
+
+
+@compiled
+def sell_overweight(market, terms, book, session, value, need):
+    """Sell down to the targets, the largest excess first, until the need is met; return what is still needed."""
+    waiting = 0
+    for asset in range(len(book.holdings)):
+        excess = book.holdings[asset] * market.close[session, asset] - terms.targets[asset] * value
+        if book.holdings[asset] > 0.0 and excess > 0.0:  # a missing close compares false
+            waiting = line_up(book, asset, -excess, waiting)
+    for place in range(waiting):
+        if need <= DUST:
+            break
+        asset = book.queue[place]
+        price = market.close[session, asset]
+        enough = (need + terms.fee_fixed) / (price * (1.0 - terms.fee_rate))
+        need -= sell_at_close(market, terms, book, session, asset, min(-book.urgency[place] / price, enough))
+    return need
+
+
+@compiled
+def sell_pro_rata(market, terms, book, session, need):
+    """Sell the same share of every holding that has a bar, sized so that the need and all fees are met."""
+    sellable = 0.0
+    assets = 0
+    for asset in range(len(book.holdings)):
+        worth = book.holdings[asset] * market.close[session, asset]
+        if worth > 0.0:  # a missing close compares false
+            sellable += worth
+            assets += 1
+    if assets == 0:
+        return
+    share = min(1.0, (need + assets * terms.fee_fixed) / (sellable * (1.0 - terms.fee_rate)))
+    for asset in range(len(book.holdings)):
+        sell_at_close(market, terms, book, session, asset, share * book.holdings[asset])
+
+
+@compiled
+def sell_at_close(market, terms, book, session, asset, quantity):
+    """Sell at today's close without moving the anchor; return the proceeds, 0 where a sale would not pay its fee."""
+    price = market.close[session, asset]
+    quantity = min(whole_lots(quantity, terms.lot_sizes[asset]), book.holdings[asset])
+    fee = terms.fee_fixed + terms.fee_rate * (quantity * price)
+    if quantity > 0.0 and quantity * price > fee:  # a missing close compares false
+        return sell(market, terms, book, session, LEG_CLOSE, FUNDING_SELL, asset, quantity, price, fee)
+    return 0.0
 
 
 @compiled

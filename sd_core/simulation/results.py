@@ -24,6 +24,10 @@ class Kind(IntEnum):
     SKIP_BUY = 3
     DIVIDEND = 4
     INTEREST = 5
+    DEPOSIT = 6
+    WITHDRAWAL = 7
+    SKIP_WITHDRAWAL = 8
+    FUNDING_SELL = 9
 
 
 # Legs of a session besides 0 to 3, the four legs of the bar's path.
@@ -50,15 +54,20 @@ LEDGER = np.dtype(
         *((name, np.float64) for name in LEDGER_NUMBERS),
     ]
 )
+DAILY_NUMBERS = (
+    "bank",
+    "invested",
+    "value",
+    "nav_value",
+    "income",
+    "sells",
+    "buys",
+    "withdrawals",
+    "deposits",
+)
 DAILY = np.dtype(
     [
-        ("bank", np.float64),
-        ("invested", np.float64),
-        ("value", np.float64),
-        ("nav_value", np.float64),
-        ("income", np.float64),
-        ("sells", np.float64),
-        ("buys", np.float64),
+        *((name, np.float64) for name in DAILY_NUMBERS),
         ("skipped_buys", np.int32),
         ("passed_rungs", np.int32),
     ]
@@ -107,10 +116,7 @@ def to_tables(result: SimulationResult, scenario: Scenario, panel: Panel) -> dic
         },
         "daily": {
             "session": pa.array(sessions),
-            **_numbers(daily, ("bank", "invested", "value", "nav_value", "income", "sells", "buys")),
-            # Money that comes from or goes to the outside: part of the contract, always nothing in this version.
-            "withdrawals": pa.array(np.zeros(len(daily))),
-            "deposits": pa.array(np.zeros(len(daily))),
+            **_numbers(daily, DAILY_NUMBERS),
             "skipped_buys": pa.array(daily["skipped_buys"]),
             "passed_rungs": pa.array(daily["passed_rungs"]),
         },

@@ -5,11 +5,12 @@ Both engines read these; neither looks at a study. Validation happened in ``stud
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
 from sd_core.market.panel import Floats
-from sd_core.study import Scenario, Study
+from sd_core.study import Deposits, Scenario, Study, Withdrawals
 
 
 class Variant(IntEnum):
@@ -51,6 +52,30 @@ class Anchor(IntEnum):
     FILL = 1
 
 
+class Every(IntEnum):
+    """How often money comes or goes; the first session of a new period, never the first of all."""
+
+    NEVER = 0
+    YEAR = 1
+    QUARTER = 2
+    MONTH = 3
+
+
+class Shortfall(IntEnum):
+    """What is sold where the bank does not hold a withdrawal."""
+
+    NONE = 0
+    OVERWEIGHT = 1
+    PRO_RATA = 2
+
+
+class Proceeds(IntEnum):
+    """Which proceeds of the rule cover withdrawals: sales alone, or sales less purchases, fees included."""
+
+    GROSS = 0
+    NET = 1
+
+
 class LotOrder(IntEnum):
     """Which buyback lots a sale takes first."""
 
@@ -74,6 +99,14 @@ class Rules:
         max_rungs: most rungs that an asset fills or passes per side and leg.
         margin_limit: how far a buy may overdraw the bank, a fraction of the portfolio's value at the previous close.
         margin_rate: what an overdrawn bank pays, a fraction per year.
+        deposit: money that comes in each period, in the study's currency.
+        deposit_every: its period.
+        withdrawal: money that is to go out each period, in the study's currency.
+        withdrawal_share: what is to go out besides, a fraction of the value at that close.
+        withdrawal_every: their period.
+        coverage_min: proceeds over withdrawals scheduled so far, below which a withdrawal is skipped.
+        coverage_of: which proceeds count.
+        shortfall: what is sold where the bank does not hold a withdrawal.
     """
 
     capital: float
@@ -93,6 +126,14 @@ class Rules:
     lot_order: LotOrder = LotOrder.LIFO
     margin_limit: float = 0.0
     margin_rate: float = 0.0
+    deposit: float = 0.0
+    deposit_every: Every = Every.NEVER
+    withdrawal: float = 0.0
+    withdrawal_share: float = 0.0
+    withdrawal_every: Every = Every.NEVER
+    coverage_min: float = 0.0
+    coverage_of: Proceeds = Proceeds.GROSS
+    shortfall: Shortfall = Shortfall.NONE
 
 
 def resolve(study: Study, scenario: Scenario) -> Rules:
@@ -101,6 +142,7 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
     costs = study.costs_of(scenario.strategy)
     assets = study.universe.values()
     weights = np.array([asset.weight for asset in assets])
+    deposits, withdrawals = study.deposits, study.withdrawals_of(scenario.strategy)
     return Rules(
         capital=study.capital,
         reserve=scenario.reserve,
@@ -121,4 +163,26 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
         lot_order=LotOrder[strategy.lot_order.upper()],
         margin_limit=strategy.margin.limit if strategy.margin else 0.0,
         margin_rate=strategy.margin.rate if strategy.margin else 0.0,
+        **(_deposit_rules(deposits) if deposits else {}),
+        **(_withdrawal_rules(withdrawals, study.capital) if withdrawals else {}),
     )
+
+
+PERIODS_PER_YEAR = {Every.YEAR: 1, Every.QUARTER: 4, Every.MONTH: 12}
+
+
+def _deposit_rules(deposits: Deposits) -> dict[str, Any]:
+    return {"deposit": deposits.amount, "deposit_every": Every[deposits.every.upper()]}
+
+
+def _withdrawal_rules(withdrawals: Withdrawals, capital: float) -> dict[str, Any]:
+    every = Every[withdrawals.every.upper()]
+    share = (withdrawals.rate or 0.0) / PERIODS_PER_YEAR[every]
+    return {
+        "withdrawal": withdrawals.amount or (share * capital if withdrawals.of == "capital" else 0.0),
+        "withdrawal_share": share if withdrawals.of == "value" else 0.0,
+        "withdrawal_every": every,
+        "coverage_min": withdrawals.coverage,
+        "coverage_of": Proceeds[withdrawals.coverage_of.upper()],
+        "shortfall": Shortfall[withdrawals.shortfall.upper()],
+    }

@@ -43,7 +43,13 @@ bookings as (
         coalesce(sum(-ledger.quantity * ledger.price) filter (where ledger.kind = 'SELL'), 0) as harvest_gross,
         coalesce(sum(ledger.amount) filter (where ledger.kind in ('SELL', 'BUY')), 0) as harvest_net,
         coalesce(sum(ledger.fee), 0) as fees,
-        count(ledger.quantity) filter (where ledger.kind <> 'INITIAL_BUY') as trades
+        count(ledger.quantity) filter (where ledger.kind <> 'INITIAL_BUY') as trades,
+        coalesce(sum(ledger.amount) filter (where ledger.kind = 'DEPOSIT'), 0) as deposits,
+        coalesce(-sum(ledger.amount) filter (where ledger.kind = 'WITHDRAWAL'), 0) as withdrawals,
+        -- What was not paid of a withdrawal stands where a skipped order has its quantity.
+        sum(coalesce(ledger.skipped_quantity, 0) - ledger.amount) filter (
+            where ledger.kind in ('WITHDRAWAL', 'SKIP_WITHDRAWAL')
+        ) as scheduled
     from lake.simulation_partition as stored
     left join simulation_ledger as ledger using (strategy, reserve)
     group by stored.strategy, stored.reserve
@@ -75,7 +81,12 @@ scenarios as (
         bookings.harvest_net,
         bookings.dividend_income + bookings.interest_income + bookings.harvest_net as income,
         bookings.fees,
-        bookings.trades
+        bookings.trades,
+        bookings.deposits,
+        bookings.withdrawals,
+        bookings.harvest_gross / bookings.scheduled as coverage_gross,
+        bookings.harvest_net / bookings.scheduled as coverage_net,
+        stored.xirr
     from lake.simulation_partition as stored
     inner join performance using (strategy, reserve)
     inner join wealth using (strategy, reserve)
@@ -123,6 +134,11 @@ select
     scenarios.mean_cash_share,
     scenarios.twr - without_reserve.twr as excess_over_buy_and_hold,
     scenarios.twr - same_reserve.twr as excess_over_same_reserve,
+    scenarios.deposits,
+    scenarios.withdrawals,
+    scenarios.coverage_gross,
+    scenarios.coverage_net,
+    scenarios.xirr,
     scenarios.prices_version,
     scenarios.is_current
 from scenarios

@@ -11,6 +11,8 @@ select
     currency,
     benchmark,
     risk_free,
+    deposit_amount,
+    deposit_every,
     -- Two days in seven are weekend where sessions are held on all of them; a lone special Saturday changes no year.
     case
         when

@@ -17,6 +17,13 @@ select
     margin_limit,
     margin_rate,
     cost_bps,
-    cost_fixed
+    cost_fixed,
+    withdrawal_amount,
+    withdrawal_rate,
+    withdrawal_of,
+    withdrawal_every,
+    coverage_min,
+    coverage_of,
+    shortfall
 from lake.study_strategy
 order by strategy

@@ -7,8 +7,10 @@ The panels and rules are drawn (``generators``) or shrunk by hypothesis. Numbers
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import plain_engine
 import pytest
 from generators import HUGE_LOT, Case, draw_case, panel_of
@@ -18,13 +20,26 @@ from hypothesis import strategies as st
 from sd_core.market.panel import Panel
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Kind, Rows, SimulationResult
-from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Rules, Sizing, Variant
+from sd_core.simulation.rules import (
+    Anchor,
+    Coordination,
+    Every,
+    LotOrder,
+    Path,
+    Proceeds,
+    Rules,
+    Shortfall,
+    Sizing,
+    Variant,
+)
 
 CASES = 1_000
 CHUNK = 50
 RARE = 50
 
 MONEY_TOLERANCE = 1e-6
+
+SALES = [Kind.SELL, Kind.FUNDING_SELL]
 
 
 def assert_rows_agree(compiled: Rows, plain: Rows, table: str) -> None:
@@ -64,6 +79,11 @@ def lots_by_session(panel: Panel, lots: Rows) -> np.ndarray:
     return moves.cumsum(axis=0)
 
 
+def dust(panel: Panel, ledger: Rows) -> np.ndarray:
+    """Return what rounding may leave of each asset, in shares: holdings can be sold to the last."""
+    return 1e-12 * (1 + held_by_session(panel, ledger).max(axis=0))
+
+
 def last_closes(panel: Panel) -> np.ndarray:
     """Return the closes with every gap filled from before."""
     seen = np.where(np.isnan(panel.close), 0, np.arange(len(panel.close))[:, None])
@@ -79,13 +99,16 @@ def assert_bank_is_the_sum_of_the_ledger(panel: Panel, rules: Rules, result: Sim
     ledger, daily = result.ledger, result.daily
     amounts = np.bincount(ledger["session"], weights=ledger["amount"], minlength=len(panel.sessions))
     assert_same_money(daily["bank"], rules.capital + amounts.cumsum())
-    assert_same_money(np.diff(daily["bank"], prepend=rules.capital), daily["income"] + daily["sells"] - daily["buys"])
+    came = daily["income"] + daily["sells"] + daily["deposits"]
+    went = daily["buys"] + daily["withdrawals"]
+    assert_same_money(np.diff(daily["bank"], prepend=rules.capital), came - went)
 
 
 def assert_money_spent_was_there(rules: Rules, result: SimulationResult) -> None:
     """Hold the bank to 0, or a rule buy to its credit, and each refusal to what was missing."""
     ledger, daily = result.ledger, result.daily
-    unlent = ledger if rules.margin_limit == 0 else ledger[ledger["kind"] == Kind.INITIAL_BUY]
+    never_on_credit = np.isin(ledger["kind"], [Kind.INITIAL_BUY, Kind.WITHDRAWAL])
+    unlent = ledger if rules.margin_limit == 0 else ledger[never_on_credit]
     assert (unlent["bank_after"] >= -MONEY_TOLERANCE).all()
 
     credit = rules.margin_limit * daily["value"]
@@ -108,7 +131,7 @@ def assert_interest_is_the_bank_times_its_rate(panel: Panel, rules: Rules, resul
 
 def assert_value_is_the_bank_and_the_holdings(panel: Panel, result: SimulationResult) -> None:
     daily, held = result.daily, held_by_session(panel, result.ledger)
-    assert (held >= 0).all()
+    assert (held >= -dust(panel, result.ledger)).all()
     invested = (held * last_closes(panel)).sum(axis=1)
     highest = np.fmax.accumulate(panel.close, axis=0)
     assert_same_money(daily["invested"], invested)
@@ -118,7 +141,7 @@ def assert_value_is_the_bank_and_the_holdings(panel: Panel, result: SimulationRe
 
 def assert_lots_are_the_purchases_of_the_rule(panel: Panel, result: SimulationResult) -> None:
     ledger, lots = result.ledger, result.lots
-    bought, sold = ledger[ledger["kind"] == Kind.BUY], ledger[ledger["kind"] == Kind.SELL]
+    bought, sold = ledger[ledger["kind"] == Kind.BUY], ledger[np.isin(ledger["kind"], SALES)]
     assert (lots["quantity"] > 0).all()
     np.testing.assert_array_equal(np.unique(lots["lot"]), np.arange(1, len(bought) + 1))
     parts = np.bincount(lots["lot"], weights=lots["quantity"], minlength=len(bought) + 1)[1:]
@@ -130,8 +153,8 @@ def assert_lots_are_the_purchases_of_the_rule(panel: Panel, result: SimulationRe
 
     held = held_by_session(panel, ledger)
     in_lots = lots_by_session(panel, lots)
-    assert (in_lots >= -1e-9 * held - 1e-12).all()
-    assert (in_lots <= held * (1 + 1e-9) + 1e-12).all()
+    assert (in_lots >= -1e-9 * held - dust(panel, ledger)).all()
+    assert (in_lots <= held * (1 + 1e-9) + dust(panel, ledger)).all()
 
 
 def assert_oldest_lots_are_sold_first(lots: Rows) -> None:
@@ -161,6 +184,82 @@ def assert_sales_settle_before_purchases(ledger: Rows) -> None:
         assert sales[: sales.sum()].all()
 
 
+def begins(panel: Panel, period: Every) -> np.ndarray:
+    """Return which sessions are the first of a new month, quarter or year, by pandas' calendar."""
+    if period is Every.NEVER:
+        return np.zeros(len(panel.sessions), dtype=bool)
+    periods = pd.DatetimeIndex(panel.sessions).to_period(period.name[0])
+    return np.append(False, periods[1:] != periods[:-1])
+
+
+def asked_for(ledger: Rows) -> Rows:
+    """Return the rows of withdrawals, paid or not."""
+    return ledger[np.isin(ledger["kind"], [Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL])]
+
+
+def dues(ledger: Rows) -> np.ndarray:
+    """Return what each withdrawal was to be: what was paid and what was not."""
+    asked = asked_for(ledger)
+    return np.nan_to_num(asked["skipped_quantity"]) - asked["amount"]
+
+
+def coverage_surplus(rules: Rules, ledger: Rows) -> np.ndarray:
+    """Return by how much the proceeds exceed their minimum at each withdrawal, in the study's currency."""
+    sold, bought = ledger["kind"] == Kind.SELL, ledger["kind"] == Kind.BUY
+    if rules.coverage_of is Proceeds.GROSS:
+        proceeds = np.where(sold, -ledger["quantity"] * ledger["price"], 0).cumsum()
+    else:
+        proceeds = np.where(sold | bought, ledger["amount"], 0).cumsum()
+    asked = np.isin(ledger["kind"], [Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL])
+    return proceeds[asked] - rules.coverage_min * dues(ledger).cumsum()
+
+
+def assert_deposits_are_those_scheduled(panel: Panel, rules: Rules, result: SimulationResult) -> None:
+    expected = np.where(begins(panel, rules.deposit_every), rules.deposit, 0.0)
+    np.testing.assert_array_equal(result.daily["deposits"], expected)
+
+
+def assert_each_period_pays_or_skips_what_is_due(panel: Panel, rules: Rules, result: SimulationResult) -> None:
+    ledger, daily, asked = result.ledger, result.daily, asked_for(result.ledger)
+    assert (asked["amount"] <= 0).all()
+    assert (daily["withdrawals"] >= 0).all()
+    assert (np.diff(asked["session"]) > 0).all()
+    length = len(panel.sessions)
+    assert_same_money(daily["withdrawals"], np.bincount(asked["session"], weights=-asked["amount"], minlength=length))
+
+    # Sales at the close cost the portfolio their fees alone.
+    funding = ledger[ledger["kind"] == Kind.FUNDING_SELL]
+    fees = np.bincount(funding["session"], weights=funding["fee"], minlength=length)
+    before = daily["value"] + daily["withdrawals"] + fees
+    due = np.maximum(rules.withdrawal + rules.withdrawal_share * before, 0)
+    found = np.bincount(asked["session"], weights=dues(ledger), minlength=length)
+    assert_same_money(found, np.where(begins(panel, rules.withdrawal_every), due, 0))
+
+
+def assert_withdrawals_are_skipped_below_their_coverage(rules: Rules, ledger: Rows) -> None:
+    asked, funded = asked_for(ledger), ledger["session"][ledger["kind"] == Kind.FUNDING_SELL]
+    surplus = coverage_surplus(rules, ledger) if rules.coverage_min else np.full(len(asked), np.inf)
+    rounding = MONEY_TOLERANCE + 1e-12 * np.abs(dues(ledger).cumsum())
+    refused = asked[surplus < -rounding]
+    assert (refused["kind"] == Kind.SKIP_WITHDRAWAL).all()
+    assert not np.isin(refused["session"], funded).any()
+    # Where coverage suffices, whatever is not paid was not there.
+    cut = (surplus > rounding) & (asked["skipped_quantity"] > MONEY_TOLERANCE)
+    assert (asked["bank_after"][cut] <= MONEY_TOLERANCE).all()
+
+
+def assert_funding_sells_for_no_more_than_the_withdrawal(panel: Panel, rules: Rules, ledger: Rows) -> None:
+    funding = ledger[ledger["kind"] == Kind.FUNDING_SELL]
+    assert len(funding) == 0 or rules.shortfall is not Shortfall.NONE
+    assert (funding["leg"] == 4).all()
+    np.testing.assert_array_equal(funding["price"], panel.close[funding["session"], funding["asset"]])
+    asked = asked_for(ledger)
+    after = asked[np.isin(asked["session"], funding["session"])]
+    assert len(after) == len(np.unique(funding["session"]))
+    # Fees are raised for every asset, also for those whose sale turns out not to be worth one.
+    assert (after["bank_after"] <= len(panel.tickers) * rules.fee_fixed + MONEY_TOLERANCE).all()
+
+
 def _by_session_and_leg(ledger: Rows) -> Iterator[np.ndarray]:
     on_the_path = ledger[(ledger["leg"] >= 0) & (ledger["leg"] <= 3)]
     starts = np.flatnonzero(np.diff(on_the_path["session"] * 4 + on_the_path["leg"])) + 1
@@ -175,6 +274,10 @@ def assert_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     assert_lots_are_the_purchases_of_the_rule(panel, result)
     assert_fills_lie_in_their_bars(panel, rules, result.ledger)
     assert_sales_settle_before_purchases(result.ledger)
+    assert_deposits_are_those_scheduled(panel, rules, result)
+    assert_each_period_pays_or_skips_what_is_due(panel, rules, result)
+    assert_withdrawals_are_skipped_below_their_coverage(rules, result.ledger)
+    assert_funding_sells_for_no_more_than_the_withdrawal(panel, rules, result.ledger)
     if rules.lot_order is LotOrder.FIFO:
         assert_oldest_lots_are_sold_first(result.lots)
     if rules.variant is Variant.ATH_SELL:
@@ -194,6 +297,22 @@ def test_engines_agree_on_drawn_cases_and_keep_the_laws(chunk):
             raise
 
 
+@pytest.mark.parametrize("policy", [Shortfall.OVERWEIGHT, Shortfall.PRO_RATA])
+def test_withdrawal_is_only_cut_when_all_is_sold_where_all_can_be(policy):
+    cases_with_a_cut = 0
+    for case in map(draw_case, range(CASES)):
+        if case.rules.withdrawal_every is Every.NEVER or np.isnan(case.panel.close).any():
+            continue
+        free = dataclasses.replace(case.rules, fee_fixed=0.0, fee_rate=0.0, coverage_min=0.0, shortfall=policy)
+        rules = dataclasses.replace(free, lot_sizes=np.zeros_like(free.lot_sizes))
+        (result,) = simulate(case.panel, [rules])
+        asked = asked_for(result.ledger)
+        cut = asked["session"][asked["skipped_quantity"] > MONEY_TOLERANCE]
+        assert (held_by_session(case.panel, result.ledger)[cut] <= dust(case.panel, result.ledger)).all(), rules
+        cases_with_a_cut += len(cut) > 0
+    assert cases_with_a_cut >= 20
+
+
 @pytest.mark.parametrize("workers", [1, 2, None])
 def test_many_scenarios_at_once_come_back_in_order(workers):
     panel = draw_case(3).panel
@@ -211,6 +330,7 @@ def traits(case: Case, result: SimulationResult) -> Iterator[str]:
     yield from _traits_of_rules(case.rules)
     yield from _traits_of_panel(case.panel)
     yield from _traits_of_rows(result)
+    yield from _traits_of_flows(case.rules, result.ledger)
     if case.rules.lot_order is LotOrder.FIFO and _some_sale_takes_two_lots(result):
         yield "oldest lots first, two in one sale"
     if case.rules.variant is Variant.ATH_SELL and _full_trades_otherwise(case, result):
@@ -270,9 +390,26 @@ def _traits_of_rows(result: SimulationResult) -> Iterator[str]:
             yield "refused, and refused again"
 
 
+def _traits_of_flows(rules: Rules, ledger: Rows) -> Iterator[str]:
+    """Name the rules of deposits and withdrawals where they had an effect."""
+    kinds, asked = ledger["kind"], asked_for(ledger)
+    if (kinds == Kind.DEPOSIT).any():
+        yield f"deposit every {rules.deposit_every.name}"
+    if len(asked):
+        yield f"withdrawal every {rules.withdrawal_every.name}"
+        yield from (name for name in ("withdrawal", "withdrawal_share") if getattr(rules, name))
+    if (kinds == Kind.FUNDING_SELL).any():
+        yield f"sales as Shortfall.{rules.shortfall.name}"
+    if (asked["skipped_quantity"][asked["kind"] == Kind.WITHDRAWAL] > 0).any():
+        yield f"withdrawal cut under Shortfall.{rules.shortfall.name}"
+    if rules.coverage_min and len(asked):
+        covered = coverage_surplus(rules, ledger) >= 0
+        yield from (f"Proceeds.{rules.coverage_of.name} {'enough' if enough else 'too low'}" for enough in covered)
+
+
 def _some_sale_takes_two_lots(result: SimulationResult) -> bool:
     """Say whether more parts of lots than sales bear the same session, asset and price."""
-    sold = result.ledger[result.ledger["kind"] == Kind.SELL]
+    sold = result.ledger[np.isin(result.ledger["kind"], SALES)]
     sales = Counter(sold[["session", "asset", "price"]].tolist())
     parts = Counter(result.lots[["closed", "asset", "sale_price"]][result.lots["closed"] >= 0].tolist())
     return any(parts[sale] > sales[sale] for sale in parts)
@@ -303,6 +440,11 @@ EXPECTED_TRAITS = {
     *("pass", "gain of some", "gain of none", "lot sold in parts", "lot still open"),
     *("refused, then bought", "refused, and refused again"),
     *("credit", "no credit", "bank below 0"),
+    *(f"{flow} every {every.name}" for flow in ("deposit", "withdrawal") for every in list(Every)[1:]),
+    *("withdrawal", "withdrawal_share"),
+    *(f"sales as Shortfall.{policy.name}" for policy in list(Shortfall)[1:]),
+    *(f"withdrawal cut under Shortfall.{policy.name}" for policy in Shortfall),
+    *(f"Proceeds.{kind.name} {verdict}" for kind in Proceeds for verdict in ("enough", "too low")),
     *("oldest lots first, two in one sale", "sell rung below the highest close"),
 }
 
@@ -317,6 +459,9 @@ def test_drawn_cases_cover_every_rule_and_kind(record_property: Callable[[str, o
     record_property("summary", f"engines compared on {CASES} drawn cases, among them: {counts}")
     assert set(cases) == EXPECTED_TRAITS
     assert {trait: count for trait, count in cases.items() if count < RARE} == {}
+
+
+PERIODS = st.sampled_from([Every.MONTH, Every.QUARTER, Every.YEAR])
 
 
 @st.composite
@@ -338,6 +483,8 @@ def small_cases(draw: st.DrawFn) -> Case:
         *(100 * np.exp(logs)).tolist(),
         dividends=np.array(amounts).reshape(length, assets),
         rates=draw(st.sampled_from([0.0, 0.1, -0.1])),
+        # A day, a month and four months: every session begins the shorter periods, some the longer ones.
+        sessions=np.datetime64("2020-01-01") + draw(st.sampled_from([1, 31, 122])) * np.arange(length),
     )
     return Case(panel=panel, rules=draw(small_rules(assets, bracket)))
 
@@ -374,6 +521,25 @@ def small_rules(draw: st.DrawFn, assets: int, bracket: float) -> Rules:
         lot_order=draw(st.sampled_from(lot_orders)),
         margin_limit=margin_limit,
         margin_rate=draw(st.sampled_from([0.0, 0.1])) if margin_limit else 0.0,
+        **draw(st.just({}) | small_deposits()),
+        **draw(st.just({}) | small_withdrawals()),
+    )
+
+
+def small_deposits() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({"deposit": st.just(1_000.0), "deposit_every": PERIODS})
+
+
+def small_withdrawals() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "withdrawal": st.sampled_from([3_000.0, 100.0, 30_000.0]),
+            "withdrawal_share": st.sampled_from([0.0, 0.3]),
+            "withdrawal_every": PERIODS,
+            "coverage_min": st.sampled_from([0.0, 0.3]),
+            "coverage_of": st.sampled_from(Proceeds),
+            "shortfall": st.sampled_from(Shortfall),
+        }
     )
 
 

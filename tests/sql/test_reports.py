@@ -45,6 +45,36 @@ def test_report_tells_wealth_and_income_of_the_trades_made(small, build_all):
     assert (found["trades"], found["skipped_buys"], found["passed_rungs"]) == (2, 1, 3)
 
 
+def test_report_tells_flows_and_how_far_proceeds_covered_what_was_scheduled(small, build_all):
+    # Scheduled: 40 paid, 27 paid of 30, and 20 skipped: 90. Rule sales brought 108 before fees, 11 net.
+    for seq, (kind, amount, unpaid) in enumerate(
+        [
+            ("DEPOSIT", 15.0, None),
+            ("WITHDRAWAL", -40.0, None),
+            ("WITHDRAWAL", -27.0, 3.0),
+            ("SKIP_WITHDRAWAL", 0.0, 20.0),
+        ]
+    ):
+        booking = {"strategy": "sd8", "reserve": 0.1, "seq": 100 + seq, "session": SESSIONS[2], "leg": 4, "kind": kind}
+        insert(small, "simulation_ledger", {**booking, "skipped_quantity": unpaid, "fee": 0.0, "amount": amount})
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    expected = {
+        "deposits": 15.0,
+        "withdrawals": 67.0,
+        "coverage_gross": 108 / 90,
+        "coverage_net": 11 / 90,
+        "xirr": 0.05,
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=EXACT)
+
+
+def test_coverage_is_null_where_nothing_was_scheduled(small, build_all):
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert (found["withdrawals"], found["coverage_gross"], found["coverage_net"]) == (0.0, None, None)
+
+
 def test_report_tells_performance_of_the_returns_earned(small, build_all):
     build_all(small)
     found = report(small, "sd8", 0.1)

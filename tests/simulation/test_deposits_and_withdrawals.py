@@ -1,0 +1,395 @@
+"""Money that comes and goes by the calendar: small portfolios worked out by hand, and the closed forms of flat prices.
+
+Every expected number is exact; its arithmetic stands beside it. What the rule itself trades belongs in
+``test_worked_examples``, rows of arbitrary panels in ``test_engines_agree``.
+"""
+
+import numpy as np
+import pytest
+from generators import panel_of, rules_of
+
+from sd_core.simulation.results import Kind
+from sd_core.simulation.rules import Every, Proceeds, Shortfall, Variant
+
+# Rungs lie at 64, 80, 100, 125: r = 0.25, and with s = 0.8 a purchase is a fifth (r·s) of the holdings, a sale 16 %
+# (r·s/(1+r)).
+FIFTHS = {"bracket": 0.25, "profit_share": 0.8}
+
+
+def first_of_months(length):
+    return (np.datetime64("2021-01") + np.arange(length)).astype("datetime64[D]")
+
+
+def monthly_panel(*assets):
+    """Return a panel with one session a month."""
+    return panel_of(*assets, sessions=first_of_months(len(assets[0])))
+
+
+def one_new_month_panel(*assets):
+    """Return a panel of four days, the third of which begins a month."""
+    return panel_of(*assets, sessions=np.array(["2021-01-28", "2021-01-29", "2021-02-01", "2021-02-02"], "M8[D]"))
+
+
+def assert_booked(result, expected):
+    """Compare what follows the first purchases: session, kind and amount."""
+    booked = result.ledger[result.ledger["kind"] != Kind.INITIAL_BUY]
+    assert booked[["session", "kind"]].tolist() == [row[:2] for row in expected]
+    assert booked["amount"] == pytest.approx([row[2] for row in expected], rel=1e-12)
+
+
+def sold_shares(result):
+    """Return asset and shares of every sale for a withdrawal, in order."""
+    sales = result.ledger[result.ledger["kind"] == Kind.FUNDING_SELL]
+    return [(row["asset"], pytest.approx(-row["quantity"], rel=1e-12)) for row in sales]
+
+
+# Closed forms.
+
+
+def test_fixed_withdrawals_at_flat_prices_empty_the_bank_and_stop(engine):
+    rules = rules_of(capital=1_000.0, reserve=0.5, withdrawal=150.0, withdrawal_every=Every.MONTH)
+    result = engine(monthly_panel([100.0] * 7), rules)
+
+    months = np.arange(7)
+    np.testing.assert_allclose(result.daily["bank"], np.maximum(500 - 150 * months, 0), rtol=1e-12)
+    np.testing.assert_array_equal(result.daily["invested"], 500.0)
+    payments = [(1, Kind.WITHDRAWAL, -150.0), (2, Kind.WITHDRAWAL, -150.0), (3, Kind.WITHDRAWAL, -150.0)]
+    nothing = [(month, Kind.SKIP_WITHDRAWAL, 0.0) for month in (5, 6)]
+    assert_booked(result, [*payments, (4, Kind.WITHDRAWAL, -50.0), *nothing])
+    skipped = result.ledger["skipped_quantity"][1:]
+    np.testing.assert_array_equal(skipped, [np.nan, np.nan, np.nan, 100.0, 150.0, 150.0])
+
+
+@pytest.mark.parametrize("policy", [Shortfall.OVERWEIGHT, Shortfall.PRO_RATA], ids=["overweight", "pro_rata"])
+def test_fixed_withdrawals_at_flat_prices_use_up_the_portfolio_to_the_last_share(engine, policy):
+    rules = rules_of(
+        assets=2, capital=1_000.0, reserve=0.5, withdrawal=150.0, withdrawal_every=Every.MONTH, shortfall=policy
+    )
+    result = engine(monthly_panel([100.0] * 9, [50.0] * 9), rules)
+
+    left = np.maximum(1_000 - 150 * np.arange(9), 0)
+    np.testing.assert_allclose(result.daily["value"], left, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(result.daily["withdrawals"], -np.diff(left, prepend=1_000), rtol=1e-12, atol=1e-9)
+    # The bank of 500 pays first; 900 have gone after the sixth month, the seventh gets the last 100.
+    np.testing.assert_allclose(result.daily["sells"], [0, 0, 0, 0, 100, 150, 150, 100, 0], rtol=1e-12, atol=1e-9)
+    assert result.ledger["kind"][-1] == Kind.SKIP_WITHDRAWAL
+
+
+def test_withdrawing_a_share_of_value_at_flat_prices_decays_geometrically(engine):
+    rules = rules_of(
+        capital=1_000.0,
+        reserve=0.2,
+        withdrawal_share=0.1,
+        withdrawal_every=Every.MONTH,
+        shortfall=Shortfall.PRO_RATA,
+    )
+    result = engine(monthly_panel([100.0] * 12), rules)
+
+    np.testing.assert_allclose(result.daily["value"], 1_000 * 0.9 ** np.arange(12), rtol=1e-12)
+
+
+# When money comes and goes.
+
+DAYS = np.array(["2021-11-30", "2021-12-01", "2021-12-31", "2022-01-03", "2022-02-01", "2022-04-29"], "M8[D]")
+
+
+@pytest.mark.parametrize(
+    ("period", "sessions"),
+    [(Every.NEVER, []), (Every.MONTH, [1, 3, 4, 5]), (Every.QUARTER, [3, 5]), (Every.YEAR, [3])],
+    ids=["never", "month", "quarter", "year"],
+)
+def test_money_comes_and_goes_on_the_first_sessions_of_periods_but_never_on_the_very_first(engine, period, sessions):
+    rules = rules_of(reserve=0.5, deposit=300.0, deposit_every=period, withdrawal=200.0, withdrawal_every=period)
+    result = engine(panel_of([100.0] * 6, sessions=DAYS), rules)
+
+    assert np.flatnonzero(result.daily["deposits"] == 300).tolist() == sessions
+    assert np.flatnonzero(result.daily["withdrawals"] == 200).tolist() == sessions
+    assert result.daily["bank"][-1] == 50_000 + 100 * len(sessions)
+
+
+def test_same_month_of_the_next_year_begins_every_period(engine):
+    rules = rules_of(reserve=0.5, deposit=1.0, deposit_every=Every.MONTH, withdrawal=2.0, withdrawal_every=Every.YEAR)
+    sessions = np.array(["2021-05-03", "2022-05-03"], "M8[D]")
+    result = engine(panel_of([100.0, 100.0], sessions=sessions), rules)
+
+    assert_booked(result, [(1, Kind.DEPOSIT, 1.0), (1, Kind.WITHDRAWAL, -2.0)])
+
+
+def test_deposit_arrives_after_dividends_and_interest_and_pays_for_the_buys_of_its_day(engine):
+    # 5 shares at 100, 500 in the bank; interest on 31 days at 0.365 a year is 3.1 %.
+    panel = panel_of([100.0, 80.0], sessions=first_of_months(2), dividends=np.array([[0.0], [1.0]]), rates=0.365)
+    rules = rules_of(**FIFTHS, capital=1_000.0, reserve=0.5, deposit=200.0, deposit_every=Every.MONTH)
+    result = engine(panel, rules)
+
+    arrivals = [(1, Kind.DIVIDEND, 5.0), (1, Kind.INTEREST, 15.5), (1, Kind.DEPOSIT, 200.0)]
+    assert_booked(result, [*arrivals, (1, Kind.BUY, -80.0)])  # a fifth of 5 shares, at 80
+    deposit = result.ledger[3]
+    assert (deposit["leg"], deposit["asset"], deposit["fee"]) == (-1, -1, 0)
+    assert np.isnan([deposit[name] for name in ("quantity", "skipped_quantity", "price", "premium")]).all()
+    assert result.daily["income"][1] == pytest.approx(20.5, rel=1e-12)
+
+
+def test_deposit_pays_for_a_buy_that_the_bank_alone_does_not_cover(engine):
+    rules = rules_of(**FIFTHS, capital=1_000.0, deposit=200.0, deposit_every=Every.MONTH)
+    result = engine(monthly_panel([100.0, 80.0]), rules)
+
+    assert_booked(result, [(1, Kind.DEPOSIT, 200.0), (1, Kind.BUY, -160.0)])  # a fifth of 10 shares, at 80
+
+
+def test_withdrawal_goes_after_the_trades_of_its_day(engine):
+    # 10 shares at 100, nothing in the bank; 16 % of them bring 200 at 125, and the withdrawal takes them.
+    rules = rules_of(**FIFTHS, capital=1_000.0, withdrawal=150.0, withdrawal_every=Every.MONTH)
+    result = engine(monthly_panel([100.0, 125.0]), rules)
+
+    assert_booked(result, [(1, Kind.SELL, 200.0), (1, Kind.WITHDRAWAL, -150.0)])
+    assert (result.ledger["leg"][-1], result.ledger["asset"][-1]) == (4, -1)
+
+
+def test_due_is_the_fixed_amount_and_the_share_of_the_value_at_that_close(engine):
+    # 10 shares, worth 2 000 at 200: 50 + 200 are due, which leaves 1 750; then 50 + 175.
+    rules = rules_of(
+        variant=Variant.BUY_AND_HOLD,
+        capital=1_000.0,
+        withdrawal=50.0,
+        withdrawal_share=0.1,
+        withdrawal_every=Every.MONTH,
+        shortfall=Shortfall.PRO_RATA,
+    )
+    result = engine(monthly_panel([100.0, 200.0, 200.0]), rules)
+
+    assert result.daily["withdrawals"] == pytest.approx([0, 250, 225], rel=1e-12)
+    assert result.daily["value"] == pytest.approx([1_000, 1_750, 1_525], rel=1e-12)
+    assert sold_shares(result) == [(0, 1.25), (0, 1.125)]
+
+
+# What is sold where the bank does not hold a withdrawal. Two assets, 5 shares of each at 100; a month later the first
+# stands at 140, the portfolio at 700 + 500 = 1 200, the first 100 above its half.
+
+RISE_OF_ONE = ([100.0, 140.0], [100.0, 100.0])
+
+
+def holding_rules(policy, withdrawal, **others):
+    return rules_of(
+        assets=2,
+        variant=Variant.BUY_AND_HOLD,
+        withdrawal=withdrawal,
+        withdrawal_every=Every.MONTH,
+        shortfall=policy,
+        **{"capital": 1_000.0, **others},
+    )
+
+
+def test_overweight_sells_only_what_is_above_its_target(engine):
+    result = engine(monthly_panel(*RISE_OF_ONE), holding_rules(Shortfall.OVERWEIGHT, 70.0))
+
+    assert sold_shares(result) == [(0, 0.5)]  # 70 / 140
+    assert_booked(result, [(1, Kind.FUNDING_SELL, 70.0), (1, Kind.WITHDRAWAL, -70.0)])
+    sale = result.ledger[2]
+    assert (sale["leg"], sale["price"]) == (4, 140.0)
+    assert sale["premium"] == pytest.approx(0.4, rel=1e-12)
+    assert sale["buyback_gain"] == 0
+
+
+def test_overweight_goes_on_pro_rata_when_the_excess_does_not_do(engine):
+    # 100 of excess at 140 are 5/7 shares. The other 140 come from 600 and 500: 7/55 of 30/7 shares and of 5.
+    result = engine(monthly_panel(*RISE_OF_ONE), holding_rules(Shortfall.OVERWEIGHT, 240.0))
+
+    assert sold_shares(result) == [(0, 5 / 7), (0, 6 / 11), (1, 7 / 11)]
+    assert result.daily["withdrawals"][1] == pytest.approx(240.0, rel=1e-12)
+    assert result.daily["sells"][1] == pytest.approx(240.0, rel=1e-12)
+
+
+def test_overweight_begins_with_the_largest_excess(engine):
+    # 3 shares of each and 900 in the bank. At 300 + 420 + 540 + 900 = 2 160, half of it is to be invested, 360 in each:
+    # the excesses are -60, 60 and 180. 200 are missing: all of the 180, and 20 of the 60.
+    panel = monthly_panel([100.0, 100.0], [100.0, 140.0], [100.0, 180.0])
+    rules = rules_of(
+        assets=3,
+        variant=Variant.BUY_AND_HOLD,
+        capital=1_800.0,
+        reserve=0.5,
+        withdrawal=1_100.0,
+        withdrawal_every=Every.MONTH,
+        shortfall=Shortfall.OVERWEIGHT,
+    )
+    result = engine(panel, rules)
+
+    assert sold_shares(result) == [(2, 1.0), (1, 1 / 7)]
+    assert result.daily["bank"][1] == pytest.approx(0, abs=1e-9)
+
+
+def test_pro_rata_sells_the_same_share_of_each(engine):
+    result = engine(monthly_panel(*RISE_OF_ONE), holding_rules(Shortfall.PRO_RATA, 240.0))
+
+    assert sold_shares(result) == [(0, 1.0), (1, 1.0)]  # 240 / 1 200 of 5 shares
+    assert_booked(result, [(1, Kind.FUNDING_SELL, 140.0), (1, Kind.FUNDING_SELL, 100.0), (1, Kind.WITHDRAWAL, -240.0)])
+
+
+def test_nothing_is_sold_where_the_policy_is_none(engine):
+    result = engine(monthly_panel(*RISE_OF_ONE), holding_rules(Shortfall.NONE, 240.0))
+
+    assert_booked(result, [(1, Kind.SKIP_WITHDRAWAL, 0.0)])
+    assert result.ledger["skipped_quantity"][-1] == 240
+
+
+@pytest.mark.parametrize("policy", [Shortfall.OVERWEIGHT, Shortfall.PRO_RATA], ids=["overweight", "pro_rata"])
+def test_asset_without_a_bar_counts_in_the_value_and_is_not_sold(engine, policy):
+    # The second keeps its close of 100: worth 1 200, of which a fifth is due. Only the first can be sold, at 140.
+    rules = holding_rules(policy, 0.0, withdrawal_share=0.2)
+    result = engine(monthly_panel([100.0, 140.0], [100.0, np.nan]), rules)
+
+    # Overweight takes 100 / 140 as excess and 140 / 140 for the rest; pro rata 240 / 140 at once.
+    assert sum(-result.ledger["quantity"][2:-1]) == pytest.approx(240 / 140, rel=1e-12)
+    assert set(result.ledger["asset"][2:-1]) == {0}
+    assert result.daily["withdrawals"][1] == pytest.approx(240, rel=1e-12)
+
+
+def test_pro_rata_raises_the_fees_of_its_sales_too(engine):
+    # After fees of 20 each, 5 shares of each. 160 + 2 · 20 are a fifth of 1 000, and one share brings 100 - 20.
+    rules = holding_rules(Shortfall.PRO_RATA, 160.0, capital=1_040.0, fee_fixed=20.0)
+    result = engine(monthly_panel([100.0, 100.0], [100.0, 100.0]), rules)
+
+    assert sold_shares(result) == [(0, 1.0), (1, 1.0)]
+    assert_booked(result, [(1, Kind.FUNDING_SELL, 80.0), (1, Kind.FUNDING_SELL, 80.0), (1, Kind.WITHDRAWAL, -160.0)])
+
+
+def test_overweight_raises_the_fee_of_its_sale_too(engine):
+    # After fees of 20 each, 5 shares of each. Half of 1 200 is 600; of the excess of 100, 50 + 20 are needed.
+    rules = holding_rules(Shortfall.OVERWEIGHT, 50.0, capital=1_040.0, fee_fixed=20.0)
+    result = engine(monthly_panel(*RISE_OF_ONE), rules)
+
+    assert sold_shares(result) == [(0, 0.5)]  # 70 / 140
+    assert_booked(result, [(1, Kind.FUNDING_SELL, 50.0), (1, Kind.WITHDRAWAL, -50.0)])
+
+
+def test_sale_that_brings_no_more_than_its_fee_is_left_out(engine):
+    # After fees of 20 each, 5 shares of each, then worth 500 and 50. 15 + 2 · 20 are a tenth of that: half a share of
+    # each, of which the second would bring 5. The first brings 50 - 20.
+    rules = holding_rules(Shortfall.PRO_RATA, 15.0, capital=1_040.0, fee_fixed=20.0)
+    result = engine(monthly_panel([100.0, 100.0], [100.0, 10.0]), rules)
+
+    assert sold_shares(result) == [(0, 0.5)]
+    assert_booked(result, [(1, Kind.FUNDING_SELL, 30.0), (1, Kind.WITHDRAWAL, -15.0)])
+
+
+def test_sales_in_whole_lots_leave_the_withdrawal_short(engine):
+    rules = holding_rules(Shortfall.PRO_RATA, 250.0, lot_size=1.0)
+    result = engine(monthly_panel([100.0, 100.0], [100.0, 100.0]), rules)
+
+    assert sold_shares(result) == [(0, 1.0), (1, 1.0)]  # a quarter of 5, rounded down
+    assert result.ledger["amount"][-1] == pytest.approx(-200.0, rel=1e-12)
+    assert result.ledger["skipped_quantity"][-1] == pytest.approx(50.0, rel=1e-12)
+
+
+# What sales for a withdrawal do to the rule: they take its lots, and leave its anchor. 1 000 in the bank and 10
+# shares at 100; a fifth of them, 2, is bought at 80. The month begins with the third session.
+
+DIP = {**FIFTHS, "capital": 2_000.0, "reserve": 0.5, "withdrawal_every": Every.MONTH, "shortfall": Shortfall.PRO_RATA}
+
+
+def test_funding_takes_the_lots_first_and_the_rule_goes_on_from_its_own_anchor(engine):
+    # Of 1 000 due, 840 are in the bank; 160 / 90 = 16/9 shares. The rung above the purchase at 80 is still 100.
+    result = engine(one_new_month_panel([100.0, 80.0, 90.0, 100.0]), rules_of(**DIP, withdrawal=1_000.0))
+
+    sale = (3, Kind.SELL, 0.16 * (12 - 16 / 9) * 100)
+    assert_booked(result, [(1, Kind.BUY, -160.0), (2, Kind.FUNDING_SELL, 160.0), (2, Kind.WITHDRAWAL, -1_000.0), sale])
+    funding = result.ledger[2]
+    assert funding["premium"] == pytest.approx(-0.1, rel=1e-12)  # 90 against the highest close of 100
+    assert funding["buyback_gain"] == pytest.approx(16 / 9 * (90 - 80), rel=1e-12)
+    parts = result.lots[["lot", "opened", "closed", "quantity", "price", "sale_price"]].tolist()
+    np.testing.assert_allclose(parts, [(1, 1, 2, 16 / 9, 80, 90), (1, 1, 3, 2 / 9, 80, 100)], rtol=1e-12)
+
+
+def test_funding_does_not_end_the_episode_of_a_refused_buy(engine):
+    # Nothing is in the bank for the 2 shares at 80. After the sale of 100 / 80 shares 1.75 would be wanted: old news.
+    rules = rules_of(
+        **FIFTHS, capital=1_000.0, withdrawal=100.0, withdrawal_every=Every.MONTH, shortfall=Shortfall.PRO_RATA
+    )
+    result = engine(one_new_month_panel([100.0, 80.0, 80.0, 80.0]), rules)
+
+    withdrawal = [(2, Kind.FUNDING_SELL, 100.0), (2, Kind.WITHDRAWAL, -100.0)]
+    assert_booked(result, [(1, Kind.SKIP_BUY, 0.0), *withdrawal])
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (Shortfall.NONE, [(2, Kind.SKIP_WITHDRAWAL, 0.0)]),
+        (Shortfall.PRO_RATA, [(2, Kind.FUNDING_SELL, 260.0), (2, Kind.WITHDRAWAL, -100.0)]),
+    ],
+    ids=["none", "pro_rata"],
+)
+def test_withdrawal_never_comes_from_credit_and_its_funding_repays_it(engine, policy, expected):
+    # The purchase at 80 leaves the bank at -160; 100 can only be paid once 260 have come in.
+    rules = rules_of(
+        **FIFTHS, capital=1_000.0, margin_limit=0.5, withdrawal=100.0, withdrawal_every=Every.MONTH, shortfall=policy
+    )
+    result = engine(one_new_month_panel([100.0, 80.0, 90.0, 90.0]), rules)
+
+    assert_booked(result, [(1, Kind.BUY, -160.0), *expected])
+    assert result.daily["bank"][-1] == pytest.approx(-160 + sum(amount for _, _, amount in expected), abs=1e-9)
+
+
+# Coverage: what the rule's trades have brought, over all withdrawals scheduled so far.
+
+
+def test_withdrawal_is_skipped_while_proceeds_cover_too_little_of_what_was_scheduled(engine):
+    # 10 shares at 100 and 1 000 in the bank. The rung at 125 sells 16 %, for 200; the next at 156.25 sells 16 % of 8.4
+    # for 210. 200 are due each month: 200 / 200 covers, 200 / 400 does not, 410 / 600 = 0.683 does, 410 / 800 does not.
+    rules = rules_of(
+        **FIFTHS, capital=2_000.0, reserve=0.5, withdrawal=200.0, withdrawal_every=Every.MONTH, coverage_min=0.6
+    )
+    result = engine(monthly_panel([100.0, 125.0, 125.0, 156.25, 156.25]), rules)
+
+    paid, skipped = (Kind.WITHDRAWAL, -200.0), (Kind.SKIP_WITHDRAWAL, 0.0)
+    sales = [(1, Kind.SELL, 200.0), (3, Kind.SELL, 210.0)]
+    assert_booked(result, [sales[0], (1, *paid), (2, *skipped), sales[1], (3, *paid), (4, *skipped)])
+    assert result.ledger["skipped_quantity"][[3, 6]].tolist() == [200.0, 200.0]
+    assert result.daily["bank"][-1] == pytest.approx(1_000 + 200 + 210 - 2 * 200, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("proceeds", "last"),
+    [(Proceeds.GROSS, (2, Kind.WITHDRAWAL, -100.0)), (Proceeds.NET, (2, Kind.SKIP_WITHDRAWAL, 0.0))],
+    ids=["gross", "net"],
+)
+def test_net_proceeds_count_purchases_against_sales(engine, proceeds, last):
+    # 2 bought at 80 for 160, 16 % of 12 sold at 100 for 192: of 200 scheduled, 0.96 before and 0.16 after purchases.
+    rules = rules_of(
+        **FIFTHS,
+        capital=2_000.0,
+        reserve=0.5,
+        withdrawal=100.0,
+        withdrawal_every=Every.MONTH,
+        coverage_min=0.5,
+        coverage_of=proceeds,
+    )
+    result = engine(monthly_panel([100.0, 80.0, 100.0]), rules)
+
+    dip = [(1, Kind.BUY, -160.0), (1, Kind.SKIP_WITHDRAWAL, 0.0)]
+    assert_booked(result, [*dip, (2, Kind.SELL, 192.0), last])
+
+
+@pytest.mark.parametrize("policy", list(Shortfall), ids=lambda policy: policy.name.lower())
+def test_nothing_is_sold_for_a_withdrawal_that_is_not_covered(engine, policy):
+    result = engine(monthly_panel(*RISE_OF_ONE), holding_rules(policy, 240.0, coverage_min=0.01))
+
+    assert_booked(result, [(1, Kind.SKIP_WITHDRAWAL, 0.0)])
+    assert result.ledger["skipped_quantity"][-1] == 240
+
+
+def test_sales_for_a_withdrawal_do_not_cover_the_next(engine):
+    # 16 % of 10 shares, sold at 125, bring 200 of the 300 due; the other 100 are raised. Had they counted, 300 / 600
+    # would do for the next; 200 / 600 does not.
+    rules = rules_of(
+        **FIFTHS,
+        capital=1_000.0,
+        withdrawal=300.0,
+        withdrawal_every=Every.MONTH,
+        coverage_min=0.4,
+        shortfall=Shortfall.PRO_RATA,
+    )
+    result = engine(monthly_panel([100.0, 125.0, 125.0]), rules)
+
+    first = [(1, Kind.SELL, 200.0), (1, Kind.FUNDING_SELL, 100.0), (1, Kind.WITHDRAWAL, -300.0)]
+    assert_booked(result, [*first, (2, Kind.SKIP_WITHDRAWAL, 0.0)])
