@@ -7,18 +7,19 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.home import StudyHome
+from pipelines.lake_assets import MARKET
 from pipelines.run import PLAIN_WIDTH
-from pipelines.warehouse import is_current, stored_scenarios
+from pipelines.warehouse import current_scenarios, stored_scenarios
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Version
 from sd_core.market import raw
-from sd_core.market.source import PriceSource, open_source
+from sd_core.market.source import PriceSource, fetch, open_source
 
 DONE, FAILED = 0, 1
 
 
-def check(home: StudyHome, *, fetch: bool) -> int:
-    """Print what a study asks for and what is there for it; with ``fetch``, ask the source too and store nothing.
+def check(home: StudyHome, *, ask_source: bool) -> int:
+    """Print what a study asks for and what is there for it; with ``ask_source``, ask the source too and store nothing.
 
     Returns:
         0, or 1 where the source does not deliver a ticker.
@@ -36,19 +37,14 @@ def check(home: StudyHome, *, fetch: bool) -> int:
     console.print(_prices(home))
     _print_scenarios(console, home)
     console.print(f"warehouse: {home.warehouse if home.warehouse.exists() else 'not published yet'}", soft_wrap=True)
-    return _ask_source(console, home) if fetch else DONE
-
-
-def _needed(home: StudyHome) -> list[str]:
-    rate = home.study.rate_ticker
-    return [*home.study.price_tickers, *([rate] if rate else [])]
+    return _ask_source(console, home) if ask_source else DONE
 
 
 def _prices(home: StudyHome) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("ticker", "bars", "from", "to", "fetched [UTC]", "source"):
         table.add_column(name, justify="right" if name == "bars" else "left")
-    for ticker in _needed(home):
+    for ticker in home.study.fetched_tickers:
         stored = home.lake.current(raw.DATASET, ticker)
         table.add_row(ticker, *(_stored(stored) if stored else ("none stored yet", "", "", "", "")))
     return table
@@ -61,7 +57,8 @@ def _stored(version: Version) -> tuple[str, ...]:
 
 def _print_scenarios(console: Console, home: StudyHome) -> None:
     stored = stored_scenarios(home)
-    current = sum(is_current(home, scenario, version) for scenario, version in stored.items())
+    market = home.lake.current(MARKET)
+    current = 0 if market is None else len(current_scenarios(home.study, stored, market))
     console.print(
         f"scenarios: {current} up to date, {len(stored) - current} outdated, "
         f"{len(home.study.scenarios) - len(stored)} not simulated yet"
@@ -72,7 +69,7 @@ def _ask_source(console: Console, home: StudyHome) -> int:
     source = open_source(home.study)
     failures = 0
     refused = []
-    for ticker in _needed(home):
+    for ticker in home.study.fetched_tickers:
         try:
             console.print(f"{ticker}: {_answer(source, home, ticker)}", soft_wrap=True)
         except FetchError as error:
@@ -86,7 +83,6 @@ def _ask_source(console: Console, home: StudyHome) -> int:
 
 
 def _answer(source: PriceSource, home: StudyHome, ticker: str) -> str:
-    fetch = source.rates if ticker == home.study.rate_ticker else source.prices
-    history = fetch(ticker, home.study.start, home.study.end)
+    history = fetch(source, home.study, ticker)
     first, last = history.bars.index[0], history.bars.index[-1]
     return f"{len(history.bars):,} bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}, {history.source}"

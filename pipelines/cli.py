@@ -91,7 +91,7 @@ def _check(parsed: argparse.Namespace) -> int:
     from pipelines.check import check
     from pipelines.home import open_home
 
-    return check(open_home(parsed.study), fetch=parsed.fetch)
+    return check(open_home(parsed.study), ask_source=parsed.fetch)
 
 
 def _quiet() -> None:

@@ -19,11 +19,12 @@ from sd_core.market import raw
 from sd_core.market.build import Market, build_market, to_panel, version
 from sd_core.market.panel import Panel
 from sd_core.market.quality import Finding, fetch_failed, history_changed, to_table
-from sd_core.market.source import PriceHistory, open_source
+from sd_core.market.source import PriceHistory, fetch, open_source
 from sd_core.simulation.engine import ENGINE_VERSION, simulate
 from sd_core.simulation.money_weighted import money_weighted_return
 from sd_core.simulation.results import to_tables
 from sd_core.simulation.rules import resolve
+from sd_core.study import Scenario
 from sd_core.study_tables import market_fingerprint, scenario_fingerprint
 
 FETCHES = "fetches"
@@ -115,8 +116,7 @@ def _judgement(check: str, findings: list[str], asset_key: dg.AssetKey = RAW_PRI
 
 
 def _wanted_tickers(home: StudyHome, asked: list[str] | None) -> list[str]:
-    study = home.study
-    known = [*study.price_tickers, *([study.rate_ticker] if study.rate_ticker else [])]
+    known = list(home.study.fetched_tickers)
     if unknown := [ticker for ticker in asked or [] if ticker not in known]:
         raise refusal(InputError(f"tickers: {', '.join(unknown)}: expected some of {', '.join(known)}"))
     return asked or known
@@ -134,9 +134,8 @@ def _fetch(
     failures: dict[str, str] = {}
     refused: list[str] = []
     for done, ticker in enumerate(tickers, start=1):
-        fetch = source.rates if ticker == home.study.rate_ticker else source.prices
         try:
-            histories.append(fetch(ticker, home.study.start, home.study.end))
+            histories.append(fetch(source, home.study, ticker))
         except FetchError as error:
             failures[ticker] = str(error)
         except InputError as error:
@@ -207,8 +206,7 @@ def _build_market(home: StudyHome) -> tuple[Market, str]:
         built = build_market(study, {ticker: h for ticker, h in histories.items() if h is not None}, rate)
     except InputError as error:
         raise refusal(InputError(f"{home.study_file}: {error}")) from None
-    fetched = [*histories, *([study.rate_ticker] if study.rate_ticker else [])]
-    changed = [history_changed(change) for ticker in fetched for change in raw.changes(lake, ticker)]
+    changed = [history_changed(change) for ticker in study.fetched_tickers for change in raw.changes(lake, ticker)]
     return Market(built.sessions, built.prices, built.rates, _all_findings(home, built, changed)), version(built)
 
 
@@ -246,7 +244,7 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
                 result = next(results)
                 stored = home.lake.write(
                     SIMULATIONS,
-                    f"{scenario.strategy}/{scenario.reserve_key}",
+                    lake_key(scenario),
                     to_tables(result, scenario, panel),
                     {
                         "capital": study.capital,
@@ -271,6 +269,11 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         return dg.MaterializeResult()
 
     return simulations
+
+
+def lake_key(scenario: Scenario) -> str:
+    """Return a scenario's partition of the lake's dataset of simulations."""
+    return f"{scenario.strategy}/{scenario.reserve_key}"
 
 
 def load_panel(home: StudyHome) -> tuple[Panel, str]:

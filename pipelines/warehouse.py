@@ -6,7 +6,7 @@ every blocking check passes. Readers keep the version that they opened; a run th
 
 import contextlib
 import fcntl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from pipelines.audit import Identity, Verdict, audit
 from pipelines.home import PROJECT, StudyHome
-from pipelines.lake_assets import MARKET, SIMULATIONS, current_market
+from pipelines.lake_assets import MARKET_KEYS, SIMULATIONS, current_market, lake_key
 from pipelines.models import Built, Model, build, read_macros
 from sd_core.lake import Version
 from sd_core.simulation.engine import ENGINE_VERSION
-from sd_core.study import Scenario
+from sd_core.study import Scenario, Study
 from sd_core.study_tables import scenario_fingerprint, study_tables
 
 SQL = PROJECT / "sql"
@@ -67,7 +67,8 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
             with contextlib.closing(duckdb.connect()) as connection:
                 connection.execute(f"attach '{_quoted(draft)}' as warehouse (storage_version '{STORAGE_VERSION}')")
                 connection.execute("attach ':memory:' as lake")
-                _register_lake(connection, home, market, stored)
+                current = current_scenarios(home.study, stored, market)
+                _register_lake(connection, home.study, market, stored, current)
                 connection.execute("use warehouse")
                 built = build(connection, models, read_macros(SQL))
                 verdicts = list(audit(connection, identities))
@@ -77,7 +78,7 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
             built,
             verdicts,
             missing=[scenario for scenario in home.study.scenarios if scenario not in stored],
-            outdated=[scenario for scenario, version in stored.items() if not is_current(home, scenario, version)],
+            outdated=[scenario for scenario in stored if scenario not in current],
         )
         if result.sound:
             draft.replace(home.warehouse)
@@ -101,22 +102,23 @@ def _remove(draft: Path) -> None:
 
 def stored_scenarios(home: StudyHome) -> dict[Scenario, Version]:
     """Return the study's scenarios that the lake holds; others in the lake belong to no table."""
-    found = {
-        scenario: home.lake.current(SIMULATIONS, f"{scenario.strategy}/{scenario.reserve_key}")
-        for scenario in home.study.scenarios
-    }
+    found = {scenario: home.lake.current(SIMULATIONS, lake_key(scenario)) for scenario in home.study.scenarios}
     return {scenario: version for scenario, version in found.items() if version is not None}
 
 
 def _register_lake(
-    connection: duckdb.DuckDBPyConnection, home: StudyHome, market: Version, stored: Mapping[Scenario, Version]
+    connection: duckdb.DuckDBPyConnection,
+    study: Study,
+    market: Version,
+    stored: Mapping[Scenario, Version],
+    current: Collection[Scenario],
 ) -> None:
     """Offer the lake's datasets as views, so that no path enters the published file."""
-    for name in ("sessions", "prices", "rates", "price_findings"):
+    for name in MARKET_KEYS:
         _register_files(connection, name, [market.file(name)])
     for name in ("ledger", "daily", "lots"):
         _register_files(connection, f"simulation_{name}", [version.file(name) for version in stored.values()])
-    for name, table in {**study_tables(home.study), "simulation_partition": _partitions(home, stored)}.items():
+    for name, table in {**study_tables(study), "simulation_partition": _partitions(stored, current)}.items():
         connection.register("arriving", table)
         connection.execute(f"create table lake.{name} as from arriving")
         connection.unregister("arriving")
@@ -127,18 +129,18 @@ def _register_files(connection: duckdb.DuckDBPyConnection, name: str, files: Seq
     connection.execute(f"create view lake.{name} as from read_parquet([{listed}], hive_partitioning = false)")
 
 
-def is_current(home: StudyHome, scenario: Scenario, version: Version) -> bool:
-    """Tell whether a partition answers what the study asks now, on the prices that the lake holds now."""
-    market = home.lake.current(MARKET)
-    return (
-        market is not None
-        and version.facts["prices_version"] == market.facts["prices_version"]
-        and version.facts["study_hash"] == scenario_fingerprint(home.study, scenario)
+def current_scenarios(study: Study, stored: Mapping[Scenario, Version], market: Version) -> frozenset[Scenario]:
+    """Return the scenarios that answer what the study asks now, on the prices that the lake holds now."""
+    return frozenset(
+        scenario
+        for scenario, version in stored.items()
+        if version.facts["prices_version"] == market.facts["prices_version"]
+        and version.facts["study_hash"] == scenario_fingerprint(study, scenario)
         and version.facts["engine_version"] == ENGINE_VERSION
     )
 
 
-def _partitions(home: StudyHome, stored: Mapping[Scenario, Version]) -> pa.Table:
+def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario]) -> pa.Table:
     """Return one row per stored scenario: its prices, and whether they and its rules are the present ones."""
     rows = [
         {
@@ -147,7 +149,7 @@ def _partitions(home: StudyHome, stored: Mapping[Scenario, Version]) -> pa.Table
             "capital": version.facts["capital"],
             "xirr": version.facts["xirr"],
             "prices_version": version.facts["prices_version"],
-            "is_current": is_current(home, scenario, version),
+            "is_current": scenario in current,
         }
         for scenario, version in stored.items()
     ]

@@ -266,6 +266,11 @@ class Study(_Part):
         return self.risk_free if isinstance(self.risk_free, str) else None
 
     @property
+    def fetched_tickers(self) -> tuple[str, ...]:
+        """Every ticker that a source is asked for: those of prices, then that of the rate where there is one."""
+        return self.price_tickers + (() if self.rate_ticker is None else (self.rate_ticker,))
+
+    @property
     def reserve_levels(self) -> tuple[float, ...]:
         """The reserve levels, ascending."""
         return tuple(sorted(self.reserves))

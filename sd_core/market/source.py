@@ -74,3 +74,9 @@ def open_source(study: Study) -> PriceSource:
             from sd_core.market.yahoo import YahooSource
 
             return YahooSource()
+
+
+def fetch(source: PriceSource, study: Study, ticker: str) -> PriceHistory:
+    """Return what a source tells of a study's ticker, a rate or an asset; raises as :class:`PriceSource` does."""
+    ask = source.rates if ticker == study.rate_ticker else source.prices
+    return ask(ticker, study.start, study.end)
