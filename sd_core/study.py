@@ -80,13 +80,51 @@ class Withdrawals(_Part):
     every: Every = "month"
     coverage: float = Field(0.0, ge=0, description="Proceeds over withdrawals scheduled, below which one is skipped.")
     coverage_of: Literal["gross", "net"] = Field("gross", description="Proceeds: sales alone, or less purchases.")
-    shortfall: Literal["none", "overweight", "pro_rata"] = Field("none", description="What is sold to pay.")
+    shortfall: Literal["none", "overweight", "pro_rata", "lowest_tax"] = Field("none", description="What is sold.")
+    indexed: bool = Field(False, description="Whether the money grows with the study's price index.")
 
     @model_validator(mode="after")
     def _amount_or_rate(self) -> Self:
         if (self.amount is None) == (self.rate is None):
             raise MisfitError([f"amount: {show(self.amount)}: expected an amount or a rate, one of the two"])
+        if self.indexed and self.amount is None and self.of == "value":
+            raise MisfitError(["indexed: true: expected false, since the value that the rate is of grows by itself"])
         return self
+
+
+class Band(_Part):
+    """How far a weight may stand from its target."""
+
+    width: float = Field(gt=0, description="A fraction: of what is invested, or of the target.")
+    kind: Literal["absolute", "relative"] = "absolute"
+
+
+class VolatilityLevel(_Part):
+    """A volatility of the portfolio that is too much."""
+
+    level: float = Field(gt=0, description="Yearly volatility, a fraction.")
+    window: int = Field(63, ge=2, le=10_000, description="Sessions that it is taken over.")
+
+
+class Rebalance(_Part):
+    """What brings a portfolio back to its target weights; any of them suffices."""
+
+    every: Every | None = Field(None, description="The first session of each new period.")
+    deviation: Band | None = Field(None, description="Some weight further from its target than this.")
+    volatility: VolatilityLevel | None = Field(None, description="A portfolio more volatile than this.")
+
+    @model_validator(mode="after")
+    def _some_trigger(self) -> Self:
+        if self.every is None and self.deviation is None and self.volatility is None:
+            raise MisfitError(["every: missing: expected a trigger: every, deviation or volatility"])
+        return self
+
+
+class CostAware(_Part):
+    """Trades of portfolio rules that are not worth making."""
+
+    min_trade: float = Field(0.0, ge=0, description="Smallest worth of a trade, in the study's currency.")
+    max_cost: float = Field(1.0, gt=0, le=1, description="Highest fee, as a fraction of the traded value.")
 
 
 class _Rung(_Part):
@@ -125,7 +163,7 @@ class Strategy(_Rung):
 
     variant: Literal["full", "ath_only", "ath_sell", "buy_and_hold"] = "full"
     sizing: Literal["gain_share", "symmetric"] = "gain_share"
-    coordination: Literal["simple", "nav_opportunistic"] = "simple"
+    coordination: Literal["simple", "nav_opportunistic", "target", "hybrid", "hold"] = "simple"
     path: Literal["nearest", "low_first", "high_first", "close_only"] = "nearest"
     anchor: Literal["ladder", "fill"] = "ladder"
     max_rungs: int = Field(
@@ -133,6 +171,15 @@ class Strategy(_Rung):
     )
     lot_order: Literal["lifo", "fifo"] = "lifo"
     margin: Margin | None = Field(None, description="Credit on which the strategy may buy; none by default.")
+    rebalance: Rebalance | None = Field(None, description="When the portfolio returns to its target weights.")
+    band: Band | None = Field(None, description="Within which distance of its target the rule may trade an asset.")
+    cost_aware: CostAware | None = Field(None, description="Which trades of the portfolio rules are too small or dear.")
+    cash_low: float | None = Field(None, gt=0, le=1, description="Share of cash below which the rule buys less.")
+    cash_high: float | None = Field(None, ge=0, lt=1, description="Share of cash above which the excess is deployed.")
+    drift: float | None = Field(None, gt=0, description="Share of its target by which a weight may exceed it.")
+    premium_spread: float | None = Field(None, gt=0, description="Spread of premiums above which one pair trades.")
+    adaptive_bracket: bool = Field(False, description="Whether brackets follow the frequency of gaps.")
+    portfolio_stop: float | None = Field(None, gt=0, lt=1, description="Drawdown beyond which the rule stops buying.")
     costs: Costs | None = Field(None, description="Costs of this strategy where they are not the study's.")
     withdrawals: Withdrawals | None = Field(None, description="Its withdrawals where they are not the study's.")
 
@@ -141,6 +188,45 @@ class Strategy(_Rung):
         if self.sizing == "symmetric" and self.lot_order != "lifo":
             raise MisfitError([f"lot_order: {self.lot_order}: expected lifo, since the sizing is symmetric"])
         return self
+
+    @model_validator(mode="after")
+    def _rules_have_what_they_need(self) -> Self:
+        if misfits := [*self._missing_parts(), *self._parts_without_effect()]:
+            raise MisfitError(misfits)
+        return self
+
+    def _missing_parts(self) -> Iterator[str]:
+        if self.coordination == "target" and self.rebalance is None:
+            yield "rebalance: missing: expected a trigger, since the coordination is target"
+        if self.coordination == "hybrid" and self.band is None:
+            yield "band: missing: expected a width, since the coordination is hybrid"
+
+    def _parts_without_effect(self) -> Iterator[str]:
+        """Name what could never do anything: it would mislead whoever reads the study."""
+        portfolio_rules = ("drift", "premium_spread", "cash_high", "cost_aware")
+        rules_on_the_rule = ("cash_low", "adaptive_bracket", "portfolio_stop")
+        if self.rebalance is not None and self.coordination not in ("target", "hold"):
+            yield f"rebalance: expected the coordination target or hold, was {self.coordination}"
+        if self.band is not None and self.coordination != "hybrid":
+            yield f"band: expected the coordination hybrid, was {self.coordination}"
+        if self.variant == "buy_and_hold" and self.coordination in ("target", "hybrid", "hold"):
+            yield (
+                f"coordination: {self.coordination}: expected simple, since the variant is buy_and_hold; a rebalanced "
+                "portfolio has the variant full and the coordination hold"
+            )
+        if self.variant == "buy_and_hold":
+            for name in (*portfolio_rules, *rules_on_the_rule):
+                if getattr(self, name):
+                    yield f"{name}: expected none, since the variant is buy_and_hold"
+        elif self.coordination == "hold":
+            for name in rules_on_the_rule:
+                if getattr(self, name):
+                    yield f"{name}: expected none, since the coordination is hold and the rule does not trade"
+
+    @property
+    def is_passive(self) -> bool:
+        """Whether the rule never trades."""
+        return self.variant == "buy_and_hold" or self.coordination == "hold"
 
     @property
     def sd_n_or_default(self) -> float | None:
@@ -215,6 +301,7 @@ class Study(_Part):
     benchmark: Ticker = "universe"
     risk_free: RiskFree = 0.0
     universe: Annotated[dict[Ticker, Asset], Field(min_length=1), AfterValidator(_weighted_and_distinct)]
+    candidates: list[Ticker] = Field([], description="Assets bought with cash that no target asks for, in this order.")
     reserves: Annotated[list[Reserve], Field(min_length=1), AfterValidator(_distinct_levels)]
     costs: Costs = Costs(bps=0, fixed=0)
     deposits: Deposits | None = None
@@ -242,6 +329,11 @@ class Study(_Part):
     def _ticker_misfits(self) -> Iterator[str]:
         # Without regard to case: a ticker names a folder, and some disks do not tell them apart.
         assets = {ticker.lower(): ticker for ticker in self.universe}
+        for candidate in self.candidates:
+            if candidate not in self.universe:
+                yield f"candidates: {show(candidate)}: expected tickers of the universe, of weight 0 or any other"
+        if len(set(self.candidates)) < len(self.candidates):
+            yield f"candidates: {show(self.candidates)}: expected every ticker once"
         benchmark = self.benchmark.lower()
         if (asset := assets.get(benchmark, self.benchmark)) != self.benchmark:
             yield f"benchmark: {show(self.benchmark)}: expected {asset}, as the universe writes it"
@@ -285,10 +377,11 @@ class Study(_Part):
     def withdrawals_of(self, strategy: str) -> Withdrawals | None:
         """Return the withdrawals that a strategy is to pay: its own, or the study's.
 
-        Simply holding has no proceeds and no opinion: it sells of everything alike what the study's withdrawals take.
+        A rule that never trades has no proceeds and no opinion: it sells of everything alike what the study's
+        withdrawals take.
         """
         rules = self.strategies[strategy]
-        if rules.withdrawals is None and self.withdrawals is not None and rules.variant == "buy_and_hold":
+        if rules.withdrawals is None and self.withdrawals is not None and rules.is_passive:
             return self.withdrawals.model_copy(update={"coverage": 0.0, "shortfall": "pro_rata"})
         return rules.withdrawals or self.withdrawals
 

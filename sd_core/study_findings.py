@@ -11,11 +11,6 @@ from pydantic import ValidationError
 
 Location = tuple[str | int, ...]
 
-# Values that the domain knows and this version does not simulate deserve a better answer than "unknown".
-VALUES_NOT_SUPPORTED_YET = {
-    "coordination": ("target", "hybrid", "hold"),
-}
-
 _EXPECTED = {
     "float_type": "a number",
     "finite_number": "a finite number",
@@ -63,8 +58,6 @@ def _finding(entry: Any, keys_at: Callable[[Location], Iterable[str]]) -> Iterat
             yield from (within + line for line in str(context["error"]).splitlines())
         case "value_error":
             yield f"{_place(location)}: {value}: {context['error']}"
-        case "literal_error" if entry["input"] in VALUES_NOT_SUPPORTED_YET.get(location[-1], ()):
-            yield f"{_place(location)}: {value}: not supported yet: expected {context['expected']}"
         case _:
             expected = _EXPECTED.get(kind, "another kind of value").format(**context)
             yield f"{_place(location)}: {value}: expected {expected}"

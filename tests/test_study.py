@@ -54,7 +54,6 @@ PAIRS, TEXT, A_FRACTION = "expected keys and values", "expected text", "expected
 BELOW_ONE = "expected a fraction of at least 0 and below 1"
 TWO_DECIMALS = "expected at most two decimals of a percent"
 AT_LEAST_0, AT_LEAST_1 = "expected a number of at least 0", "expected a number of at least 1"
-NOT_YET = "not supported yet: expected"
 A_RATE = "expected the ticker of a rate such as ^IRX, or a yearly rate as a fraction such as 0.03"
 A_CALENDAR = "expected intersection, union, or the calendar of an exchange such as XNYS"
 A_CURRENCY = "expected a currency: three capital letters such as USD"
@@ -190,7 +189,12 @@ WRONG_VALUES = [
     ("strategies.sd8.sizing", "kelly", "'kelly'", "expected 'gain_share' or 'symmetric'"),
     ("strategies.sd8.path", "random", "'random'", "expected 'nearest', 'low_first', 'high_first' or 'close_only'"),
     ("strategies.sd8.anchor", 1, "1", "expected 'ladder' or 'fill'"),
-    ("strategies.sd8.coordination", "none", "'none'", "expected 'simple' or 'nav_opportunistic'"),
+    (
+        "strategies.sd8.coordination",
+        "none",
+        "'none'",
+        "expected 'simple', 'nav_opportunistic', 'target', 'hybrid' or 'hold'",
+    ),
     ("strategies.sd8.lot_order", "hifo", "'hifo'", "expected 'lifo' or 'fifo'"),
     ("strategies.sd8.margin", 0.25, "0.25", PAIRS),
     ("costs", None, "null", PAIRS),
@@ -213,14 +217,8 @@ WRONG_VALUES += [
     ("withdrawals.rate", 4, "4", "expected a number of at most 1"),
 ]
 
-NOT_SUPPORTED_YET = [
-    ("strategies.sd8.coordination", "target", "'target'", f"{NOT_YET} 'simple' or 'nav_opportunistic'"),
-    ("strategies.sd8.coordination", "hybrid", "'hybrid'", f"{NOT_YET} 'simple' or 'nav_opportunistic'"),
-    ("strategies.sd8.coordination", "hold", "'hold'", f"{NOT_YET} 'simple' or 'nav_opportunistic'"),
-]
 
-
-@pytest.mark.parametrize(("field", "value", "shown", "expected"), WRONG_VALUES + NOT_SUPPORTED_YET)
+@pytest.mark.parametrize(("field", "value", "shown", "expected"), WRONG_VALUES)
 def test_wrong_value_is_refused_with_file_field_value_and_what_was_expected(
     tmp_path: Path, field: str, value: Any, shown: str, expected: str
 ) -> None:
@@ -254,7 +252,7 @@ def test_margin_is_refused_where_one_of_its_parts_is_wrong(
         ("coverage", -1, AT_LEAST_0),
         ("coverage_of", "all", "expected 'gross' or 'net'"),
         ("amount", 5, "expected an amount or a rate"),
-        ("shortfall", "lowest_tax", "expected 'none', 'overweight' or 'pro_rata'"),
+        ("shortfall", "all", "expected 'none', 'overweight', 'pro_rata' or 'lowest_tax'"),
     ],
 )
 def test_withdrawals_are_refused_where_one_of_their_parts_is_wrong(

@@ -22,6 +22,7 @@ class Panel:
         open, high, low, close: prices, shape (sessions, assets); all four NaN where an asset has no bar.
         dividends: per share by ex-date, same shape; 0 where there is none.
         rates: risk-free yearly rate known at each session's close, a fraction, shape (sessions,).
+        price_index: consumer prices known at each session's close, of any base, shape (sessions,); None is a constant.
     """
 
     tickers: tuple[str, ...]
@@ -32,6 +33,7 @@ class Panel:
     close: Floats
     dividends: Floats
     rates: Floats
+    price_index: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.sessions), len(self.tickers))
@@ -40,5 +42,13 @@ class Panel:
                 raise ValueError(f"{name}: expected shape {shape}, was {found}")
         if self.rates.shape != shape[:1]:
             raise ValueError(f"rates: expected shape {shape[:1]}, was {self.rates.shape}")
+        if self.price_index is not None and self.price_index.shape != shape[:1]:
+            raise ValueError(f"price_index: expected shape {shape[:1]}, was {self.price_index.shape}")
         if not np.isfinite(self.close[:1]).all():
             raise ValueError("expected every asset to have a bar on the first session")
+
+    @property
+    def periods_per_year(self) -> int:
+        """Sessions that a year has: 365 where some fall on a weekend, else 252."""
+        weekday = (self.sessions.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+        return 365 if (weekday >= 5).any() else 252

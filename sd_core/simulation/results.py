@@ -28,6 +28,11 @@ class Kind(IntEnum):
     WITHDRAWAL = 7
     SKIP_WITHDRAWAL = 8
     FUNDING_SELL = 9
+    SKIP_SELL = 10
+    REBALANCE_BUY = 11
+    REBALANCE_SELL = 12
+    DEPLOY_BUY = 13
+    PROFIT_SELL = 14
 
 
 # Legs of a session besides 0 to 3, the four legs of the bar's path.

@@ -3,6 +3,7 @@
 Both engines read these; neither looks at a study. Validation happened in ``study``.
 """
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sd_core.market.panel import Floats
-from sd_core.study import Deposits, Scenario, Study, Withdrawals
+from sd_core.study import Deposits, Rebalance, Scenario, Strategy, Study, Withdrawals
 
 
 class Variant(IntEnum):
@@ -30,10 +31,20 @@ class Sizing(IntEnum):
 
 
 class Coordination(IntEnum):
-    """In which order assets trade."""
+    """In which order assets trade, and what holds them to their targets."""
 
     SIMPLE = 0
     NAV_OPPORTUNISTIC = 1
+    TARGET = 2
+    HYBRID = 3
+    HOLD = 4
+
+
+class Width(IntEnum):
+    """What the width of a band is measured in: weight, or shares of the target weight."""
+
+    ABSOLUTE = 0
+    RELATIVE = 1
 
 
 class Path(IntEnum):
@@ -67,6 +78,7 @@ class Shortfall(IntEnum):
     NONE = 0
     OVERWEIGHT = 1
     PRO_RATA = 2
+    LOWEST_TAX = 3
 
 
 class Proceeds(IntEnum):
@@ -107,6 +119,20 @@ class Rules:
         coverage_min: proceeds over withdrawals scheduled so far, below which a withdrawal is skipped.
         coverage_of: which proceeds count.
         shortfall: what is sold where the bank does not hold a withdrawal.
+        indexed: whether ``withdrawal`` grows with the panel's price index.
+        rebalance_every: the calendar's trigger.
+        deviation, deviation_width: distance from a target that triggers; infinity for none.
+        volatility, volatility_window: yearly volatility over so many sessions that triggers; infinity for none.
+        band, band_width: half the width of the bands of ``HYBRID``.
+        min_trade: money below which a portfolio rule does not trade.
+        max_cost: fee over traded value above which a portfolio rule does not trade; infinity for none.
+        cash_low: share of cash below which the rule buys less; 0 for never.
+        cash_high: share of cash above which the excess over the reserve is deployed; infinity for never.
+        candidates: positions in the panel of what is bought once no asset is under its target, in that order.
+        drift: share of the target weight above it from which profit is taken; infinity for never.
+        premium_spread: highest less lowest premium above which the one is sold for the other; infinity for never.
+        adaptive_bracket: whether brackets follow how often prices gap over a rung.
+        portfolio_stop: drawdown beyond which the rule stops buying; infinity for never.
     """
 
     capital: float
@@ -134,6 +160,23 @@ class Rules:
     coverage_min: float = 0.0
     coverage_of: Proceeds = Proceeds.GROSS
     shortfall: Shortfall = Shortfall.NONE
+    indexed: bool = False
+    rebalance_every: Every = Every.NEVER
+    deviation: float = math.inf
+    deviation_width: Width = Width.ABSOLUTE
+    volatility: float = math.inf
+    volatility_window: int = 0
+    band: float = 0.0
+    band_width: Width = Width.ABSOLUTE
+    min_trade: float = 0.0
+    max_cost: float = math.inf
+    cash_low: float = 0.0
+    cash_high: float = math.inf
+    candidates: tuple[int, ...] = ()
+    drift: float = math.inf
+    premium_spread: float = math.inf
+    adaptive_bracket: bool = False
+    portfolio_stop: float = math.inf
 
 
 def resolve(study: Study, scenario: Scenario) -> Rules:
@@ -165,6 +208,11 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
         margin_rate=strategy.margin.rate if strategy.margin else 0.0,
         **(_deposit_rules(deposits) if deposits else {}),
         **(_withdrawal_rules(withdrawals, study.capital) if withdrawals else {}),
+        **_portfolio_rules(strategy),
+        # A strategy that deploys nothing does not change with the candidates.
+        candidates=()
+        if strategy.cash_high is None
+        else tuple(study.tickers.index(ticker) for ticker in study.candidates),
     )
 
 
@@ -185,4 +233,31 @@ def _withdrawal_rules(withdrawals: Withdrawals, capital: float) -> dict[str, Any
         "coverage_min": withdrawals.coverage,
         "coverage_of": Proceeds[withdrawals.coverage_of.upper()],
         "shortfall": Shortfall[withdrawals.shortfall.upper()],
+        "indexed": withdrawals.indexed,
     }
+
+
+def _portfolio_rules(strategy: Strategy) -> dict[str, Any]:
+    """Return what the strategy switches on; the rest keeps the defaults of :class:`Rules`."""
+    given: dict[str, Any] = {
+        name: value
+        for name in ("cash_low", "cash_high", "drift", "premium_spread", "adaptive_bracket", "portfolio_stop")
+        if (value := getattr(strategy, name)) is not None
+    }
+    if strategy.band is not None:
+        given |= {"band": strategy.band.width, "band_width": Width[strategy.band.kind.upper()]}
+    if strategy.cost_aware is not None:
+        given |= {"min_trade": strategy.cost_aware.min_trade, "max_cost": strategy.cost_aware.max_cost}
+    return given | (_triggers(strategy.rebalance) if strategy.rebalance else {})
+
+
+def _triggers(rebalance: Rebalance) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if rebalance.every is not None:
+        given["rebalance_every"] = Every[rebalance.every.upper()]
+    if rebalance.deviation is not None:
+        width = Width[rebalance.deviation.kind.upper()]
+        given |= {"deviation": rebalance.deviation.width, "deviation_width": width}
+    if rebalance.volatility is not None:
+        given |= {"volatility": rebalance.volatility.level, "volatility_window": rebalance.volatility.window}
+    return given
