@@ -5,6 +5,7 @@ Each leaves a version of a dataset in the lake and tells Dagster what it holds. 
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,7 @@ from sd_core.errors import FetchError, InputError
 from sd_core.lake import Lake, Version
 from sd_core.market import raw
 from sd_core.market.build import Market, build_market, to_panel, version
+from sd_core.market.csv_files import read_price_index
 from sd_core.market.panel import Panel
 from sd_core.market.quality import Finding, fetch_failed, history_changed, to_table
 from sd_core.market.source import PriceHistory, fetch, open_source
@@ -203,7 +205,8 @@ def _build_market(home: StudyHome) -> tuple[Market, str]:
     if missing:
         raise dg.Failure(f"{', '.join(missing)}: no prices in the lake yet: materialise raw_prices first")
     try:
-        built = build_market(study, {ticker: h for ticker, h in histories.items() if h is not None}, rate)
+        price_index = read_price_index(Path(study.price_index)) if study.price_index else None
+        built = build_market(study, {ticker: h for ticker, h in histories.items() if h is not None}, rate, price_index)
     except InputError as error:
         raise refusal(InputError(f"{home.study_file}: {error}")) from None
     changed = [history_changed(change) for ticker in study.fetched_tickers for change in raw.changes(lake, ticker)]

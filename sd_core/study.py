@@ -8,7 +8,7 @@ in ``market``.
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -300,6 +300,7 @@ class Study(_Part):
     currency: Currency = "USD"
     benchmark: Ticker = "universe"
     risk_free: RiskFree = 0.0
+    price_index: str | None = Field(None, min_length=1, description="CSV file of consumer prices by date.")
     universe: Annotated[dict[Ticker, Asset], Field(min_length=1), AfterValidator(_weighted_and_distinct)]
     candidates: list[Ticker] = Field([], description="Assets bought with cash that no target asks for, in this order.")
     reserves: Annotated[list[Reserve], Field(min_length=1), AfterValidator(_distinct_levels)]
@@ -310,9 +311,24 @@ class Study(_Part):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        if misfits := [*self._range_misfits(), *self._currency_misfits(), *self._ticker_misfits()]:
+        if misfits := [
+            *self._range_misfits(),
+            *self._currency_misfits(),
+            *self._ticker_misfits(),
+            *self._index_misfits(),
+        ]:
             raise MisfitError(misfits)
         return self
+
+    def _index_misfits(self) -> Iterator[str]:
+        if self.price_index is None:
+            asking = {
+                "": self.withdrawals,
+                **{f"strategies.{name}.": s.withdrawals for name, s in self.strategies.items()},
+            }
+            for place, withdrawals in asking.items():
+                if withdrawals is not None and withdrawals.indexed:
+                    yield f"{place}withdrawals.indexed: true: expected false, since the study has no price_index"
 
     def _range_misfits(self) -> Iterator[str]:
         if self.end is not None and self.end < self.start:
@@ -403,35 +419,52 @@ def load_study(path: Path) -> Study:
         study = Study.model_validate(document)
     except ValidationError as error:
         raise InputError("\n".join(f"{path}: {finding}" for finding in findings(error, _keys_at))) from None
-    if study.source.folder is None:
-        return study
-    # Where the study lies is known only here; from now on the folder is absolute.
-    folder = _folder(path, study.source.folder)
-    return study.model_copy(update={"source": study.source.model_copy(update={"folder": str(folder)})})
+    # Where the study lies is known only here; from now on its paths are absolute.
+    changes: dict[str, object] = {}
+    if study.source.folder is not None:
+        folder = _existing(path, "source.folder", study.source.folder, "folder", Path.is_dir)
+        changes["source"] = study.source.model_copy(update={"folder": folder})
+    if study.price_index is not None:
+        changes["price_index"] = _existing(path, "price_index", study.price_index, "file", Path.is_file)
+    return study.model_copy(update=changes)
 
 
-def _folder(path: Path, written: str) -> Path:
-    expected = f"{path}: source.folder: {show(written)}: expected a folder that exists"
+def _existing(study: Path, field: str, written: str, kind: str, exists: Callable[[Path], bool]) -> str:
+    """Return the absolute path of a folder or file that a study names, relative to the study's own folder."""
+    expected = f"{study}: {field}: {show(written)}: expected a {kind} that exists"
     try:
-        folder = (path.parent / Path(written).expanduser()).resolve()
-        found = folder.is_dir()
+        path = (study.parent / Path(written).expanduser()).resolve()
+        found = exists(path)
     except (OSError, RuntimeError, ValueError) as error:  # an unknown ~user, a loop of links, no right to look
         raise InputError(f"{expected}: {error}") from None
     if not (written and found):
-        raise InputError(f"{expected}; {folder} is none (a relative folder starts where the study file lies)")
-    return folder
+        raise InputError(f"{expected}; {path} is none (a relative {kind} starts where the study file lies)")
+    return str(path)
+
+
+_PARTS: dict[str, type[BaseModel]] = {
+    "source": Source,
+    "costs": Costs,
+    "margin": Margin,
+    "deposits": Deposits,
+    "withdrawals": Withdrawals,
+    "rebalance": Rebalance,
+    "band": Band,
+    "deviation": Band,
+    "volatility": VolatilityLevel,
+    "cost_aware": CostAware,
+}
 
 
 def _keys_at(location: Location) -> tuple[str, ...]:
     """Return the keys that a part of a study may have."""
-    model: type[BaseModel] = Study
     match location:
         case ("universe", _):
-            model = Asset
+            model: type[BaseModel] = Asset
         case ("strategies", _):
             model = Strategy
-        case ("source",):
-            model = Source
-        case (*_, "costs"):
-            model = Costs
+        case (*_, str(part)) if part in _PARTS:
+            model = _PARTS[part]
+        case _:
+            model = Study
     return tuple(model.model_fields)

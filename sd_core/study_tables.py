@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from sd_core.simulation.rules import resolve
-from sd_core.study import Scenario, Study, Withdrawals
+from sd_core.study import Scenario, Strategy, Study, Withdrawals
 
 
 def study_tables(study: Study) -> dict[str, pa.Table]:
@@ -32,6 +32,7 @@ def study_tables(study: Study) -> dict[str, pa.Table]:
             "sd_n": asset.sd_n,
             "bracket": asset.bracket,
             "profit_share": asset.profit_share,
+            "candidate": study.candidates.index(ticker) + 1 if ticker in study.candidates else None,
         }
         for position, (ticker, asset) in enumerate(study.universe.items(), start=1)
     ]
@@ -54,6 +55,7 @@ def study_tables(study: Study) -> dict[str, pa.Table]:
             "cost_bps": study.costs_of(name).bps,
             "cost_fixed": study.costs_of(name).fixed,
             **_withdrawal_columns(study.withdrawals_of(name)),
+            **_portfolio_columns(strategy),
         }
         for position, (name, strategy) in enumerate(study.strategies.items(), start=1)
     ]
@@ -88,6 +90,29 @@ def _withdrawal_columns(withdrawals: Withdrawals | None) -> dict[str, Any]:
         "coverage_min": withdrawals.coverage,
         "coverage_of": withdrawals.coverage_of,
         "shortfall": withdrawals.shortfall,
+        "withdrawal_indexed": withdrawals.indexed,
+    }
+
+
+def _portfolio_columns(strategy: Strategy) -> dict[str, Any]:
+    rebalance, band, cost_aware = strategy.rebalance, strategy.band, strategy.cost_aware
+    deviation, volatility = (rebalance.deviation, rebalance.volatility) if rebalance else (None, None)
+    return {
+        "rebalance_every": rebalance.every if rebalance else None,
+        "deviation": deviation.width if deviation else None,
+        "deviation_kind": deviation.kind if deviation else None,
+        "volatility": volatility.level if volatility else None,
+        "volatility_window": volatility.window if volatility else None,
+        "band": band.width if band else None,
+        "band_kind": band.kind if band else None,
+        "min_trade": cost_aware.min_trade if cost_aware else None,
+        "max_cost": cost_aware.max_cost if cost_aware else None,
+        "cash_low": strategy.cash_low,
+        "cash_high": strategy.cash_high,
+        "drift": strategy.drift,
+        "premium_spread": strategy.premium_spread,
+        "adaptive_bracket": strategy.adaptive_bracket,
+        "portfolio_stop": strategy.portfolio_stop,
     }
 
 
@@ -103,7 +128,9 @@ def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
 
 def market_fingerprint(study: Study) -> str:
     """Return a hash of everything in a study that its sessions, prices and rates depend on."""
-    parts = study.model_dump(mode="json", include={"source", "start", "end", "sessions", "currency", "risk_free"})
+    parts = study.model_dump(
+        mode="json", include={"source", "start", "end", "sessions", "currency", "risk_free", "price_index"}
+    )
     return _hash({**parts, "tickers": study.price_tickers, "universe": study.tickers})
 
 
@@ -119,6 +146,24 @@ _WITHDRAWALS = {
     "coverage_min": pa.float64(),
     "coverage_of": pa.string(),
     "shortfall": pa.string(),
+    "withdrawal_indexed": pa.bool_(),
+}
+_PORTFOLIO = {
+    "rebalance_every": pa.string(),
+    "deviation": pa.float64(),
+    "deviation_kind": pa.string(),
+    "volatility": pa.float64(),
+    "volatility_window": pa.int32(),
+    "band": pa.float64(),
+    "band_kind": pa.string(),
+    "min_trade": pa.float64(),
+    "max_cost": pa.float64(),
+    "cash_low": pa.float64(),
+    "cash_high": pa.float64(),
+    "drift": pa.float64(),
+    "premium_spread": pa.float64(),
+    "adaptive_bracket": pa.bool_(),
+    "portfolio_stop": pa.float64(),
 }
 _STUDY = pa.schema(
     {
@@ -146,6 +191,7 @@ _STUDY_ASSET = pa.schema(
         "sd_n": pa.float64(),
         "bracket": pa.float64(),
         "profit_share": pa.float64(),
+        "candidate": pa.int32(),
     }
 )
 _STUDY_STRATEGY = pa.schema(
@@ -167,5 +213,6 @@ _STUDY_STRATEGY = pa.schema(
         "cost_bps": pa.float64(),
         "cost_fixed": pa.float64(),
         **_WITHDRAWALS,
+        **_PORTFOLIO,
     }
 )

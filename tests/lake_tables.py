@@ -24,16 +24,19 @@ CONTRACT = """
 CREATE TABLE lake.study (name VARCHAR, source VARCHAR, start_date DATE, end_date DATE, calendar VARCHAR, capital DOUBLE,
     currency VARCHAR, benchmark VARCHAR, risk_free VARCHAR, deposit_amount DOUBLE, deposit_every VARCHAR);
 CREATE TABLE lake.study_asset (position INTEGER, ticker VARCHAR, asset_class VARCHAR, weight DOUBLE,
-    target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE);
+    target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, candidate INTEGER);
 CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, variant VARCHAR, sd_n DOUBLE, bracket DOUBLE,
     profit_share DOUBLE, sizing VARCHAR, coordination VARCHAR, path VARCHAR, anchor VARCHAR, max_rungs INTEGER,
     lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE, cost_fixed DOUBLE,
     withdrawal_amount DOUBLE, withdrawal_rate DOUBLE, withdrawal_of VARCHAR, withdrawal_every VARCHAR,
-    coverage_min DOUBLE, coverage_of VARCHAR, shortfall VARCHAR);
+    coverage_min DOUBLE, coverage_of VARCHAR, shortfall VARCHAR, withdrawal_indexed BOOLEAN, rebalance_every VARCHAR,
+    deviation DOUBLE, deviation_kind VARCHAR, volatility DOUBLE, volatility_window INTEGER, band DOUBLE,
+    band_kind VARCHAR, min_trade DOUBLE, max_cost DOUBLE, cash_low DOUBLE, cash_high DOUBLE, drift DOUBLE,
+    premium_spread DOUBLE, adaptive_bracket BOOLEAN, portfolio_stop DOUBLE);
 CREATE TABLE lake.sessions (session DATE);
 CREATE TABLE lake.prices (session DATE, ticker VARCHAR, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE,
     dividend DOUBLE);
-CREATE TABLE lake.rates (session DATE, rate DOUBLE, risk_free_return DOUBLE);
+CREATE TABLE lake.rates (session DATE, rate DOUBLE, risk_free_return DOUBLE, price_index DOUBLE);
 CREATE TABLE lake.price_findings (ticker VARCHAR, rule VARCHAR, first_session DATE, last_session DATE, sessions BIGINT,
     detail VARCHAR);
 CREATE TABLE lake.simulation_ledger (strategy VARCHAR, reserve DOUBLE, seq INTEGER, session DATE, leg TINYINT,
@@ -87,7 +90,7 @@ def fill_small_study(con: duckdb.DuckDBPyConnection) -> None:
     insert(con, "study", STUDY)
     insert(con, "sessions", *({"session": session} for session in SESSIONS))
     for session, earned in zip(SESSIONS, (0.0, 0.0001, 0.0002), strict=True):
-        insert(con, "rates", {"session": session, "rate": 0.05, "risk_free_return": earned})
+        insert(con, "rates", {"session": session, "rate": 0.05, "risk_free_return": earned, "price_index": 1.0})
     for position, (ticker, close_1, close_2, close_3) in enumerate(
         [("AAA", 100.0, 110.0, 90.0), ("BBB", 20.0, None, 25.0)], start=1
     ):
@@ -156,6 +159,7 @@ def strategy(position: int, name: str, variant: str) -> dict[str, object]:
         "lot_order": "lifo",
         "cost_bps": 0.0,
         "cost_fixed": 1.0,
+        "adaptive_bracket": False,
     }
 
 

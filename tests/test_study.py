@@ -495,6 +495,96 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
     assert_one_finding(refusal(tmp_path / "none.yaml"), "No such file", "expected a study file that can be read")
 
 
+@pytest.mark.parametrize("file", ["nowhere.csv", "", "..", "~nobody_of_this_name/cpi.csv"])
+def test_price_index_that_is_no_file_is_refused(tmp_path: Path, file: str) -> None:
+    lines = refusal(written(tmp_path, changed((["price_index"], file))))
+    expected = "expected some text" if file == "" else "expected a file that exists"
+    assert_one_finding(lines, "price_index: ", f"{file!r}: ", expected)
+
+
+def test_relative_price_index_starts_where_the_study_lies(tmp_path: Path) -> None:
+    (tmp_path / "cpi.csv").touch()
+    study = load_study(written(tmp_path, changed((["price_index"], "cpi.csv"))))
+    assert study.price_index == str((tmp_path / "cpi.csv").resolve())
+
+
+INDEXED = {"amount": 5, "indexed": True}
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ([(["withdrawals"], INDEXED)], "withdrawals.indexed: true: expected false, since the study has no price_index"),
+        ([(["strategies", "sd8", "withdrawals"], INDEXED)], "strategies.sd8.withdrawals.indexed: true: expected false"),
+        (
+            [(["price_index"], "cpi.csv"), (["withdrawals"], {"rate": 0.04, "of": "value", "indexed": True})],
+            "withdrawals.indexed: true: expected false, since the value that the rate is of grows by itself",
+        ),
+    ],
+)
+def test_indexing_without_anything_to_index_is_refused(tmp_path, changes, finding) -> None:
+    (tmp_path / "cpi.csv").touch()
+    lines = refusal(written(tmp_path, changed(*changes)))
+    assert len(lines) == 1
+    assert lines[0].startswith(finding)
+
+
+RULES_THAT_HANG_TOGETHER = [
+    {"coordination": "target", "rebalance": {"every": "month"}},
+    {"coordination": "hold", "rebalance": {"deviation": {"width": 0.05}, "volatility": {"level": 0.3}}},
+    {"coordination": "hold"},
+    {"coordination": "hybrid", "band": {"width": 0.2, "kind": "relative"}, "cost_aware": {"min_trade": 10}},
+    {"cash_low": 0.05, "cash_high": 0.2, "drift": 0.4, "premium_spread": 0.15, "portfolio_stop": 0.3},
+    {"adaptive_bracket": True, "variant": "ath_only"},
+]
+
+
+@pytest.mark.parametrize("rules", RULES_THAT_HANG_TOGETHER)
+def test_portfolio_rules_that_hang_together_are_taken(tmp_path, rules) -> None:
+    load_study(written(tmp_path, changed((["strategies", "sd8"], rules))))
+
+
+@pytest.mark.parametrize(
+    ("rules", "finding"),
+    [
+        ({"coordination": "target"}, "rebalance: missing: expected a trigger"),
+        ({"coordination": "hybrid"}, "band: missing: expected a width"),
+        ({"rebalance": {"every": "month"}}, "rebalance: expected the coordination target or hold, was simple"),
+        ({"band": {"width": 0.1}}, "band: expected the coordination hybrid, was simple"),
+        ({"coordination": "target", "rebalance": {}}, "rebalance.every: missing: expected a trigger"),
+        ({"variant": "buy_and_hold", "coordination": "hold"}, "coordination: hold: expected simple"),
+        ({"variant": "buy_and_hold", "drift": 0.4}, "drift: expected none, since the variant is buy_and_hold"),
+        ({"variant": "buy_and_hold", "portfolio_stop": 0.4}, "portfolio_stop: expected none"),
+        ({"coordination": "hold", "cash_low": 0.1}, "cash_low: expected none, since the coordination is hold"),
+        ({"drift": 0}, "drift: 0: expected a number above 0"),
+        ({"cash_high": 1}, "cash_high: 1: expected a number below 1"),
+        ({"cost_aware": {"max_cost": 2}}, "cost_aware.max_cost: 2: expected a number of at most 1"),
+        ({"cash_lo": 0.1}, "cash_lo: unknown key: expected one of "),
+        (
+            {"coordination": "hold", "rebalance": {"evry": "month"}},
+            "rebalance.evry: unknown key: expected one of every, deviation, volatility",
+        ),
+    ],
+)
+def test_portfolio_rules_that_miss_something_or_do_nothing_are_refused(tmp_path, rules, finding) -> None:
+    lines = refusal(written(tmp_path, changed((["strategies", "sd8"], rules))))
+    assert lines[0].startswith(f"strategies.sd8.{finding}"), lines
+
+
+@pytest.mark.parametrize(
+    ("candidates", "finding"),
+    [
+        (["A", "NONE"], "candidates: 'NONE': expected tickers of the universe"),
+        (["A", "A"], "candidates: ['A', 'A']: expected"),
+    ],
+)
+def test_candidates_that_are_no_distinct_assets_are_refused(tmp_path, candidates, finding) -> None:
+    changes = [(["universe"], {"A": {"weight": 1}, "B": {"weight": 0}}), (["candidates"], candidates)]
+    lines = refusal(written(tmp_path, changed(*changes)))
+    assert len(lines) == 1
+    assert lines[0].startswith(finding)
+
+
 def test_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
     assert_one_finding(refusal(tmp_path), "Is a directory", "expected a study file that can be read")
 

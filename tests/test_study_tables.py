@@ -1,12 +1,13 @@
 """A study as tables, and what its fingerprints depend on."""
 
 import datetime as dt
+import math
 from typing import Any
 
 import pytest
 from study_files import changed
 
-from sd_core.simulation.rules import Every, resolve
+from sd_core.simulation.rules import Coordination, Every, Width, resolve
 from sd_core.study import Scenario, Study
 from sd_core.study_tables import market_fingerprint, scenario_fingerprint, study_tables
 
@@ -74,7 +75,8 @@ def test_open_end_is_null() -> None:
 
 def test_assets_come_in_order_with_their_share_and_null_for_what_they_do_not_override() -> None:
     universe = {"ZZZ": {"weight": 1, "asset_class": "crypto", "lot_size": 1, "sd_n": 6}, "AAA": {"weight": 3}}
-    assert study_tables(study_with((["universe"], universe)))["study_asset"].to_pylist() == [
+    study = study_with((["universe"], universe), (["candidates"], ["AAA"]))
+    assert study_tables(study)["study_asset"].to_pylist() == [
         {
             "position": 1,
             "ticker": "ZZZ",
@@ -85,6 +87,7 @@ def test_assets_come_in_order_with_their_share_and_null_for_what_they_do_not_ove
             "sd_n": 6.0,
             "bracket": None,
             "profit_share": None,
+            "candidate": None,
         },
         {
             "position": 2,
@@ -96,6 +99,7 @@ def test_assets_come_in_order_with_their_share_and_null_for_what_they_do_not_ove
             "sd_n": None,
             "bracket": None,
             "profit_share": None,
+            "candidate": 1,
         },
     ]
 
@@ -117,6 +121,46 @@ def test_strategies_come_in_order_with_defaults_and_costs_filled_in() -> None:
     assert table["max_rungs"].to_pylist() == [64, 2, 64]
     assert table["cost_bps"].to_pylist() == [0, 5, 5]
     assert table["cost_fixed"].to_pylist() == [1, 0, 0]
+
+
+def test_portfolio_rules_are_told_as_written_and_null_where_there_are_none() -> None:
+    strategies = {
+        "target": {
+            "coordination": "target",
+            "rebalance": {
+                "every": "year",
+                "deviation": {"width": 0.2, "kind": "relative"},
+                "volatility": {"level": 0.3},
+            },
+        },
+        "watchful": {"cash_low": 0.05, "cash_high": 0.2, "drift": 0.4, "cost_aware": {"min_trade": 50}},
+    }
+    target, watchful = study_tables(study_with((["strategies"], strategies)))["study_strategy"].to_pylist()
+    names = [
+        "rebalance_every",
+        "deviation",
+        "deviation_kind",
+        "volatility",
+        "volatility_window",
+        "cash_high",
+        "max_cost",
+    ]
+    assert [target[name] for name in names] == ["year", 0.2, "relative", 0.3, 63, None, None]
+    assert [watchful[name] for name in names] == [None, None, None, None, None, 0.2, 1.0]
+    assert (watchful["cash_low"], watchful["drift"], watchful["min_trade"]) == (0.05, 0.4, 50.0)
+
+
+def test_rules_of_a_scenario_are_those_that_its_strategy_switches_on() -> None:
+    universe = {"A": {"weight": 1}, "B": {"weight": 1}, "C": {"weight": 0}}
+    strategies = {
+        "banded": {"coordination": "hybrid", "band": {"width": 0.1, "kind": "relative"}, "portfolio_stop": 0.25},
+        "deploying": {"cash_high": 0.2},
+    }
+    study = study_with((["universe"], universe), (["candidates"], ["C", "A"]), (["strategies"], strategies))
+    banded, deploying = (resolve(study, Scenario(strategy=name, reserve=0.0)) for name in strategies)
+    assert (banded.coordination, banded.band, banded.band_width) == (Coordination.HYBRID, 0.1, Width.RELATIVE)
+    assert (banded.portfolio_stop, banded.cash_high, banded.candidates) == (0.25, math.inf, ())
+    assert (deploying.cash_high, deploying.candidates, deploying.drift) == (0.2, (2, 0), math.inf)
 
 
 # --- fingerprints -----------------------------------------------------------------------------------------------------

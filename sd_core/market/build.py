@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -44,7 +45,8 @@ class Market:
             tickers. A row stands where there is a bar or a dividend; without a bar its prices are null. The dividend
             is per share, 0 where there is none.
         rates: session, rate (yearly, a fraction, known at the session's close), risk_free_return (over the calendar
-            days since the previous session, a fraction, 0 on the first session).
+            days since the previous session, a fraction, 0 on the first session), price_index (consumer prices known at
+            the session's close, relative to the first session; 1 where the study has none).
         price_findings: the columns of :data:`sd_core.market.quality.FINDINGS_SCHEMA`.
     """
 
@@ -54,7 +56,12 @@ class Market:
     price_findings: pa.Table
 
 
-def build_market(study: Study, histories: Mapping[str, PriceHistory], rate: PriceHistory | None) -> Market:
+def build_market(
+    study: Study,
+    histories: Mapping[str, PriceHistory],
+    rate: PriceHistory | None,
+    price_index: pd.Series | None = None,
+) -> Market:
     """Build a study's market.
 
     It begins once all assets of the universe have a bar on one session, and ends with the last session that has a bar
@@ -64,10 +71,11 @@ def build_market(study: Study, histories: Mapping[str, PriceHistory], rate: Pric
         study: the study.
         histories: by ticker, of all its price tickers; what lies outside the study's range is not used.
         rate: the risk-free rate in percent where the study names a ticker, else None. It may begin before the study.
+        price_index: consumer prices by the date from which they are known, or None where the study has none.
 
     Raises:
-        InputError: a ticker quotes in another currency, fewer than two sessions remain, or the benchmark has no bar
-            on any of them; one line per finding.
+        InputError: a ticker quotes in another currency, fewer than two sessions remain, the benchmark has no bar on any
+            of them, or the price index begins after the first; one line per finding.
     """
     _refuse_other_currencies(study, histories)
     asked = {ticker: _within(histories[ticker], study.start, study.end) for ticker in study.price_tickers}
@@ -86,7 +94,9 @@ def build_market(study: Study, histories: Mapping[str, PriceHistory], rate: Pric
     return Market(
         sessions=pa.table({"session": sessions}),
         prices=_prices_table(sessions, bars, dividends),
-        rates=_rates_table(sessions, _yearly_rate(study, rate, sessions)),
+        rates=_rates_table(
+            sessions, _yearly_rate(study, rate, sessions), _relative_prices(study, price_index, sessions)
+        ),
         price_findings=quality.to_table(
             _findings(study, asked, rate, _judged_sessions(study, universe, candidates), sessions)
         ),
@@ -130,6 +140,7 @@ def to_panel(study: Study, sessions: pa.Table, prices: pa.Table, rates: pa.Table
         close=pivot("close", np.nan),
         dividends=pivot("dividend", 0.0),
         rates=rates["rate"].to_numpy()[known],
+        price_index=rates["price_index"].to_numpy()[known],
     )
 
 
@@ -278,11 +289,25 @@ def _yearly_rate(study: Study, rate: PriceHistory | None, sessions: Dates) -> Fl
     return rate.bars["close"].to_numpy(np.float64)[np.maximum(known, 0)] / 100.0
 
 
-def _rates_table(sessions: Dates, yearly: Floats) -> pa.Table:
+def _relative_prices(study: Study, price_index: pd.Series | None, sessions: Dates) -> Floats:
+    """Return the price index known at each session's close over that of the first."""
+    if price_index is None:
+        return np.ones(len(sessions))
+    dates = calendar_days(price_index.index)
+    if dates[0] > sessions[0]:
+        raise InputError(
+            f"study {study.name}: price_index: {study.price_index}: expected a value on or before the first session, "
+            f"{sessions[0]}, but it begins on {dates[0]}"
+        )
+    levels = price_index.to_numpy(np.float64)[np.searchsorted(dates, sessions, side="right") - 1]
+    return levels / levels[0]
+
+
+def _rates_table(sessions: Dates, yearly: Floats, relative_prices: Floats) -> pa.Table:
     """Return rates with the risk-free return: the previous session's rate over the days since, 365 to the year."""
     elapsed = np.diff(sessions).astype(np.int64)
     earned = np.append(0.0, yearly[:-1] * elapsed / DAYS_PER_YEAR)
-    return pa.table({"session": sessions, "rate": yearly, "risk_free_return": earned})
+    return pa.table({"session": sessions, "rate": yearly, "risk_free_return": earned, "price_index": relative_prices})
 
 
 def _findings(

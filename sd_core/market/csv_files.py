@@ -22,6 +22,7 @@ DATE = ("Date",)
 CLOSE = ("Close",)
 BAR = [("Open",), ("High",), ("Low",), CLOSE]
 DIVIDEND = ("Dividends", "Dividend")
+INDEX_VALUE = ("Value",)
 
 
 class CsvSource:
@@ -69,6 +70,14 @@ class CsvSource:
             may_be_empty=True,
         )
         return table.iloc[:, 0].rename(None)
+
+
+def read_price_index(path: Path) -> pd.Series:
+    """Return consumer prices by the date from which they are known, of any base, from columns Date and Value.
+
+    Raises as a CSV source's ``prices`` do.
+    """
+    return _read(path, [INDEX_VALUE], lambda table: refusal.positive_findings(table["value"], "a price level"))["value"]
 
 
 def _read(

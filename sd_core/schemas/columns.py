@@ -41,9 +41,17 @@ def number(description: str, unit: str, *checks: pa.Check, nullable: bool = Fals
     )
 
 
-def whole(description: str, unit: str, *checks: pa.Check) -> pa.Column:
-    """Return a column of whole numbers, never NULL."""
-    return pa.Column("int64", list(checks), description=description, metadata={"type": "BIGINT", "unit": unit})
+def whole(description: str, unit: str, *checks: pa.Check, nullable: bool = False) -> pa.Column:
+    """Return a column of whole numbers."""
+    # DuckDB hands whole numbers with a NULL among them over as floating-point ones: coercion makes them whole again.
+    return pa.Column(
+        "Int64" if nullable else "int64",
+        list(checks),
+        nullable=nullable,
+        coerce=nullable,
+        description=description,
+        metadata={"type": "BIGINT", "unit": unit},
+    )
 
 
 def text(description: str, *checks: pa.Check, nullable: bool = False) -> pa.Column:
@@ -69,9 +77,16 @@ def day(description: str, *, nullable: bool = False) -> pa.Column:
     )
 
 
-def flag(description: str) -> pa.Column:
-    """Return a column of truth values, never NULL."""
-    return pa.Column("bool", description=description, metadata={"type": "BOOLEAN", "unit": None})
+def flag(description: str, *, nullable: bool = False) -> pa.Column:
+    """Return a column of truth values."""
+    # With a NULL among them DuckDB hands them over as objects.
+    return pa.Column(
+        "boolean" if nullable else "bool",
+        nullable=nullable,
+        coerce=nullable,
+        description=description,
+        metadata={"type": "BOOLEAN", "unit": None},
+    )
 
 
 def one_of(names: Iterable[str]) -> pa.Check:

@@ -16,6 +16,7 @@ from sd_core.schemas.columns import (
     SHARES,
     YEARLY,
     day,
+    flag,
     number,
     one_of,
     option,
@@ -27,11 +28,12 @@ from sd_core.schemas.columns import (
 )
 from sd_core.schemas.table import Table, ordered
 from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind
-from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Proceeds, Shortfall, Sizing, Variant
+from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Proceeds, Shortfall, Sizing, Variant, Width
 
 PERIODS = one_of(["month", "quarter", "year"])
 PROCEEDS = one_of(choice.name.lower() for choice in Proceeds)
 SHORTFALLS = one_of(choice.name.lower() for choice in Shortfall)
+WIDTHS = one_of(choice.name.lower() for choice in Width)
 
 STUDY = Table(
     name="study",
@@ -78,6 +80,12 @@ STUDY_ASSET = Table(
             "sd_n": number("Own rungs per doubling of the price; NULL: not set.", COUNT, FROM_ONE, nullable=True),
             "bracket": number("Own distance of the next rung up; NULL: not set.", FRACTION, POSITIVE, nullable=True),
             "profit_share": number("Own share of gains that trades; NULL: not set.", FRACTION, SHARE, nullable=True),
+            "candidate": whole(
+                "Place among the candidates for cash that no target asks for; NULL: none.",
+                COUNT,
+                FROM_ONE,
+                nullable=True,
+            ),
         }
     ),
 )
@@ -126,6 +134,43 @@ STUDY_STRATEGY = Table(
             ),
             "coverage_of": text("Proceeds that count: gross or net; NULL: no withdrawals.", PROCEEDS, nullable=True),
             "shortfall": text("What is sold to pay; NULL: no withdrawals.", SHORTFALLS, nullable=True),
+            "withdrawal_indexed": flag("Whether withdrawals follow the price index; NULL: none.", nullable=True),
+            "rebalance_every": text("Period of the calendar's trigger; NULL: none.", PERIODS, nullable=True),
+            "deviation": number("Distance from a target that triggers; NULL: none.", FRACTION, POSITIVE, nullable=True),
+            "deviation_kind": text("Of weight or of the target weight; NULL: no deviation.", WIDTHS, nullable=True),
+            "volatility": number("Volatility that triggers; NULL: none.", YEARLY, POSITIVE, nullable=True),
+            "volatility_window": whole("Sessions it is taken over; NULL: none.", COUNT, FROM_ONE, nullable=True),
+            "band": number("Half the width of an asset's band; NULL: none.", FRACTION, POSITIVE, nullable=True),
+            "band_kind": text("Of weight or of the target weight; NULL: no band.", WIDTHS, nullable=True),
+            "min_trade": number("Smallest trade of a portfolio rule; NULL: any.", MONEY, NOT_NEGATIVE, nullable=True),
+            "max_cost": number(
+                "Highest fee of a portfolio rule's trade over its worth; NULL: any.", FRACTION, POSITIVE, nullable=True
+            ),
+            "cash_low": number(
+                "Share of cash below which the rule buys less; NULL: never.", FRACTION, POSITIVE, nullable=True
+            ),
+            "cash_high": number(
+                "Share of cash above which the excess over the reserve is deployed; NULL: never.",
+                FRACTION,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "drift": number(
+                "Excess of a weight over its target, in targets, from which profit is taken; NULL: never.",
+                RATIO,
+                POSITIVE,
+                nullable=True,
+            ),
+            "premium_spread": number(
+                "Spread of premiums from which one asset is sold for another; NULL: never.",
+                FRACTION,
+                POSITIVE,
+                nullable=True,
+            ),
+            "adaptive_bracket": flag("Whether brackets follow how often prices gap over a rung."),
+            "portfolio_stop": number(
+                "Drawdown beyond which the rule stops buying; NULL: never.", FRACTION, POSITIVE, nullable=True
+            ),
         }
     ),
 )
@@ -141,7 +186,10 @@ SESSIONS = Table(
 RATES = Table(
     name="rates",
     layer="staging",
-    description="The risk-free rate of every session, and what cash earned since the session before.",
+    description=(
+        "The risk-free rate of every session, what cash earned since the session before, and how far consumer prices "
+        "rose."
+    ),
     key=("session",),
     schema=ordered(
         {
@@ -149,6 +197,11 @@ RATES = Table(
             "rate": number("Risk-free rate known at the session's close.", YEARLY),
             "risk_free_return": number(
                 "Return of cash since the previous session, at the rate known then; 0 on the first.", FRACTION
+            ),
+            "price_index": number(
+                "Consumer prices known at the session's close over those known at the first; 1 where there are none.",
+                RATIO,
+                POSITIVE,
             ),
         }
     ),

@@ -1,9 +1,10 @@
--- The risk-free rate of every session, and what cash earned since the session before.
+-- The risk-free rate of every session, what cash earned since the session before, and how far consumer prices rose.
 -- Grain: session.
 -- Sources: lake.rates.
 select
     session,
     rate,
-    risk_free_return
+    risk_free_return,
+    price_index
 from lake.rates
 order by session

@@ -10,6 +10,7 @@ select
     lot_size,
     sd_n,
     bracket,
-    profit_share
+    profit_share,
+    candidate::bigint as candidate
 from lake.study_asset
 order by ticker

@@ -24,6 +24,22 @@ select
     withdrawal_every,
     coverage_min,
     coverage_of,
-    shortfall
+    shortfall,
+    withdrawal_indexed,
+    rebalance_every,
+    deviation,
+    deviation_kind,
+    volatility,
+    volatility_window::bigint as volatility_window,
+    band,
+    band_kind,
+    min_trade,
+    max_cost,
+    cash_low,
+    cash_high,
+    drift,
+    premium_spread,
+    adaptive_bracket,
+    portfolio_stop
 from lake.study_strategy
 order by strategy

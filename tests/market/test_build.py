@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 import pytest
 from price_histories import history, study, weekdays
@@ -93,6 +94,23 @@ def test_later_bars_do_not_alter_earlier_sessions():
         count = known.sessions.num_rows
         assert known.prices.equals(whole.prices.slice(0, count))
         assert known.rates.equals(whole.rates.slice(0, count))
+
+
+def prices_by_date(levels: dict[str, float]) -> pd.Series:
+    return pd.Series(list(levels.values()), index=pd.DatetimeIndex(list(levels), name="date"))
+
+
+def test_price_index_known_at_each_session_counts_from_the_first_session():
+    known = prices_by_date({"2023-12-15": 200.0, "2024-01-04": 210.0, "2024-01-06": 220.0, "2024-02-01": 300.0})
+    asset = history("A", weekdays("2024-01-03", "2024-01-08"))
+    market = build_market(study(["A"], "2024-01-01"), {"A": asset}, None, known)
+    # Wednesday knows December's level, Thursday and Friday that of the 4th, Monday that of Saturday.
+    assert market.rates["price_index"].to_pylist() == [1.0, 1.05, 1.05, 1.1]
+
+
+def test_price_index_is_constant_where_the_study_has_none():
+    market = market_of(study(["A"], "2024-01-01"), history("A", FORTNIGHT))
+    assert set(market.rates["price_index"].to_pylist()) == {1.0}
 
 
 # Refusals
@@ -373,3 +391,11 @@ def test_real_dividend_files_that_are_incomplete_are_reported_and_complete_ones_
     market = shared_market_of(shared_market, study(tickers, "2020-11-01"))
     incomplete = {ticker for rule, ticker, *_ in rules(market) if rule == "dividends_incomplete"}
     assert incomplete == {"NVDA", "SPY", "VOO", "GOOG", "QQQ"}
+
+
+def test_price_index_that_begins_after_the_first_session_is_refused():
+    asset = history("A", weekdays("2024-01-03", "2024-01-08"))
+    with pytest.raises(
+        InputError, match=r"price_index: .*on or before the first session, 2024-01-03, but it begins on 2024-01-04"
+    ):
+        build_market(study(["A"], "2024-01-01"), {"A": asset}, None, prices_by_date({"2024-01-04": 1.0}))

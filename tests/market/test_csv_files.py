@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sd_core.errors import InputError
-from sd_core.market.csv_files import CsvSource
+from sd_core.market.csv_files import CsvSource, read_price_index
 
 START = dt.date(2000, 1, 1)
 HEADER = "Date,Open,High,Low,Close"
@@ -325,3 +325,28 @@ def test_real_rate_file_is_read_in_percent(shared_market: Path) -> None:
     rates = CsvSource(shared_market).rates("^IRX", dt.date(2025, 11, 14), None).bars["close"]
     # The 13-week bill's yield on 2025-11-14, last line of the file.
     assert rates.iloc[-1] == pytest.approx(3.788, abs=1e-4)
+
+
+def test_price_index_is_read_by_the_date_it_was_known(tmp_path: Path) -> None:
+    (tmp_path / "cpi.csv").write_text("Date,Value\n2024-02-13,308.417\n2024-03-12,310.326\n")
+    index = read_price_index(tmp_path / "cpi.csv")
+    assert [f"{day:%Y-%m-%d}" for day in index.index] == ["2024-02-13", "2024-03-12"]
+    assert index.tolist() == [308.417, 310.326]
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("Date,CPI\n2024-02-13,308\n", "line 1: no column Value"),
+        ("Date,Value\n", "expected rows below the header"),
+        ("Date,Value\n2024-02-13,.\n", "line 2: Value: '.': expected a price level above 0"),
+        ("Date,Value\n2024-02-13,0\n", "line 2: Value: '0': expected a price level above 0"),
+        ("Date,Value\n2024-02-13,1\n2024-02-13,2\n", "line 3: Date: '2024-02-13': expected"),
+    ],
+)
+def test_broken_price_index_is_refused_with_file_line_and_value(tmp_path: Path, text: str, finding: str) -> None:
+    file = tmp_path / "cpi.csv"
+    file.write_text(text)
+    with pytest.raises(InputError) as refused:
+        read_price_index(file)
+    assert str(refused.value).startswith(f"{file}: {finding}")
