@@ -9,7 +9,7 @@ from sd_core.schemas.table import Table
 
 LAYERS = {
     "staging": "The study, its market and its simulations, as they came.",
-    "analytics": "What follows from them, session by session.",
+    "analytics": "What follows from them, by session and by scenario.",
     "reports": "What people read.",
 }
 

@@ -1,0 +1,125 @@
+-- What became of every scenario over its whole period, told from its own rows alone.
+-- Grain: strategy, reserve.
+-- Sources: simulation_returns, simulation_daily, simulation_ledger, study, lake.simulation_partition.
+with
+performance as (
+    select
+        returns.strategy,
+        returns.reserve,
+        min(returns.session) as first_session,
+        max(returns.session) as last_session,
+        max(returns.session) - min(returns.session) as days,
+        arg_max(returns.twr_index, returns.session) as growth,
+        annualised_volatility(returns.simple_return, study.periods_per_year) as volatility,
+        sharpe(returns.excess_return, study.periods_per_year) as sharpe,
+        sortino(returns.excess_return, study.periods_per_year) as sortino,
+        min(returns.drawdown) as max_drawdown
+    from simulation_returns as returns
+    cross join study
+    group by returns.strategy, returns.reserve, study.periods_per_year
+),
+
+wealth as (
+    select
+        daily.strategy,
+        daily.reserve,
+        arg_max(daily.value, daily.session) as final_value,
+        arg_max(daily.value, daily.session) / stored.capital - 1 as total_return,
+        sum(daily.skipped_buys)::bigint as skipped_buys,
+        sum(daily.passed_rungs)::bigint as passed_rungs,
+        avg(daily.bank / nullif(daily.value, 0)) as mean_cash_share
+    from simulation_daily as daily
+    inner join lake.simulation_partition as stored using (strategy, reserve)
+    group by daily.strategy, daily.reserve, stored.capital
+),
+
+-- Nothing booked is an income of 0, not an unknown one.
+bookings as (
+    select
+        stored.strategy,
+        stored.reserve,
+        coalesce(sum(ledger.amount) filter (where ledger.kind = 'DIVIDEND'), 0) as dividend_income,
+        coalesce(sum(ledger.amount) filter (where ledger.kind = 'INTEREST'), 0) as interest_income,
+        coalesce(sum(-ledger.quantity * ledger.price) filter (where ledger.kind = 'SELL'), 0) as harvest_gross,
+        coalesce(sum(ledger.amount) filter (where ledger.kind in ('SELL', 'BUY')), 0) as harvest_net,
+        coalesce(sum(ledger.fee), 0) as fees,
+        count(ledger.quantity) filter (where ledger.kind <> 'INITIAL_BUY') as trades,
+        coalesce(sum(ledger.amount) filter (where ledger.kind = 'DEPOSIT'), 0) as deposits,
+        coalesce(-sum(ledger.amount) filter (where ledger.kind = 'WITHDRAWAL'), 0) as withdrawals,
+        -- What was not paid of a withdrawal stands where a skipped order has its quantity.
+        sum(coalesce(ledger.skipped_quantity, 0) - ledger.amount) filter (
+            where ledger.kind in ('WITHDRAWAL', 'SKIP_WITHDRAWAL')
+        ) as scheduled
+    from lake.simulation_partition as stored
+    left join simulation_ledger as ledger using (strategy, reserve)
+    group by stored.strategy, stored.reserve
+),
+
+scenarios as (
+    select
+        stored.strategy,
+        stored.reserve,
+        performance.first_session,
+        performance.last_session,
+        performance.days,
+        performance.growth - 1 as twr,
+        cagr(performance.growth, performance.days) as cagr,
+        performance.volatility,
+        performance.sharpe,
+        performance.sortino,
+        performance.max_drawdown,
+        wealth.final_value,
+        wealth.total_return,
+        wealth.skipped_buys,
+        wealth.passed_rungs,
+        wealth.mean_cash_share,
+        bookings.dividend_income,
+        bookings.interest_income,
+        bookings.harvest_gross,
+        bookings.harvest_net,
+        bookings.dividend_income + bookings.interest_income + bookings.harvest_net as income,
+        bookings.fees,
+        bookings.trades,
+        bookings.deposits,
+        bookings.withdrawals,
+        bookings.harvest_gross / bookings.scheduled as coverage_gross,
+        bookings.harvest_net / bookings.scheduled as coverage_net,
+        stored.xirr
+    from lake.simulation_partition as stored
+    inner join performance using (strategy, reserve)
+    inner join wealth using (strategy, reserve)
+    inner join bookings using (strategy, reserve)
+)
+
+select
+    strategy,
+    reserve,
+    first_session,
+    last_session,
+    final_value,
+    total_return,
+    twr,
+    cagr,
+    volatility,
+    sharpe,
+    sortino,
+    max_drawdown,
+    calmar(cagr, max_drawdown) as calmar,
+    dividend_income,
+    interest_income,
+    harvest_gross,
+    harvest_net,
+    income,
+    per_year(income, days) as income_per_year,
+    fees,
+    trades,
+    skipped_buys,
+    passed_rungs,
+    mean_cash_share,
+    deposits,
+    withdrawals,
+    coverage_gross,
+    coverage_net,
+    xirr
+from scenarios
+order by strategy, reserve
