@@ -8,6 +8,7 @@ import dagster as dg
 from pipelines.home import StudyHome, open_home
 from pipelines.jobs import REFRESH, nightly_refresh, rebuild_sensor, refresh_job
 from pipelines.lake_assets import lake_assets
+from pipelines.model_fits import model_fit_assets
 from pipelines.warehouse_assets import warehouse_assets
 
 __all__ = ["REFRESH", "build_definitions", "defs"]
@@ -16,7 +17,7 @@ __all__ = ["REFRESH", "build_definitions", "defs"]
 def build_definitions(home: StudyHome) -> dg.Definitions:
     """Return everything that Dagster runs for a study."""
     return dg.Definitions(
-        assets=[*lake_assets(home), warehouse_assets(home)],
+        assets=[*lake_assets(home), *model_fit_assets(home), warehouse_assets(home)],
         jobs=[refresh_job(home.study)],
         schedules=nightly_refresh(home.study),
         sensors=[rebuild_sensor()],

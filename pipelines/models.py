@@ -17,8 +17,10 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 from sqlglot.optimizer.scope import traverse_scope
 
+from pipelines.home import PROJECT
 from sd_core.schemas import TABLES, Table
 
+SQL = PROJECT / "sql"
 MACROS = "macros.sql"
 LAKE = "lake"
 
@@ -85,6 +87,17 @@ def read_models(folder: Path, tables: Mapping[str, Table] = TABLES) -> list[Mode
     if missing := sorted(tables.keys() - {model.name for model in models}):
         raise ValueError(f"{folder}: expected a file for every declared table, but there is none for {_list(missing)}")
     return _in_order(models)
+
+
+def needed_for(models: Iterable[Model], names: Iterable[str]) -> list[Model]:
+    """Return the models of some names with all that they read, in order; the models come in order."""
+    wanted = set(names)
+    chosen = []
+    for model in reversed(list(models)):
+        if model.name in wanted:
+            wanted.update(model.depends_on)
+            chosen.append(model)
+    return chosen[::-1]
 
 
 def build(con: duckdb.DuckDBPyConnection, models: Iterable[Model], macros: str) -> dict[str, Built]:

@@ -17,6 +17,7 @@ from pipelines.home import StudyHome
 from pipelines.instance import PROCESS_TAG, open_instance, prune_history
 from pipelines.jobs import REFRESH
 from pipelines.lake_assets import SIMULATIONS_KEY
+from pipelines.model_fits import FIT_KEYS
 from pipelines.partitions import partition_key, range_tags
 from pipelines.progress import ProgressHandler, progress_logger
 from pipelines.query import open_warehouse
@@ -59,7 +60,7 @@ def _selection(
     named_scenarios = ([scenario for scenario in study.scenarios if name(scenario) == select] for name in kinds)
     if scenarios := next(filter(None, named_scenarios), []):
         tables = [key for key in keys if len(key.path) == 1]
-        return [SIMULATIONS_KEY, *tables], scenarios
+        return [SIMULATIONS_KEY, *FIT_KEYS, *tables], scenarios
     named = [key for key in keys if key.path[-1] == select]
     # The lake's asset where a table bears the same name: the tables come with it only in a whole run.
     named = [key for key in named if len(key.path) > 1] or named

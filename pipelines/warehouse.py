@@ -15,15 +15,15 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.audit import Identity, Verdict, audit
-from pipelines.home import PROJECT, StudyHome
-from pipelines.lake_assets import MARKET_KEYS, SIMULATIONS, current_market, lake_key
-from pipelines.models import Built, Model, build, read_macros
+from pipelines.home import StudyHome
+from pipelines.lake_assets import SIMULATIONS, current_market, lake_key
+from pipelines.lake_views import quoted, register_files, register_market, register_table
+from pipelines.model_fits import register_fits
+from pipelines.models import SQL, Built, Model, build, read_macros
 from sd_core.lake import Version
 from sd_core.simulation.engine import ENGINE_VERSION
 from sd_core.study import Scenario, Study
-from sd_core.study_tables import scenario_fingerprint, study_tables
-
-SQL = PROJECT / "sql"
+from sd_core.study_tables import scenario_fingerprint
 
 # What DuckDB 1.5 can still open: not everybody's shell is as new as ours.
 STORAGE_VERSION = "v1.5.0"
@@ -38,12 +38,14 @@ class Rebuild:
         verdicts: what every check found.
         missing: scenarios of the study that the lake does not hold.
         outdated: scenarios computed on other prices or settings than the present ones.
+        outdated_fits: model fits that are missing or of other prices or settings, and so in no table.
     """
 
     built: Mapping[str, Built]
     verdicts: Sequence[Verdict]
     missing: Sequence[Scenario]
     outdated: Sequence[Scenario]
+    outdated_fits: Sequence[str]
 
     @property
     def sound(self) -> bool:
@@ -65,10 +67,11 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
             if not stored:
                 raise dg.Failure("no scenario of the study was simulated yet: run the whole refresh first")
             with contextlib.closing(duckdb.connect()) as connection:
-                connection.execute(f"attach '{_quoted(draft)}' as warehouse (storage_version '{STORAGE_VERSION}')")
-                connection.execute("attach ':memory:' as lake")
+                connection.execute(f"attach '{quoted(draft)}' as warehouse (storage_version '{STORAGE_VERSION}')")
                 current = current_scenarios(home.study, stored, market)
-                _register_lake(connection, home.study, market, stored, current)
+                register_market(connection, home.study, market)
+                _register_scenarios(connection, stored, current)
+                outdated_fits = register_fits(connection, home, market)
                 connection.execute("use warehouse")
                 built = build(connection, models, read_macros(SQL))
                 verdicts = list(audit(connection, identities))
@@ -79,6 +82,7 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
             verdicts,
             missing=[scenario for scenario in home.study.scenarios if scenario not in stored],
             outdated=[scenario for scenario in stored if scenario not in current],
+            outdated_fits=outdated_fits,
         )
         if result.sound:
             draft.replace(home.warehouse)
@@ -106,27 +110,12 @@ def stored_scenarios(home: StudyHome) -> dict[Scenario, Version]:
     return {scenario: version for scenario, version in found.items() if version is not None}
 
 
-def _register_lake(
-    connection: duckdb.DuckDBPyConnection,
-    study: Study,
-    market: Version,
-    stored: Mapping[Scenario, Version],
-    current: Collection[Scenario],
+def _register_scenarios(
+    connection: duckdb.DuckDBPyConnection, stored: Mapping[Scenario, Version], current: Collection[Scenario]
 ) -> None:
-    """Offer the lake's datasets as views, so that no path enters the published file."""
-    for name in MARKET_KEYS:
-        _register_files(connection, name, [market.file(name)])
     for name in ("ledger", "daily", "lots"):
-        _register_files(connection, f"simulation_{name}", [version.file(name) for version in stored.values()])
-    for name, table in {**study_tables(study), "simulation_partition": _partitions(stored, current)}.items():
-        connection.register("arriving", table)
-        connection.execute(f"create table lake.{name} as from arriving")
-        connection.unregister("arriving")
-
-
-def _register_files(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path]) -> None:
-    listed = ", ".join(f"'{_quoted(file)}'" for file in files)
-    connection.execute(f"create view lake.{name} as from read_parquet([{listed}], hive_partitioning = false)")
+        register_files(connection, f"simulation_{name}", [version.file(name) for version in stored.values()])
+    register_table(connection, "simulation_partition", _partitions(stored, current))
 
 
 def current_scenarios(study: Study, stored: Mapping[Scenario, Version], market: Version) -> frozenset[Scenario]:
@@ -166,7 +155,3 @@ def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario
             }
         ),
     )
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

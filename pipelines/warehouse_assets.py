@@ -3,6 +3,8 @@
 How the rebuild works belongs in ``warehouse``, what is checked in ``audit``; here both are told to Dagster.
 """
 
+from collections.abc import Iterator, Sequence
+
 import dagster as dg
 import duckdb
 
@@ -10,12 +12,16 @@ from pipelines.audit import DECLARED, UNIQUE, Identity, Verdict, read_identities
 from pipelines.chart import value_chart
 from pipelines.home import StudyHome
 from pipelines.lake_assets import MARKET_KEYS, OWNERS, SIMULATIONS_KEY
-from pipelines.models import Model, read_models
+from pipelines.model_fits import fit_key
+from pipelines.models import SQL, Model, read_models
 from pipelines.partitions import partition_key
-from pipelines.warehouse import SQL, Rebuild, rebuild
+from pipelines.warehouse import Rebuild, rebuild
 from sd_core.schemas import TABLES, Table
 
 REPORT_KEY = dg.AssetKey("report_strategy")
+REGIME_KEY = dg.AssetKey("market_regime")
+SCENARIOS_CURRENT = "every_scenario_is_current"
+FITS_CURRENT = "every_fit_is_current"
 # Beyond this many the metadata of a check would be longer than anybody reads.
 NAMED_PARTITIONS = 20
 
@@ -47,7 +53,7 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
         if result.sound:
             for model in models:
                 yield dg.MaterializeResult(dg.AssetKey(model.name), metadata=_metadata(home, result, model))
-            yield _completeness(result)
+            yield from _completeness(result)
         yield from (_check_result(verdict) for verdict in result.verdicts)
         if not result.sound:
             raise dg.Failure(_refusal(result))
@@ -74,7 +80,7 @@ def _lake_key(name: str) -> dg.AssetKey | None:
     """Return the asset that leaves a lake table; the study's own tables come from its file and from no asset."""
     if name.startswith("simulation_"):
         return SIMULATIONS_KEY
-    return MARKET_KEYS.get(name)
+    return MARKET_KEYS.get(name) or fit_key(name)
 
 
 def _column_schema(table: Table) -> dg.TableSchema:
@@ -108,12 +114,19 @@ def _check_specs(identities: list[Identity]) -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(identity.name, asset=identity.table, description=identity.description, blocking=True)
         for identity in identities
     ]
-    complete = dg.AssetCheckSpec(
-        "every_scenario_is_current",
-        asset=REPORT_KEY,
-        description="Every strategy and reserve of the study was simulated on the present prices and settings.",
-    )
-    return [*declared, *unique, *laws, complete]
+    complete = [
+        dg.AssetCheckSpec(
+            SCENARIOS_CURRENT,
+            asset=REPORT_KEY,
+            description="Every strategy and reserve of the study was simulated on the present prices and settings.",
+        ),
+        dg.AssetCheckSpec(
+            FITS_CURRENT,
+            asset=REGIME_KEY,
+            description="Every model was fitted to the present prices and settings; others are left out.",
+        ),
+    ]
+    return [*declared, *unique, *laws, *complete]
 
 
 def _check_result(verdict: Verdict) -> dg.AssetCheckResult:
@@ -132,13 +145,19 @@ def _refusal(result: Rebuild) -> str:
     return "the rebuilt warehouse is not sound and was not published; the last one stays:\n" + "\n".join(lines)
 
 
-def _completeness(result: Rebuild) -> dg.AssetCheckResult:
-    missing = [str(partition_key(scenario)) for scenario in (*result.missing, *result.outdated)]
-    named = ", ".join(missing[:NAMED_PARTITIONS]) + (" …" if len(missing) > NAMED_PARTITIONS else "")
+def _completeness(result: Rebuild) -> Iterator[dg.AssetCheckResult]:
+    scenarios = [str(partition_key(scenario)) for scenario in (*result.missing, *result.outdated)]
+    yield _to_materialise(REPORT_KEY, SCENARIOS_CURRENT, scenarios)
+    yield _to_materialise(REGIME_KEY, FITS_CURRENT, result.outdated_fits)
+
+
+def _to_materialise(asset_key: dg.AssetKey, check: str, names: Sequence[str]) -> dg.AssetCheckResult:
+    """Return a check that warns of what is missing or outdated, by name."""
+    named = ", ".join(names[:NAMED_PARTITIONS]) + (" …" if len(names) > NAMED_PARTITIONS else "")
     return dg.AssetCheckResult(
-        asset_key=REPORT_KEY,
-        check_name="every_scenario_is_current",
-        passed=not missing,
+        asset_key=asset_key,
+        check_name=check,
+        passed=not names,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"to_materialise": named or "none"},
     )

@@ -134,6 +134,12 @@ def market_fingerprint(study: Study) -> str:
     return _hash({**parts, "tickers": study.price_tickers, "universe": study.tickers})
 
 
+def fit_fingerprint(study: Study) -> str:
+    """Return a hash of everything in a study that model fits depend on, prices apart."""
+    assets = study_tables(study)["study_asset"].select(["ticker", "asset_class", "target_share"])
+    return _hash({"assets": assets.to_pylist(), "benchmark": study.benchmark})
+
+
 def _hash(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -49,6 +49,7 @@ CREATE TABLE lake.simulation_lots (strategy VARCHAR, reserve DOUBLE, lot INTEGER
     closed DATE, quantity DOUBLE, price DOUBLE, sale_price DOUBLE, premium DOUBLE);
 CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, capital DOUBLE, xirr DOUBLE,
     prices_version VARCHAR, is_current BOOLEAN);
+CREATE TABLE lake.variance_state (session DATE, high_variance_probability DOUBLE);
 """
 
 

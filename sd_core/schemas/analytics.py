@@ -10,12 +10,15 @@ from sd_core.schemas.columns import (
     PER_SHARE,
     POSITIVE,
     RATIO,
+    SHARE,
     SHARES,
     YEARLY,
     day,
     number,
+    one_of,
     scenario,
     session,
+    text,
     ticker,
     whole,
 )
@@ -126,4 +129,89 @@ SIMULATION_METRICS = Table(
     ),
 )
 
-ANALYTICS = (SIMULATION_RETURNS, SIMULATION_HOLDINGS, SIMULATION_METRICS)
+BENCHMARK_DAILY = Table(
+    name="benchmark_daily",
+    layer="analytics",
+    description="The benchmark session by session: a ticker, or the universe bought in equal parts and held.",
+    key=("session",),
+    schema=ordered(
+        {
+            "session": session(),
+            "close": number(
+                "Last close of the ticker, or mean over the universe of last close over first close, without "
+                "dividends; NULL: no close yet.",
+                "currency per share, or ratio",
+                POSITIVE,
+                nullable=True,
+            ),
+            "level": number(
+                "What 1 at the first close has grown to, dividends reinvested; NULL: no close yet.",
+                RATIO,
+                POSITIVE,
+                nullable=True,
+            ),
+            "simple_return": number(
+                "Growth of level since the previous session; NULL: no close before.",
+                FRACTION,
+                AT_LEAST_TOTAL_LOSS,
+                nullable=True,
+            ),
+        }
+    ),
+)
+
+MARKET_REGIME = Table(
+    name="market_regime",
+    layer="analytics",
+    description="The regime of the market at every session, from the benchmark's past alone, with all it follows from.",
+    key=("session",),
+    schema=ordered(
+        {
+            "session": session(),
+            "close": number(
+                "The benchmark's close, as in benchmark_daily.", "currency per share, or ratio", POSITIVE, nullable=True
+            ),
+            "mean_close_200": number(
+                "Mean close of the last 200 sessions; NULL: there are fewer.",
+                "currency per share, or ratio",
+                POSITIVE,
+                nullable=True,
+            ),
+            "return_63": number(
+                "Close over that of 63 sessions before, less 1; NULL: there is none.",
+                FRACTION,
+                AT_LEAST_TOTAL_LOSS,
+                nullable=True,
+            ),
+            "volatility_21": number(
+                "Annualised standard deviation of the last 21 returns; NULL: there are fewer.",
+                YEARLY,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "volatility_p80": number(
+                "80th percentile of volatility_21 over five years of sessions up to this one; NULL: it is known for "
+                "less than a year of them.",
+                YEARLY,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "regime": text(
+                "high_volatility: volatility_21 above volatility_p80; else bull: close above mean_close_200 and "
+                "return_63 above 0; bear: both below; else sideways. NULL: one of them is not known.",
+                one_of(["bull", "bear", "sideways", "high_volatility"]),
+                nullable=True,
+            ),
+            "high_variance_probability": number(
+                "Probability of the state of higher variance in a two-state Markov-switching model of the benchmark's "
+                "returns, given those up to this session, with parameters fitted to those before its month; NULL: "
+                "too few returns for a first fit.",
+                FRACTION,
+                SHARE,
+                nullable=True,
+            ),
+        }
+    ),
+)
+
+ANALYTICS = (SIMULATION_RETURNS, SIMULATION_HOLDINGS, SIMULATION_METRICS, BENCHMARK_DAILY, MARKET_REGIME)

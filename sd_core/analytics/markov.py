@@ -1,0 +1,211 @@
+"""Two-state Markov-switching models, refitted month by month on past data only.
+
+A series follows one of two normal distributions; which one is a hidden Markov chain (Hamilton 1989). The likelihood and
+its gradient are those of statsmodels' ``MarkovRegression`` with two regimes and a switching variance, compiled, since
+a study of decades needs hundreds of fits. Which series is modelled, and what the states are called, belongs to the
+callers.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float64]
+
+# The largest gradient of the mean log-likelihood that still counts as an optimum.
+CONVERGED = 1e-5
+# A state whose variance is a smaller part of the series' own has shrunk onto a few equal values and describes nothing.
+SMALLEST_VARIANCE = 1e-6
+# How persistent the states may be to begin with; the best of the fits from there is the first month's.
+FIRST_PERSISTENCES = (0.8, 0.95, 0.99)
+NATURAL = 6
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A two-state model; state 1 is the one of the higher variance or, where means differ, of the higher mean.
+
+    Attributes:
+        means: of both states, in units of the series.
+        variances: of both states.
+        stay: probability that a state follows itself, of both.
+    """
+
+    means: tuple[float, float]
+    variances: tuple[float, float]
+    stay: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Parameters with their log-likelihood, and whether the optimiser arrived at a proper optimum."""
+
+    parameters: Parameters
+    log_likelihood: float
+    converged: bool
+
+
+def filtered(series: Floats, parameters: Parameters) -> tuple[float, Floats]:
+    """Return the log-likelihood, and the probability of state 1 at each observation given those up to it.
+
+    The chain begins in its steady state. Hamilton's filter, Hamilton (1989), "A new approach to the economic analysis
+    of nonstationary time series and the business cycle", Econometrica 57.
+    """
+    log_likelihood, _, probability = _hamilton(series, *_unpack(parameters))
+    return log_likelihood, probability
+
+
+def fit(series: Floats, *, shared_mean: bool, start: Parameters | None = None) -> Fit:
+    """Return the maximum-likelihood fit to a series without gaps.
+
+    Args:
+        series: observations, at least a few dozen, not all equal.
+        shared_mean: one mean for both states, which then differ in variance alone and are ordered by it; otherwise
+            means differ too, and the states are ordered by them.
+        start: where to begin; None: at each of a few persistences, with the series split in halves, and the best wins.
+    """
+    starts = [start] if start is not None else _first_starts(series, shared_mean)
+    return max((_fit_from(series, begin, shared_mean) for begin in starts), key=_worth)
+
+
+def refitted_monthly(series: Floats, months: npt.NDArray[np.int64], minimum: int, *, shared_mean: bool) -> Floats:
+    """Return the filtered probability of state 1 under parameters that no later observation has touched.
+
+    In each month the model is fitted to everything before the month's first observation, beginning at the parameters
+    of the month before. A fit that does not converge is not used: the last good parameters stay.
+
+    Args:
+        series: observations in order, without gaps.
+        months: a number per observation that changes with the month.
+        minimum: observations that the first fit needs.
+        shared_mean: as in :func:`fit`.
+
+    Returns:
+        One probability per observation; NaN before the first fit.
+    """
+    probability = np.full(len(series), np.nan)
+    if len(series) <= minimum or _spread(series[:minimum]) == 0:
+        return probability
+    # A scale that never changes, so that the optimiser's steps mean the same for every series.
+    scaled = series / _spread(series[:minimum])
+    begins = np.flatnonzero(np.diff(months, prepend=months[0] - 1))
+    ends = np.append(begins[1:], len(series))
+    good: Parameters | None = None
+    for begin, end in zip(begins, ends, strict=True):
+        if begin < minimum:
+            continue
+        candidate = fit(scaled[:begin], shared_mean=shared_mean, start=good)
+        if candidate.converged:
+            good = candidate.parameters
+        if good is not None:
+            probability[begin:end] = filtered(scaled[:end], good)[1][begin:]
+    return probability
+
+
+def _spread(series: Floats) -> float:
+    return float(np.std(series))
+
+
+def _worth(candidate: Fit) -> tuple[bool, float]:
+    return candidate.converged, candidate.log_likelihood
+
+
+def _first_starts(series: Floats, shared_mean: bool) -> list[Parameters]:
+    """Return starts that take the half of the observations that lies further out, or higher, for state 1."""
+    place = np.abs(series - series.mean()) if shared_mean else series
+    high = place > np.median(place)
+    floor = 0.01 * float(np.var(series))
+    variances = (max(float(np.var(series[~high])), floor), max(float(np.var(series[high])), floor))
+    mean = float(series.mean())
+    means = (mean, mean) if shared_mean else (float(series[~high].mean()), float(series[high].mean()))
+    return [Parameters(means, variances, (stay, stay)) for stay in FIRST_PERSISTENCES]
+
+
+def _fit_from(series: Floats, start: Parameters, shared_mean: bool) -> Fit:
+    from scipy.optimize import minimize
+
+    count = len(series)
+    free = np.array(_unpack(start))
+    if shared_mean:
+        free = free[1:]
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        natural = np.concatenate([values[:1], values]) if shared_mean else values
+        log_likelihood, gradient, _ = _hamilton(series, *natural)
+        if shared_mean:
+            gradient = np.concatenate([gradient[:1] + gradient[1:2], gradient[2:]])
+        if not math.isfinite(log_likelihood):
+            return math.inf, np.zeros_like(values)
+        return -log_likelihood / count, -gradient / count
+
+    found = minimize(loss, free, jac=True, method="BFGS", options={"gtol": CONVERGED / 10})
+    value, gradient = loss(found.x)
+    natural = np.concatenate([found.x[:1], found.x]) if shared_mean else found.x
+    variances = np.exp(natural[2:4])
+    proper = bool(np.all(variances > SMALLEST_VARIANCE * np.var(series)))
+    converged = math.isfinite(value) and bool(np.max(np.abs(gradient)) <= CONVERGED) and proper
+    return Fit(_ordered(natural, shared_mean), -value * count, converged)
+
+
+def _unpack(parameters: Parameters) -> tuple[float, ...]:
+    """Return the parameters without bounds: means, logarithms of variances, log-odds of staying."""
+    odds = (math.log(stay / (1 - stay)) for stay in parameters.stay)
+    return (*parameters.means, *(math.log(variance) for variance in parameters.variances), *odds)
+
+
+def _ordered(natural: Floats, shared_mean: bool) -> Parameters:
+    pairs = list(zip(natural[0:2], np.exp(natural[2:4]), 1 / (1 + np.exp(-natural[4:6])), strict=True))
+    low, high = sorted(pairs, key=lambda pair: pair[1] if shared_mean else pair[0])
+    means, variances, stay = ((float(one), float(other)) for one, other in zip(low, high, strict=True))
+    return Parameters(means, variances, stay)
+
+
+@njit(cache=True)
+def _hamilton(
+    series: Floats, mean_0: float, mean_1: float, log_var_0: float, log_var_1: float, odds_0: float, odds_1: float
+) -> tuple[float, Floats, Floats]:
+    """Return log-likelihood, its gradient in the six parameters, and the filtered probability of state 1."""
+    stay_0, stay_1 = 1 / (1 + math.exp(-odds_0)), 1 / (1 + math.exp(-odds_1))
+    slope_0, slope_1 = stay_0 * (1 - stay_0), stay_1 * (1 - stay_1)
+    var_0, var_1 = math.exp(log_var_0), math.exp(log_var_1)
+    gradient = np.zeros(NATURAL)
+    filtered_1 = np.empty(len(series))
+    leave_both = 2 - stay_0 - stay_1
+    # The steady state, and how it moves with the last two parameters.
+    probability = (1 - stay_0) / leave_both
+    slope = np.zeros(NATURAL)
+    slope[4] = -slope_0 * (1 - stay_1) / leave_both**2
+    slope[5] = slope_1 * (1 - stay_0) / leave_both**2
+    step = np.zeros(NATURAL)
+    density_0_step = np.zeros(NATURAL)
+    density_1_step = np.zeros(NATURAL)
+    log_likelihood = 0.0
+    for t in range(len(series)):
+        predicted = (1 - probability) * (1 - stay_0) + probability * stay_1
+        for k in range(NATURAL):
+            step[k] = slope[k] * (stay_0 + stay_1 - 1)
+        step[4] -= (1 - probability) * slope_0
+        step[5] += probability * slope_1
+        from_0, from_1 = series[t] - mean_0, series[t] - mean_1
+        log_0 = -0.5 * (log_var_0 + from_0 * from_0 / var_0)
+        log_1 = -0.5 * (log_var_1 + from_1 * from_1 / var_1)
+        highest = max(log_0, log_1)
+        density_0, density_1 = math.exp(log_0 - highest), math.exp(log_1 - highest)
+        density_0_step[0] = density_0 * from_0 / var_0
+        density_0_step[2] = density_0 * 0.5 * (from_0 * from_0 / var_0 - 1)
+        density_1_step[1] = density_1 * from_1 / var_1
+        density_1_step[3] = density_1 * 0.5 * (from_1 * from_1 / var_1 - 1)
+        total = (1 - predicted) * density_0 + predicted * density_1
+        log_likelihood += highest + math.log(total) - 0.5 * math.log(2 * math.pi)
+        probability = predicted * density_1 / total
+        for k in range(NATURAL):
+            total_step = (
+                step[k] * (density_1 - density_0) + (1 - predicted) * density_0_step[k] + predicted * density_1_step[k]
+            )
+            slope[k] = (step[k] * density_1 + predicted * density_1_step[k] - probability * total_step) / total
+            gradient[k] += total_step / total
+        filtered_1[t] = probability
+    return log_likelihood, gradient, filtered_1

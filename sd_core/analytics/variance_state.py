@@ -1,0 +1,32 @@
+"""How likely the benchmark is in its state of higher variance, session by session.
+
+The rules that tag a session's regime are SQL; the model itself belongs in ``markov``.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from sd_core.analytics.markov import refitted_monthly
+
+VERSION = "1"
+SCHEMA = pa.schema({"session": pa.date32(), "high_variance_probability": pa.float64()})
+
+# Two years of returns: with fewer, a state that is seldom met rests on a handful of sessions.
+FEWEST_RETURNS = 504
+
+
+def variance_state(benchmark: pa.Table) -> pa.Table:
+    """Return the filtered probability of the high-variance state per session that has one, columns as :data:`SCHEMA`.
+
+    The model: returns are normal with one mean and one of two variances. In each month it is fitted to the returns
+    before that month.
+
+    Args:
+        benchmark: session, simple_return; by session. The first returns may be null.
+    """
+    known = benchmark.filter(benchmark["simple_return"].is_valid())
+    sessions = known["session"].to_numpy()
+    months = sessions.astype("datetime64[M]").astype(np.int64)
+    probability = refitted_monthly(known["simple_return"].to_numpy(), months, FEWEST_RETURNS, shared_mean=True)
+    told = ~np.isnan(probability)
+    return pa.table({"session": sessions[told], "high_variance_probability": probability[told]}, SCHEMA)
