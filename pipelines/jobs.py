@@ -1,4 +1,4 @@
-"""When things run: the job that refreshes everything, its nightly schedule, and the sensor that rebuilds the warehouse.
+"""When things run: the job that refreshes everything, the one that draws histories, the nightly schedule, the sensor.
 
 What the steps do belongs in the modules of the assets.
 """
@@ -10,10 +10,13 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.partitions import range_tags
+from pipelines.resampling_assets import BOOTSTRAP_KEY
 from sd_core.market.sessions import calendar_sessions
 from sd_core.study import Study
 
 REFRESH = "refresh"
+RESERVE_QUESTION = "reserve_question"
+WAREHOUSE_GROUPS = ("staging", "analytics", "reports")
 NEW_YORK = ZoneInfo("America/New_York")
 # After the close and the evening's corrections; a day's bar is final by then.
 NIGHTLY = "0 21 * * 1-5"
@@ -23,9 +26,18 @@ def refresh_job(study: Study) -> UnresolvedAssetJobDefinition:
     """Return the job that takes every asset from prices to reports, in one run over the whole grid."""
     return dg.define_asset_job(
         REFRESH,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(BOOTSTRAP_KEY),
         description="Prices, every scenario, the warehouse and its reports, in one run.",
         tags=range_tags(study.scenarios),
+    )
+
+
+def reserve_question_job() -> UnresolvedAssetJobDefinition:
+    """Return the job that draws histories for the reserve question, then rebuilds the warehouse."""
+    return dg.define_asset_job(
+        RESERVE_QUESTION,
+        selection=dg.AssetSelection.assets(BOOTSTRAP_KEY) | dg.AssetSelection.groups(*WAREHOUSE_GROUPS),
+        description="Every scenario in resampled histories of the market, then the warehouse and its reports.",
     )
 
 
@@ -60,7 +72,7 @@ def rebuild_sensor() -> dg.AutomationConditionSensorDefinition:
     """Return the sensor that rebuilds the warehouse when a partition was materialised without it."""
     return dg.AutomationConditionSensorDefinition(
         "rebuild_warehouse",
-        target=dg.AssetSelection.groups("staging", "analytics", "reports"),
+        target=dg.AssetSelection.groups(*WAREHOUSE_GROUPS),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=15,
         description="Rebuilds, audits and publishes the warehouse when the lake holds something newer.",

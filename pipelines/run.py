@@ -15,12 +15,13 @@ from pipelines.definitions import build_definitions
 from pipelines.headline import print_headline
 from pipelines.home import StudyHome
 from pipelines.instance import PROCESS_TAG, open_instance, prune_history
-from pipelines.jobs import REFRESH
+from pipelines.jobs import REFRESH, RESERVE_QUESTION
 from pipelines.lake_assets import SIMULATIONS_KEY
 from pipelines.model_fits import FIT_KEYS
 from pipelines.partitions import partition_key, range_tags
 from pipelines.progress import ProgressHandler, progress_logger
 from pipelines.query import open_warehouse
+from pipelines.resampling_assets import BOOTSTRAP_KEY
 from pipelines.warehouse_assets import REPORT_KEY
 from sd_core.errors import InputError
 from sd_core.study import Scenario, Study
@@ -32,11 +33,11 @@ PLAIN_WIDTH = 132
 def run(home: StudyHome, select: str | None) -> int:
     """Materialise a study, or what ``select`` names of it, print the headline, and return the exit code."""
     definitions = build_definitions(home)
-    assets, scenarios = _selection(home.study, definitions, select)
+    job, assets, scenarios = _selection(home.study, definitions, select)
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     what = f"{len(scenarios)} scenarios" if SIMULATIONS_KEY in assets else str(select)
     console.print(f"{home.study.name}: {what}", markup=False, highlight=False)
-    code = _execute(home, definitions, assets, scenarios, whole=select is None)
+    code = _execute(home, definitions, job, assets, scenarios, whole=select is None)
     if code == 0 and REPORT_KEY in assets:
         with open_warehouse(home) as connection:
             print_headline(console, connection)
@@ -46,11 +47,14 @@ def run(home: StudyHome, select: str | None) -> int:
 
 def _selection(
     study: Study, definitions: dg.Definitions, select: str | None
-) -> tuple[Sequence[dg.AssetKey], Sequence[Scenario]]:
-    """Return the assets to materialise and the scenarios to simulate."""
+) -> tuple[str, Sequence[dg.AssetKey], Sequence[Scenario]]:
+    """Return the job to run, the assets to materialise and the scenarios to simulate."""
     keys = list(definitions.resolve_asset_graph().get_all_asset_keys())
+    tables = [key for key in keys if len(key.path) == 1]
     if select is None:
-        return keys, study.scenarios
+        return REFRESH, [key for key in keys if key != BOOTSTRAP_KEY], study.scenarios
+    if select == BOOTSTRAP_KEY.path[-1]:
+        return RESERVE_QUESTION, [BOOTSTRAP_KEY, *tables], study.scenarios
     # One kind only, as a strategy may be called what a reserve's key is.
     kinds: Sequence[Callable[[Scenario], str]] = (
         lambda scenario: str(partition_key(scenario)),
@@ -59,8 +63,7 @@ def _selection(
     )
     named_scenarios = ([scenario for scenario in study.scenarios if name(scenario) == select] for name in kinds)
     if scenarios := next(filter(None, named_scenarios), []):
-        tables = [key for key in keys if len(key.path) == 1]
-        return [SIMULATIONS_KEY, *FIT_KEYS, *tables], scenarios
+        return REFRESH, [SIMULATIONS_KEY, *FIT_KEYS, *tables], scenarios
     named = [key for key in keys if key.path[-1] == select]
     # The lake's asset where a table bears the same name: the tables come with it only in a whole run.
     named = [key for key in named if len(key.path) > 1] or named
@@ -73,27 +76,28 @@ def _selection(
         )
     # A step that makes several assets makes all of them.
     step = next(step for step in definitions.resolve_asset_graph().assets_defs if named[0] in step.keys)
-    return sorted(step.keys), study.scenarios
+    return REFRESH, sorted(step.keys), study.scenarios
 
 
 def _execute(
     home: StudyHome,
     definitions: dg.Definitions,
+    job: str,
     assets: Sequence[dg.AssetKey],
     scenarios: Sequence[Scenario],
     *,
     whole: bool,
 ) -> int:
-    """Run the refresh job, or a part of it, in this process and return the exit code."""
+    """Run a job, or a part of it, in this process and return the exit code."""
     handler = ProgressHandler()
     with_progress = dg.Definitions.merge(definitions, dg.Definitions(loggers={"progress": progress_logger(handler)}))
     try:
         with open_instance(home) as instance:
-            result = with_progress.resolve_job_def(REFRESH).execute_in_process(
+            result = with_progress.resolve_job_def(job).execute_in_process(
                 instance=instance,
                 asset_selection=list(assets),
                 run_config={"loggers": {"progress": {}}},
-                tags={**range_tags(scenarios), PROCESS_TAG: str(os.getpid())},
+                tags={**(range_tags(scenarios) if SIMULATIONS_KEY in assets else {}), PROCESS_TAG: str(os.getpid())},
                 raise_on_error=False,
             )
             if result.success and whole:

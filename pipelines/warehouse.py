@@ -20,6 +20,7 @@ from pipelines.lake_assets import SIMULATIONS, current_market, lake_key
 from pipelines.lake_views import quoted, register_files, register_market, register_table
 from pipelines.model_fits import register_fits
 from pipelines.models import SQL, Built, Model, build, read_macros
+from pipelines.resampling_assets import register_resampling
 from sd_core.lake import Version
 from sd_core.simulation.engine import ENGINE_VERSION
 from sd_core.study import Scenario, Study
@@ -71,7 +72,7 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
                 current = current_scenarios(home.study, stored, market)
                 register_market(connection, home.study, market)
                 _register_scenarios(connection, stored, current)
-                outdated_fits = register_fits(connection, home, market)
+                outdated_fits = register_fits(connection, home, market) + register_resampling(connection, home, market)
                 connection.execute("use warehouse")
                 built = build(connection, models, read_macros(SQL))
                 verdicts = list(audit(connection, identities))

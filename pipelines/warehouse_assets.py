@@ -15,6 +15,7 @@ from pipelines.lake_assets import MARKET_KEYS, OWNERS, SIMULATIONS_KEY
 from pipelines.model_fits import fit_key
 from pipelines.models import SQL, Model, read_models
 from pipelines.partitions import partition_key
+from pipelines.resampling_assets import resampling_key
 from pipelines.warehouse import Rebuild, rebuild
 from sd_core.schemas import TABLES, Table
 
@@ -80,7 +81,7 @@ def _lake_key(name: str) -> dg.AssetKey | None:
     """Return the asset that leaves a lake table; the study's own tables come from its file and from no asset."""
     if name.startswith("simulation_"):
         return SIMULATIONS_KEY
-    return MARKET_KEYS.get(name) or fit_key(name)
+    return MARKET_KEYS.get(name) or fit_key(name) or resampling_key(name)
 
 
 def _column_schema(table: Table) -> dg.TableSchema:

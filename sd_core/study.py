@@ -127,6 +127,14 @@ class CostAware(_Part):
     max_cost: float = Field(1.0, gt=0, le=1, description="Highest fee, as a fraction of the traded value.")
 
 
+class Bootstrap(_Part):
+    """How many histories are drawn to tell luck from the reserve's own doing."""
+
+    histories: int = Field(1_000, ge=2, le=100_000, description="Histories to draw.")
+    block: float | None = Field(None, ge=1, description="Mean length of a block in sessions; from the data by default.")
+    seed: int = Field(1, ge=0, description="The same seed draws the same histories.")
+
+
 class _Rung(_Part):
     """How far apart an asset's rungs stand, and which share of the gain is traded at each."""
 
@@ -307,6 +315,7 @@ class Study(_Part):
     costs: Costs = Costs(bps=0, fixed=0)
     deposits: Deposits | None = None
     withdrawals: Withdrawals | None = None
+    bootstrap: Bootstrap = Bootstrap(histories=1_000, block=None, seed=1)
     strategies: dict[Name, Strategy] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -453,6 +462,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "deviation": Band,
     "volatility": VolatilityLevel,
     "cost_aware": CostAware,
+    "bootstrap": Bootstrap,
 }
 
 

@@ -71,3 +71,33 @@ create macro same_money(one, other) as
 
 comment on macro same_money is
     'Whether two amounts are the same but for rounding: to 1e-6 of a currency unit, beyond a million to 1e-12 of them.';
+
+create macro interval_low(outcome) as
+    quantile_cont(outcome, 0.05);
+
+comment on macro interval_low is
+    'Aggregate: lower end of the interval that holds nine in ten outcomes, the 5th percentile, linearly interpolated.';
+
+create macro interval_high(outcome) as
+    quantile_cont(outcome, 0.95);
+
+comment on macro interval_high is
+    'Aggregate: upper end of the interval that holds nine in ten outcomes, the 95th percentile, linearly interpolated.';
+
+create macro is_told_apart(probability) as
+    probability >= 0.95;
+
+comment on macro is_told_apart is
+    'Whether one level did better than another in so many histories that it is no accident: 95 % of them.';
+
+create macro is_low_cash(bank, value) as
+    bank < 0.05 * value;
+
+comment on macro is_low_cash is
+    'Whether the bank is low: under 5 % of the value.';
+
+create macro percent_text(fraction) as
+    printf('%g', round(fraction * 100, 2)) || ' %';
+
+comment on macro percent_text is
+    'A fraction in words: 0.125 is "12.5 %".';

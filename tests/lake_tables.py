@@ -47,6 +47,12 @@ CREATE TABLE lake.simulation_daily (strategy VARCHAR, reserve DOUBLE, session DA
     skipped_buys INTEGER, passed_rungs INTEGER);
 CREATE TABLE lake.simulation_lots (strategy VARCHAR, reserve DOUBLE, lot INTEGER, ticker VARCHAR, opened DATE,
     closed DATE, quantity DOUBLE, price DOUBLE, sale_price DOUBLE, premium DOUBLE);
+CREATE TABLE lake.reserve_bootstrap (strategy VARCHAR, reserve DOUBLE, history BIGINT, final_value DOUBLE, twr DOUBLE,
+    xirr DOUBLE, sharpe DOUBLE, sortino DOUBLE, max_drawdown DOUBLE, income_per_year DOUBLE, income_volatility DOUBLE,
+    months_without_income DOUBLE, withdrawals DOUBLE, coverage_gross DOUBLE, coverage_net DOUBLE, skipped_buys DOUBLE,
+    mean_cash_share DOUBLE, low_cash_share DOUBLE, block_length DOUBLE);
+CREATE TABLE lake.income_subset (subset BIGINT, strategy VARCHAR, reserve DOUBLE, tickers VARCHAR[],
+    average_correlation DOUBLE, income_variability DOUBLE);
 CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, capital DOUBLE, xirr DOUBLE,
     prices_version VARCHAR, is_current BOOLEAN);
 CREATE TABLE lake.variance_state (session DATE, high_variance_probability DOUBLE);

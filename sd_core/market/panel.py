@@ -52,3 +52,10 @@ class Panel:
         """Sessions that a year has: 365 where some fall on a weekend, else 252."""
         weekday = (self.sessions.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
         return 365 if (weekday >= 5).any() else 252
+
+
+def last_known(prices: Floats) -> Floats:
+    """Replace every NaN by the last price before it, along the first axis; the first row has none."""
+    rows = np.where(np.isnan(prices), 0, np.arange(len(prices))[:, None])
+    np.maximum.accumulate(rows, axis=0, out=rows)
+    return np.ascontiguousarray(np.take_along_axis(prices, rows, axis=0))

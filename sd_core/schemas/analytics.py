@@ -2,8 +2,10 @@
 
 from sd_core.schemas.columns import (
     AT_LEAST_TOTAL_LOSS,
+    BELOW_ONE,
     COUNT,
     FRACTION,
+    FROM_ONE,
     MONEY,
     NOT_NEGATIVE,
     NOT_POSITIVE,
@@ -214,4 +216,69 @@ MARKET_REGIME = Table(
     ),
 )
 
-ANALYTICS = (SIMULATION_RETURNS, SIMULATION_HOLDINGS, SIMULATION_METRICS, BENCHMARK_DAILY, MARKET_REGIME)
+SIMULATION_INCOME = Table(
+    name="simulation_income",
+    layer="analytics",
+    description="The income of every scenario by calendar month, months without any included.",
+    key=("strategy", "reserve", "month"),
+    schema=ordered(
+        {
+            **scenario(),
+            "month": day("First day of the calendar month."),
+            "first_session": day("First session of the scenario in it."),
+            "last_session": day("Last session of the scenario in it."),
+            "dividends": number("Dividends received.", MONEY),
+            "interest": number("Interest on the bank.", MONEY),
+            "harvest_gross": number("What sales by the rule brought before fees.", MONEY, NOT_NEGATIVE),
+            "harvest_net": number("What sales by the rule brought less what its purchases cost, fees included.", MONEY),
+            "income": number("Dividends, interest and net harvest together; harvest is no yield.", MONEY),
+        }
+    ),
+)
+
+MEASURES = one_of(["wealth", "sharpe", "max_drawdown"])
+
+RESERVE_MEASURE = Table(
+    name="reserve_measure",
+    layer="analytics",
+    description="How good each reserve of a strategy was by each measure, in every resampled history.",
+    key=("strategy", "reserve", "history", "measure"),
+    schema=ordered(
+        {
+            **scenario(),
+            "history": whole("Number of the history, from 1.", COUNT, FROM_ONE),
+            "measure": text("What is compared; more is better.", MEASURES),
+            "goodness": number("Wealth with withdrawals, Sharpe ratio, or worst drawdown.", "as the measure"),
+        }
+    ),
+)
+
+RESERVE_COMPARISON = Table(
+    name="reserve_comparison",
+    layer="analytics",
+    description="How often one reserve of a strategy did better than another in the same resampled history.",
+    key=("strategy", "measure", "reserve", "other_reserve"),
+    schema=ordered(
+        {
+            "strategy": text("Name of the strategy in the study."),
+            "measure": text("What is compared.", MEASURES),
+            "reserve": number("One reserve.", FRACTION, BELOW_ONE),
+            "other_reserve": number("The reserve that it is compared with.", FRACTION, BELOW_ONE),
+            "probability": number(
+                "Share of the histories in which it did better; equal ones count half.", FRACTION, SHARE
+            ),
+            "histories": whole("Histories in which both could be measured.", COUNT, FROM_ONE),
+        }
+    ),
+)
+
+ANALYTICS = (
+    SIMULATION_RETURNS,
+    SIMULATION_HOLDINGS,
+    SIMULATION_METRICS,
+    BENCHMARK_DAILY,
+    MARKET_REGIME,
+    SIMULATION_INCOME,
+    RESERVE_MEASURE,
+    RESERVE_COMPARISON,
+)

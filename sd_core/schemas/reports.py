@@ -1,7 +1,25 @@
 """Declarations of the reports layer: the tables that people read."""
 
-from sd_core.schemas.analytics import SIMULATION_METRICS
-from sd_core.schemas.columns import COUNT, FRACTION, NOT_NEGATIVE, day, flag, number, text, whole
+import pandera.pandas as pa
+
+from sd_core.schemas.analytics import MEASURES, SIMULATION_METRICS
+from sd_core.schemas.columns import (
+    BELOW_ONE,
+    COUNT,
+    FRACTION,
+    FROM_ONE,
+    MONEY,
+    NOT_NEGATIVE,
+    RATIO,
+    SHARE,
+    YEARLY,
+    day,
+    flag,
+    number,
+    scenario,
+    text,
+    whole,
+)
 from sd_core.schemas.table import Table, ordered
 
 REPORT_STRATEGY = Table(
@@ -47,4 +65,154 @@ REPORT_DATA_QUALITY = Table(
     ),
 )
 
-REPORTS = (REPORT_STRATEGY, REPORT_DATA_QUALITY)
+
+def _interval(name: str, meaning: str, unit: str, *, middle: bool = False) -> dict[str, pa.Column]:
+    """Return the ends of a bootstrap interval, and its median where asked for; NULL until histories were drawn."""
+    places = {"low": "5th percentile", **({"median": "median"} if middle else {}), "high": "95th percentile"}
+    return {
+        f"{name}_{place}": number(f"{meaning}: {words} over the resampled histories.", unit, nullable=True)
+        for place, words in places.items()
+    }
+
+
+def _beats_next(name: str, meaning: str) -> dict[str, pa.Column]:
+    return {
+        f"{name}_beats_next": number(
+            f"Share of the histories in which this reserve had {meaning} than the next one; NULL: no next, or no "
+            "histories.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        )
+    }
+
+
+_OF_METRICS = SIMULATION_METRICS.schema.columns
+REPORT_RESERVE = Table(
+    name="report_reserve",
+    layer="reports",
+    description=(
+        "The reserve question: what each cash reserve of a strategy brought and cost, with intervals from resampled "
+        "histories."
+    ),
+    key=("strategy", "reserve"),
+    schema=ordered(
+        {
+            **scenario(),
+            "final_value": _OF_METRICS["final_value"],
+            **_interval("final_value", "Cash and holdings at the last close", MONEY, middle=True),
+            "twr": _OF_METRICS["twr"],
+            "xirr": _OF_METRICS["xirr"],
+            **_interval("xirr", "Money-weighted return", YEARLY),
+            "sharpe": _OF_METRICS["sharpe"],
+            **_interval("sharpe", "Sharpe ratio", RATIO, middle=True),
+            "sortino": _OF_METRICS["sortino"],
+            **_interval("sortino", "Sortino ratio", RATIO),
+            "max_drawdown": _OF_METRICS["max_drawdown"],
+            **_interval("max_drawdown", "Deepest fall below the peak", FRACTION, middle=True),
+            "income_per_year": _OF_METRICS["income_per_year"],
+            **_interval("income_per_year", "Dividends, interest and net harvest", "currency per year"),
+            "income_volatility": number(
+                "Standard deviation (ddof 1) of the income of calendar months.", MONEY, NOT_NEGATIVE, nullable=True
+            ),
+            **_interval("income_volatility", "Standard deviation of monthly income", MONEY),
+            "months_without_income": number(
+                "Share of the calendar months whose income was not positive.", FRACTION, SHARE, nullable=True
+            ),
+            "coverage_gross": _OF_METRICS["coverage_gross"],
+            **_interval("coverage_gross", "Gross harvest over withdrawals", RATIO),
+            "coverage_net": _OF_METRICS["coverage_net"],
+            "skipped_buys": _OF_METRICS["skipped_buys"],
+            **_interval("skipped_buys", "Purchases refused", COUNT),
+            "mean_cash_share": _OF_METRICS["mean_cash_share"],
+            "cash_drag_per_year": number(
+                "What the bank would have earned more in the benchmark: mean of its share of the value x the "
+                "benchmark's excess return, per year; negative where cash did better.",
+                YEARLY,
+                nullable=True,
+            ),
+            "low_cash_sessions": whole(
+                "Sessions that ended with the bank under 5 % of the value; NULL: no days were kept.",
+                COUNT,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            **_interval("low_cash_share", "Share of sessions with the bank under 5 % of the value", FRACTION),
+            "next_reserve": number("The next higher reserve of the strategy; NULL: none.", FRACTION, nullable=True),
+            **_beats_next("wealth", "more wealth, withdrawals included,"),
+            **_beats_next("sharpe", "a higher Sharpe ratio"),
+            **_beats_next("max_drawdown", "a smaller worst drawdown"),
+            "histories": whole("Resampled histories; NULL: none drawn yet.", COUNT, FROM_ONE, nullable=True),
+            "block_length": number("Mean length of their blocks.", "sessions", FROM_ONE, nullable=True),
+        }
+    ),
+)
+
+REPORT_RESERVE_VERDICT = Table(
+    name="report_reserve_verdict",
+    layer="reports",
+    description=(
+        "Which reserve of a strategy did best by each measure, and whether the data can tell it from the others."
+    ),
+    key=("strategy", "measure"),
+    schema=ordered(
+        {
+            "strategy": text("Name of the strategy in the study."),
+            "measure": text("What is compared: wealth with withdrawals, sharpe or max_drawdown.", MEASURES),
+            "best_reserve": number("Reserve with the best median over the histories.", FRACTION, BELOW_ONE),
+            "median_goodness": number("That median.", "as the measure"),
+            "least_probability": number(
+                "Smallest share of the histories in which it beat another level; NULL: no other.",
+                FRACTION,
+                SHARE,
+                nullable=True,
+            ),
+            "rivals": whole("Levels that it beat in less than 95 % of the histories.", COUNT, NOT_NEGATIVE),
+            "is_at_edge": flag("Whether it is the highest of several levels, so that a better one may lie beyond."),
+            "verdict": text("The same in a sentence."),
+        }
+    ),
+)
+
+REPORT_INCOME_SMOOTHING = Table(
+    name="report_income_smoothing",
+    layer="reports",
+    description=(
+        "Whether income is steadier where assets move less together: the slope through portfolios of some of the "
+        "assets."
+    ),
+    key=("strategy", "reserve"),
+    schema=ordered(
+        {
+            **scenario(),
+            "portfolios": whole("Portfolios that were simulated.", COUNT, FROM_ONE),
+            "assets": whole("Assets in each.", COUNT, FROM_ONE),
+            "lowest_correlation": number("Lowest average correlation among them.", RATIO),
+            "highest_correlation": number("Highest average correlation among them.", RATIO),
+            "mean_income_variability": number("Mean of their income variability.", "fraction per month"),
+            "correlation": number("Correlation of the two; NULL: no spread.", RATIO, nullable=True),
+            "slope": number(
+                "Change of income variability per unit of average correlation; NULL: no spread.",
+                "fraction per month",
+                nullable=True,
+            ),
+            "standard_error": number(
+                "Of the slope, by leaving out one asset at a time; NULL: not estimable.",
+                "fraction per month",
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "slope_low": number("Slope less two standard errors.", "fraction per month", nullable=True),
+            "slope_high": number("Slope plus two standard errors.", "fraction per month", nullable=True),
+            "verdict": text("The same in a sentence."),
+        }
+    ),
+)
+
+REPORTS = (
+    REPORT_STRATEGY,
+    REPORT_DATA_QUALITY,
+    REPORT_RESERVE,
+    REPORT_RESERVE_VERDICT,
+    REPORT_INCOME_SMOOTHING,
+)

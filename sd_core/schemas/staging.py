@@ -312,6 +312,61 @@ SIMULATION_LOTS = Table(
     ),
 )
 
+RESERVE_BOOTSTRAP = Table(
+    name="reserve_bootstrap",
+    layer="staging",
+    description=(
+        "What became of every scenario in each resampled history of the market; empty until histories were drawn."
+    ),
+    key=("strategy", "reserve", "history"),
+    schema=ordered(
+        {
+            **scenario(),
+            "history": whole("Number of the history, from 1; the same one for all scenarios.", COUNT, FROM_ONE),
+            "final_value": number("Cash and holdings at the last close.", MONEY),
+            "twr": number("Time-weighted return over the whole period.", FRACTION),
+            "xirr": number("Money-weighted return; NULL: none solves.", YEARLY, nullable=True),
+            "sharpe": number("Annualised Sharpe ratio; NULL: returns that do not differ.", RATIO, nullable=True),
+            "sortino": number("Annualised Sortino ratio; NULL: no loss.", RATIO, nullable=True),
+            "max_drawdown": number("Deepest fall of time-weighted growth below its peak.", FRACTION),
+            "income_per_year": number("Dividends, interest and net harvest.", "currency per year", nullable=True),
+            "income_volatility": number("Standard deviation of the income of months.", MONEY, nullable=True),
+            "months_without_income": number("Share of months whose income was not positive.", FRACTION, SHARE),
+            "withdrawals": number("Withdrawals paid.", MONEY, NOT_NEGATIVE),
+            "coverage_gross": number("Gross harvest over withdrawals scheduled; NULL: none.", RATIO, nullable=True),
+            "coverage_net": number("Net harvest over withdrawals scheduled; NULL: none.", RATIO, nullable=True),
+            "skipped_buys": number("Purchases that the bank did not cover.", COUNT, NOT_NEGATIVE),
+            "mean_cash_share": number("Mean of the bank over the value.", FRACTION),
+            "low_cash_share": number("Share of sessions with the bank under 5 % of the value.", FRACTION, SHARE),
+            "block_length": number("Mean length of the blocks that were drawn.", "sessions", FROM_ONE),
+        }
+    ),
+)
+
+INCOME_SUBSET = Table(
+    name="income_subset",
+    layer="staging",
+    description=(
+        "Portfolios of some of the assets: how much their assets move together, and how variable their income is."
+    ),
+    key=("subset",),
+    schema=ordered(
+        {
+            "subset": whole("Number of the portfolio, from 1.", COUNT, FROM_ONE),
+            **scenario(),
+            "tickers": text("Its assets, in the study's order, separated by a comma and a space."),
+            "assets": whole("How many they are.", COUNT, FROM_ONE),
+            "average_correlation": number("Mean correlation of the daily log returns of its pairs.", RATIO),
+            "income_variability": number(
+                "Standard deviation (ddof 1) of monthly income over the value before; NULL: fewer than two months.",
+                "fraction per month",
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+        }
+    ),
+)
+
 STAGING = (
     STUDY,
     STUDY_ASSET,
@@ -322,4 +377,6 @@ STAGING = (
     SIMULATION_LEDGER,
     SIMULATION_DAILY,
     SIMULATION_LOTS,
+    RESERVE_BOOTSTRAP,
+    INCOME_SUBSET,
 )

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.market.panel import Dates, Floats, Panel
+from sd_core.market.panel import Dates, Panel, last_known
 from sd_core.simulation import kernel
 from sd_core.simulation.results import DAILY, LEDGER, LOTS, SimulationResult
 from sd_core.simulation.rules import Every, Rules
@@ -51,7 +51,7 @@ def simulate(panel: Panel, rules: Sequence[Rules], workers: int | None = None) -
 
 def _market(panel: Panel) -> kernel.Market:
     """Derive once per panel what every scenario needs: marks, NAVs, the return of cash and the calendar."""
-    mark = _forward_fill(panel.close)
+    mark = last_known(panel.close)
     days = np.diff(panel.sessions).astype("timedelta64[D]").astype(np.float64)
     years = np.concatenate([[0.0], days / DAYS_PER_YEAR])
     known_rates = np.concatenate([[0.0], panel.rates[:-1]])
@@ -68,13 +68,6 @@ def _market(panel: Panel) -> kernel.Market:
         years=years,
         period=_periods(panel.sessions),
     )
-
-
-def _forward_fill(prices: Floats) -> Floats:
-    """Replace every NaN by the last price before it; the first row has none."""
-    rows = np.where(np.isnan(prices), 0, np.arange(len(prices))[:, None])
-    np.maximum.accumulate(rows, axis=0, out=rows)
-    return np.ascontiguousarray(np.take_along_axis(prices, rows, axis=0))
 
 
 def _periods(sessions: Dates) -> npt.NDArray[np.int64]:

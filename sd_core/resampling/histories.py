@@ -1,0 +1,120 @@
+"""Resampled histories: the sessions of a panel drawn again in blocks, as panels of their own.
+
+What is drawn is a session of all assets together, as gap and ratios to the close before, with its dividend yields, its
+rate and its rise of prices: what moves together stays together. Dates stay where they are, so that withdrawals fall due
+as before. What becomes of scenarios in a history belongs in ``outcomes``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sd_core.market.panel import Floats, Panel, last_known
+
+Sessions = npt.NDArray[np.int64]
+
+# Returns that differ by less are equal but for rounding.
+NO_SPREAD = 1e-12
+
+
+def block_length(panel: Panel, weights: Floats) -> float:
+    """Return the mean length, in sessions, of the blocks that a stationary bootstrap of the panel needs.
+
+    The longer of two estimates, for the daily returns of the assets held at their weights and for their squares, so
+    that quiet and stormy times stay together. Politis and White (2004), corrected by Patton, Politis and White (2009),
+    as arch computes it; at least 1.
+
+    Args:
+        panel: at least two sessions.
+        weights: by asset, summing to 1.
+    """
+    from arch.bootstrap import optimal_block_length
+
+    marks = last_known(panel.close)
+    returns = (marks[1:] / marks[:-1] - 1) @ weights
+    if np.ptp(returns) < NO_SPREAD:
+        return 1.0  # in any order
+    estimates = optimal_block_length(np.column_stack([returns, returns**2]))["stationary"]
+    return max(1.0, float(estimates.max()))
+
+
+def draw_sessions(sessions: int, block: float, histories: int, seed: int) -> Iterator[Sessions]:
+    """Yield which session each later session of a history repeats, by the stationary bootstrap.
+
+    Blocks start anywhere and have geometrically distributed lengths; past the end they go on from the beginning
+    (Politis and Romano 1994).
+
+    Args:
+        sessions: of the panel; the first one is where every history starts.
+        block: mean length of the blocks, in sessions, 1 or more.
+        histories: how many to draw. The first ones are the same however many follow.
+        seed: the same seed gives the same histories.
+
+    Yields:
+        Positions in the panel from 1 on, shape (sessions - 1,).
+    """
+    from arch.bootstrap import StationaryBootstrap
+
+    later = np.arange(1, sessions)
+    bootstrap = StationaryBootstrap(block, later, seed=np.random.default_rng(seed))
+    for (drawn,), _ in bootstrap.bootstrap(histories):
+        yield drawn
+
+
+@dataclass(frozen=True)
+class Relatives:
+    """A panel without its levels: every later session relative to the closes before it, shape (sessions - 1, assets).
+
+    Attributes:
+        panel: where they were taken from.
+        open, high, low, close: prices over the last known close before; NaN where an asset has no bar.
+        dividends: per share over the last known close before.
+    """
+
+    panel: Panel
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    dividends: Floats
+
+    @classmethod
+    def of(cls, panel: Panel) -> "Relatives":
+        """Take the levels out of a panel."""
+        before = last_known(panel.close)[:-1]
+        prices = (panel.open, panel.high, panel.low, panel.close, panel.dividends)
+        return cls(panel, *(column[1:] / before for column in prices))
+
+    def history(self, drawn: Sessions) -> Panel:
+        """Return the panel in which each later session repeats another one, levels growing from the first close.
+
+        Args:
+            drawn: as :func:`draw_sessions` yields; 1, 2, 3 … gives the panel itself, up to rounding.
+        """
+        panel, rows = self.panel, drawn - 1
+        growth = self.close[rows]
+        marks = np.concatenate([panel.close[:1], np.where(np.isnan(growth), 1.0, growth)]).cumprod(axis=0)
+        before = marks[:-1]
+
+        def column(first: Floats, relative: Floats) -> Floats:
+            return np.concatenate([first[:1], before * relative[rows]])
+
+        return Panel(
+            tickers=panel.tickers,
+            sessions=panel.sessions,
+            open=column(panel.open, self.open),
+            high=column(panel.high, self.high),
+            low=column(panel.low, self.low),
+            # The same numbers as in marks, so that a bar's close is the level that the next one starts from.
+            close=np.concatenate([panel.close[:1], np.where(np.isnan(growth), np.nan, marks[1:])]),
+            dividends=column(panel.dividends, self.dividends),
+            # A session earns the rate known at the session before, so that is the one to repeat.
+            rates=np.append(panel.rates[rows], panel.rates[-1]),
+            price_index=None if panel.price_index is None else self._price_index(panel.price_index, rows),
+        )
+
+    @staticmethod
+    def _price_index(levels: Floats, rows: Sessions) -> Floats:
+        return np.concatenate([levels[:1], (levels[1:] / levels[:-1])[rows]]).cumprod()

@@ -1,0 +1,22 @@
+-- How good each reserve of a strategy was by each measure, in every resampled history.
+-- Grain: strategy, reserve, history, measure.
+-- Sources: reserve_bootstrap.
+select
+    strategy,
+    reserve,
+    history,
+    measure,
+    goodness
+from (
+    select
+        strategy,
+        reserve,
+        history,
+        -- What was paid out belongs to what the money came to.
+        final_value + withdrawals as wealth,
+        sharpe,
+        max_drawdown
+    from reserve_bootstrap
+)
+unpivot (goodness for measure in (wealth, sharpe, max_drawdown))
+order by strategy, reserve, history, measure

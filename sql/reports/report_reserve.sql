@@ -1,0 +1,151 @@
+-- The reserve question: what each cash reserve of a strategy brought and cost, with intervals from resampled histories.
+-- Grain: strategy, reserve.
+-- Sources: simulation_metrics, simulation_daily, simulation_income, reserve_bootstrap, reserve_comparison, benchmark_daily, rates, study.
+with
+cash as (
+    select
+        daily.strategy,
+        daily.reserve,
+        daily.session,
+        is_low_cash(daily.bank, daily.value) as is_low,
+        lag(daily.bank / nullif(daily.value, 0)) over (
+            partition by daily.strategy, daily.reserve order by daily.session
+        ) as share_before
+    from simulation_daily as daily
+),
+
+drag as (
+    select
+        cash.strategy,
+        cash.reserve,
+        count(cash.session) filter (where cash.is_low) as low_cash_sessions,
+        -- What the bank would have earned in the benchmark instead, over the value.
+        avg(cash.share_before * (benchmark.simple_return - rates.risk_free_return)) * study.periods_per_year
+            as cash_drag_per_year
+    from cash
+    cross join study
+    left join benchmark_daily as benchmark using (session)
+    left join rates using (session)
+    group by cash.strategy, cash.reserve, study.periods_per_year
+),
+
+income as (
+    select
+        strategy,
+        reserve,
+        stddev_samp(income) as income_volatility,
+        avg((income <= 0)::integer) as months_without_income
+    from simulation_income
+    group by strategy, reserve
+),
+
+intervals as (
+    select
+        strategy,
+        reserve,
+        count(history) as histories,
+        any_value(block_length) as block_length,
+        interval_low(final_value) as final_value_low,
+        median(final_value) as final_value_median,
+        interval_high(final_value) as final_value_high,
+        interval_low(xirr) as xirr_low,
+        interval_high(xirr) as xirr_high,
+        interval_low(sharpe) as sharpe_low,
+        median(sharpe) as sharpe_median,
+        interval_high(sharpe) as sharpe_high,
+        interval_low(sortino) as sortino_low,
+        interval_high(sortino) as sortino_high,
+        interval_low(max_drawdown) as max_drawdown_low,
+        median(max_drawdown) as max_drawdown_median,
+        interval_high(max_drawdown) as max_drawdown_high,
+        interval_low(income_per_year) as income_per_year_low,
+        interval_high(income_per_year) as income_per_year_high,
+        interval_low(income_volatility) as income_volatility_low,
+        interval_high(income_volatility) as income_volatility_high,
+        interval_low(coverage_gross) as coverage_gross_low,
+        interval_high(coverage_gross) as coverage_gross_high,
+        interval_low(skipped_buys) as skipped_buys_low,
+        interval_high(skipped_buys) as skipped_buys_high,
+        interval_low(low_cash_share) as low_cash_share_low,
+        interval_high(low_cash_share) as low_cash_share_high
+    from reserve_bootstrap
+    group by strategy, reserve
+),
+
+next_levels as (
+    select
+        strategy,
+        reserve,
+        lead(reserve) over (partition by strategy order by reserve) as next_reserve
+    from simulation_metrics
+),
+
+against_next as (
+    select
+        comparison.strategy,
+        comparison.reserve,
+        max(comparison.probability) filter (where comparison.measure = 'wealth') as wealth_beats_next,
+        max(comparison.probability) filter (where comparison.measure = 'sharpe') as sharpe_beats_next,
+        max(comparison.probability) filter (where comparison.measure = 'max_drawdown') as max_drawdown_beats_next
+    from reserve_comparison as comparison
+    inner join next_levels
+        on comparison.strategy = next_levels.strategy
+        and comparison.reserve = next_levels.reserve
+        and comparison.other_reserve = next_levels.next_reserve
+    group by comparison.strategy, comparison.reserve
+)
+
+select
+    metrics.strategy,
+    metrics.reserve,
+    metrics.final_value,
+    intervals.final_value_low,
+    intervals.final_value_median,
+    intervals.final_value_high,
+    metrics.twr,
+    metrics.xirr,
+    intervals.xirr_low,
+    intervals.xirr_high,
+    metrics.sharpe,
+    intervals.sharpe_low,
+    intervals.sharpe_median,
+    intervals.sharpe_high,
+    metrics.sortino,
+    intervals.sortino_low,
+    intervals.sortino_high,
+    metrics.max_drawdown,
+    intervals.max_drawdown_low,
+    intervals.max_drawdown_median,
+    intervals.max_drawdown_high,
+    metrics.income_per_year,
+    intervals.income_per_year_low,
+    intervals.income_per_year_high,
+    income.income_volatility,
+    intervals.income_volatility_low,
+    intervals.income_volatility_high,
+    income.months_without_income,
+    metrics.coverage_gross,
+    intervals.coverage_gross_low,
+    intervals.coverage_gross_high,
+    metrics.coverage_net,
+    metrics.skipped_buys,
+    intervals.skipped_buys_low,
+    intervals.skipped_buys_high,
+    metrics.mean_cash_share,
+    drag.cash_drag_per_year,
+    drag.low_cash_sessions,
+    intervals.low_cash_share_low,
+    intervals.low_cash_share_high,
+    next_levels.next_reserve,
+    against_next.wealth_beats_next,
+    against_next.sharpe_beats_next,
+    against_next.max_drawdown_beats_next,
+    intervals.histories,
+    intervals.block_length
+from simulation_metrics as metrics
+inner join next_levels using (strategy, reserve)
+left join drag using (strategy, reserve)
+left join income using (strategy, reserve)
+left join intervals using (strategy, reserve)
+left join against_next using (strategy, reserve)
+order by metrics.strategy, metrics.reserve

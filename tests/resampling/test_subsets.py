@@ -1,0 +1,79 @@
+"""Portfolios of some of the assets."""
+
+from math import comb
+
+import numpy as np
+import pytest
+from generators import panel_of, rules_of
+
+from sd_core.resampling.subsets import MOST_SUBSETS, income_variability, subset_outcomes
+from sd_core.simulation.engine import simulate
+
+
+def walks(assets: int, sessions: int = 300, seed: int = 0) -> list[np.ndarray]:
+    draws = np.random.default_rng(seed).standard_normal((assets, sessions)) * 0.03
+    return list(100 * np.exp(np.cumsum(draws, axis=1)))
+
+
+@pytest.mark.parametrize(("assets", "size"), [(4, 2), (5, 2), (6, 3), (9, 4)])
+def test_all_portfolios_of_half_the_assets_are_taken_where_they_are_few(assets, size):
+    found = subset_outcomes(panel_of(*walks(assets)), rules_of(assets=assets, reserve=0.2), seed=1)
+    assert len(found) == comb(assets, size)
+    assert {len(subset.tickers) for subset in found} == {size}
+    assert len({subset.tickers for subset in found}) == len(found)
+
+
+def test_many_assets_give_a_sample_that_the_seed_decides():
+    panel, rules = panel_of(*walks(12, sessions=60)), rules_of(assets=12)
+    first, again, other = (subset_outcomes(panel, rules, seed) for seed in (1, 1, 2))
+    assert len(first) == MOST_SUBSETS < comb(12, 5)
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("assets", [1, 2, 3])
+def test_too_few_assets_give_no_portfolios(assets):
+    assert subset_outcomes(panel_of(*walks(assets)), rules_of(assets=assets), seed=1) == []
+
+
+def test_correlation_of_a_portfolio_is_the_mean_over_its_pairs():
+    prices = walks(6)
+    found = subset_outcomes(panel_of(*prices), rules_of(assets=6), seed=1)
+    logs = np.diff(np.log(prices), axis=1)
+    for subset in found:
+        members = [int(ticker[1:]) for ticker in subset.tickers]
+        pairs = np.corrcoef(logs[members])[np.triu_indices(3, 1)]
+        assert subset.average_correlation == pytest.approx(pairs.mean(), rel=1e-12)
+
+
+def test_assets_that_move_alike_have_a_correlation_of_one_and_the_income_of_one():
+    (walk,) = walks(1)
+    found = subset_outcomes(panel_of(*[walk] * 4), rules_of(assets=4, reserve=0.3), seed=1)
+    panel, rules = panel_of(walk), rules_of(assets=1, reserve=0.3)
+    (alone,) = simulate(panel, [rules])
+    assert len(found) == 6
+    for subset in found:
+        assert subset.average_correlation == pytest.approx(1, abs=1e-12)
+        assert subset.income_variability == pytest.approx(income_variability(alone, panel, rules.capital), rel=1e-9)
+
+
+def test_variability_of_income_is_that_of_monthly_income_over_the_value_before():
+    # Rungs of 10 %. January: a sale of 0.5 x 0.1 / 1.1 of 1 000 shares at 110, that is 5 000 of a value of 100 000.
+    # February: nothing. March: the price stands a rung higher, and the sale is of the same share of what is left.
+    sessions = np.array(["2020-01-30", "2020-01-31", "2020-02-03", "2020-03-02"], dtype="datetime64[D]")
+    panel = panel_of([100, 110, 110, 121], sessions=sessions)
+    rules = rules_of(bracket=0.1)
+    (result,) = simulate(panel, [rules])
+    held = 1_000 * (1 - 0.05 / 1.1)
+    january, march = 1_000 * 0.05 / 1.1 * 110, held * 0.05 / 1.1 * 121
+    value = 5_000 + held * 110
+    shares = [january / 100_000, 0, march / value]
+    assert january == pytest.approx(5_000)
+    assert income_variability(result, panel, rules.capital) == pytest.approx(np.std(shares, ddof=1), rel=1e-12)
+
+
+def test_a_single_month_has_no_variability():
+    panel = panel_of([100, 110], sessions=np.array(["2020-01-30", "2020-01-31"], dtype="datetime64[D]"))
+    rules = rules_of()
+    (result,) = simulate(panel, [rules])
+    assert income_variability(result, panel, rules.capital) is None
