@@ -101,3 +101,9 @@ create macro percent_text(fraction) as
 
 comment on macro percent_text is
     'A fraction in words: 0.125 is "12.5 %".';
+
+create macro is_arbitrage(highest_premium, lowest_premium) as
+    highest_premium - lowest_premium > 0.15;
+
+comment on macro is_arbitrage is
+    'Whether premiums lie so far apart, over 15 points, that selling the one asset for the other suggests itself.';

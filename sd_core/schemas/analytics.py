@@ -16,6 +16,7 @@ from sd_core.schemas.columns import (
     SHARES,
     YEARLY,
     day,
+    flag,
     number,
     one_of,
     scenario,
@@ -272,6 +273,27 @@ RESERVE_COMPARISON = Table(
     ),
 )
 
+PREMIUM_SPREAD = Table(
+    name="premium_spread",
+    layer="analytics",
+    description=(
+        "How far the dearest asset stands above the cheapest, each measured by its own highest close: an arbitrage "
+        "opportunity?"
+    ),
+    key=("session",),
+    schema=ordered(
+        {
+            "session": session(),
+            "highest_ticker": text("Asset with the highest premium at the close."),
+            "highest_premium": number("Its close over its highest earlier close, less 1.", FRACTION),
+            "lowest_ticker": text("Asset with the lowest premium at the close."),
+            "lowest_premium": number("Its close over its highest earlier close, less 1.", FRACTION),
+            "spread": number("Difference of the two premiums.", FRACTION, NOT_NEGATIVE),
+            "is_opportunity": flag("Whether it is over 15 points."),
+        }
+    ),
+)
+
 ANALYTICS = (
     SIMULATION_RETURNS,
     SIMULATION_HOLDINGS,
@@ -281,4 +303,5 @@ ANALYTICS = (
     SIMULATION_INCOME,
     RESERVE_MEASURE,
     RESERVE_COMPARISON,
+    PREMIUM_SPREAD,
 )
