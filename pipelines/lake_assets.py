@@ -24,15 +24,17 @@ from sd_core.market.quality import Finding, fetch_failed, history_changed, to_ta
 from sd_core.market.source import PriceHistory, fetch, open_source
 from sd_core.simulation.engine import ENGINE_VERSION, simulate
 from sd_core.simulation.money_weighted import money_weighted_return
-from sd_core.simulation.results import to_tables
-from sd_core.simulation.rules import resolve
-from sd_core.study import Scenario
+from sd_core.simulation.results import SimulationResult, to_tables
+from sd_core.simulation.rules import LotOrder, resolve
+from sd_core.simulation.taxes import tax_lot_table, tax_lots
+from sd_core.study import Scenario, Study
 from sd_core.study_tables import market_fingerprint, scenario_fingerprint
 
 FETCHES = "fetches"
 FINDINGS = "findings"
 MARKET = "market"
 SIMULATIONS = "simulations"
+TAX_LOTS = "tax_lots"
 
 RAW_PRICES_KEY = dg.AssetKey(["lake", "raw_prices"])
 MARKET_KEYS = {name: dg.AssetKey(["lake", name]) for name in ("sessions", "prices", "rates", "price_findings")}
@@ -232,7 +234,7 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         kinds={"numba", "parquet"},
         owners=OWNERS,
         code_version=ENGINE_VERSION,
-        description="Ledger, days and lots of each scenario: one strategy at one cash reserve.",
+        description="Ledger, days, lots and tax lots of each scenario: one strategy at one cash reserve.",
     )
     def simulations(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         scenarios = scenarios_of(study, context.partition_keys)
@@ -248,7 +250,7 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
                 stored = home.lake.write(
                     SIMULATIONS,
                     lake_key(scenario),
-                    to_tables(result, scenario, panel),
+                    to_tables(result, scenario, panel) | _tax_lots(study, result, scenario, panel),
                     {
                         "capital": study.capital,
                         "xirr": money_weighted_return(result, panel.sessions, study.capital),
@@ -272,6 +274,15 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         return dg.MaterializeResult()
 
     return simulations
+
+
+def _tax_lots(study: Study, result: SimulationResult, scenario: Scenario, panel: Panel) -> dict[str, pa.Table]:
+    """Return a scenario's table of tax lots where the study has taxes."""
+    if study.taxes is None:
+        return {}
+    lot_order = LotOrder[study.strategies[scenario.strategy].lot_order.upper()]
+    lots = tax_lots(result.ledger, panel.sessions, lot_order, len(panel.tickers))
+    return {TAX_LOTS: tax_lot_table(lots, scenario, panel)}
 
 
 def lake_key(scenario: Scenario) -> str:

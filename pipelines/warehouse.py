@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from pipelines.audit import Identity, Verdict, audit
 from pipelines.home import StudyHome
-from pipelines.lake_assets import SIMULATIONS, current_market, lake_key
+from pipelines.lake_assets import SIMULATIONS, TAX_LOTS, current_market, lake_key
 from pipelines.lake_views import quoted, register_files, register_market, register_table
 from pipelines.model_fits import register_fits
 from pipelines.models import SQL, Built, Model, build, read_macros
 from pipelines.resampling_assets import register_resampling
 from sd_core.lake import Version
 from sd_core.simulation.engine import ENGINE_VERSION
+from sd_core.simulation.taxes import TAX_LOT_COLUMNS
 from sd_core.study import Scenario, Study
 from sd_core.study_tables import scenario_fingerprint
 
@@ -116,6 +117,11 @@ def _register_scenarios(
 ) -> None:
     for name in ("ledger", "daily", "lots"):
         register_files(connection, f"simulation_{name}", [version.file(name) for version in stored.values()])
+    # Scenarios have tax lots only where the study asked for taxes when they were simulated.
+    if taxed := [version.file(TAX_LOTS) for version in stored.values() if TAX_LOTS in version.rows]:
+        register_files(connection, "simulation_tax_lots", taxed)
+    else:
+        register_table(connection, "simulation_tax_lots", TAX_LOT_COLUMNS.empty_table())
     register_table(connection, "simulation_partition", _partitions(stored, current))
 
 
@@ -139,6 +145,7 @@ def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario
             "capital": version.facts["capital"],
             "xirr": version.facts["xirr"],
             "prices_version": version.facts["prices_version"],
+            "has_tax_lots": TAX_LOTS in version.rows,
             "is_current": scenario in current,
         }
         for scenario, version in stored.items()
@@ -152,6 +159,7 @@ def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario
                 "capital": pa.float64(),
                 "xirr": pa.float64(),
                 "prices_version": pa.string(),
+                "has_tax_lots": pa.bool_(),
                 "is_current": pa.bool_(),
             }
         ),

@@ -92,6 +92,25 @@ class Withdrawals(_Part):
         return self
 
 
+class Taxes(_Part):
+    """Rates at which gains and income are taxed; ``docs/taxes.md`` says what they apply to."""
+
+    short_term: Fraction = Field(description="Of gains on shares held for a year or less.")
+    long_term: Fraction = Field(description="Of gains on shares held for more than a year.")
+    dividends: Fraction | None = Field(None, description="Of dividends; None is the rate of long-term gains.")
+    interest: Fraction | None = Field(None, description="Of interest; None is the rate of short-term gains.")
+
+    @property
+    def dividends_or_default(self) -> float:
+        """The rate of dividends, taken for qualified ones where the study does not say."""
+        return self.long_term if self.dividends is None else self.dividends
+
+    @property
+    def interest_or_default(self) -> float:
+        """The rate of interest, ordinary income where the study does not say."""
+        return self.short_term if self.interest is None else self.interest
+
+
 class Band(_Part):
     """How far a weight may stand from its target."""
 
@@ -316,6 +335,7 @@ class Study(_Part):
     deposits: Deposits | None = None
     withdrawals: Withdrawals | None = None
     bootstrap: Bootstrap = Bootstrap(histories=1_000, block=None, seed=1)
+    taxes: Taxes | None = None
     strategies: dict[Name, Strategy] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -457,6 +477,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "margin": Margin,
     "deposits": Deposits,
     "withdrawals": Withdrawals,
+    "taxes": Taxes,
     "rebalance": Rebalance,
     "band": Band,
     "deviation": Band,

@@ -71,6 +71,10 @@ def study_tables(study: Study) -> dict[str, pa.Table]:
         "risk_free": str(study.risk_free),
         "deposit_amount": study.deposits.amount if study.deposits else None,
         "deposit_every": study.deposits.every if study.deposits else None,
+        "tax_short_term": study.taxes.short_term if study.taxes else None,
+        "tax_long_term": study.taxes.long_term if study.taxes else None,
+        "tax_dividends": study.taxes.dividends_or_default if study.taxes else None,
+        "tax_interest": study.taxes.interest_or_default if study.taxes else None,
     }
     return {
         "study": pa.Table.from_pylist([study_row], _STUDY),
@@ -123,7 +127,9 @@ def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
     """
     rules = vars(resolve(study, scenario))
     parts = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in rules.items()}
-    return _hash({**parts, "tickers": study.tickers})
+    # Rates change no row of a scenario; whether there are taxes decides if it has tax lots.
+    taxed = {"tax_lots": True} if study.taxes else {}
+    return _hash({**parts, **taxed, "tickers": study.tickers})
 
 
 def market_fingerprint(study: Study) -> str:
@@ -184,6 +190,10 @@ _STUDY = pa.schema(
         "risk_free": pa.string(),
         "deposit_amount": pa.float64(),
         "deposit_every": pa.string(),
+        "tax_short_term": pa.float64(),
+        "tax_long_term": pa.float64(),
+        "tax_dividends": pa.float64(),
+        "tax_interest": pa.float64(),
     }
 )
 _STUDY_ASSET = pa.schema(

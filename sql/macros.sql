@@ -66,6 +66,18 @@ create macro calmar(growth_rate, max_drawdown) as
 comment on macro calmar is
     'CAGR / size of the maximum drawdown; NULL without a drawdown.';
 
+create macro taxable_gain(own, other) as
+    greatest(own + least(other, 0), 0);
+
+comment on macro taxable_gain is
+    'What is taxed of a net gain of one term, short or long, after a net loss of the other is taken off; 0 for a loss.';
+
+create macro carried_loss(own, other) as
+    least(own + greatest(other, 0), 0);
+
+comment on macro carried_loss is
+    'What is left of a net loss of one term, short or long, after a net gain of the other took it up; 0 or negative.';
+
 create macro same_money(one, other) as
     abs(one - other) <= 1e-6 * greatest(1, abs(other) / 1e6);
 

@@ -22,7 +22,8 @@ SQL = Path(__file__).parent.parent / "sql"
 # The names of the columns are the contract; the widths of whole numbers are those of the lake's Parquet files.
 CONTRACT = """
 CREATE TABLE lake.study (name VARCHAR, source VARCHAR, start_date DATE, end_date DATE, calendar VARCHAR, capital DOUBLE,
-    currency VARCHAR, benchmark VARCHAR, risk_free VARCHAR, deposit_amount DOUBLE, deposit_every VARCHAR);
+    currency VARCHAR, benchmark VARCHAR, risk_free VARCHAR, deposit_amount DOUBLE, deposit_every VARCHAR,
+    tax_short_term DOUBLE, tax_long_term DOUBLE, tax_dividends DOUBLE, tax_interest DOUBLE);
 CREATE TABLE lake.study_asset (position INTEGER, ticker VARCHAR, asset_class VARCHAR, weight DOUBLE,
     target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, candidate INTEGER);
 CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, variant VARCHAR, sd_n DOUBLE, bracket DOUBLE,
@@ -53,8 +54,11 @@ CREATE TABLE lake.reserve_bootstrap (strategy VARCHAR, reserve DOUBLE, history B
     mean_cash_share DOUBLE, low_cash_share DOUBLE, block_length DOUBLE);
 CREATE TABLE lake.income_subset (subset BIGINT, strategy VARCHAR, reserve DOUBLE, tickers VARCHAR[],
     average_correlation DOUBLE, income_variability DOUBLE);
+CREATE TABLE lake.simulation_tax_lots (strategy VARCHAR, reserve DOUBLE, part INTEGER, purchase_seq INTEGER,
+    sale_seq INTEGER, ticker VARCHAR, acquired DATE, held_since DATE, sold DATE, long_term BOOLEAN, quantity DOUBLE,
+    cost DOUBLE, basis DOUBLE, proceeds DOUBLE, gain DOUBLE, wash_sale_disallowed DOUBLE, market_value DOUBLE);
 CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, capital DOUBLE, xirr DOUBLE,
-    prices_version VARCHAR, is_current BOOLEAN);
+    prices_version VARCHAR, has_tax_lots BOOLEAN, is_current BOOLEAN);
 CREATE TABLE lake.variance_state (session DATE, high_variance_probability DOUBLE);
 """
 
@@ -131,6 +135,37 @@ def fill_small_study(con: duckdb.DuckDBPyConnection) -> None:
     insert(con, "simulation_lots", {**lot, "quantity": 1.0, "premium": 95 / 110 - 1})
 
 
+def ask_for_taxes(con: duckdb.DuckDBPyConnection) -> None:
+    """Give the study its rates of tax."""
+    con.execute("""
+        update lake.study
+        set tax_short_term = 0.4, tax_long_term = 0.2, tax_dividends = 0.1, tax_interest = 0.3
+    """)
+
+
+def add_taxes(con: duckdb.DuckDBPyConnection) -> None:
+    """Give the small study taxes, and sd8 its tax lots: of five AAA for 501 one is sold, all the rest stays open."""
+    ask_for_taxes(con)
+    con.execute("update lake.simulation_partition set has_tax_lots = true where strategy = 'sd8'")
+    for part, (purchase, ticker, session, quantity, cost, worth) in enumerate(
+        [
+            (1, "AAA", SESSIONS[0], 1.0, 100.2, None),
+            (1, "AAA", SESSIONS[0], 4.0, 400.8, 360.0),
+            (2, "BBB", SESSIONS[0], 20.0, 401.0, 500.0),
+            (6, "AAA", SESSIONS[2], 1.0, 96.0, 90.0),
+        ],
+        start=1,
+    ):
+        lot: dict[str, object] = {
+            **{"strategy": "sd8", "reserve": 0.1, "part": part, "purchase_seq": purchase, "ticker": ticker},
+            **{"acquired": session, "held_since": session, "long_term": False},
+            **{"quantity": quantity, "cost": cost, "basis": cost, "market_value": worth},
+        }
+        if worth is None:
+            lot |= {"sale_seq": 4, "sold": SESSIONS[1], "proceeds": 107.0, "gain": 6.8, "wash_sale_disallowed": 0.0}
+        insert(con, "simulation_tax_lots", lot)
+
+
 def asset(position: int, ticker: str) -> dict[str, object]:
     """Return an asset of the universe with half of the weight."""
     return {
@@ -184,7 +219,8 @@ def add_scenario(
     is_current: bool = True,
 ) -> None:
     """Add a stored partition with its days; rungs passed are 1 a session."""
-    partition = {"capital": STUDY["capital"], "xirr": 0.05, "prices_version": prices_version, "is_current": is_current}
+    partition = {"capital": STUDY["capital"], "xirr": 0.05, "prices_version": prices_version}
+    partition |= {"has_tax_lots": False, "is_current": is_current}
     insert(con, "simulation_partition", {"strategy": name, "reserve": reserve, **partition})
     for position, (cash, worth) in enumerate(zip(bank, value, strict=True)):
         insert(

@@ -215,6 +215,7 @@ WRONG_VALUES += [
     ("withdrawals.amount", 0, "0", "expected a number above 0"),
     ("withdrawals.rate", -0.04, "-0.04", "expected a number above 0"),
     ("withdrawals.rate", 4, "4", "expected a number of at most 1"),
+    ("taxes", 0.35, "0.35", PAIRS),
 ]
 
 
@@ -242,6 +243,25 @@ def test_margin_is_refused_where_one_of_its_parts_is_wrong(
 ) -> None:
     lines = refusal(written(tmp_path, changed((("strategies", "sd8", "margin"), margin))))
     assert_one_finding(lines, "strategies.sd8.margin.", *line)
+
+
+@pytest.mark.parametrize(
+    ("taxes", "line"),
+    [
+        ({"short_term": 35, "long_term": 0.15}, ("short_term: ", "35", A_FRACTION)),
+        ({"short_term": 0.35, "long_term": -0.1}, ("long_term: ", "-0.1", A_FRACTION)),
+        ({"short_term": 0.35, "long_term": 0.15, "dividends": 2}, ("dividends: ", "2", A_FRACTION)),
+        ({"short_term": 0.35}, ("long_term: ", "missing", "expected a value")),
+        (
+            {"short_term": 0.35, "long_term": 0.15, "state": 0.05},
+            ("state: ", "unknown key", "expected one of short_term, long_term, dividends, interest"),
+        ),
+    ],
+)
+def test_taxes_are_refused_where_one_of_their_rates_is_wrong(
+    tmp_path: Path, taxes: dict[str, float], line: tuple[str, str, str]
+) -> None:
+    assert_one_finding(refusal(written(tmp_path, changed((["taxes"], taxes)))), "taxes.", *line)
 
 
 @pytest.mark.parametrize(

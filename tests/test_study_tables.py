@@ -37,8 +37,23 @@ def test_study_is_one_row_of_what_was_asked() -> None:
             "risk_free": "^IRX",
             "deposit_amount": None,
             "deposit_every": None,
+            "tax_short_term": None,
+            "tax_long_term": None,
+            "tax_dividends": None,
+            "tax_interest": None,
         }
     ]
+
+
+def test_tax_rates_not_given_are_those_of_qualified_dividends_and_of_ordinary_income() -> None:
+    columns = ["tax_short_term", "tax_long_term", "tax_dividends", "tax_interest"]
+
+    def rates(**taxes: float) -> list[float]:
+        table = study_tables(study_with((["taxes"], taxes)))["study"].select(columns)
+        return [row[0] for row in table.to_pydict().values()]
+
+    assert rates(short_term=0.35, long_term=0.15) == [0.35, 0.15, 0.15, 0.35]
+    assert rates(short_term=0.35, long_term=0.15, dividends=0, interest=0.3) == [0.35, 0.15, 0, 0.3]
 
 
 def test_deposits_and_withdrawals_are_told_as_they_were_asked_for() -> None:
@@ -211,6 +226,12 @@ def test_scenario_keeps_its_fingerprint_when_the_study_changes_around_it(changes
 def test_scenario_changes_its_fingerprint_with_everything_it_runs_on(place: str, value: Any) -> None:
     study = study_with((place.split("."), value))
     assert scenario_fingerprint(study, SD8) != scenario_fingerprint(study_with(), SD8)
+
+
+def test_scenario_depends_on_whether_there_are_taxes_and_not_on_their_rates() -> None:
+    low, high = (study_with((["taxes"], {"short_term": rate, "long_term": 0.1})) for rate in (0.2, 0.5))
+    assert scenario_fingerprint(low, SD8) == scenario_fingerprint(high, SD8)
+    assert scenario_fingerprint(low, SD8) != scenario_fingerprint(study_with(), SD8)
 
 
 def test_scenarios_of_one_study_have_fingerprints_of_their_own() -> None:

@@ -294,6 +294,33 @@ PREMIUM_SPREAD = Table(
     ),
 )
 
+SIMULATION_TAXES = Table(
+    name="simulation_taxes",
+    layer="analytics",
+    description="What every scenario owes for every calendar year, at the study's rates; empty where it has none.",
+    key=("strategy", "reserve", "year"),
+    schema=ordered(
+        {
+            **scenario(),
+            "year": whole("Calendar year.", "year"),
+            "net_short_term": number("Short-term gains less losses realised, wash sales left out.", MONEY),
+            "net_long_term": number("Long-term gains less losses realised, wash sales left out.", MONEY),
+            "taxable_short_term": number("Short-term gains after all losses, carried ones too.", MONEY, NOT_NEGATIVE),
+            "taxable_long_term": number("Long-term gains after all losses, carried ones too.", MONEY, NOT_NEGATIVE),
+            "carried_short_term": number("Short-term losses carried into the next year.", MONEY, NOT_POSITIVE),
+            "carried_long_term": number("Long-term losses carried into the next year.", MONEY, NOT_POSITIVE),
+            "dividends": number("Dividends received.", MONEY, NOT_NEGATIVE),
+            "interest": number("Interest received; what was paid on credit is not taken off.", MONEY, NOT_NEGATIVE),
+            "tax": number("What is owed at the study's rates.", MONEY, NOT_NEGATIVE),
+            "liquidation_tax": number(
+                "What would be owed besides, had all been sold at the last close; NULL: not the last year.",
+                MONEY,
+                nullable=True,
+            ),
+        }
+    ),
+)
+
 ANALYTICS = (
     SIMULATION_RETURNS,
     SIMULATION_HOLDINGS,
@@ -304,4 +331,5 @@ ANALYTICS = (
     RESERVE_MEASURE,
     RESERVE_COMPARISON,
     PREMIUM_SPREAD,
+    SIMULATION_TAXES,
 )

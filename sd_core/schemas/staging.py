@@ -55,6 +55,10 @@ STUDY = Table(
             "risk_free": text("Ticker of the risk-free rate, or the rate itself as a yearly fraction."),
             "deposit_amount": number("Money that comes in each period; NULL: none.", MONEY, POSITIVE, nullable=True),
             "deposit_every": text("Period of deposits: month, quarter or year; NULL: none.", PERIODS, nullable=True),
+            "tax_short_term": number("Tax rate of short-term gains; NULL: no taxes.", FRACTION, SHARE, nullable=True),
+            "tax_long_term": number("Tax rate of long-term gains; NULL: no taxes.", FRACTION, SHARE, nullable=True),
+            "tax_dividends": number("Tax rate of dividends; NULL: no taxes.", FRACTION, SHARE, nullable=True),
+            "tax_interest": number("Tax rate of interest; NULL: no taxes.", FRACTION, SHARE, nullable=True),
             "periods_per_year": whole(
                 "Sessions that make a year in annualised figures: 365 where sessions fall on weekends, else 252.",
                 COUNT,
@@ -367,6 +371,38 @@ INCOME_SUBSET = Table(
     ),
 )
 
+SIMULATION_TAX_LOTS = Table(
+    name="simulation_tax_lots",
+    layer="staging",
+    description="Shares that every sale of every scenario sold, and those still open; empty where there are no taxes.",
+    key=("strategy", "reserve", "part"),
+    schema=ordered(
+        {
+            **scenario(),
+            "part": whole("Place in the scenario's order of sale, from 1; what is open comes last.", COUNT, FROM_ONE),
+            "purchase_seq": whole("Ledger row of the purchase.", COUNT, FROM_ONE),
+            "sale_seq": whole("Ledger row of the sale; NULL: open.", COUNT, FROM_ONE, nullable=True),
+            "ticker": ticker(),
+            "acquired": day("Session of the purchase."),
+            "held_since": day("Day from which the shares count as held: earlier where they replaced others."),
+            "sold": day("Session of the sale; NULL: open.", nullable=True),
+            "long_term": flag("Whether they were held for more than a year, until the last session where open."),
+            "quantity": number("Shares in the part.", SHARES, POSITIVE),
+            "cost": number("What they had cost, fee included.", MONEY, POSITIVE),
+            "basis": number("Cost and the disallowed losses that they took over.", MONEY, POSITIVE),
+            "proceeds": number("What they brought, fee taken off; NULL: open.", MONEY, nullable=True),
+            "gain": number("Proceeds less basis; NULL: open.", MONEY, nullable=True),
+            "wash_sale_disallowed": number(
+                "Part of a loss that is not deducted but added to the basis of other shares; NULL: open.",
+                MONEY,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "market_value": number("Shares at the last close; NULL: sold.", MONEY, POSITIVE, nullable=True),
+        }
+    ),
+)
+
 STAGING = (
     STUDY,
     STUDY_ASSET,
@@ -379,4 +415,5 @@ STAGING = (
     SIMULATION_LOTS,
     RESERVE_BOOTSTRAP,
     INCOME_SUBSET,
+    SIMULATION_TAX_LOTS,
 )

@@ -156,7 +156,7 @@ def tax_lots(ledger: Rows, sessions: Dates, lot_order: LotOrder, assets: int) ->
     size = 2 * len(traded) + 1024
     while True:
         shares = _no_shares(len(traded), assets, size)
-        if match(trades, shares):
+        if match_trades(trades, shares):
             return shares.out[: shares.rows[0]].copy()
         size *= 4
 
@@ -202,7 +202,7 @@ def _no_shares(lots: int, assets: int, size: int) -> Shares:
 
 
 @compiled
-def match(trades: Trades, shares: Shares) -> bool:
+def match_trades(trades: Trades, shares: Shares) -> bool:
     """Go through all trades; return False where a buffer was too short, and the caller must offer longer ones."""
     for trade in range(len(trades.seq)):
         room = buy(trades, shares, trade) if trades.quantity[trade] > 0.0 else sell(trades, shares, trade)
@@ -303,15 +303,14 @@ def settle(trades, shares, trade, first_row):
     last_row = shares.rows[0] - 1
     rest = trades.amount[trade]
     for row in range(first_row, last_row + 1):
-        lot = shares.out[row]
-        proceeds = rest if row == last_row else trades.amount[trade] * lot.quantity / -trades.quantity[trade]
-        rest -= proceeds
-        lot.proceeds = proceeds
-        lot.gain = proceeds - lot.basis
-        lot.wash_sale_disallowed = 0.0
-        is_loss = lot.gain < -NO_LOSS * lot.basis
-        shares.unreplaced[row] = lot.quantity if is_loss else 0.0
-        shares.loss[row] = -lot.gain if is_loss else 0.0
+        sold = shares.out[row]
+        sold.proceeds = rest if row == last_row else trades.amount[trade] * sold.quantity / -trades.quantity[trade]
+        rest -= sold.proceeds
+        sold.gain = sold.proceeds - sold.basis
+        sold.wash_sale_disallowed = 0.0
+        is_loss = sold.gain < -NO_LOSS * sold.basis
+        shares.unreplaced[row] = sold.quantity if is_loss else 0.0
+        shares.loss[row] = -sold.gain if is_loss else 0.0
         shares.later_loss[row] = NONE
 
 

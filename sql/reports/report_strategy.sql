@@ -1,6 +1,6 @@
 -- Every metric of a scenario over its whole period, and how it did against simply holding.
 -- Grain: strategy, reserve.
--- Sources: simulation_metrics, study_strategy, lake.simulation_partition.
+-- Sources: simulation_metrics, simulation_taxes, study_strategy, lake.simulation_partition.
 with
 -- Simply holding: the study's first strategy of that variant, where it can be compared with.
 simply_holding as (
@@ -15,6 +15,16 @@ simply_holding as (
         and metrics.strategy = (
             select strategy from study_strategy where variant = 'buy_and_hold' order by position limit 1
         )
+),
+
+owed as (
+    select
+        strategy,
+        reserve,
+        sum(tax) as taxes,
+        sum(liquidation_tax) as liquidation_tax
+    from simulation_taxes
+    group by all
 )
 
 select
@@ -49,10 +59,15 @@ select
     metrics.xirr,
     metrics.twr - without_reserve.twr as excess_over_buy_and_hold,
     metrics.twr - same_reserve.twr as excess_over_same_reserve,
+    owed.taxes,
+    metrics.final_value - owed.taxes as after_tax_value,
+    metrics.final_value - owed.taxes - owed.liquidation_tax as after_tax_liquidation_value,
+    (metrics.final_value - owed.taxes) / stored.capital - 1 as after_tax_total_return,
     stored.prices_version,
     stored.is_current
 from simulation_metrics as metrics
 inner join lake.simulation_partition as stored using (strategy, reserve)
+left join owed using (strategy, reserve)
 left join simply_holding as without_reserve
     on without_reserve.reserve = 0
     and stored.prices_version = without_reserve.prices_version

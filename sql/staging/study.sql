@@ -13,6 +13,10 @@ select
     risk_free,
     deposit_amount,
     deposit_every,
+    tax_short_term,
+    tax_long_term,
+    tax_dividends,
+    tax_interest,
     -- Two days in seven are weekend where sessions are held on all of them; a lone special Saturday changes no year.
     case
         when

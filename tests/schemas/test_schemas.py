@@ -8,7 +8,7 @@ import pandas as pd
 import pandera.errors
 import pytest
 import sqlglot
-from lake_tables import SQL, connect, fill_small_study
+from lake_tables import SQL, add_taxes, connect, fill_small_study
 
 from pipelines.models import build, read_macros, read_models
 from sd_core.schemas import TABLES
@@ -25,6 +25,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
     """The small study, built."""
     with connect() as connection:
         fill_small_study(connection)
+        add_taxes(connection)
         build(connection, MODELS.values(), read_macros(SQL))
         yield connection
 

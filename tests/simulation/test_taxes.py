@@ -254,8 +254,9 @@ def test_fees_are_part_of_the_basis_and_taken_off_the_proceeds():
     assert told(sold, "basis", "proceeds", "gain") == [(1_001, 1_099, 98)]
 
 
-def test_what_misses_a_lot_by_rounding_sells_it_whole_and_brings_all_of_the_proceeds():
-    sold, still_held = lots_of(("2023-01-10", 10, 100), ("2023-02-10", -10 * (1 + 5e-10), 120))
+@pytest.mark.parametrize("rounding", [-5e-10, 5e-10])
+def test_what_misses_a_lot_by_rounding_sells_it_whole_and_brings_all_of_the_proceeds(rounding):
+    sold, still_held = lots_of(("2023-01-10", 10, 100), ("2023-02-10", -10 * (1 + rounding), 120))
     assert told(sold, "quantity", "proceeds", "gain") == [(10, 120, 20)]
     assert len(still_held) == 0
 

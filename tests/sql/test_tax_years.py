@@ -1,0 +1,170 @@
+"""Taxes by year and after-tax values: worked by hand, and held against the steps of the US forms in plain Python."""
+
+from itertools import accumulate
+
+import duckdb
+import numpy as np
+import pytest
+from lake_tables import SESSIONS, add_taxes, ask_for_taxes, insert
+
+EXACT = 1e-12
+
+Gains = list[tuple[float, float]]
+
+
+def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, object]]:
+    return con.sql(query).to_arrow_table().to_pylist()
+
+
+@pytest.fixture
+def taxed(small: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """The small study with taxes."""
+    add_taxes(small)
+    return small
+
+
+def give_years(con: duckdb.DuckDBPyConnection, gains: Gains) -> None:
+    """Put a scenario into the lake that realises a short- and a long-term gain each year from 2001 on."""
+    ask_for_taxes(con)
+    partition = {"capital": 1000.0, "prices_version": "p1", "has_tax_lots": True, "is_current": True}
+    insert(con, "simulation_partition", {"strategy": "many", "reserve": 0.0, **partition})
+    zeros = dict.fromkeys(("bank", "invested", "nav_value", "income", "sells", "buys", "withdrawals", "deposits"), 0.0)
+    for number, (short_term, long_term) in enumerate(gains):
+        session = f"{2001 + number}-06-01"
+        day = {"session": session, "value": 1000.0, "skipped_buys": 0, "passed_rungs": 0}
+        insert(con, "simulation_daily", {"strategy": "many", "reserve": 0.0, **zeros, **day})
+        for is_long, gain in ((False, short_term), (True, long_term)):
+            if gain:
+                insert(con, "simulation_tax_lots", sold_lot(session, is_long, gain))
+
+
+def sold_lot(session: str, long_term: bool, gain: float, disallowed: float = 0.0) -> dict[str, object]:
+    return {
+        **{"strategy": "many", "reserve": 0.0, "part": 1, "purchase_seq": 1, "sale_seq": 2, "ticker": "AAA"},
+        **{"acquired": session, "held_since": session, "sold": session, "long_term": long_term, "quantity": 1.0},
+        **{"cost": 500.0, "basis": 500.0, "proceeds": 500 + gain, "gain": gain, "wash_sale_disallowed": disallowed},
+    }
+
+
+def settled(con: duckdb.DuckDBPyConnection) -> list[tuple[float, ...]]:
+    return con.execute("""
+        select taxable_short_term, taxable_long_term, carried_short_term, carried_long_term, tax
+        from simulation_taxes where strategy = 'many' order by year
+    """).fetchall()
+
+
+def liquidation_by_year(con: duckdb.DuckDBPyConnection) -> list[tuple[int, float | None]]:
+    return con.execute(
+        "select year, liquidation_tax from simulation_taxes where strategy = 'many' order by year"
+    ).fetchall()
+
+
+def test_year_is_taxed_on_its_gains_dividends_and_interest(taxed, build_all):
+    build_all(taxed)
+    [year] = rows(taxed, "from simulation_taxes")
+    expected = {
+        "net_short_term": 6.8,
+        "net_long_term": 0.0,
+        "dividends": 10.0,
+        "interest": 0.5,
+        "tax": 6.8 * 0.4 + 10 * 0.1 + 0.5 * 0.3,
+        # Open are 4 AAA that lost 40.8, 20 BBB that gained 99, and 1 AAA that lost 6.
+        "liquidation_tax": 52.2 * 0.4,
+    }
+    assert {name: year[name] for name in expected} == pytest.approx(expected, rel=EXACT)
+    assert year["year"] == 2024
+
+
+def test_report_takes_taxes_off_the_final_value(taxed, build_all):
+    build_all(taxed)
+    [found] = rows(taxed, "from report_strategy where strategy = 'sd8'")
+    expected = {
+        "final_value": 1069.5,
+        "taxes": 3.87,
+        "after_tax_value": 1065.63,
+        "after_tax_liquidation_value": 1044.75,
+        "after_tax_total_return": 0.06563,
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=EXACT)
+
+
+@pytest.mark.parametrize(
+    "change", ["lake.study set tax_short_term = null", "lake.simulation_partition set has_tax_lots = false"]
+)
+def test_after_tax_columns_are_null_without_rates_or_without_tax_lots(taxed, build_all, change):
+    taxed.execute(f"update {change}")
+    build_all(taxed)
+    assert rows(taxed, "from simulation_taxes") == []
+    names = ("taxes", "after_tax_value", "after_tax_liquidation_value", "after_tax_total_return")
+    [found] = rows(taxed, "from report_strategy where strategy = 'sd8'")
+    assert [found[name] for name in names] == [None] * 4
+
+
+def test_interest_paid_on_credit_is_not_deducted(taxed, build_all):
+    charge = {"kind": "INTEREST", "session": SESSIONS[2], "leg": -1, "fee": 0.0, "amount": -5.0, "bank_after": 0.0}
+    insert(taxed, "simulation_ledger", {"strategy": "sd8", "reserve": 0.1, "seq": 100, **charge})
+    build_all(taxed)
+    [year] = rows(taxed, "from simulation_taxes")
+    assert year["interest"] == 0.5
+
+
+def test_disallowed_part_of_a_loss_is_not_deducted(small, build_all):
+    give_years(small, [(0.0, 0.0)])
+    insert(small, "simulation_tax_lots", sold_lot("2001-06-01", False, -50.0, disallowed=30.0))
+    build_all(small)
+    assert settled(small) == [(0, 0, -20, 0, 0)]
+
+
+def test_losses_offset_the_other_term_and_are_carried_on_with_their_own(small, build_all):
+    give_years(small, [(-100, 30), (20, -50), (80, 10), (0, 0), (5, 40)])
+    build_all(small)
+    assert settled(small) == [
+        (0, 0, -70, 0, 0),  # 30 long-term gains are offset by short-term losses
+        (0, 0, -50, -50, 0),  # 20 short-term gains use 20 of the 70 carried
+        (0, 0, 0, -10, 0),  # 30 short-term after 50 carried, which 30 of the 40 long-term losses offset
+        (0, 0, 0, -10, 0),
+        (5, 30, 0, 0, 5 * 0.4 + 30 * 0.2),
+    ]
+
+
+def test_years_without_sales_are_rows_too(small, build_all):
+    give_years(small, [(0, 0), (10, 0), (0, 0)])
+    build_all(small)
+    assert liquidation_by_year(small) == [(2001, None), (2002, None), (2003, 0)]
+
+
+def test_selling_all_at_a_loss_saves_no_more_than_the_tax_on_the_last_years_gains(small, build_all):
+    give_years(small, [(0, 0), (10, 20)])
+    open_lot = {**sold_lot("2002-06-01", True, 0.0), "part": 9, "market_value": 100.0}
+    sale = dict.fromkeys(("sale_seq", "sold", "proceeds", "gain", "wash_sale_disallowed"))
+    insert(small, "simulation_tax_lots", open_lot | sale)  # would lose 400
+    build_all(small)
+    assert liquidation_by_year(small)[-1] == (2002, pytest.approx(-(10 * 0.4 + 20 * 0.2)))
+
+
+def schedule_d(carried: tuple[float, float], gains: tuple[float, float]) -> tuple[float, float]:
+    """Return net short- and net long-term gain of a year after one offsets the other, as Schedule D nets them."""
+    short_term, long_term = carried[0] + gains[0], carried[1] + gains[1]
+    total = short_term + long_term
+    if short_term < 0 < long_term or long_term < 0 < short_term:
+        # What is left has the sign of the total and the term of the larger.
+        return (total, 0.0) if abs(short_term) > abs(long_term) else (0.0, total)
+    return short_term, long_term
+
+
+def test_drawn_years_settle_as_the_form_nets_them(small, build_all):
+    rng = np.random.default_rng(1)
+    gains = [tuple(year) for year in rng.normal(40, 100, size=(60, 2)).round(2).tolist()]
+    give_years(small, gains)
+    build_all(small)
+    expected = accumulate(
+        gains,
+        lambda net, year: schedule_d((min(net[0], 0.0), min(net[1], 0.0)), year),
+        initial=(0.0, 0.0),
+    )
+    taxable = [(max(short_term, 0), max(long_term, 0)) for short_term, long_term in expected][1:]
+    found = settled(small)
+    assert [row[:2] for row in found] == [pytest.approx(pair, abs=1e-9) for pair in taxable]
+    owed = [0.4 * short_term + 0.2 * long_term for short_term, long_term in taxable]
+    assert [row[4] for row in found] == pytest.approx(owed, abs=1e-9)
+    assert sum(pair != (0, 0) for pair in taxable) > 10
