@@ -1,73 +1,141 @@
 """The engine: many scenarios of one panel, each on its own thread, results in the order asked for.
 
-A scenario's rows depend on its rules and the panel alone, so serial and parallel runs agree to the last bit. What
-happens within a session belongs in ``kernel``.
+A scenario's rows depend on its rules and the panel alone, so serial and parallel runs agree to the last bit, and so do
+runs in pieces and in one. What happens within a session belongs in ``kernel``.
 """
 
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.market.panel import Dates, Panel, last_known
-from sd_core.simulation import kernel
-from sd_core.simulation.results import DAILY, LEDGER, LOTS, SimulationResult
-from sd_core.simulation.rules import Every, Rules
+from sd_core.market.panel import Dates, Floats, Panel, last_known
+from sd_core.simulation.kernel import book
+from sd_core.simulation.kernel.lanes import LANES
+from sd_core.simulation.kernel.lookback import GAP_SESSIONS
+from sd_core.simulation.kernel.sessions import run
+from sd_core.simulation.results import DAILY, LEDGER, LOTS, Rows, SimulationResult, State
+from sd_core.simulation.rules import Coordination, Every, Rules
 
 # Raised whenever the same inputs would give other rows; stored beside every partition.
-ENGINE_VERSION = "3"
+ENGINE_VERSION = "4"
 
 DAYS_PER_YEAR = 365.0
 
+_TERMS_OF = attrgetter(*(book.TERMS.names or ()))
 
-def simulate(panel: Panel, rules: Sequence[Rules], workers: int | None = None) -> Iterator[SimulationResult]:
+
+def simulate(
+    panel: Panel,
+    rules: Sequence[Rules],
+    workers: int | None = None,
+    *,
+    states: Sequence[State] | None = None,
+    stop: int | None = None,
+    ledger: bool = True,
+) -> Iterator[SimulationResult]:
     """Simulate scenarios over one panel.
 
     Args:
         panel: prices by session and asset.
         rules: one entry per scenario, their arrays in the panel's order of assets.
         workers: threads; None means one per core. The kernel holds no interpreter lock.
+        states: where each scenario goes on from, on the panel it comes from or one with more sessions at its end; the
+            results then hold the sessions after that. None starts with the first session.
+        stop: how many sessions of the panel are simulated; None means all.
+        ledger: whether rows of the ledger and of lots are kept; the days and the state are the same without.
 
     Yields:
         One result per scenario, in order. At most two per worker wait to be taken, so memory stays bounded.
+
+    Raises:
+        ValueError: a state that is not one of these rules on this panel, or a stop outside the panel.
     """
+    end = len(panel.sessions) if stop is None else stop
+    if not 0 < end <= len(panel.sessions):
+        raise ValueError(f"stop: expected 1 to {len(panel.sessions)} sessions, was {end}")
+    if states is None:
+        starts: list[State | None] = [None] * len(rules)
+    else:
+        _check_states(panel, rules, states, end)
+        starts = [*states]
     market = _market(panel)
+    per_thread = threading.local()
+
+    def run_one(scenario: Rules, start: State | None) -> SimulationResult:
+        if not hasattr(per_thread, "buffers"):
+            per_thread.buffers = _Buffers(ledger)
+        return _simulate(market, scenario, start, end, per_thread.buffers)
+
     threads = workers or os.cpu_count() or 1
     if threads == 1 or len(rules) == 1:
-        yield from (_simulate(market, scenario) for scenario in rules)
+        yield from map(run_one, rules, starts)
         return
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[SimulationResult]] = deque()
-        for scenario in rules:
-            waiting.append(pool.submit(_simulate, market, scenario))
+        for scenario, start in zip(rules, starts, strict=True):
+            waiting.append(pool.submit(run_one, scenario, start))
             if len(waiting) >= 2 * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _market(panel: Panel) -> kernel.Market:
-    """Derive once per panel what every scenario needs: marks, NAVs, the return of cash and the calendar."""
+def _check_states(panel: Panel, rules: Sequence[Rules], states: Sequence[State], end: int) -> None:
+    if len(states) != len(rules):
+        raise ValueError(f"states: expected one per scenario, {len(rules)}, was {len(states)}")
+    for number, (scenario, state) in enumerate(zip(rules, states, strict=True)):
+        if len(state.positions) != len(panel.tickers):
+            raise ValueError(f"states[{number}]: expected {len(panel.tickers)} assets, was {len(state.positions)}")
+        if not state.sessions <= end:
+            raise ValueError(f"states[{number}]: expected at most {end} sessions behind it, was {state.sessions}")
+        returns, gaps = _windows(scenario)
+        if (len(state.returns), len(state.gaps)) != (returns, gaps):
+            raise ValueError(
+                f"states[{number}]: expected windows of {returns} returns and {gaps} gaps, "
+                f"was {len(state.returns)} and {len(state.gaps)}"
+            )
+
+
+def _market(panel: Panel) -> book.Market:
+    """Lay out once per panel what every scenario reads: bars, marks, NAVs, the return of cash and the calendar."""
+    sessions, assets = panel.close.shape
     mark = last_known(panel.close)
+    nav = np.maximum.accumulate(mark, axis=0)
+    bars = np.zeros((sessions, assets), dtype=book.BAR)
+    for name in ("open", "high", "low", "close"):
+        bars[name] = getattr(panel, name)
+    bars["dividend"] = panel.dividends
+    bars["mark_before"][1:] = mark[:-1]
+    bars["peak"][1:] = nav[:-1]
     days = np.diff(panel.sessions).astype("timedelta64[D]").astype(np.float64)
-    years = np.concatenate([[0.0], days / DAYS_PER_YEAR])
-    known_rates = np.concatenate([[0.0], panel.rates[:-1]])
-    return kernel.Market(
-        open=np.ascontiguousarray(panel.open),
-        high=np.ascontiguousarray(panel.high),
-        low=np.ascontiguousarray(panel.low),
-        close=np.ascontiguousarray(panel.close),
-        mark=mark,
-        nav=np.maximum.accumulate(mark, axis=0),
-        dividends=np.ascontiguousarray(panel.dividends),
-        pays=(panel.dividends != 0.0).any(axis=1),
-        interest=known_rates * years,
-        years=years,
-        period=_periods(panel.sessions),
+    dates = np.zeros(sessions, dtype=book.DATE)
+    dates["years"][1:] = days / DAYS_PER_YEAR
+    dates["interest"][1:] = panel.rates[:-1] * dates["years"][1:]
+    dates["prices"] = 1.0 if panel.price_index is None else panel.price_index / panel.price_index[0]
+    dates["period"] = _periods(panel.sessions)
+    dates["pays"] = (panel.dividends != 0.0).any(axis=1)
+    return book.Market(
+        bars=bars,
+        dates=dates,
+        extremes=_in_lanes(np.stack([panel.high, panel.low], axis=1), np.nan),
+        closes=_in_lanes(np.stack([mark, nav], axis=1), 0.0),
+        periods_per_year=panel.periods_per_year,
     )
+
+
+def _in_lanes(values: Floats, filler: float) -> Floats:
+    """Fill the last axis up to whole lanes."""
+    assets = values.shape[-1]
+    filled = np.full((*values.shape[:-1], assets + -assets % LANES), filler)
+    filled[..., :assets] = values
+    return filled
 
 
 def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
@@ -79,76 +147,134 @@ def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
     return period
 
 
-def _simulate(market: kernel.Market, rules: Rules) -> SimulationResult:
-    terms = kernel.Terms(
-        capital=float(rules.capital),
-        budgets=rules.capital * (1.0 - rules.reserve) * rules.weights,
-        targets=rules.weights * (1.0 - rules.reserve),
-        brackets=np.asarray(rules.brackets, dtype=np.float64),
-        shares=np.asarray(rules.profit_shares, dtype=np.float64),
-        lot_sizes=np.asarray(rules.lot_sizes, dtype=np.float64),
-        fee_fixed=float(rules.fee_fixed),
-        fee_rate=float(rules.fee_rate),
-        variant=int(rules.variant),
-        sizing=int(rules.sizing),
-        coordination=int(rules.coordination),
-        path=int(rules.path),
-        anchor=int(rules.anchor),
-        max_rungs=int(rules.max_rungs),
-        lot_order=int(rules.lot_order),
-        margin_limit=float(rules.margin_limit),
-        margin_rate=float(rules.margin_rate),
-        deposit=float(rules.deposit),
-        deposit_every=int(rules.deposit_every),
-        withdrawal=float(rules.withdrawal),
-        withdrawal_share=float(rules.withdrawal_share),
-        withdrawal_every=int(rules.withdrawal_every),
-        coverage_min=float(rules.coverage_min),
-        coverage_of=int(rules.coverage_of),
-        shortfall=int(rules.shortfall),
+def _terms(rules: Rules) -> np.void:
+    terms: np.void = np.array([_TERMS_OF(rules)], dtype=book.TERMS)[0]
+    return terms
+
+
+def _has_policy(rules: Rules) -> bool:
+    """Tell whether a scenario has more than the plain rule."""
+    return (
+        rules.withdrawal_every != Every.NEVER
+        or rules.coordination in (Coordination.TARGET, Coordination.HYBRID, Coordination.HOLD)
+        or rules.cash_low > 0.0
+        or min(rules.cash_high, rules.drift, rules.premium_spread, rules.portfolio_stop) < np.inf
+        or rules.adaptive_bracket
     )
-    sessions, assets = market.close.shape
-    # Interest and a third of a trade per asset and session: more than real prices give. Unwritten pages cost nothing.
-    rows, lots = sessions * (2 + assets // 3) + assets + 1024, sessions * (1 + assets // 4) + 1024
+
+
+def _windows(rules: Rules) -> tuple[int, int]:
+    """Return how many sessions of returns and of gaps a scenario remembers."""
+    return rules.volatility_window if rules.volatility < np.inf else 0, GAP_SESSIONS if rules.adaptive_bracket else 0
+
+
+@dataclass
+class _Buffers:
+    """What a thread writes rows to, one scenario after the other; pages that were written once are there."""
+
+    keeps_rows: bool
+    rows: int = 4096
+    ledger: Rows = field(init=False)
+    sold: Rows = field(init=False)
+    lots: Rows = field(init=False)
+
+    def __post_init__(self) -> None:
+        kept = self.rows if self.keeps_rows else 0
+        self.ledger, self.sold = np.empty(kept, dtype=LEDGER), np.empty(kept, dtype=LOTS)
+        self.lots = np.empty(self.rows, dtype=book.LOT)
+
+    def grow(self) -> None:
+        self.rows *= 4
+        self.__post_init__()
+
+
+def _simulate(market: book.Market, rules: Rules, start: State | None, end: int, buffers: _Buffers) -> SimulationResult:
+    state = start or _first_state(rules)
     while True:
-        book = _new_book(sessions, assets, rows, lots)
-        if kernel.run(market, terms, book):
-            return SimulationResult(
-                ledger=book.ledger[: book.rows[0]].copy(),
-                daily=book.daily,
-                lots=book.lots[: book.lot_rows[0]].copy(),
-            )
-        rows, lots = 4 * rows, 4 * lots
+        totals = state.totals.copy()
+        found = _book(state, totals, rules, buffers, end - state.sessions)
+        policy = None
+        if _has_policy(rules):
+            policy = book.Policy(np.array(rules.candidates, dtype=np.int64), state.returns.copy(), state.gaps.copy())
+        if run(market, _terms(rules), found, policy, state.sessions, end):
+            return _result(found, totals, policy, end)
+        buffers.grow()
 
 
-def _new_book(sessions: int, assets: int, rows: int, lots: int) -> kernel.Book:
-    return kernel.Book(
-        bank=np.zeros(1),
+def _first_state(rules: Rules) -> State:
+    """Return where a scenario stands before the first session."""
+    assets = len(rules.weights)
+    totals = np.zeros(1, dtype=book.STATE)
+    totals["bank"] = totals["value"] = rules.capital
+    totals["index"] = totals["peak"] = totals["trough"] = totals["eagerness"] = 1.0
+    returns, gaps = _windows(rules)
+    positions = np.zeros(assets, dtype=book.POSITION)
+    positions["bracket"] = rules.brackets
+    return State(
+        sessions=0,
+        totals=totals,
+        positions=positions,
         holdings=np.zeros(assets),
-        anchor=np.zeros(assets),
-        sell_at=np.zeros(assets),
-        buy_at=np.zeros(assets),
-        refused=np.zeros(assets, dtype=np.int64),
-        newest_lot=np.full(assets, -1, dtype=np.int64),
-        oldest_lot=np.full(assets, -1, dtype=np.int64),
-        older=np.empty(lots, dtype=np.int64),
-        newer=np.empty(lots, dtype=np.int64),
-        lot_asset=np.empty(lots, dtype=np.int64),
-        lot_session=np.empty(lots, dtype=np.int64),
-        lot_quantity=np.empty(lots),
-        lot_price=np.empty(lots),
-        lot_premium=np.empty(lots),
-        active=np.zeros(assets + 1, dtype=np.int64),
-        queue=np.zeros(assets, dtype=np.int64),
-        urgency=np.zeros(assets),
-        points=np.zeros((assets, kernel.LEGS + 1)),
-        rows=np.zeros(1, dtype=np.int64),
-        lot_rows=np.zeros(1, dtype=np.int64),
-        lots_bought=np.zeros(1, dtype=np.int64),
-        refusals=np.zeros(1, dtype=np.int64),
-        proceeds=np.zeros(1),
-        scheduled=np.zeros(1),
-        ledger=np.empty(rows, dtype=LEDGER),
-        daily=np.zeros(sessions, dtype=DAILY),
-        lots=np.empty(2 * lots, dtype=LOTS),
+        lots=np.empty(0, dtype=book.LOT),
+        returns=np.zeros(returns),
+        gaps=np.zeros((gaps, assets), dtype=np.int8),
     )
+
+
+def _book(state: State, totals: Rows, rules: Rules, buffers: _Buffers, sessions: int) -> book.Book:
+    """Open the books of a scenario where a state stands."""
+    assets = len(rules.weights)
+    positions = state.positions.copy()
+    positions["weight"], positions["share"], positions["lot_size"] = rules.weights, rules.profit_shares, rules.lot_sizes
+    if not rules.adaptive_bracket:
+        positions["bracket"] = rules.brackets
+    positions["newest_lot"] = positions["oldest_lot"] = -1
+    while len(buffers.lots) < len(state.lots):
+        buffers.grow()
+    buffers.lots[: len(state.lots)] = state.lots
+    totals["slots"] = len(state.lots)
+    holdings = _in_lanes(state.holdings, 0.0)
+    return book.Book(
+        state=totals[0],
+        positions=positions,
+        holdings=holdings,
+        sell_at=np.full(len(holdings), np.inf),
+        buy_at=np.zeros(len(holdings)),
+        lots=buffers.lots,
+        ledger=buffers.ledger,
+        sold=buffers.sold,
+        daily=np.empty(sessions, dtype=DAILY),
+        active=np.zeros(assets, dtype=np.int64),
+        stops=np.zeros((assets, book.LEGS + 1)),
+        turns=np.zeros(assets, dtype=book.TURN),
+    )
+
+
+def _result(found: book.Book, totals: Rows, policy: book.Policy | None, end: int) -> SimulationResult:
+    """Copy a scenario's rows and state out of the buffers."""
+    lots = found.lots[: totals["slots"][0]]
+    still_open = lots[lots["quantity"] > 0.0]
+    still_open["older"] = still_open["newer"] = -1
+    rows, sold = totals["rows"][0], totals["sold"][0]
+    totals["rows"] = totals["sold"] = totals["slots"] = 0
+    found.positions["newest_lot"] = found.positions["oldest_lot"] = -1  # places in buffers that others will use
+    assets = len(found.positions)
+    return SimulationResult(
+        ledger=_copy(found.ledger[:rows]),
+        daily=found.daily,
+        lots=_copy(found.sold[:sold]),
+        state=State(
+            sessions=end,
+            totals=totals,
+            positions=found.positions,
+            holdings=found.holdings[:assets].copy(),
+            lots=still_open,
+            returns=policy.returns if policy else np.zeros(0),
+            gaps=policy.gaps if policy else np.zeros((0, assets), dtype=np.int8),
+        ),
+    )
+
+
+def _copy(rows: Rows) -> Rows:
+    """Copy rows byte by byte: numpy copies records field by field, which takes twenty times as long."""
+    return rows.view(np.uint8).copy().view(rows.dtype)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sd_core.market.panel import Panel
+from sd_core.market.panel import Floats, Panel
 from sd_core.study import Scenario
 
 
@@ -95,12 +95,38 @@ Rows = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True)
+class State:
+    """Where a scenario stands after a session: all that the sessions after it need to know of those before.
+
+    Attributes:
+        sessions: how many sessions of the panel are behind it.
+        totals: the portfolio, one record.
+        positions: a record by asset; ``holdings``: shares by asset.
+        lots: the open lots, oldest first.
+        returns: time-weighted returns of the last sessions, as many as a volatility trigger asks for.
+        gaps: whether each asset gapped over a rung in the last sessions, as many as an adaptive bracket asks for.
+    """
+
+    sessions: int
+    totals: Rows
+    positions: Rows
+    holdings: Floats
+    lots: Rows
+    returns: Floats
+    gaps: npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
 class SimulationResult:
-    """One scenario's rows: the ledger as booked, a day per session, lots in the order they closed, open ones last."""
+    """One scenario's rows: the ledger as booked, a day per session, lots in the order they closed, open ones last.
+
+    ``state`` is where the scenario stands after the last of these sessions, None from an engine that cannot go on.
+    """
 
     ledger: Rows
     daily: Rows
     lots: Rows
+    state: State | None = None
 
 
 def to_tables(result: SimulationResult, scenario: Scenario, panel: Panel) -> dict[str, pa.Table]:

@@ -190,10 +190,10 @@ def test_partition_that_cannot_be_simulated_is_named_and_the_others_stay(
 ) -> None:
     simulate_one, calls = engine._simulate, iter(range(100))
 
-    def failing(market, rules):
+    def failing(market, rules, *rest):
         if rules.reserve == 0.1 and next(calls) == 0:
             raise RuntimeError("no memory left")
-        return simulate_one(market, rules)
+        return simulate_one(market, rules, *rest)
 
     monkeypatch.setattr(engine, "_simulate", failing)
     outcome = fresh_lab.sdlab("run")

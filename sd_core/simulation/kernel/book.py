@@ -1,0 +1,125 @@
+"""What the compiled engine reads and writes: prices laid out for it, rules as numbers, and one scenario's books.
+
+Scalars stand in records and assets in arrays of records, so that a call between compiled functions hands over a few
+pointers. What is done with them belongs in the modules beside this.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from sd_core.market.panel import Floats
+from sd_core.simulation.results import Rows
+
+# A price touches a limit that it misses by less than this share: rungs are products of many factors.
+TOUCH = 1e-12
+# Money. What the bank lacks by less than this, it covers; interest and payments below it are not booked.
+DUST = 1e-9
+
+NAN = np.nan
+
+# Nothing here allocates, so the arrays need no reference counts: counting them took twenty times as long as trading.
+# The numpy error model leaves out the checks for division by zero. Only the engine's entry is called from Python; the
+# wrappers that would let Python call the others take longer to compile than they do.
+STRICT = {"error_model": "numpy", "_nrt": False}
+compiled = njit(**STRICT, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+# A call copies every field of the tuples below, which takes longer than what most functions do.
+inlined = njit(**STRICT, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+
+
+def _record(floats: str, integers: str = "") -> np.dtype:
+    """Return the type of a record of doubles and 64-bit integers, by their names."""
+    return np.dtype([(name, np.float64) for name in floats.split()] + [(name, np.int64) for name in integers.split()])
+
+
+# A session of an asset: the bar (NaN where it has none), the last close and the highest one before the session, the
+# dividend per share.
+BAR = _record("open high low close mark_before peak dividend")
+
+# A session of the calendar: years since the session before; what cash earned since then; prices over those of the first
+# session; the longest ``Every`` that begins with it, 0 for none; whether an asset pays a dividend.
+DATE = _record("years interest prices", "period pays")
+
+# The rules that are single numbers, under their names in ``Rules``.
+TERMS = _record(
+    "capital reserve fee_fixed fee_rate margin_limit margin_rate deposit withdrawal withdrawal_share coverage_min "
+    "deviation volatility band min_trade max_cost cash_low cash_high drift premium_spread portfolio_stop",
+    "variant sizing coordination path anchor max_rungs lot_order deposit_every withdrawal_every coverage_of shortfall "
+    "indexed rebalance_every deviation_width volatility_window band_width adaptive_bracket",
+)
+
+# An asset: its rules, then where it stands. A lot is a position in ``Book.lots``, -1 for none; a refusal that is booked
+# is 1 until its episode ends.
+POSITION = _record(
+    "weight bracket share lot_size anchor average_cost", "newest_lot oldest_lot buy_refused sale_refused"
+)
+
+# The portfolio: its bank, its value at the last close, what covers withdrawals and what fell due so far; the
+# time-weighted index, its peak and its lowest point since; the factor of rule purchases, whether they are halted, and
+# whether a premium spread has had its attempt; lots ever bought and assets with a booked refusal; then the sums of the
+# session that is going on, and how much of the buffers is in use.
+STATE = _record(
+    "bank value proceeds scheduled index peak trough eagerness income sells buys withdrawals deposits",
+    "halted spread_tried lots_bought refusals skipped_buys passed_rungs rows sold slots",
+)
+
+# A buyback lot in its asset's chain; what is sold has a quantity of 0.
+LOT = _record("quantity price premium", "number asset session older newer")
+
+# An asset that waits for its turn on a leg or at the close.
+TURN = _record("urgency", "entry")
+
+LEGS = 4
+
+
+class Market(NamedTuple):
+    """What scenarios read of a panel.
+
+    ``bars`` and ``dates`` hold records by session (and asset). ``extremes`` and ``closes`` repeat what every session
+    looks at in every asset, filled up to whole lanes: highs and lows, last and highest closes; both of shape
+    (sessions, 2, lanes). ``periods_per_year`` is how many sessions a year has.
+    """
+
+    bars: Rows
+    dates: Rows
+    extremes: Floats
+    closes: Floats
+    periods_per_year: int
+
+
+class Book(NamedTuple):
+    """A scenario's state, its output and scratch.
+
+    ``sell_at`` and ``buy_at`` are the prices that touch the limits: infinity and 0 where the variant has no such rung.
+    They and ``holdings`` are by asset, filled up to whole lanes with what never touches. Lots form a chain per asset,
+    from the newest by ``older`` and back by ``newer``.
+    """
+
+    state: np.void
+    positions: Rows
+    holdings: Floats
+    sell_at: Floats
+    buy_at: Floats
+    lots: Rows
+    # Output: rows of LEDGER, LOTS and DAILY; the first two have no length where nobody asks for them.
+    ledger: Rows
+    sold: Rows
+    daily: Rows
+    # Scratch: assets that trade today, their paths, and who is next on a leg.
+    active: np.ndarray
+    stops: Floats
+    turns: Rows
+
+
+class Policy(NamedTuple):
+    """What a scenario has beyond the plain rule; scenarios without any of it get a kernel that knows none of it.
+
+    ``candidates`` are assets; ``returns`` are those of the last sessions, as many as the volatility trigger asks for;
+    ``gaps`` whether an asset's open crossed a rung, (sessions, assets), for as many as the adaptive bracket asks for.
+    Session n stands at n modulo the length.
+    """
+
+    candidates: np.ndarray
+    returns: Floats
+    gaps: np.ndarray

@@ -1,0 +1,195 @@
+"""What a strategy does at the close beyond its rule: rebalancing, profit-taking, the premium spread, deployment.
+
+Withdrawals, which come after, belong in ``withdrawals``.
+"""
+
+import numpy as np
+
+from sd_core.simulation.kernel.book import compiled
+from sd_core.simulation.kernel.lanes import sum_of_products
+from sd_core.simulation.kernel.lookback import volatility
+from sd_core.simulation.kernel.rule import ON_THE_EDGE, line_up, lower_edge, move_anchor, rung_sale, upper_edge
+from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots
+from sd_core.simulation.results import LEG_CLOSE, Kind
+from sd_core.simulation.rules import Coordination, Width
+
+# A trade of less than this share of the portfolio's value is not made.
+TOO_SMALL = 1e-9
+
+REBALANCE_BUY, REBALANCE_SELL = Kind.REBALANCE_BUY.value, Kind.REBALANCE_SELL.value
+DEPLOY_BUY, PROFIT_SELL = Kind.DEPLOY_BUY.value, Kind.PROFIT_SELL.value
+HYBRID, RELATIVE = Coordination.HYBRID.value, Width.RELATIVE.value
+
+
+@compiled
+def follow_portfolio_rules(market, terms, book, policy, session):
+    """Take each step that the scenario asks for, on the value that the step before left."""
+    if terms.coordination == HYBRID or triggered(market, terms, book, policy, session):
+        rebalance(market, terms, book, session)
+    if terms.drift < np.inf:
+        take_profit(market, terms, book, session)
+    if terms.premium_spread < np.inf:
+        trade_spread(market, terms, book, session)
+    if terms.cash_high < np.inf:
+        deploy(market, terms, book, policy, session)
+
+
+@compiled
+def worth_of(market, book, session):
+    """Return the portfolio's value at the close."""
+    return book.state.bank + sum_of_products(book.holdings, market.closes[session, 0])
+
+
+@compiled
+def triggered(market, terms, book, policy, session):
+    """Tell whether the calendar, a weight or the volatility asks for rebalancing."""
+    if 0 < market.dates[session].period <= terms.rebalance_every:
+        return True
+    if terms.volatility < np.inf and session >= len(policy.returns) and volatility(market, policy) > terms.volatility:
+        return True
+    if terms.deviation < np.inf:
+        invested = (1.0 - terms.reserve) * worth_of(market, book, session)
+        for asset in range(len(book.positions)):
+            target = book.positions[asset].weight
+            width = terms.deviation * target if terms.deviation_width == RELATIVE else terms.deviation
+            if abs(book.holdings[asset] * market.bars[session, asset].close / invested - target) > width:
+                return True  # a missing close compares false
+    return False
+
+
+@compiled
+def rebalance(market, terms, book, session):
+    """Bring weights to their targets, or with bands to the nearer edge: sales first, then what the bank allows."""
+    value = worth_of(market, book, session)
+    for asset in range(len(book.positions)):
+        price = market.bars[session, asset].close
+        excess = book.holdings[asset] * price - aim(terms, book, asset, price, value)
+        if excess > 0.0:  # a missing close compares false
+            sell_at_close(market, terms, book, session, REBALANCE_SELL, asset, excess / price, value)
+    for asset in range(len(book.positions)):
+        price = market.bars[session, asset].close
+        lack = aim(terms, book, asset, price, value) - book.holdings[asset] * price
+        if lack > 0.0:
+            most = affordable(terms, price, book.state.bank - terms.reserve * value)
+            buy_at_close(market, terms, book, session, REBALANCE_BUY, asset, min(lack / price, most), value)
+
+
+@compiled
+def aim(terms, book, asset, price, value):
+    """Return what a holding should be worth: its target, or with bands the nearer edge where it lies outside."""
+    position = book.positions[asset]
+    invested = (1.0 - terms.reserve) * value
+    if terms.coordination != HYBRID:
+        return position.weight * invested
+    worth = book.holdings[asset] * price
+    lower, upper = lower_edge(terms, position), upper_edge(terms, position)
+    if worth / invested > upper + ON_THE_EDGE:
+        return upper * invested
+    if worth / invested < lower - ON_THE_EDGE:
+        return lower * invested
+    return worth
+
+
+@compiled
+def take_profit(market, terms, book, session):
+    """Sell what has drifted too far above its target down to it."""
+    value = worth_of(market, book, session)
+    invested = (1.0 - terms.reserve) * value
+    for asset in range(len(book.positions)):
+        target = book.positions[asset].weight
+        price = market.bars[session, asset].close
+        worth = book.holdings[asset] * price
+        if target > 0.0 and worth / invested > target * (1.0 + terms.drift):  # a missing close compares false
+            quantity = (worth - target * invested) / price
+            sell_at_close(market, terms, book, session, PROFIT_SELL, asset, quantity, value)
+
+
+@compiled
+def trade_spread(market, terms, book, session):
+    """Sell a rung of the dearest asset and buy the cheapest for it, once while their premiums lie far apart."""
+    dearest, cheapest = -1, -1
+    highest, lowest = -np.inf, np.inf
+    for asset in range(len(book.positions)):
+        bar = market.bars[session, asset]
+        premium = bar.close / bar.peak - 1.0
+        if premium > highest:  # a missing close compares false
+            dearest, highest = asset, premium
+        if premium < lowest:
+            cheapest, lowest = asset, premium
+    apart = highest - lowest > terms.premium_spread
+    if apart and not book.state.spread_tried:
+        value = worth_of(market, book, session)
+        quantity = rung_sale(book.positions[dearest], book.holdings[dearest])
+        proceeds = sell_at_close(market, terms, book, session, REBALANCE_SELL, dearest, quantity, value)
+        if proceeds > 0.0:
+            price = market.bars[session, cheapest].close
+            most = affordable(terms, price, min(proceeds, book.state.bank))
+            buy_at_close(market, terms, book, session, REBALANCE_BUY, cheapest, most, value)
+    book.state.spread_tried = apart
+
+
+@compiled
+def deploy(market, terms, book, policy, session):
+    """Spend what the bank holds above the reserve, once it holds too much: on what lacks most, then on candidates."""
+    state = book.state
+    value = worth_of(market, book, session)
+    if not state.bank > terms.cash_high * value:
+        return
+    kept = terms.reserve * value
+    waiting = 0
+    for asset in range(len(book.positions)):
+        target = book.positions[asset].weight * (1.0 - terms.reserve) * value
+        lack = target - book.holdings[asset] * market.bars[session, asset].close
+        if lack > 0.0:  # a missing close compares false
+            waiting = line_up(book, asset, -lack, waiting)
+    for turn in range(waiting):
+        asset = book.turns[turn].entry
+        price = market.bars[session, asset].close
+        quantity = min(-book.turns[turn].urgency / price, affordable(terms, price, state.bank - kept))
+        buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
+    trading = 0
+    for asset in policy.candidates:
+        trading += market.bars[session, asset].close > 0.0
+    part = (state.bank - kept) / trading
+    for asset in policy.candidates:
+        quantity = affordable(terms, market.bars[session, asset].close, part)
+        buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
+
+
+@compiled
+def affordable(terms, price, money):
+    """Return the quantity that a sum of money buys, its fee included."""
+    return (money - terms.fee_fixed) / (price * (1.0 + terms.fee_rate))
+
+
+@compiled
+def sell_at_close(market, terms, book, session, kind, asset, quantity, value):
+    """Sell at today's close and move the anchor there; return the proceeds, 0 where the sale is not worth making."""
+    bar = market.bars[session, asset]
+    quantity = min(whole_lots(quantity, book.positions[asset].lot_size), book.holdings[asset])
+    fee = fee_of(terms, quantity * bar.close)
+    if not (worth_making(terms, quantity, bar.close, fee, value) and quantity * bar.close > fee):
+        return 0.0
+    premium = bar.close / bar.peak - 1.0
+    proceeds = sell(terms, book, session, LEG_CLOSE, kind, asset, quantity, bar.close, fee, premium)
+    move_anchor(terms, book, asset, bar.close)
+    return proceeds
+
+
+@compiled
+def buy_at_close(market, terms, book, session, kind, asset, quantity, value):
+    """Buy at today's close and move the anchor there, where the purchase is worth making."""
+    bar = market.bars[session, asset]
+    quantity = whole_lots(quantity, book.positions[asset].lot_size)
+    fee = fee_of(terms, quantity * bar.close)
+    if worth_making(terms, quantity, bar.close, fee, value):
+        premium = bar.close / bar.peak - 1.0
+        buy(terms, book, session, LEG_CLOSE, kind, asset, quantity, bar.close, fee, premium)
+        move_anchor(terms, book, asset, bar.close)
+
+
+@compiled
+def worth_making(terms, quantity, price, fee, value):
+    """Tell whether a trade is large enough for the portfolio, and for its fee. A missing price compares false."""
+    traded = quantity * price
+    return traded > max(0.0, TOO_SMALL * value) and traded >= terms.min_trade and fee <= terms.max_cost * traded

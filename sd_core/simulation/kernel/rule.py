@@ -1,0 +1,276 @@
+"""The rule of one asset on the path of a bar: limits, legs, rungs, and what is refused.
+
+What a trade changes belongs in ``trades``, what moves the rule itself in ``lookback``.
+"""
+
+import numpy as np
+
+from sd_core.simulation.kernel.book import DUST, LEGS, NAN, TOUCH, compiled, inlined
+from sd_core.simulation.kernel.lanes import LANES, lanes_at_least, lanes_at_most, lowest_lane
+from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots, write
+from sd_core.simulation.results import Kind
+from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant, Width
+
+# A weight counts as inside its band when it is beyond an edge by less than this.
+ON_THE_EDGE = 1e-12
+
+BUY, SELL, SKIP_BUY, SKIP_SELL = Kind.BUY.value, Kind.SELL.value, Kind.SKIP_BUY.value, Kind.SKIP_SELL.value
+ATH_ONLY, BUY_AND_HOLD, ATH_SELL = Variant.ATH_ONLY.value, Variant.BUY_AND_HOLD.value, Variant.ATH_SELL.value
+NAV_OPPORTUNISTIC, HYBRID, HOLD = (
+    Coordination.NAV_OPPORTUNISTIC.value,
+    Coordination.HYBRID.value,
+    Coordination.HOLD.value,
+)
+LOW_FIRST, HIGH_FIRST, CLOSE_ONLY = Path.LOW_FIRST.value, Path.HIGH_FIRST.value, Path.CLOSE_ONLY.value
+SYMMETRIC, FILL, RELATIVE = Sizing.SYMMETRIC.value, Anchor.FILL.value, Width.RELATIVE.value
+
+
+@inlined
+def move_anchor(terms, book, asset, price):
+    """Set the anchor and the limits around it; what was refused ends with its anchor."""
+    position = book.positions[asset]
+    position.anchor = price
+    book.state.refusals -= position.buy_refused + position.sale_refused
+    position.buy_refused = 0
+    position.sale_refused = 0
+    set_limits(terms, book, asset)
+
+
+@inlined
+def set_limits(terms, book, asset):
+    """Set the prices that touch the limits around the anchor, out of reach where no such rung is traded."""
+    position = book.positions[asset]
+    trades = terms.variant != BUY_AND_HOLD and terms.coordination != HOLD
+    book.sell_at[asset] = sale_touch(position) if trades else np.inf
+    book.buy_at[asset] = purchase_touch(position) if trades and terms.variant != ATH_ONLY else 0.0
+
+
+@inlined
+def sale_touch(position):
+    """Return the lowest price that touches the sale limit."""
+    return position.anchor * (1.0 + position.bracket) * (1.0 - TOUCH)
+
+
+@inlined
+def purchase_touch(position):
+    """Return the highest price that touches the purchase limit."""
+    return position.anchor / (1.0 + position.bracket) * (1.0 + TOUCH)
+
+
+@inlined
+def touched_assets(market, book, session):
+    """Collect the assets whose bar reaches a limit; only these can trade today. A missing bar reaches none."""
+    highs, lows = market.extremes[session, 0], market.extremes[session, 1]
+    touched = 0
+    for start in range(0, len(book.holdings), LANES):
+        reached = lanes_at_least(highs, book.sell_at, start) | lanes_at_most(lows, book.buy_at, start)
+        while reached != 0:
+            book.active[touched] = start + lowest_lane(reached)
+            touched += 1
+            reached &= reached - 1
+    return touched
+
+
+@inlined
+def trade(market, terms, book, policy, session, touched):
+    """Walk the legs of the bar, sales of all assets before any purchase in each."""
+    for place in range(touched):
+        infer_path(terms, book, market.bars[session, book.active[place]], place)
+    for leg in range(1 if terms.path == CLOSE_ONLY else LEGS):
+        sellers = 0
+        for place in range(touched):
+            if reaches_sale(book, place, leg):
+                sellers = enqueue(market, terms, book, session, leg, place, sellers, -1.0)
+        for turn in range(sellers):
+            sell_rungs(market, terms, book, policy, session, leg, book.turns[turn].entry)
+        if policy is not None and book.state.halted:
+            continue
+        buyers = 0
+        for place in range(touched):
+            if reaches_purchase(book, place, leg):
+                buyers = enqueue(market, terms, book, session, leg, place, buyers, 1.0)
+        for turn in range(buyers):
+            buy_rungs(market, terms, book, policy, session, leg, book.turns[turn].entry)
+
+
+@inlined
+def infer_path(terms, book, bar, place):
+    """Note the prices that a bar's legs run between: the last close before, the open, two extremes, the close."""
+    stops = book.stops[place]
+    stops[0] = bar.mark_before
+    if terms.path == CLOSE_ONLY:
+        stops[1] = bar.close
+        return
+    low_first = terms.path == LOW_FIRST or (terms.path != HIGH_FIRST and bar.open - bar.low <= bar.high - bar.open)
+    stops[1] = bar.open
+    stops[2] = bar.low if low_first else bar.high
+    stops[3] = bar.high if low_first else bar.low
+    stops[4] = bar.close
+
+
+@inlined
+def reaches_sale(book, place, leg):
+    """Tell whether a leg fills an asset's sale rung: leg 0 by standing at or beyond it, a later leg by crossing it."""
+    limit = book.sell_at[book.active[place]]
+    return book.stops[place, leg + 1] >= limit and (leg == 0 or book.stops[place, leg] < limit)
+
+
+@inlined
+def reaches_purchase(book, place, leg):
+    """Tell whether a leg fills an asset's purchase rung; see :func:`reaches_sale`."""
+    limit = book.buy_at[book.active[place]]
+    return book.stops[place, leg + 1] <= limit and (leg == 0 or book.stops[place, leg] > limit)
+
+
+@inlined
+def enqueue(market, terms, book, session, leg, place, waiting, sign):
+    """Queue an asset in universe order, or with the lowest ``sign * premium`` first; return the queue's length."""
+    urgency = 0.0
+    if terms.coordination == NAV_OPPORTUNISTIC:
+        urgency = sign * (book.stops[place, leg + 1] / market.bars[session, book.active[place]].peak - 1.0)
+    return line_up(book, place, urgency, waiting)
+
+
+@inlined
+def line_up(book, entry, urgency, waiting):
+    """Put an entry behind those of the same or a lower urgency; return the queue's length."""
+    turn = waiting
+    while turn > 0 and book.turns[turn - 1].urgency > urgency:
+        book.turns[turn].urgency = book.turns[turn - 1].urgency
+        book.turns[turn].entry = book.turns[turn - 1].entry
+        turn -= 1
+    book.turns[turn].urgency = urgency
+    book.turns[turn].entry = entry
+    return waiting + 1
+
+
+@inlined
+def sell_rungs(market, terms, book, policy, session, leg, place):
+    """Sell at every rung that the leg reaches, upwards, until one would leave the band."""
+    asset = book.active[place]
+    position = book.positions[asset]
+    peak = market.bars[session, asset].peak
+    rungs = 0
+    while rungs < terms.max_rungs and reaches_sale(book, place, leg):
+        rungs += 1
+        limit = position.anchor * (1.0 + position.bracket)
+        price = book.stops[place, 1] if leg == 0 else limit
+        held = book.holdings[asset]
+        quantity = rung_sale(position, held)
+        if terms.sizing == SYMMETRIC and position.newest_lot >= 0:
+            quantity = book.lots[position.newest_lot].quantity
+        quantity = min(whole_lots(quantity, position.lot_size), held)
+        fee = fee_of(terms, quantity * price)
+        below_peak = terms.variant == ATH_SELL and limit * (1.0 + TOUCH) < peak
+        if below_peak or quantity <= 0.0 or quantity * price <= fee:
+            book.state.passed_rungs += 1
+        else:
+            premium = price / peak - 1.0
+            lowest = lower_edge(terms, position) - ON_THE_EDGE
+            if (
+                policy is not None
+                and terms.coordination == HYBRID
+                and weight_of(terms, book, (held - quantity) * price) < lowest
+            ):
+                refuse_sale(book, session, leg, asset, quantity, price, premium)
+                return
+            sell(terms, book, session, leg, SELL, asset, quantity, price, fee, premium)
+        move_anchor(terms, book, asset, price if terms.anchor == FILL else limit)
+
+
+@inlined
+def buy_rungs(market, terms, book, policy, session, leg, place):
+    """Buy at every rung that the leg reaches, downwards, until band or bank refuse one."""
+    asset = book.active[place]
+    position = book.positions[asset]
+    state = book.state
+    peak = market.bars[session, asset].peak
+    rungs = 0
+    while rungs < terms.max_rungs and reaches_purchase(book, place, leg):
+        rungs += 1
+        limit = position.anchor / (1.0 + position.bracket)
+        price = book.stops[place, 1] if leg == 0 else limit
+        held = book.holdings[asset]
+        quantity = position.bracket * held * position.share
+        if policy is not None:
+            quantity *= state.eagerness
+        quantity = whole_lots(quantity, position.lot_size)
+        if quantity <= 0.0:
+            state.passed_rungs += 1
+        else:
+            fee = fee_of(terms, quantity * price)
+            premium = price / peak - 1.0
+            refused = quantity * price + fee > state.bank + terms.margin_limit * state.value + DUST
+            if policy is not None and terms.coordination == HYBRID:
+                upper = upper_edge(terms, position) + ON_THE_EDGE
+                refused = refused or weight_of(terms, book, (held + quantity) * price) > upper
+            if refused:
+                refuse_purchase(book, session, leg, asset, quantity, price, premium)
+                return
+            buy(terms, book, session, leg, BUY, asset, quantity, price, fee, premium)
+        move_anchor(terms, book, asset, price if terms.anchor == FILL else limit)
+
+
+@inlined
+def rung_sale(position, held):
+    """Return what one rung up sells, before rounding."""
+    return position.bracket * held * position.share / (1.0 + position.bracket)
+
+
+@compiled
+def weight_of(terms, book, worth):
+    """Return the share that a holding's worth has in what was to be invested at the last close."""
+    return worth / ((1.0 - terms.reserve) * book.state.value)
+
+
+@compiled
+def lower_edge(terms, position):
+    """Return the lower edge of an asset's band, a weight."""
+    return max(0.0, position.weight - half_width(terms, position))
+
+
+@compiled
+def upper_edge(terms, position):
+    """Return the upper edge of an asset's band, a weight."""
+    return position.weight + half_width(terms, position)
+
+
+@compiled
+def half_width(terms, position):
+    """Return how far an asset's band reaches to either side of its target, a weight."""
+    return terms.band * position.weight if terms.band_width == RELATIVE else terms.band
+
+
+@compiled
+def refuse_purchase(book, session, leg, asset, quantity, price, premium):
+    """Book that a purchase is refused, once until the anchor moves or a session closes above the limit."""
+    position = book.positions[asset]
+    if not position.buy_refused:
+        position.buy_refused = 1
+        book.state.refusals += 1
+        book.state.skipped_buys += 1
+        write(book, session, leg, SKIP_BUY, asset, NAN, quantity, price, 0.0, 0.0, premium, NAN)
+
+
+@compiled
+def refuse_sale(book, session, leg, asset, quantity, price, premium):
+    """Book that a sale is refused, once until the anchor moves or a session closes below the limit."""
+    position = book.positions[asset]
+    if not position.sale_refused:
+        position.sale_refused = 1
+        book.state.refusals += 1
+        write(book, session, leg, SKIP_SELL, asset, NAN, quantity, price, 0.0, 0.0, premium, NAN)
+
+
+@compiled
+def forget_refusals(market, book, session):
+    """End the refusals of assets that closed on the near side of the limit. A missing close compares false."""
+    for asset in range(len(book.positions)):
+        position = book.positions[asset]
+        close = market.bars[session, asset].close
+        if position.buy_refused and close > book.buy_at[asset]:
+            position.buy_refused = 0
+            book.state.refusals -= 1
+        if position.sale_refused and close < book.sell_at[asset]:
+            position.sale_refused = 0
+            book.state.refusals -= 1

@@ -1,0 +1,160 @@
+"""The session loop: one scenario over one panel, from any session to any later one.
+
+Cash arrives, the legs of the bar trade, the portfolio's rules and withdrawals act at the close, the close marks. What
+happens on the legs belongs in ``rule``, at the close in ``portfolio_rules`` and ``withdrawals``.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from numba import njit
+
+from sd_core.simulation.kernel.book import DUST, NAN, STRICT, compiled, inlined
+from sd_core.simulation.kernel.lanes import sum_of_products
+from sd_core.simulation.kernel.lookback import MONTH, adapt_brackets, look_back, note_gaps
+from sd_core.simulation.kernel.portfolio_rules import affordable, follow_portfolio_rules
+from sd_core.simulation.kernel.rule import forget_refusals, move_anchor, set_limits, touched_assets, trade
+from sd_core.simulation.kernel.trades import buy, chain, fee_of, list_lot, whole_lots, write
+from sd_core.simulation.kernel.withdrawals import withdraw
+from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind
+
+INITIAL_BUY, DIVIDEND, INTEREST, DEPOSIT = (
+    Kind.INITIAL_BUY.value,
+    Kind.DIVIDEND.value,
+    Kind.INTEREST.value,
+    Kind.DEPOSIT.value,
+)
+
+
+@inlined
+def room(book):
+    """Tell whether the buffers held everything so far: rows beyond their end are counted, not written."""
+    state = book.state
+    return (
+        state.slots <= len(book.lots)
+        and (state.rows <= len(book.ledger) or len(book.ledger) == 0)
+        and (state.sold <= len(book.sold) or len(book.sold) == 0)
+    )
+
+
+@compiled
+def first_purchases(market, terms, book):
+    """Buy every asset at the first close, for its budget or what the bank still holds."""
+    for asset in range(len(book.positions)):
+        position = book.positions[asset]
+        price = market.bars[0, asset].close
+        budget = min(terms.capital * (1.0 - terms.reserve) * position.weight, book.state.bank)
+        quantity = whole_lots(affordable(terms, price, budget), position.lot_size)
+        if quantity > 0.0:
+            fee = fee_of(terms, quantity * price)
+            buy(terms, book, 0, LEG_CLOSE, INITIAL_BUY, asset, quantity, price, fee, 0.0)
+        move_anchor(terms, book, asset, price)
+
+
+@inlined
+def arrive(market, terms, book, session):
+    """Book what reaches the bank before the open: dividends, interest (an overdrawn bank pays it), then a deposit."""
+    state = book.state
+    date = market.dates[session]
+    bank_before = state.bank
+    if date.pays:
+        for asset in range(len(book.positions)):
+            per_share = market.bars[session, asset].dividend
+            if per_share != 0.0 and book.holdings[asset] > 0.0:
+                amount = book.holdings[asset] * per_share
+                write(book, session, LEG_ARRIVAL, DIVIDEND, asset, NAN, NAN, per_share, 0.0, amount, NAN, NAN)
+                state.income += amount
+    rate = terms.margin_rate * date.years if bank_before < 0.0 else date.interest
+    amount = bank_before * rate
+    if abs(amount) >= DUST:
+        write(book, session, LEG_ARRIVAL, INTEREST, -1, NAN, NAN, NAN, 0.0, amount, NAN, NAN)
+        state.income += amount
+    if 0 < date.period <= terms.deposit_every:
+        write(book, session, LEG_ARRIVAL, DEPOSIT, -1, NAN, NAN, NAN, 0.0, terms.deposit, NAN, NAN)
+        state.deposits += terms.deposit
+
+
+@inlined
+def mark(market, terms, book, policy, session, row):
+    """Value the portfolio at the close and write the day."""
+    state = book.state
+    invested = sum_of_products(book.holdings, market.closes[session, 0])
+    value = state.bank + invested
+    day = book.daily[row]
+    day.bank = state.bank
+    day.invested = invested
+    day.value = value
+    day.nav_value = sum_of_products(book.holdings, market.closes[session, 1])
+    day.income = state.income
+    day.sells = state.sells
+    day.buys = state.buys
+    day.withdrawals = state.withdrawals
+    day.deposits = state.deposits
+    day.skipped_buys = state.skipped_buys
+    day.passed_rungs = state.passed_rungs
+    if policy is not None:
+        look_back(terms, book, policy, session, value)
+    state.value = value
+    state.income = 0.0
+    state.sells = 0.0
+    state.buys = 0.0
+    state.withdrawals = 0.0
+    state.deposits = 0.0
+    state.skipped_buys = 0
+    state.passed_rungs = 0
+
+
+def _compile(digest: int) -> Callable[..., bool]:
+    """Return the compiled loop, from the cache where it stems from sources of the same digest.
+
+    numba looks for changes in the file of the cached function alone; values that a function encloses are a part of the
+    key, too.
+    """
+
+    @njit(**STRICT, cache=True, nogil=True)
+    def run(market, terms, book, policy, first, stop):
+        """Simulate sessions ``first`` to ``stop - 1``; return False where a buffer was too short for their rows."""
+        digest  # noqa: B018
+        for slot in range(book.state.slots):
+            chain(book, slot)
+        if first > 0:
+            for asset in range(len(book.positions)):
+                set_limits(terms, book, asset)
+        for session in range(first, stop):
+            if session == 0:
+                first_purchases(market, terms, book)
+            else:
+                if policy is not None and terms.adaptive_bracket:
+                    if 0 < market.dates[session].period <= MONTH:
+                        adapt_brackets(terms, book, policy, session)
+                    note_gaps(market, terms, book, policy, session)
+                arrive(market, terms, book, session)
+                touched = touched_assets(market, book, session)
+                if touched:
+                    trade(market, terms, book, policy, session, touched)
+                if policy is not None:
+                    follow_portfolio_rules(market, terms, book, policy, session)
+                    if 0 < market.dates[session].period <= terms.withdrawal_every:
+                        withdraw(market, terms, book, session)
+                if book.state.refusals:
+                    forget_refusals(market, book, session)
+            mark(market, terms, book, policy, session, session - first)
+            if not room(book):
+                return False
+        for slot in range(book.state.slots):
+            if book.lots[slot].quantity > 0.0:
+                list_lot(book, book.lots[slot], -1, book.lots[slot].quantity, NAN)
+        return room(book)
+
+    return run
+
+
+def _digest() -> int:
+    """Return a number that changes with the sources of the kernel and with the rules and kinds that it knows."""
+    here = Path(__file__).parent
+    sources = [*sorted(here.glob("*.py")), here.parent / "results.py", here.parent / "rules.py"]
+    return int.from_bytes(hashlib.sha256(b"".join(source.read_bytes() for source in sources)).digest()[:7])
+
+
+run = _compile(_digest())

@@ -1,0 +1,176 @@
+"""What a trade changes: holdings and lots, the bank, the sums of the day and the ledger.
+
+Whether and how much is traded belongs in ``rule``, ``portfolio_rules`` and ``withdrawals``.
+"""
+
+import numpy as np
+
+from sd_core.simulation.kernel.book import NAN, compiled, inlined
+from sd_core.simulation.results import Kind
+from sd_core.simulation.rules import LotOrder, Proceeds, Shortfall
+
+# Lots count as whole when they miss a multiple by less than this.
+WHOLE_LOT = 1e-9
+# What a sale still wants and what a lot still holds are the same when they differ by less than this share of the sale.
+SAME_SHARES = 1e-9
+
+BUY, SELL = Kind.BUY.value, Kind.SELL.value
+FIFO, NET, LOWEST_TAX = LotOrder.FIFO.value, Proceeds.NET.value, Shortfall.LOWEST_TAX.value
+
+
+@inlined
+def fee_of(terms, traded):
+    """Return the fee of a trade that is worth so much."""
+    return terms.fee_fixed + terms.fee_rate * traded
+
+
+@inlined
+def whole_lots(quantity, lot_size):
+    """Round a quantity down to whole lots; a lot size of 0 leaves it fractional."""
+    if lot_size == 0.0:
+        return quantity
+    return np.floor(quantity / lot_size + WHOLE_LOT) * lot_size
+
+
+@compiled
+def sell(terms, book, session, leg, kind, asset, quantity, price, fee, premium):
+    """Book a sale; return what the bank receives."""
+    amount = quantity * price - fee
+    gain = take_from_lots(terms, book, session, asset, quantity, price)
+    book.holdings[asset] -= quantity
+    book.state.sells += amount
+    if kind == SELL:
+        book.state.proceeds += amount if terms.coverage_of == NET else quantity * price
+    write(book, session, leg, kind, asset, -quantity, NAN, price, fee, amount, premium, gain)
+    return amount
+
+
+@compiled
+def buy(terms, book, session, leg, kind, asset, quantity, price, fee, premium):
+    """Book a purchase; one of the rule opens a lot, every other adds to the core holding."""
+    cost = quantity * price + fee
+    held = book.holdings[asset]
+    if terms.shortfall == LOWEST_TAX:
+        position = book.positions[asset]
+        position.average_cost = (position.average_cost * held + cost) / (held + quantity)
+    book.holdings[asset] = held + quantity
+    book.state.buys += cost
+    if kind == BUY:
+        push_lot(book, session, asset, quantity, price, premium)
+        if terms.coverage_of == NET:
+            book.state.proceeds -= cost
+    write(book, session, leg, kind, asset, quantity, NAN, price, fee, -cost, premium, NAN)
+
+
+@compiled
+def write(book, session, leg, kind, asset, quantity, skipped, price, fee, amount, premium, gain):
+    """Book one movement of cash. Nothing else changes the bank."""
+    state = book.state
+    bank = state.bank + amount
+    state.bank = bank
+    number = state.rows
+    if number < len(book.ledger):
+        row = book.ledger[number]
+        row.session = session
+        row.leg = leg
+        row.kind = kind
+        row.asset = asset
+        row.quantity = quantity
+        row.skipped_quantity = skipped
+        row.price = price
+        row.fee = fee
+        row.amount = amount
+        row.bank_after = bank
+        row.premium = premium
+        row.buyback_gain = gain
+    state.rows = number + 1
+
+
+@inlined
+def push_lot(book, session, asset, quantity, price, premium):
+    """Open a lot at the newest end of the asset's chain."""
+    state = book.state
+    state.lots_bought += 1
+    slot = state.slots
+    state.slots = slot + 1
+    if slot >= len(book.lots):
+        return  # the engine sees the count and offers longer buffers
+    lot = book.lots[slot]
+    lot.number = state.lots_bought
+    lot.asset = asset
+    lot.session = session
+    lot.quantity = quantity
+    lot.price = price
+    lot.premium = premium
+    chain(book, slot)
+
+
+@inlined
+def chain(book, slot):
+    """Append a lot to the chain of its asset, as the newest."""
+    lot = book.lots[slot]
+    position = book.positions[lot.asset]
+    newest = position.newest_lot
+    lot.older = newest
+    lot.newer = -1
+    if newest >= 0:
+        book.lots[newest].newer = slot
+    else:
+        position.oldest_lot = slot
+    position.newest_lot = slot
+
+
+@inlined
+def unchain(book, slot):
+    """Take a lot, the newest or the oldest, out of the chain of its asset."""
+    lot = book.lots[slot]
+    position = book.positions[lot.asset]
+    if lot.newer >= 0:
+        book.lots[lot.newer].older = lot.older
+    else:
+        position.newest_lot = lot.older
+    if lot.older >= 0:
+        book.lots[lot.older].newer = lot.newer
+    else:
+        position.oldest_lot = lot.newer
+
+
+@inlined
+def take_from_lots(terms, book, session, asset, quantity, price):
+    """Take a sale from the lots in their order, then from the core holding; return the gain over what they had cost."""
+    position = book.positions[asset]
+    gain = 0.0
+    wanted = quantity
+    while wanted > 0.0 and position.newest_lot >= 0:
+        slot = position.oldest_lot if terms.lot_order == FIFO else position.newest_lot
+        lot = book.lots[slot]
+        held = lot.quantity
+        if held <= wanted or abs(held - wanted) <= SAME_SHARES * quantity:
+            taken = held
+            wanted = 0.0 if abs(held - wanted) <= SAME_SHARES * quantity else wanted - held
+            lot.quantity = 0.0
+            unchain(book, slot)
+        else:
+            taken = wanted
+            wanted = 0.0
+            lot.quantity = held - taken
+        gain += taken * (price - lot.price)
+        list_lot(book, lot, session, taken, price)
+    return gain
+
+
+@inlined
+def list_lot(book, lot, session, quantity, price):
+    """List what was sold of a lot, or what is left of it: in session -1, at no price."""
+    number = book.state.sold
+    if number < len(book.sold):
+        row = book.sold[number]
+        row.lot = lot.number
+        row.asset = lot.asset
+        row.opened = lot.session
+        row.closed = session
+        row.quantity = quantity
+        row.price = lot.price
+        row.sale_price = price
+        row.premium = lot.premium
+    book.state.sold = number + 1

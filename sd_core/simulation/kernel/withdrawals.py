@@ -1,0 +1,120 @@
+"""Withdrawals: what is due, whether it is covered, and what is sold where the bank does not hold it."""
+
+from sd_core.simulation.kernel.book import DUST, NAN, compiled
+from sd_core.simulation.kernel.portfolio_rules import worth_of
+from sd_core.simulation.kernel.rule import line_up
+from sd_core.simulation.kernel.trades import fee_of, sell, whole_lots, write
+from sd_core.simulation.results import LEG_CLOSE, Kind
+from sd_core.simulation.rules import Shortfall
+
+FUNDING_SELL, WITHDRAWAL, SKIP_WITHDRAWAL = (
+    Kind.FUNDING_SELL.value,
+    Kind.WITHDRAWAL.value,
+    Kind.SKIP_WITHDRAWAL.value,
+)
+NO_SALES, OVERWEIGHT, LOWEST_TAX = Shortfall.NONE.value, Shortfall.OVERWEIGHT.value, Shortfall.LOWEST_TAX.value
+
+
+@compiled
+def withdraw(market, terms, book, session):
+    """Pay the withdrawal that falls due, from the bank and, where the rules say so, from sales at the close."""
+    state = book.state
+    value = worth_of(market, book, session)
+    fixed = terms.withdrawal * market.dates[session].prices if terms.indexed else terms.withdrawal
+    due = fixed + terms.withdrawal_share * value
+    if due <= DUST:
+        return
+    state.scheduled += due
+    paid = 0.0
+    if terms.coverage_min <= 0.0 or state.proceeds >= terms.coverage_min * state.scheduled:
+        if terms.shortfall != NO_SALES and due > state.bank + DUST:
+            fund(market, terms, book, session, value, due - state.bank)
+        paid = min(due, max(state.bank, 0.0))
+    if paid > DUST:
+        unpaid = due - paid if due - paid > DUST else NAN
+        write(book, session, LEG_CLOSE, WITHDRAWAL, -1, NAN, unpaid, NAN, 0.0, -paid, NAN, NAN)
+        state.withdrawals += paid
+    else:
+        write(book, session, LEG_CLOSE, SKIP_WITHDRAWAL, -1, NAN, due, NAN, 0.0, 0.0, NAN, NAN)
+
+
+@compiled
+def fund(market, terms, book, session, value, need):
+    """Raise cash: from what is above its target, from what has gained least, or from every holding."""
+    if terms.shortfall == LOWEST_TAX:
+        sell_least_gained(market, terms, book, session, need)
+        return
+    if terms.shortfall == OVERWEIGHT:
+        need = sell_overweight(market, terms, book, session, value, need)
+    if need > DUST:
+        sell_pro_rata(market, terms, book, session, need)
+
+
+@compiled
+def sell_least_gained(market, terms, book, session, need):
+    """Sell whole holdings, the smallest gain over the average cost first, until the need is met."""
+    waiting = 0
+    for asset in range(len(book.positions)):
+        price = market.bars[session, asset].close
+        if book.holdings[asset] * price > 0.0:  # a missing close compares false
+            waiting = line_up(book, asset, (price - book.positions[asset].average_cost) / price, waiting)
+    for turn in range(waiting):
+        if need <= DUST:
+            break
+        asset = book.turns[turn].entry
+        enough = gross_of(terms, need, market.bars[session, asset].close)
+        need -= sell_for_cash(market, terms, book, session, asset, min(book.holdings[asset], enough))
+
+
+@compiled
+def sell_overweight(market, terms, book, session, value, need):
+    """Sell down to the targets, the largest excess first, until the need is met; return what is still needed."""
+    waiting = 0
+    for asset in range(len(book.positions)):
+        target = book.positions[asset].weight * (1.0 - terms.reserve) * value
+        excess = book.holdings[asset] * market.bars[session, asset].close - target
+        if book.holdings[asset] > 0.0 and excess > 0.0:  # a missing close compares false
+            waiting = line_up(book, asset, -excess, waiting)
+    for turn in range(waiting):
+        if need <= DUST:
+            break
+        asset = book.turns[turn].entry
+        price = market.bars[session, asset].close
+        quantity = min(-book.turns[turn].urgency / price, gross_of(terms, need, price))
+        need -= sell_for_cash(market, terms, book, session, asset, quantity)
+    return need
+
+
+@compiled
+def gross_of(terms, need, price):
+    """Return the quantity whose sale brings what is needed, after its fee."""
+    return (need + terms.fee_fixed) / (price * (1.0 - terms.fee_rate))
+
+
+@compiled
+def sell_pro_rata(market, terms, book, session, need):
+    """Sell the same share of every holding that has a bar, sized so that the need and all fees are met."""
+    sellable = 0.0
+    assets = 0
+    for asset in range(len(book.positions)):
+        worth = book.holdings[asset] * market.bars[session, asset].close
+        if worth > 0.0:  # a missing close compares false
+            sellable += worth
+            assets += 1
+    if assets == 0:
+        return
+    share = min(1.0, (need + assets * terms.fee_fixed) / (sellable * (1.0 - terms.fee_rate)))
+    for asset in range(len(book.positions)):
+        sell_for_cash(market, terms, book, session, asset, share * book.holdings[asset])
+
+
+@compiled
+def sell_for_cash(market, terms, book, session, asset, quantity):
+    """Sell at today's close without moving the anchor; return the proceeds, 0 where a sale would not pay its fee."""
+    bar = market.bars[session, asset]
+    quantity = min(whole_lots(quantity, book.positions[asset].lot_size), book.holdings[asset])
+    fee = fee_of(terms, quantity * bar.close)
+    if quantity > 0.0 and quantity * bar.close > fee:  # a missing close compares false
+        premium = bar.close / bar.peak - 1.0
+        return sell(terms, book, session, LEG_CLOSE, FUNDING_SELL, asset, quantity, bar.close, fee, premium)
+    return 0.0
