@@ -6,11 +6,13 @@
 -- No macro calls another one, since it would not be found where the file is attached beside other databases.
 
 create macro time_weighted_return(value, withdrawals, previous_value, deposits) as
-    (value + withdrawals) / nullif(previous_value + deposits, 0) - 1;
+    case
+        when abs(previous_value + deposits) > 1e-6 then (value + withdrawals) / (previous_value + deposits) - 1
+    end;
 
 comment on macro time_weighted_return is
     'Return of a session without the effect of money put in or taken out: (value + withdrawals) / (previous value + '
-    'deposits) - 1.';
+    'deposits) - 1; NULL where there was no more than rounding leaves, 1e-6 of a currency unit.';
 
 create macro drawdown(growth, highest_growth) as
     growth / greatest(highest_growth, 1) - 1;

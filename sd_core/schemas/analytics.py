@@ -27,6 +27,30 @@ from sd_core.schemas.columns import (
 )
 from sd_core.schemas.table import Table, ordered
 
+ASSET_RETURNS = Table(
+    name="asset_returns",
+    layer="analytics",
+    description="What every asset of the universe was worth at every session, and what it returned since the last one.",
+    key=("session", "ticker"),
+    schema=ordered(
+        {
+            "session": session(),
+            "ticker": ticker(),
+            "price": number("Last close at or before the session.", PER_SHARE, POSITIVE),
+            "previous_price": number(
+                "The same of the previous session; NULL on the first one.", PER_SHARE, POSITIVE, nullable=True
+            ),
+            "dividend": number("Dividend by ex-date; 0 where there is none.", PER_SHARE, NOT_NEGATIVE),
+            "simple_return": number(
+                "Return since the previous session, the dividend included; NULL on the first one.",
+                FRACTION,
+                AT_LEAST_TOTAL_LOSS,
+                nullable=True,
+            ),
+        }
+    ),
+)
+
 SIMULATION_RETURNS = Table(
     name="simulation_returns",
     layer="analytics",
@@ -36,6 +60,7 @@ SIMULATION_RETURNS = Table(
         {
             **scenario(),
             "session": session(),
+            "opening_value": number("Value at the previous close, or the capital, with the session's deposits.", MONEY),
             "simple_return": number(
                 "Return since the previous session, on the first one since the capital was put in; flows of money from "
                 "and to the outside left out. NULL: nothing was there to earn a return.",
@@ -322,6 +347,7 @@ SIMULATION_TAXES = Table(
 )
 
 ANALYTICS = (
+    ASSET_RETURNS,
     SIMULATION_RETURNS,
     SIMULATION_HOLDINGS,
     SIMULATION_METRICS,

@@ -1,17 +1,14 @@
 -- What every scenario holds of every asset at the close of every session.
 -- Grain: strategy, reserve, session, ticker.
--- Sources: simulation_ledger, simulation_daily, prices, sessions, study_asset.
+-- Sources: simulation_ledger, simulation_daily, asset_returns.
 with
-closes as (
+highs as (
     select
-        sessions.session,
-        study_asset.ticker,
-        last_value(prices.close ignore nulls) over so_far as price,
-        max(prices.close) over so_far as nav
-    from sessions
-    cross join study_asset
-    left join prices on sessions.session = prices.session and study_asset.ticker = prices.ticker
-    window so_far as (partition by study_asset.ticker order by sessions.session)
+        session,
+        ticker,
+        price,
+        max(price) over (partition by ticker order by session) as nav
+    from asset_returns
 ),
 
 marks as (
@@ -21,7 +18,7 @@ marks as (
         price,
         nav,
         price / lag(nav) over (partition by ticker order by session) - 1 as premium
-    from closes
+    from highs
 ),
 
 moves as (

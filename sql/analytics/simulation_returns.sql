@@ -23,6 +23,7 @@ returns as (
         days.strategy,
         days.reserve,
         days.session,
+        days.previous_value + days.deposits as opening_value,
         time_weighted_return(days.value, days.withdrawals, days.previous_value, days.deposits) as simple_return,
         rates.risk_free_return
     from days
@@ -34,6 +35,7 @@ growth as (
         strategy,
         reserve,
         session,
+        opening_value,
         simple_return,
         risk_free_return,
         product(1 + simple_return) over (partition by strategy, reserve order by session) as twr_index
@@ -44,6 +46,7 @@ select
     strategy,
     reserve,
     session,
+    opening_value,
     simple_return,
     risk_free_return,
     simple_return - risk_free_return as excess_return,

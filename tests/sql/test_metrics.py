@@ -171,6 +171,7 @@ def test_returns_without_a_loss_have_no_sortino_ratio(con):
         "calmar(0.1, -1e-16)",
         "calmar(null, -0.1)",
         "time_weighted_return(0, 0, 0, 0)",
+        "time_weighted_return(1e-11, 0, 1e-12, 0)",
     ],
 )
 def test_a_figure_that_cannot_be_told_is_null(con, expression):
