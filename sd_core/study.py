@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sd_core.errors import InputError
-from sd_core.study_fields import CalendarDate, Currency, Fraction, Name, Reserve, RiskFree, Sessions, Ticker
+from sd_core.study_fields import AssetClass, CalendarDate, Currency, Fraction, Name, Reserve, RiskFree, Sessions, Ticker
 from sd_core.study_findings import Location, MisfitError, findings, show
 from sd_core.study_yaml import read_mapping
 
@@ -180,7 +180,7 @@ class Asset(_Rung):
     """One asset of the universe, with what it overrides of a strategy."""
 
     weight: float = Field(ge=0, description="Target weight; the universe's weights are scaled to sum to 1.")
-    asset_class: str = Field("unclassified", min_length=1)
+    asset_class: AssetClass = "unclassified"
     lot_size: float = Field(0.0, ge=0, description="Smallest tradable quantity in shares; 0 means fractional.")
     currency: Currency | None = Field(None, description="Quote currency where it is not the study's.")
 

@@ -7,7 +7,7 @@ import datetime as dt
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
 # Names and tickers become partition keys, folders and files.
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -15,6 +15,8 @@ TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=-]{0,19}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 # Calendars of exchanges; the library also has some of other kinds, such as 24/7, whose year has more sessions.
 CALENDAR = re.compile(r"[A-Z0-9]{3,8}")
+# What tables call the bank where they list assets or classes; no ticker looks like this.
+CASH = "(cash)"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -60,6 +62,12 @@ def _risk_free(value: object) -> str | float:
     raise ValueError("expected the ticker of a rate such as ^IRX, or a yearly rate as a fraction such as 0.03")
 
 
+def _asset_class(value: str) -> str:
+    if value == CASH:
+        raise ValueError("expected another word: it is what tables call the bank")
+    return value
+
+
 def _fraction(value: float) -> float:
     if not 0 <= value <= 1:
         raise ValueError("expected a fraction from 0 to 1")
@@ -85,6 +93,7 @@ Ticker = Annotated[
     ),
 ]
 Currency = Annotated[str, _text(CURRENCY, "a currency: three capital letters such as USD")]
+AssetClass = Annotated[str, Field(min_length=1), AfterValidator(_asset_class)]
 CalendarDate = Annotated[dt.date, BeforeValidator(_calendar_date)]
 Sessions = Annotated[str, BeforeValidator(_sessions)]
 RiskFree = Annotated[str | float, PlainValidator(_risk_free)]

@@ -142,6 +142,7 @@ WRONG_VALUES = [
     ("universe.VOO.asset_class", True, "true", TEXT),
     ("universe.VOO.asset_class", "", "''", "expected some text"),
     ("universe.VOO.asset_class", None, "null", TEXT),
+    ("universe.VOO.asset_class", "(cash)", "'(cash)'", "expected another word"),
     ("universe.VOO.lot_size", -1, "-1", AT_LEAST_0),
     ("universe.VOO.lot_size", "one", "'one'", A_NUMBER),
     ("universe.VOO.lot_size", INFINITE, "inf", "expected a finite number"),
