@@ -121,3 +121,66 @@ create macro is_arbitrage(highest_premium, lowest_premium) as
 
 comment on macro is_arbitrage is
     'Whether premiums lie so far apart, over 15 points, that selling the one asset for the other suggests itself.';
+
+create macro same_return(one, other) as
+    abs(one - other) <= 1e-9 * greatest(1, abs(other));
+
+comment on macro same_return is
+    'Whether two returns are the same but for rounding: to 1e-9, beyond 100 % to 1e-9 of them.';
+
+create macro cash() as '(cash)';
+
+comment on macro cash is
+    'What stands for the bank where assets or their classes are named; no ticker or class is written like this.';
+
+create macro carino(portfolio_return, benchmark_return) as
+    case
+        when portfolio_return > -1 and benchmark_return > -1
+            -- ln(u) / (u - 1) with the rounded u stays exact where the two returns are nearly or wholly the same.
+            then coalesce(
+                ln(1 + (portfolio_return - benchmark_return) / (1 + benchmark_return))
+                / nullif(1 + (portfolio_return - benchmark_return) / (1 + benchmark_return) - 1, 0),
+                1
+            ) / (1 + benchmark_return)
+    end;
+
+comment on macro carino is
+    'Factor that turns a difference of two returns into one of logarithms: (ln(1 + portfolio return) - ln(1 + benchmark '
+    'return)) / (portfolio return - benchmark return), 1 / (1 + return) where they are the same; NULL for a total loss. '
+    'Carino (1999): effects of a session x its factor / the factor of the period add up over the period.';
+
+create macro brinson_allocation(portfolio_weight, policy_weight, policy_class_return, policy_return) as
+    (portfolio_weight - policy_weight) * (policy_class_return - policy_return);
+
+comment on macro brinson_allocation is
+    'Brinson and Fachler (1985): what holding more or less of a class than the policy brought.';
+
+create macro brinson_selection(policy_weight, portfolio_class_return, policy_class_return) as
+    policy_weight * (portfolio_class_return - policy_class_return);
+
+comment on macro brinson_selection is
+    'Brinson and Fachler (1985): what other assets, or other weights of them, within a class brought at its policy weight.';
+
+create macro brinson_interaction(portfolio_weight, policy_weight, portfolio_class_return, policy_class_return) as
+    (portfolio_weight - policy_weight) * (portfolio_class_return - policy_class_return);
+
+comment on macro brinson_interaction is
+    'Brinson and Fachler (1985): what both together brought, other assets within a class at another weight of the class.';
+
+create macro profit_factor(gain) as
+    sum(case when gain > 0 then gain else 0 end) / nullif(-sum(case when gain < 0 then gain else 0 end), 0);
+
+comment on macro profit_factor is
+    'Aggregate: sum of gains / size of the sum of losses; NULL without a loss.';
+
+create macro win_rate(gain) as
+    avg(case when gain > 0 then 1 when gain <= 0 then 0 end);
+
+comment on macro win_rate is
+    'Aggregate: share of gains above 0; NULL for none.';
+
+create macro rung(sd_n) as
+    pow(2, 1 / sd_n) - 1;
+
+comment on macro rung is
+    'Distance of the next higher rung with sd_n equal logarithmic steps per doubling of the price.';

@@ -5,10 +5,11 @@ sums, identities) belong to the audit in ``pipelines``.
 """
 
 from sd_core.schemas.analytics import ANALYTICS
+from sd_core.schemas.attribution import ATTRIBUTION
 from sd_core.schemas.reports import REPORTS
 from sd_core.schemas.staging import STAGING
 from sd_core.schemas.table import Table
 
-TABLES: dict[str, Table] = {table.name: table for table in (*STAGING, *ANALYTICS, *REPORTS)}
+TABLES: dict[str, Table] = {table.name: table for table in (*STAGING, *ANALYTICS, *REPORTS, *ATTRIBUTION)}
 
 __all__ = ["TABLES", "Table"]

@@ -1,0 +1,205 @@
+-- What every asset, and the bank, brought in a month: profit by where it came from, and its part of the return.
+-- Grain: strategy, reserve, month, ticker.
+-- Sources: simulation_returns, simulation_ledger, simulation_daily, asset_returns, benchmark_daily, sessions, study_asset, lake.simulation_partition.
+with
+-- Small numbers stand for names and dates, since a row per scenario, session and asset passes through here.
+scenarios as (
+    select strategy, reserve, capital, row_number() over (order by strategy, reserve)::integer as scenario
+    from lake.simulation_partition
+    where is_current
+),
+
+assets as (
+    select ticker, position::integer as asset
+    from study_asset
+    union all
+    select cash(), 0
+),
+
+days as (
+    select
+        session,
+        row_number() over (order by session)::integer as day,
+        date_trunc('month', session)::date as month
+    from sessions
+),
+
+returns as (
+    select
+        scenarios.scenario,
+        days.day,
+        days.month,
+        simulation_returns.simple_return,
+        -- A unit of profit in the session is so much of the logarithm of growth.
+        carino(simulation_returns.simple_return, 0) / simulation_returns.opening_value as log_growth
+    from simulation_returns
+    inner join scenarios using (strategy, reserve)
+    inner join days using (session)
+),
+
+-- The factors of a period that was a total loss cannot be told.
+month_factors as (
+    select
+        scenario,
+        month,
+        case when min(simple_return) > -1 then carino(product(1 + simple_return) - 1, 0) end as month_factor
+    from returns
+    group by scenario, month
+),
+
+total_factors as (
+    select
+        scenario,
+        case when min(simple_return) > -1 then carino(product(1 + simple_return) - 1, 0) end as total_factor
+    from returns
+    group by scenario
+),
+
+-- On the first session, at whose close the assets are bought, the benchmark stands still too.
+benchmark as (
+    select
+        days.day,
+        days.month,
+        case when days.day = 1 then 0 else benchmark_daily.simple_return end as benchmark_return
+    from benchmark_daily
+    inner join days using (session)
+),
+
+covered_months as (
+    select month
+    from benchmark
+    group by month
+    having count(day) = count(benchmark_return)
+),
+
+steps as (
+    select
+        days.day,
+        days.month,
+        assets.asset,
+        asset_returns.price,
+        asset_returns.price - asset_returns.previous_price as gain,
+        asset_returns.previous_price * benchmark.benchmark_return as benchmark_gain
+    from asset_returns
+    inner join assets using (ticker)
+    inner join days using (session)
+    inner join benchmark using (day, month)
+),
+
+-- Deposits and withdrawals are nobody's profit.
+bookings as (
+    select
+        scenarios.scenario,
+        assets.asset,
+        days.day,
+        coalesce(sum(ledger.quantity), 0) as quantity,
+        coalesce(sum(ledger.quantity * ledger.price), 0) as spent,
+        coalesce(sum(ledger.amount) filter (where ledger.quantity is null), 0) as income,
+        sum(ledger.fee) as costs
+    from simulation_ledger as ledger
+    inner join scenarios using (strategy, reserve)
+    inner join assets on coalesce(ledger.ticker, cash()) = assets.ticker
+    inner join days using (session)
+    where ledger.ticker is not null or ledger.kind = 'INTEREST'
+    group by scenarios.scenario, assets.asset, days.day
+),
+
+-- What was held when a session opened: the day after the trade is the first.
+positions as (
+    select
+        scenario,
+        asset,
+        day + 1 as day,
+        sum(quantity) over (partition by scenario, asset order by day) as holdings
+    from bookings
+    where asset > 0
+),
+
+held as (
+    select
+        scenario,
+        month,
+        asset,
+        sum(holdings * gain) as price_gain,
+        sum(holdings * gain * log_growth) as log_growth,
+        sum(holdings * benchmark_gain) as benchmark_profit
+    from steps
+    inner join returns using (day, month)
+    asof inner join positions using (scenario, asset, day)
+    group by scenario, month, asset
+),
+
+-- A trade gains or loses from its price to the close of its session.
+traded as (
+    select
+        bookings.scenario,
+        returns.month,
+        bookings.asset,
+        sum(bookings.quantity * coalesce(steps.price, 0) - bookings.spent) as price_gain,
+        sum(bookings.income) as income,
+        sum(bookings.costs) as costs,
+        sum(
+            (bookings.quantity * coalesce(steps.price, 0) - bookings.spent + bookings.income - bookings.costs)
+            * returns.log_growth
+        ) as log_growth
+    from bookings
+    inner join returns using (scenario, day)
+    left join steps using (asset, day)
+    group by bookings.scenario, returns.month, bookings.asset
+),
+
+opening_banks as (
+    select
+        scenarios.scenario,
+        days.month,
+        lag(daily.bank, 1, scenarios.capital) over (
+            partition by daily.strategy, daily.reserve order by daily.session
+        ) + daily.deposits as bank,
+        benchmark.benchmark_return
+    from simulation_daily as daily
+    inner join scenarios using (strategy, reserve)
+    inner join days using (session)
+    inner join benchmark using (day, month)
+),
+
+parts as (
+    select scenario, month, asset, price_gain, 0 as income, 0 as costs, log_growth, benchmark_profit from held
+    union all
+    select scenario, month, asset, price_gain, income, costs, log_growth, null from traded
+    union all
+    select scenario, month, 0, 0, 0, 0, 0, sum(bank * benchmark_return) from opening_banks group by scenario, month
+),
+
+sums as (
+    select
+        scenario,
+        month,
+        asset,
+        sum(price_gain) as price_gain,
+        sum(income) as income,
+        sum(costs) as costs,
+        sum(log_growth) as log_growth,
+        coalesce(sum(benchmark_profit), 0) as benchmark_profit
+    from parts
+    group by scenario, month, asset
+)
+
+select
+    scenarios.strategy,
+    scenarios.reserve,
+    sums.month,
+    assets.ticker,
+    sums.price_gain,
+    sums.income,
+    sums.costs,
+    sums.price_gain + sums.income - sums.costs as profit,
+    sums.log_growth / month_factors.month_factor as contribution,
+    sums.log_growth / total_factors.total_factor as linked_contribution,
+    case when covered_months.month is not null then sums.benchmark_profit end as benchmark_profit
+from sums
+inner join scenarios using (scenario)
+inner join assets using (asset)
+inner join month_factors using (scenario, month)
+inner join total_factors using (scenario)
+left join covered_months using (month)
+order by scenarios.strategy, scenarios.reserve, sums.month, assets.ticker

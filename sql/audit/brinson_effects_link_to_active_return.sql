@@ -1,0 +1,79 @@
+-- Linked effects add up to what a portfolio returned more than its policy mix, told from the assets' own growth.
+-- table: attribution_brinson
+with
+-- The policy mix is put back to its targets at the close of the first session of each month.
+stretches as (
+    select
+        session,
+        sum(is_balanced) over (order by session rows between unbounded preceding and 1 preceding) as stretch
+    from (
+        select
+            session,
+            (date_trunc('month', session) is distinct from lag(date_trunc('month', session)) over (order by session))
+            ::integer as is_balanced
+        from sessions
+    )
+),
+asset_growth as (
+    select
+        stretches.stretch,
+        asset_returns.ticker,
+        product(1 + asset_returns.simple_return) as growth
+    from asset_returns
+    inner join stretches using (session)
+    where stretches.stretch is not null
+    group by all
+),
+invested_growth as (
+    select asset_growth.stretch, sum(study_asset.target_share * asset_growth.growth) as growth
+    from asset_growth
+    inner join study_asset using (ticker)
+    group by all
+),
+cash_growth as (
+    select stretches.stretch, product(1 + rates.risk_free_return) as growth
+    from rates
+    inner join stretches using (session)
+    where stretches.stretch is not null
+    group by all
+),
+policy as (
+    select
+        stored.strategy,
+        stored.reserve,
+        coalesce(
+            product((1 - stored.reserve) * invested_growth.growth + stored.reserve * cash_growth.growth), 1
+        ) - 1 as policy_return
+    from lake.simulation_partition as stored
+    left join invested_growth on true
+    left join cash_growth using (stretch)
+    where stored.is_current
+    group by all
+),
+survivors as (
+    select strategy, reserve
+    from simulation_returns
+    group by all
+    -- After a total loss there is nothing to tell, and sessions of an empty portfolio are not compared.
+    having min(simple_return) > -1 and count(simple_return) = count(*)
+),
+attributed as (
+    select
+        strategy,
+        reserve,
+        sum(linked_allocation + linked_selection + linked_interaction + linked_trading) as active_return
+    from attribution_brinson
+    group by all
+)
+select strategy, reserve, attributed.active_return, report_strategy.twr, policy.policy_return
+from policy
+inner join survivors using (strategy, reserve)
+inner join report_strategy using (strategy, reserve)
+left join attributed using (strategy, reserve)
+where
+    -- Measured by the larger of the two returns, since their difference can be small.
+    case
+        when report_strategy.twr >= policy.policy_return
+            then same_return(attributed.active_return + policy.policy_return, report_strategy.twr)
+        else same_return(report_strategy.twr - attributed.active_return, policy.policy_return)
+    end is not true

@@ -1,0 +1,453 @@
+"""Attribution by hand: published cases, the small study of ``lake_tables``, and made-up trades."""
+
+import datetime as dt
+import math
+from decimal import Decimal, getcontext
+
+import duckdb
+import numpy as np
+import pytest
+from generators import panel_of, rules_of
+from lake_tables import SESSIONS, SQL, STUDY, add_scenario, asset, bar, insert, strategy
+from simulated_lake import fill_from_simulation
+
+from pipelines.audit import read_identities
+from pipelines.models import build, needed_for, read_macros, read_models
+from sd_core.simulation.rules import Variant
+
+EXACT = 1e-12
+MODELS = {model.name: model for model in read_models(SQL)}
+
+
+def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, object]]:
+    return con.sql(query).to_arrow_table().to_pylist()
+
+
+def row(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, object]:
+    [found] = rows(con, query)
+    return found
+
+
+def columns(found: dict[str, object], *names: str) -> list[object]:
+    return [found[name] for name in names]
+
+
+def scalar(con: duckdb.DuckDBPyConnection, expression: str, *numbers: float) -> float | None:
+    return con.execute(f"select {expression}", [float(number) for number in numbers]).fetchall()[0][0]
+
+
+@pytest.fixture
+def macros() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute(read_macros(SQL))
+    return connection
+
+
+def build_only(con: duckdb.DuckDBPyConnection, *tables: str) -> None:
+    build(con, needed_for(MODELS.values(), tables), read_macros(SQL))
+
+
+# Carino's factors
+
+
+def test_carino_factor_of_ten_percent_is_its_logarithm_over_it(macros):
+    assert scalar(macros, "carino(0.1, 0)") == pytest.approx(math.log(1.1) / 0.1, rel=EXACT)
+    assert scalar(macros, "carino(0.1, -0.05)") == pytest.approx(math.log(1.1 / 0.95) / 0.15, rel=EXACT)
+
+
+def test_carino_factor_of_equal_returns_is_the_limit(macros):
+    assert scalar(macros, "carino(0, 0)") == 1
+    assert scalar(macros, "carino(0.25, 0.25)") == pytest.approx(0.8, rel=EXACT)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-8, 1e-12, -1e-15, 1e-17])
+def test_carino_factor_loses_no_digits_where_returns_are_close(macros, size):
+    getcontext().prec = 60
+    one, other = map(Decimal.from_float, (0.02 + size, 0.02))
+    expected = ((1 + one).ln() - (1 + other).ln()) / (one - other) if one != other else 1 / (1 + one)
+    assert scalar(macros, "carino(?, ?)", 0.02 + size, 0.02) == pytest.approx(float(expected), rel=1e-14)
+
+
+@pytest.mark.parametrize("pair", ["-1, 0", "0, -1", "-1.5, 0.1", "null, 0"])
+def test_carino_factor_of_a_total_loss_cannot_be_told(macros, pair):
+    assert scalar(macros, f"carino({pair})") is None
+
+
+def test_carino_links_two_sessions_of_two_assets(macros):
+    # Two assets of equal weight at the start of both sessions: +20 % and 0, then -20 % and +10 %.
+    returns = (0.1, -0.05)
+    total = 1.1 * 0.95 - 1
+    factors = [scalar(macros, "carino(?, 0) / carino(?, 0)", r, total) for r in returns]
+    first = 0.1 * factors[0] - 0.1 * factors[1]
+    second = 0.05 * factors[1]
+    assert first + second == pytest.approx(0.045, rel=EXACT)
+    # ln(1.1) = 0.0953101798, ln(0.95) = -0.0512932944, ln(1.045) = 0.0440168854, each to ten digits.
+    assert first == pytest.approx((0.0953101798 - 2 * 0.0512932944) * 0.045 / 0.0440168854, rel=1e-8)
+
+
+# Brinson and Fachler
+
+
+def test_textbook_case_of_brinson_and_fachler(macros):
+    # Bacon, Practical Portfolio Performance Measurement and Attribution, the account of three equity markets:
+    # 8.3 % against 6.4 %, allocation 0, -1.04 and -0.16 %. Selection and interaction follow from his definitions.
+    macros.execute("""
+        create table markets as from (values
+            ('UK', 0.4, 0.4, 0.20, 0.10), ('Japan', 0.3, 0.2, -0.05, -0.04), ('US', 0.3, 0.4, 0.06, 0.08)
+        ) as t (market, portfolio_weight, policy_weight, portfolio_return, policy_return)
+    """)
+    found = macros.execute("""
+        select
+            brinson_allocation(portfolio_weight, policy_weight, policy_return, 0.064) as allocation,
+            brinson_selection(policy_weight, portfolio_return, policy_return) as selection,
+            brinson_interaction(portfolio_weight, policy_weight, portfolio_return, policy_return) as interaction
+        from markets
+    """).fetchall()
+    expected = [(0, 0.04, 0), (-0.0104, -0.002, -0.001), (-0.0016, -0.008, 0.002)]
+    found = np.array(found, dtype=float)
+    assert found == pytest.approx(np.array(expected), abs=EXACT)
+    assert found.sum() == pytest.approx(0.083 - 0.064, abs=EXACT)
+
+
+def effects(con: duckdb.DuckDBPyConnection) -> dict[str, list[float]]:
+    """Return by class what the four effects add up to over the whole period."""
+    return {
+        found["asset_class"]: columns(found, "allocation", "selection", "interaction", "trading")
+        for found in rows(
+            con,
+            "select asset_class, sum(linked_allocation) as allocation, sum(linked_selection) as selection, "
+            "sum(linked_interaction) as interaction, sum(linked_trading) as trading "
+            "from attribution_brinson group by all",
+        )
+    }
+
+
+def test_portfolio_that_holds_the_policy_mix_has_no_effects(con):
+    # Within a month the mix is left alone, as a portfolio that is bought and held.
+    panel = panel_of([100, 120, 90, 130], [50, 40, 45, 60], [7, 8, 8, 9])
+    rules = rules_of(assets=3, reserve=0.2, variant=Variant.BUY_AND_HOLD)
+    fill_from_simulation(con, panel, {"held": rules})
+    build_only(con, "attribution_brinson")
+    assert {name: pytest.approx([0] * 4, abs=1e-12) for name in ("(cash)", "stocks", "metals")} == effects(con)
+
+
+def test_fees_of_the_first_purchase_are_trading(con):
+    panel = panel_of([100, 100, 100], [50, 50, 50])
+    fill_from_simulation(
+        con, panel, {"held": rules_of(assets=2, capital=1000, fee_fixed=5, variant=Variant.BUY_AND_HOLD)}
+    )
+    build_only(con, "attribution_brinson")
+    found = effects(con)
+    # 5 of 1000 each. Prices never move, so nothing else can.
+    assert found["stocks"] == pytest.approx([0, 0, 0, -0.005], abs=EXACT)
+    assert found["metals"] == pytest.approx([0, 0, 0, -0.005], abs=EXACT)
+
+
+def test_cash_kept_through_a_rise_is_allocation(con):
+    # Half in cash and half in an asset that doubles, while the policy would hold the asset alone: the second session.
+    panel = panel_of([100, 200], sessions=np.array(["2024-01-30", "2024-01-31"], dtype="datetime64[D]"))
+    fill_from_simulation(con, panel, {"half": rules_of(capital=1000, reserve=0.5, variant=Variant.BUY_AND_HOLD)})
+    # The reserve of the scenario is its policy's too: tell the tables that it was 0.
+    for table in ("partition", "ledger", "daily", "lots"):
+        con.execute(f"update lake.simulation_{table} set reserve = 0")
+    build_only(con, "attribution_brinson")
+    # Returns 0.5 against 1: cash (0.5 - 0) * (0 - 1), the asset (0.5 - 1) * (1 - 1).
+    assert effects(con) == {
+        "(cash)": pytest.approx([-0.5, 0, 0, 0], abs=EXACT),
+        "stocks": pytest.approx([0, 0, 0, 0], abs=EXACT),
+    }
+
+
+def test_class_that_the_policy_does_not_hold_is_allocation(con):
+    # Half in an asset that stands still and half in one that gains a fifth, of which the policy holds nothing.
+    panel = panel_of([100, 100], [50, 60], sessions=np.array(["2024-01-30", "2024-01-31"], dtype="datetime64[D]"))
+    fill_from_simulation(con, panel, {"half": rules_of(assets=2, capital=1000, variant=Variant.BUY_AND_HOLD)})
+    con.execute("update lake.study_asset set target_share = (ticker = 'A0')::integer")
+    build_only(con, "attribution_brinson")
+    found = effects(con)
+    assert found["metals"] == pytest.approx([0.5 * 0.2, 0, 0, 0], abs=EXACT)
+    assert found["stocks"] == pytest.approx([0, 0, 0, 0], abs=EXACT)
+
+
+# The small study
+
+
+def test_profit_is_split_by_asset_into_price_income_and_costs(small, build_all):
+    build_all(small)
+    found = {
+        row["ticker"]: columns(row, "price_gain", "income", "costs", "profit")
+        for row in rows(small, "from attribution_asset where strategy = 'sd8' and month = '2024-01-01'")
+    }
+    assert found == {
+        # 5 x 10 up, 1 sold at 108 of 110, 4 x 20 down, 1 bought at 95 of 90; three fees.
+        "AAA": pytest.approx([50 - 2 - 80 - 5, 0, 3, -40]),
+        "BBB": pytest.approx([20 * 5, 10, 1, 109]),
+        "(cash)": pytest.approx([0, 0.5, 0, 0.5]),
+    }
+
+
+def test_contributions_are_logarithmic_shares_of_the_return(small, build_all):
+    build_all(small)
+    # Profits of AAA, BBB and cash by session, over the value at the opening: 1000, 998, 1045.5.
+    profits = [(-1, -1, 0), (50 - 2 - 1, 0, 0.5), (-80 - 5 - 1, 110, 0)]
+    factors = [math.log1p(sum(p) / v) / sum(p) for p, v in zip(profits, (1000, 998, 1045.5), strict=True)]
+    expected = [
+        sum(p[i] * factor for p, factor in zip(profits, factors, strict=True)) * 0.0695 / math.log(1.0695)
+        for i in range(3)
+    ]
+    report = {
+        row["ticker"]: row["contribution"] for row in rows(small, "from report_attribution where strategy = 'sd8'")
+    }
+    assert [report[name] for name in ("AAA", "BBB", "(cash)")] == pytest.approx(expected, rel=1e-10)
+    assert sum(expected) == pytest.approx(0.0695, rel=EXACT)
+    # All is in one month, so the month's contributions are the same.
+    assert small.execute("select max(abs(contribution - linked_contribution)) from attribution_asset").fetchall() == [
+        (pytest.approx(0, abs=EXACT),)
+    ]
+
+
+def test_final_value_and_profit_are_split_into_core_harvest_and_lots(small, build_all):
+    build_all(small)
+    found = row(small, "from report_synthetic_dividend where strategy = 'sd8'")
+    expected = {
+        "final_value": 1069.5,
+        "core_value": 4 * 90 + 20 * 25,
+        "lots_value": 90,
+        "bank": 119.5,
+        "profit": 69.5,
+        "core_gain": 4 * -10 + 8 + 20 * 5,  # four fell by 10, one was sold for 8 more, and BBB
+        "realised_buyback_gain": 0,
+        "unrealised_buyback_gain": -5,
+        "dividend_income": 10,
+        "interest_income": 0.5,
+        "costs": 4,
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=EXACT)
+
+
+def test_positions_are_measured_against_the_same_money_in_the_benchmark(small, build_all):
+    insert(small, "prices", *(bar(day, "SPY", close) for day, close in zip(SESSIONS, (10, 11, 9.9), strict=True)))
+    small.execute("update lake.study set benchmark = 'SPY'")
+    build_all(small)
+    found = {
+        row["ticker"]: columns(row, "months", "profit", "benchmark_profit", "opportunity_cost")
+        for row in rows(small, "from report_opportunity_cost where strategy = 'sd8'")
+    }
+    # The benchmark gains 10 % and loses 10 % again. Cash is 98 and 205.5 where a tenth would be 99.8 and 104.55; the
+    # tenth earned 1 and 2 basis points, which are not counted.
+    cash = (98 - 99.8) * 0.1 - (205.5 - 104.55) * 0.1
+    earned = 0.5 - 99.8 * 0.0001 - 104.55 * 0.0002
+    assert found == {
+        "AAA": pytest.approx([1, -40, 500 * 0.1 - 440 * 0.1, 6 + 40]),
+        "BBB": pytest.approx([1, 109, 400 * 0.1 - 400 * 0.1, -109]),
+        "(cash)": pytest.approx([1, earned, cash, cash - earned]),
+    }
+
+
+def test_months_that_the_benchmark_does_not_cover_are_left_out(small, build_all):
+    insert(small, "prices", *(bar(day, "SPY", close) for day, close in zip(SESSIONS, (None, 11, 9.9), strict=True)))
+    small.execute("update lake.study set benchmark = 'SPY'")
+    build_all(small)
+    assert small.execute("select distinct benchmark_profit from attribution_asset").fetchall() == [(None,)]
+    assert small.execute(
+        "select distinct months, profit, benchmark_profit, opportunity_cost from report_opportunity_cost"
+    ).fetchall() == [(0, None, None, None)]
+
+
+def test_holding_the_benchmark_costs_no_opportunity(con):
+    panel = panel_of([100, 120, 90, 130], [50, 40, 45, 60])
+    fill_from_simulation(con, panel, {"held": rules_of(assets=2, variant=Variant.BUY_AND_HOLD)})
+    build_only(con, "report_opportunity_cost")
+    costs = con.execute("select ticker, opportunity_cost from report_opportunity_cost").fetchall()
+    assert sum(cost for _, cost in costs) == pytest.approx(0, abs=1e-9)
+    # One did better than the two together.
+    assert sorted(cost > 0 for ticker, cost in costs if ticker != "(cash)") == [False, True]
+
+
+def test_outdated_scenarios_are_not_attributed(small, build_all):
+    small.execute("update lake.simulation_partition set is_current = false where strategy = 'sd8'")
+    build_all(small)
+    for table in MODELS:
+        if table.startswith(("attribution_", "skipped_")) or table in (
+            "report_attribution",
+            "report_holding_period",
+            "report_opportunity_cost",
+            "report_synthetic_dividend",
+        ):
+            assert small.execute(f"select count(*) from {table} where strategy = 'sd8'").fetchall() == [(0,)], table
+
+
+def test_total_loss_leaves_contributions_and_effects_untold(small, build_all):
+    add_scenario(small, "ruined", 0.0, bank=(0.0,) * 3, value=(1000.0, 0.0, 0.0))
+    build_all(small)
+    where = "where strategy = 'ruined'"
+    assert small.execute(f"select distinct contribution from report_attribution {where}").fetchall() == [(None,)]
+    assert small.execute(f"select distinct linked_selection, trading from attribution_brinson {where}").fetchall() == [
+        (None, None)
+    ]
+
+
+# Round trips
+
+
+def lot(number: int, ticker: str, opened: str, closed: str | None, quantity: float, price: float, sold: float | None):
+    return {
+        "strategy": "sd8",
+        "reserve": 0.1,
+        "lot": number,
+        "ticker": ticker,
+        "opened": opened,
+        "closed": closed,
+        "quantity": quantity,
+        "price": price,
+        "sale_price": sold,
+        "premium": -0.1,
+    }
+
+
+TRIPS = [
+    lot(2, "AAA", SESSIONS[0], SESSIONS[1], 2.0, 50.0, 60.0),  # gains 20
+    lot(3, "AAA", SESSIONS[0], SESSIONS[2], 1.0, 50.0, 54.0),  # gains 4
+    lot(4, "AAA", SESSIONS[1], SESSIONS[2], 3.0, 60.0, 58.0),  # loses 6
+    lot(5, "BBB", SESSIONS[1], SESSIONS[2], 1.0, 10.0, 10.0),  # neither
+]
+
+
+def test_round_trips_tell_what_they_gained(small, build_all):
+    insert(small, "simulation_lots", *TRIPS)
+    build_all(small)
+    found = rows(small, "from attribution_trade order by lot")
+    names = ("lot", "holding_days", "gain", "is_winner", "holding_period")
+    assert [columns(trade, *names) for trade in found] == [
+        [2, 1, 20.0, True, "0 to 7"],
+        [3, 2, 4.0, True, "0 to 7"],
+        [4, 1, -6.0, False, "0 to 7"],
+        [5, 1, 0.0, False, "0 to 7"],
+    ]
+    assert [trade["trade_return"] for trade in found] == pytest.approx([0.2, 0.08, 58 / 60 - 1, 0])
+
+
+def test_report_sums_up_winners_and_losers_by_asset(small, build_all):
+    insert(small, "simulation_lots", *TRIPS)
+    build_all(small)
+    found = {row["ticker"]: row for row in rows(small, "from report_attribution where strategy = 'sd8'")}
+    expected = {
+        "realised_buyback_gain": 18,
+        "unrealised_buyback_gain": -5,  # the small study's own lot, at 90 after 95
+        "winners": 2,
+        "losers": 1,
+        "win_rate": 2 / 3,
+        "average_win": 12,
+        "average_loss": -6,
+        "profit_factor": 4,
+        "best_trade": 20,
+        "worst_trade": -6,
+        "mean_holding_days": 4 / 3,
+    }
+    assert {name: found["AAA"][name] for name in expected} == pytest.approx(expected)
+    names = ("winners", "losers", "win_rate", "average_win", "average_loss", "profit_factor", "best_trade")
+    assert columns(found["BBB"], *names) == [0, 0, 0.0, None, None, None, 0.0]
+    assert columns(found["(cash)"], *names) == [0, 0, None, None, None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (0, "0 to 7"),
+        (7, "0 to 7"),
+        (8, "8 to 30"),
+        (30, "8 to 30"),
+        (31, "31 to 90"),
+        (90, "31 to 90"),
+        (91, "91 to 365"),
+        (365, "91 to 365"),
+        (366, "over 365"),
+    ],
+)
+def test_round_trips_are_grouped_by_calendar_days(small, build_all, days, expected):
+    closed = dt.date.fromisoformat(SESSIONS[0]) + dt.timedelta(days)
+    insert(small, "simulation_lots", lot(2, "AAA", SESSIONS[0], str(closed), 2.0, 50.0, 60.0))
+    build_all(small)
+    assert row(small, "select holding_period from attribution_trade") == {"holding_period": expected}
+    assert columns(row(small, "from report_holding_period"), "holding_period", "trades", "gain") == [expected, 1, 20.0]
+
+
+def test_regime_is_that_of_the_session_before_the_purchase(small, build_all):
+    insert(small, "simulation_lots", *TRIPS)
+    build_all(small)
+    tags = zip(SESSIONS, ("bull", "bear", "sideways"), strict=True)
+    small.executemany("update market_regime set regime = ? where session = ?", [(tag, day) for day, tag in tags])
+    found = small.sql(MODELS["attribution_trade"].sql).to_arrow_table().to_pylist()
+    assert {trade["lot"]: trade["regime"] for trade in found} == {2: None, 3: None, 4: "bull", 5: "bull"}
+
+
+# Skipped purchases
+
+
+def skipped(con: duckdb.DuckDBPyConnection, closes: list[float], *, own: dict[str, float] | None = None, at: int = 1):
+    """Return what refusing two shares at 80 costs, with a bracket of 0.25 unless the asset has its own."""
+    days = [f"2024-01-{day:02}" for day in range(2, 2 + len(closes))]
+    insert(con, "study", STUDY)
+    insert(con, "study_asset", {**asset(1, "AAA"), **(own or {})})
+    insert(con, "study_strategy", {**strategy(1, "sd8", "full"), "bracket": 0.25})
+    for day, close in zip(days, closes, strict=True):
+        insert(con, "sessions", {"session": day})
+        insert(con, "prices", bar(day, "AAA", close))
+    scenario = {"strategy": "sd8", "reserve": 0.1}
+    insert(con, "simulation_partition", {**scenario, "capital": 1000.0, "prices_version": "p1", "is_current": True})
+    refusal = {"session": days[at], "leg": 1, "ticker": "AAA", "kind": "SKIP_BUY", "fee": 0.0, "amount": 0.0}
+    insert(con, "simulation_ledger", {**scenario, "seq": 1, **refusal, "skipped_quantity": 2.0, "price": 80.0})
+    build_only(con, "skipped_buy_cost")
+    found = row(con, "from skipped_buy_cost")
+    return [found["sale_session"] and str(found["sale_session"]), *columns(found, "sale_limit", "exit_price", "cost")]
+
+
+def test_skipped_purchase_costs_the_rung_that_its_sale_would_have_earned(con):
+    assert skipped(con, [100, 80, 90, 100, 120, 70]) == ["2024-01-05", 100.0, 100.0, 40.0]
+
+
+def test_skipped_purchase_without_a_sale_is_valued_at_the_last_close(con):
+    assert skipped(con, [100, 80, 90, 99, 70]) == [None, 100.0, 70.0, -20.0]
+
+
+def test_highs_before_the_refusal_and_of_its_own_session_sell_nothing(con):
+    assert skipped(con, [100, 100, 90], at=1) == [None, 100.0, 90.0, 20.0]
+
+
+@pytest.mark.parametrize(("own", "limit"), [({"bracket": 0.5}, 120.0), ({"sd_n": 2.0}, 80 * math.sqrt(2))])
+def test_an_assets_own_rungs_come_before_the_strategys(con, own, limit):
+    assert skipped(con, [100, 80, 119.5], own=own)[1] == pytest.approx(limit)
+
+
+# The laws
+
+
+TAMPERING = [
+    ("attribution_adds_up_to_profit", "update attribution_asset set profit = profit + 1e-5 where ticker = '(cash)'"),
+    ("attribution_adds_up_to_profit", "delete from attribution_asset"),
+    ("contributions_make_the_month", "update attribution_asset set contribution = contribution + 1e-8"),
+    ("contributions_make_the_month", "update attribution_asset set contribution = null"),
+    (
+        "contributions_link_to_the_whole",
+        "update attribution_asset set linked_contribution = linked_contribution + 1e-8",
+    ),
+    ("contributions_link_to_the_whole", "update attribution_asset set linked_contribution = null"),
+    ("brinson_effects_link_to_active_return", "update attribution_brinson set linked_trading = linked_trading + 1e-8"),
+    ("brinson_effects_link_to_active_return", "delete from attribution_brinson"),
+    ("round_trips_gain_what_was_booked", "update attribution_trade set gain = gain + 0.01 where lot = 1"),
+    ("round_trips_gain_what_was_booked", "delete from attribution_trade"),
+    ("synthetic_dividend_adds_up", "update report_synthetic_dividend set core_value = core_value + 1e-4"),
+    ("synthetic_dividend_adds_up", "update report_synthetic_dividend set costs = costs + 1e-4"),
+    ("opportunity_costs_add_up", "update report_opportunity_cost set opportunity_cost = opportunity_cost + 1e-4"),
+]
+
+
+@pytest.mark.parametrize(("law", "tampering"), TAMPERING)
+def test_a_broken_law_is_found(con, law, tampering):
+    panel = panel_of([100, (100, 101, 80, 95), (95, 112, 94, 111), 118], [50, 51, 49, 55], rates=0.02)
+    fill_from_simulation(con, panel, {"sd8": rules_of(assets=2, capital=1000, reserve=0.2, fee_fixed=0.1)})
+    build(con, MODELS.values(), read_macros(SQL))
+    [identity] = [identity for identity in read_identities(SQL / "audit") if identity.name == law]
+    assert con.execute(identity.sql).fetchall() == []
+    con.execute(tampering)
+    assert con.execute(identity.sql).fetchall() != []
