@@ -232,6 +232,21 @@ def test_holdings_follow_the_trades_at_last_closes(small, build_all):
     )
 
 
+def test_assets_return_prices_and_dividends_and_keep_their_price_without_a_bar(small, build_all):
+    build_all(small)
+    found = small.execute(
+        "select price, previous_price, dividend, simple_return from asset_returns where ticker = 'BBB' order by session"
+    ).fetchall()
+    assert found == [(20, None, 0, None), (20, 20, 0, 0), (25, 20, 0.5, pytest.approx(25.5 / 20 - 1, rel=EXACT))]
+
+
+def test_returns_are_earned_on_the_value_before_and_what_was_put_in(small, build_all):
+    add_scenario(small, "fed", 0.0, bank=(0.0,) * 3, value=(990.0, 1095.0, 1100.0), deposits=(0.0, 100.0, 0.0))
+    build_all(small)
+    where = "from simulation_returns where strategy = 'fed' order by session"
+    assert column(small, f"select opening_value {where}") == [1000, 1090, 1095]
+
+
 def test_bank_and_holdings_make_the_value(small, build_all):
     build_all(small)
     broken = small.execute("""
