@@ -98,7 +98,8 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, pd.Da
 
 
 def _duplicates(table: Table) -> str:
-    key = ", ".join(table.key)
+    # A column may bear the name of a word of SQL.
+    key = ", ".join(f'"{column}"' for column in table.key)
     return f"select {key}, count(*) as times from {table.name} group by {key} having count(*) > 1"
 
 

@@ -21,6 +21,17 @@ NEW_YORK = ZoneInfo("America/New_York")
 # After the close and the evening's corrections; a day's bar is final by then.
 NIGHTLY = "0 21 * * 1-5"
 
+# Prices or a partition materialised alone lead to fits and a rebuild; a run that made those too has already done it.
+WHEN_LAKE_MOVED = (
+    dg.AutomationCondition.any_deps_match(
+        dg.AutomationCondition.newly_updated() & ~dg.AutomationCondition.executed_with_root_target()
+    )
+    .since_last_handled()
+    .with_label("the lake holds something newer")
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+)
+
 
 def refresh_job(study: Study) -> UnresolvedAssetJobDefinition:
     """Return the job that takes every asset from prices to reports, in one run over the whole grid."""
@@ -69,11 +80,11 @@ def is_trading_day(day: dt.date) -> bool:
 
 
 def rebuild_sensor() -> dg.AutomationConditionSensorDefinition:
-    """Return the sensor that rebuilds the warehouse when a partition was materialised without it."""
+    """Return the sensor that fits models and rebuilds the warehouse when something newer than they lies in the lake."""
     return dg.AutomationConditionSensorDefinition(
         "rebuild_warehouse",
-        target=dg.AssetSelection.groups(*WAREHOUSE_GROUPS),
+        target=dg.AssetSelection.groups("models", *WAREHOUSE_GROUPS),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=15,
-        description="Rebuilds, audits and publishes the warehouse when the lake holds something newer.",
+        description="Fits models, rebuilds, audits and publishes the warehouse when the lake holds something newer.",
     )

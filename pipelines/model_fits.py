@@ -14,10 +14,11 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.home import StudyHome
+from pipelines.jobs import WHEN_LAKE_MOVED
 from pipelines.lake_assets import MARKET_KEYS, OWNERS, current_market
 from pipelines.lake_views import register_files, register_market, register_table
 from pipelines.models import SQL, build, needed_for, read_macros, read_models
-from sd_core.analytics import variance_state
+from sd_core.analytics import correlation_tables, variance_state
 from sd_core.lake import Version
 from sd_core.study_tables import fit_fingerprint
 
@@ -59,6 +60,21 @@ FITS = (
         outputs={"variance_state": variance_state.SCHEMA},
         compute=lambda tables: {"variance_state": variance_state.variance_state(tables["benchmark_daily"])},
     ),
+    ModelFit(
+        "correlations",
+        "Correlations by pair and as a whole, and how likely they are in their higher state, by a Markov-switching "
+        "model refitted each month.",
+        correlation_tables.VERSION,
+        inputs=("sessions", "prices", "study_asset"),
+        outputs={
+            "correlation_pair": correlation_tables.PAIR_SCHEMA,
+            "correlation_summary": correlation_tables.SUMMARY_SCHEMA,
+            "correlation_state": correlation_tables.STATE_SCHEMA,
+        },
+        compute=lambda tables: correlation_tables.correlation_tables(
+            tables["sessions"], tables["prices"], tables["study_asset"]
+        ),
+    ),
 )
 FIT_KEYS = [fit.key for fit in FITS]
 
@@ -99,6 +115,7 @@ def _asset(home: StudyHome, fit: ModelFit) -> dg.AssetsDefinition:
         kinds={"python", "parquet"},
         owners=OWNERS,
         code_version=fit.version,
+        automation_condition=WHEN_LAKE_MOVED,
         description=fit.description,
     )
     def model_fit(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]

@@ -11,6 +11,7 @@ import duckdb
 from pipelines.audit import DECLARED, UNIQUE, Identity, Verdict, read_identities
 from pipelines.chart import value_chart
 from pipelines.home import StudyHome
+from pipelines.jobs import WHEN_LAKE_MOVED
 from pipelines.lake_assets import MARKET_KEYS, OWNERS, SIMULATIONS_KEY
 from pipelines.model_fits import fit_key
 from pipelines.models import SQL, Model, read_models
@@ -25,17 +26,6 @@ SCENARIOS_CURRENT = "every_scenario_is_current"
 FITS_CURRENT = "every_fit_is_current"
 # Beyond this many the metadata of a check would be longer than anybody reads.
 NAMED_PARTITIONS = 20
-
-# A partition materialised alone leads to a rebuild; a run that made the tables too has already done it.
-REBUILD_WHEN_LAKE_MOVED = (
-    dg.AutomationCondition.any_deps_match(
-        dg.AutomationCondition.newly_updated() & ~dg.AutomationCondition.executed_with_root_target()
-    )
-    .since_last_handled()
-    .with_label("the lake holds something newer")
-    & ~dg.AutomationCondition.any_deps_in_progress()
-    & ~dg.AutomationCondition.in_progress()
-)
 
 
 def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
@@ -73,7 +63,7 @@ def _spec(model: Model) -> dg.AssetSpec:
         owners=OWNERS,
         description=f"{model.description}\n\n```sql\n{model.sql}\n```",
         metadata={"dagster/column_schema": _column_schema(table), "key": ", ".join(table.key)},
-        automation_condition=REBUILD_WHEN_LAKE_MOVED,
+        automation_condition=WHEN_LAKE_MOVED,
     )
 
 

@@ -154,8 +154,12 @@ def _damaged(home: Path, what: str) -> InputError:
 
 def _write(table: pa.Table, file: Path) -> None:
     """Write one table; a dictionary pays for text, which repeats, and only costs time for numbers, which do not."""
-    text = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    text = [field.name for field in table.schema if _is_text(field.type)]
     pq.write_table(table, file, compression="zstd", compression_level=1, use_dictionary=text or False)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_dictionary(kind)
 
 
 def put_whole(path: Path, text: str) -> None:

@@ -60,6 +60,12 @@ CREATE TABLE lake.simulation_tax_lots (strategy VARCHAR, reserve DOUBLE, part IN
 CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, capital DOUBLE, xirr DOUBLE,
     prices_version VARCHAR, has_tax_lots BOOLEAN, is_current BOOLEAN);
 CREATE TABLE lake.variance_state (session DATE, high_variance_probability DOUBLE);
+CREATE TABLE lake.correlation_pair (session DATE, frequency VARCHAR, estimator VARCHAR, "window" SMALLINT,
+    ticker_a VARCHAR, ticker_b VARCHAR, correlation DOUBLE, observations INTEGER);
+CREATE TABLE lake.correlation_summary (session DATE, assets INTEGER, average_correlation DOUBLE,
+    average_within_crypto DOUBLE, average_within_traditional DOUBLE, average_crypto_to_traditional DOUBLE,
+    diversification_ratio DOUBLE, absorption_ratio DOUBLE);
+CREATE TABLE lake.correlation_state (session DATE, high_correlation_probability DOUBLE);
 """
 
 

@@ -7,6 +7,7 @@ callers.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,15 @@ from numba import njit
 
 Floats = npt.NDArray[np.float64]
 
-# The largest gradient of the mean log-likelihood that still counts as an optimum.
-CONVERGED = 1e-5
+# The largest gradient of the mean log-likelihood that still counts as an optimum, and the one that is looked for.
+CONVERGED, SOUGHT = 1e-6, 1e-8
 # A state whose variance is a smaller part of the series' own has shrunk onto a few equal values and describes nothing.
 SMALLEST_VARIANCE = 1e-6
-# How persistent the states may be to begin with; the best of the fits from there is the first month's.
-FIRST_PERSISTENCES = (0.8, 0.95, 0.99)
+# How persistent the states may be where no earlier fit is at hand.
+FRESH_PERSISTENCES = (0.8, 0.95, 0.99)
+MONTHS_PER_YEAR = 12
 NATURAL = 6
+NO_MATRIX = np.empty((0, 0))
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def filtered(series: Floats, parameters: Parameters) -> tuple[float, Floats]:
     The chain begins in its steady state. Hamilton's filter, Hamilton (1989), "A new approach to the economic analysis
     of nonstationary time series and the business cycle", Econometrica 57.
     """
-    log_likelihood, _, probability = _hamilton(series, *_unpack(parameters))
+    log_likelihood, _, probability = _hamilton(series, *_unpack(parameters), NO_MATRIX)
     return log_likelihood, probability
 
 
@@ -67,19 +70,20 @@ def fit(series: Floats, *, shared_mean: bool, start: Parameters | None = None) -
             means differ too, and the states are ordered by them.
         start: where to begin; None: at each of a few persistences, with the series split in halves, and the best wins.
     """
-    starts = [start] if start is not None else _first_starts(series, shared_mean)
-    return max((_fit_from(series, begin, shared_mean) for begin in starts), key=_worth)
+    starts = [start] if start is not None else _fresh_starts(series, shared_mean)
+    return _best(_fit_from(series, begin, shared_mean) for begin in starts)
 
 
 def refitted_monthly(series: Floats, months: npt.NDArray[np.int64], minimum: int, *, shared_mean: bool) -> Floats:
     """Return the filtered probability of state 1 under parameters that no later observation has touched.
 
-    In each month the model is fitted to everything before the month's first observation, beginning at the parameters
-    of the month before. A fit that does not converge is not used: the last good parameters stay.
+    In each month the model is fitted to everything before the month's first observation. The optimiser begins at the
+    parameters of the month before, and each January afresh as well, lest it stay on a lower summit; the likelier fit
+    counts. One that does not converge is not used: the last good parameters stay.
 
     Args:
         series: observations in order, without gaps.
-        months: a number per observation that changes with the month.
+        months: of the observations, counted from a January.
         minimum: observations that the first fit needs.
         shared_mean: as in :func:`fit`.
 
@@ -97,9 +101,13 @@ def refitted_monthly(series: Floats, months: npt.NDArray[np.int64], minimum: int
     for begin, end in zip(begins, ends, strict=True):
         if begin < minimum:
             continue
-        candidate = fit(scaled[:begin], shared_mean=shared_mean, start=good)
-        if candidate.converged:
-            good = candidate.parameters
+        past = scaled[:begin]
+        starts = [] if good is None else [good]
+        if not starts or months[begin] % MONTHS_PER_YEAR == 0:
+            starts += _fresh_starts(past, shared_mean)
+        found = _best(_fit_from(past, start, shared_mean) for start in starts)
+        if found.converged:
+            good = found.parameters
         if good is not None:
             probability[begin:end] = filtered(scaled[:end], good)[1][begin:]
     return probability
@@ -109,11 +117,11 @@ def _spread(series: Floats) -> float:
     return float(np.std(series))
 
 
-def _worth(candidate: Fit) -> tuple[bool, float]:
-    return candidate.converged, candidate.log_likelihood
+def _best(fits: Iterable[Fit]) -> Fit:
+    return max(fits, key=lambda one: (one.converged, one.log_likelihood))
 
 
-def _first_starts(series: Floats, shared_mean: bool) -> list[Parameters]:
+def _fresh_starts(series: Floats, shared_mean: bool) -> list[Parameters]:
     """Return starts that take the half of the observations that lies further out, or higher, for state 1."""
     place = np.abs(series - series.mean()) if shared_mean else series
     high = place > np.median(place)
@@ -121,33 +129,47 @@ def _first_starts(series: Floats, shared_mean: bool) -> list[Parameters]:
     variances = (max(float(np.var(series[~high])), floor), max(float(np.var(series[high])), floor))
     mean = float(series.mean())
     means = (mean, mean) if shared_mean else (float(series[~high].mean()), float(series[high].mean()))
-    return [Parameters(means, variances, (stay, stay)) for stay in FIRST_PERSISTENCES]
+    return [Parameters(means, variances, (stay, stay)) for stay in FRESH_PERSISTENCES]
 
 
 def _fit_from(series: Floats, start: Parameters, shared_mean: bool) -> Fit:
     from scipy.optimize import minimize
 
     count = len(series)
-    free = np.array(_unpack(start))
-    if shared_mean:
-        free = free[1:]
+    # Six parameters as the likelihood knows them, from those that are free: one mean may stand for both.
+    whole = (
+        np.eye(NATURAL)[:, 1:] + np.eye(NATURAL)[:, :1] @ np.eye(NATURAL)[1:2, 1:] if shared_mean else np.eye(NATURAL)
+    )
 
-    def loss(values: Floats) -> tuple[float, Floats]:
-        natural = np.concatenate([values[:1], values]) if shared_mean else values
-        log_likelihood, gradient, _ = _hamilton(series, *natural)
-        if shared_mean:
-            gradient = np.concatenate([gradient[:1] + gradient[1:2], gradient[2:]])
+    def loss(free: Floats) -> tuple[float, Floats]:
+        log_likelihood, gradient, _ = _hamilton(series, *(whole @ free), NO_MATRIX)
         if not math.isfinite(log_likelihood):
-            return math.inf, np.zeros_like(values)
-        return -log_likelihood / count, -gradient / count
+            return math.inf, np.zeros_like(free)
+        return -log_likelihood / count, -(whole.T @ gradient) / count
 
-    found = minimize(loss, free, jac=True, method="BFGS", options={"gtol": CONVERGED / 10})
+    begin = np.array(_unpack(start))[1 if shared_mean else 0 :]
+    options = {"gtol": SOUGHT, "hess_inv0": _curvature(series, begin, whole)}
+    found = minimize(loss, begin, jac=True, method="BFGS", options=options)
     value, gradient = loss(found.x)
-    natural = np.concatenate([found.x[:1], found.x]) if shared_mean else found.x
-    variances = np.exp(natural[2:4])
-    proper = bool(np.all(variances > SMALLEST_VARIANCE * np.var(series)))
+    natural = whole @ found.x
+    proper = bool(np.all(np.exp(natural[2:4]) > SMALLEST_VARIANCE * np.var(series)))
     converged = math.isfinite(value) and bool(np.max(np.abs(gradient)) <= CONVERGED) and proper
     return Fit(_ordered(natural, shared_mean), -value * count, converged)
+
+
+def _curvature(series: Floats, free: Floats, whole: Floats) -> Floats | None:
+    """Return the inverse of the information in the scores, from which the optimiser needs few steps; None: singular.
+
+    Berndt, Hall, Hall and Hausman (1974): the mean outer product of the scores stands for the Hessian.
+    """
+    outer = np.zeros((NATURAL, NATURAL))
+    _hamilton(series, *(whole @ free), outer)
+    try:
+        inverse = np.linalg.inv(whole.T @ outer @ whole / len(series))
+        np.linalg.cholesky(inverse)
+    except np.linalg.LinAlgError:
+        return None
+    return (inverse + inverse.T) / 2
 
 
 def _unpack(parameters: Parameters) -> tuple[float, ...]:
@@ -163,11 +185,21 @@ def _ordered(natural: Floats, shared_mean: bool) -> Parameters:
     return Parameters(means, variances, stay)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _hamilton(
-    series: Floats, mean_0: float, mean_1: float, log_var_0: float, log_var_1: float, odds_0: float, odds_1: float
+    series: Floats,
+    mean_0: float,
+    mean_1: float,
+    log_var_0: float,
+    log_var_1: float,
+    odds_0: float,
+    odds_1: float,
+    outer: Floats,
 ) -> tuple[float, Floats, Floats]:
-    """Return log-likelihood, its gradient in the six parameters, and the filtered probability of state 1."""
+    """Return log-likelihood, its gradient in the six parameters, and the filtered probability of state 1.
+
+    ``outer``, unless it is empty, is filled with the sum of the outer products of every observation's gradient.
+    """
     stay_0, stay_1 = 1 / (1 + math.exp(-odds_0)), 1 / (1 + math.exp(-odds_1))
     slope_0, slope_1 = stay_0 * (1 - stay_0), stay_1 * (1 - stay_1)
     var_0, var_1 = math.exp(log_var_0), math.exp(log_var_1)
@@ -180,6 +212,7 @@ def _hamilton(
     slope[4] = -slope_0 * (1 - stay_1) / leave_both**2
     slope[5] = slope_1 * (1 - stay_0) / leave_both**2
     step = np.zeros(NATURAL)
+    score = np.zeros(NATURAL)
     density_0_step = np.zeros(NATURAL)
     density_1_step = np.zeros(NATURAL)
     log_likelihood = 0.0
@@ -206,6 +239,9 @@ def _hamilton(
                 step[k] * (density_1 - density_0) + (1 - predicted) * density_0_step[k] + predicted * density_1_step[k]
             )
             slope[k] = (step[k] * density_1 + predicted * density_1_step[k] - probability * total_step) / total
-            gradient[k] += total_step / total
+            score[k] = total_step / total
+            gradient[k] += score[k]
+        if outer.size:
+            outer += np.outer(score, score)
         filtered_1[t] = probability
     return log_likelihood, gradient, filtered_1

@@ -6,10 +6,13 @@ sums, identities) belong to the audit in ``pipelines``.
 
 from sd_core.schemas.analytics import ANALYTICS
 from sd_core.schemas.attribution import ATTRIBUTION
+from sd_core.schemas.correlation import CORRELATION
 from sd_core.schemas.reports import REPORTS
 from sd_core.schemas.staging import STAGING
 from sd_core.schemas.table import Table
 
-TABLES: dict[str, Table] = {table.name: table for table in (*STAGING, *ANALYTICS, *REPORTS, *ATTRIBUTION)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *ATTRIBUTION)
+}
 
 __all__ = ["TABLES", "Table"]

@@ -23,6 +23,7 @@ NOT_NEGATIVE = pa.Check.ge(0, error="0 or more")
 NOT_POSITIVE = pa.Check.le(0, error="0 or less")
 AT_LEAST_TOTAL_LOSS = pa.Check.ge(-1, error="-1 or more")
 SHARE = pa.Check.in_range(0, 1, error="0 to 1")
+CORRELATION = pa.Check.in_range(-1, 1, error="-1 to 1")
 BELOW_ONE = pa.Check.in_range(0, 1, include_max=False, error="0 or more, below 1")
 FROM_ONE = pa.Check.ge(1, error="1 or more")
 
@@ -75,6 +76,11 @@ def day(description: str, *, nullable: bool = False) -> pa.Column:
         description=description,
         metadata={"type": "DATE", "unit": None},
     )
+
+
+def correlation(description: str) -> pa.Column:
+    """Return a column of correlations, NULL where one cannot be told."""
+    return number(description, RATIO, CORRELATION, nullable=True)
 
 
 def flag(description: str, *, nullable: bool = False) -> pa.Column:

@@ -12,7 +12,8 @@ from pipelines import lake_assets
 from pipelines.definitions import build_definitions
 from pipelines.home import StudyHome, open_home
 from pipelines.jobs import REFRESH, nightly_refresh
-from pipelines.lake_assets import SIMULATIONS_KEY
+from pipelines.lake_assets import MARKET_KEYS, SIMULATIONS_KEY
+from pipelines.model_fits import FIT_KEYS
 from pipelines.partitions import range_tags, simulation_grid
 from sd_core.schemas import TABLES
 from sd_core.simulation import engine
@@ -145,6 +146,21 @@ def test_partition_materialised_alone_asks_for_the_warehouse_once_and_a_whole_ru
         materialise(instance, tables, home.study.scenarios)
         evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
         assert evaluation.total_requested == 0
+
+
+def test_prices_materialised_alone_ask_for_the_fits_and_the_warehouse_in_one_go(lab: Lab) -> None:
+    home = lab.home
+    definitions = build_definitions(home)
+    later = [*FIT_KEYS, *(dg.AssetKey(name) for name in TABLES)]
+    with dg.DagsterInstance.ephemeral() as instance:
+        evaluation = dg.evaluate_automation_conditions(definitions, instance)
+        job = definitions.resolve_job_def(REFRESH)
+        prices = list(MARKET_KEYS.values())
+        tags = range_tags(home.study.scenarios)
+        assert job.execute_in_process(instance=instance, asset_selection=prices, tags=tags).success
+        evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
+        assert [evaluation.get_num_requested(key) for key in later] == [1] * len(later)
+        assert evaluation.get_num_requested(SIMULATIONS_KEY) == 0
 
 
 # Partitions

@@ -58,7 +58,7 @@ def test_batch_with_only_nulls_where_they_are_allowed_passes_the_schema(con, nam
 
 @by_table
 def test_key_identifies_rows(con, name):
-    key = ", ".join(TABLES[name].key)
+    key = ", ".join(f'"{column}"' for column in TABLES[name].key)
     assert con.execute(f"select {key} from {name} group by {key} having count(*) > 1").fetchall() == []
 
 

@@ -1,0 +1,206 @@
+"""Correlations of many pairs of assets at many sessions, compiled, each pair over the closes that both have.
+
+The returns of a pair are the log returns between the sessions on which both closed: where one did not trade, the move
+over the gap is one return of both, so that they always cover the same days. Numbers only; which windows are computed
+when, and how they become tables, belongs in ``correlation_tables``.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+# A standard deviation below this is the rounding of equal numbers, as in the macros of the warehouse.
+NO_SPREAD = 1e-12
+
+
+class Pairs(NamedTuple):
+    """What is known of every pair at every place asked for; both arrays have a row per place and a column per pair.
+
+    Attributes:
+        correlation: NaN where too few observations or no spread allow none.
+        observations: returns that it rests on.
+    """
+
+    correlation: Floats
+    observations: Integers
+
+
+def pair_places(assets: int) -> tuple[Integers, Integers]:
+    """Return the places of the first and second asset of every pair, first before second, in order."""
+    first, second = np.triu_indices(assets, 1)
+    return first.astype(np.int64), second.astype(np.int64)
+
+
+def fewest_observations(window: int) -> int:
+    """Return how many observations a window needs: half of it, rounded up."""
+    return (window + 1) // 2
+
+
+def rolling(closes: Floats, rows: Integers, window: int) -> Pairs:
+    """Return Pearson's correlation of every pair over the last ``window`` rows at some rows.
+
+    Args:
+        closes: a row per session (or week, or month), a column per asset; NaN where there is none.
+        rows: where to compute, ascending; each at least ``window``.
+        window: length in rows; a return belongs to the row in which it ends.
+    """
+    return _by_pair(_rolling, closes, rows, window)
+
+
+def exponentially_weighted(closes: Floats, rows: Integers, decay: float, recent: int) -> Pairs:
+    """Return the exponentially weighted correlation of every pair at some rows.
+
+    Weights fall by ``decay`` with every return of the pair and add up to one, means are taken off: pandas'
+    ``ewm(alpha=1 - decay, adjust=True).corr()`` on the pair's returns.
+
+    Args:
+        closes, rows: as in :func:`rolling`.
+        decay: lambda of RiskMetrics, 0.94 there for days.
+        recent: there must be as many returns in all, and half as many in the last ``recent`` rows.
+    """
+    return _by_pair(_exponentially_weighted, closes, rows, recent, decay)
+
+
+def _by_pair(kernel: Callable[..., None], closes: Floats, rows: Integers, window: int, *terms: float) -> Pairs:
+    """Run a kernel on chunks of pairs, each on its own thread; a pair's numbers depend on its closes alone."""
+    log_closes = np.ascontiguousarray(np.log(closes).T)
+    first, second = pair_places(len(log_closes))
+    correlation = np.empty((len(first), len(rows)))
+    observations = np.empty((len(first), len(rows)), dtype=np.int64)
+    threads = os.cpu_count() or 1
+    chunks = [chunk for chunk in np.array_split(np.arange(len(first)), 8 * threads) if len(chunk)]
+
+    def run(chunk: Integers) -> None:
+        part = slice(int(chunk[0]), int(chunk[-1]) + 1)
+        kernel(
+            log_closes,
+            first[part],
+            second[part],
+            rows,
+            window,
+            fewest_observations(window),
+            *terms,
+            correlation[part],
+            observations[part],
+        )
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(run, chunks))
+    return Pairs(np.ascontiguousarray(correlation.T), np.ascontiguousarray(observations.T))
+
+
+compiled = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@compiled
+def _common_returns(one: Floats, other: Floats, x: Floats, y: Floats, ends: Integers) -> int:
+    """Fill in the returns of both assets between common closes and where they end; return how many there are."""
+    count = 0
+    previous = -1
+    for t in range(len(one)):
+        if np.isnan(one[t]) or np.isnan(other[t]):
+            continue
+        if previous >= 0:
+            x[count] = one[t] - one[previous]
+            y[count] = other[t] - other[previous]
+            ends[count] = t
+            count += 1
+        previous = t
+    return count
+
+
+@compiled
+def _rolling(
+    log_closes: Floats,
+    first: Integers,
+    second: Integers,
+    rows: Integers,
+    window: int,
+    fewest: int,
+    correlation: Floats,
+    observations: Integers,
+) -> None:
+    sessions = log_closes.shape[1]
+    x, y = np.empty(sessions), np.empty(sessions)
+    ends = np.empty(sessions, dtype=np.int64)
+    for pair in range(len(first)):
+        returns = _common_returns(log_closes[first[pair]], log_closes[second[pair]], x, y, ends)
+        low = high = 0
+        for place in range(len(rows)):
+            while high < returns and ends[high] <= rows[place]:
+                high += 1
+            while low < high and ends[low] <= rows[place] - window:
+                low += 1
+            count = high - low
+            observations[pair, place] = count
+            correlation[pair, place] = np.nan
+            if count < fewest:
+                continue
+            mean_x = mean_y = 0.0
+            for t in range(low, high):
+                mean_x += x[t]
+                mean_y += y[t]
+            mean_x /= count
+            mean_y /= count
+            sum_xx = sum_yy = sum_xy = 0.0
+            for t in range(low, high):
+                from_x, from_y = x[t] - mean_x, y[t] - mean_y
+                sum_xx += from_x * from_x
+                sum_yy += from_y * from_y
+                sum_xy += from_x * from_y
+            correlation[pair, place] = _correlation(sum_xx / count, sum_yy / count, sum_xy / count)
+
+
+@compiled
+def _exponentially_weighted(
+    log_closes: Floats,
+    first: Integers,
+    second: Integers,
+    rows: Integers,
+    recent: int,
+    fewest: int,
+    decay: float,
+    correlation: Floats,
+    observations: Integers,
+) -> None:
+    sessions = log_closes.shape[1]
+    x, y = np.empty(sessions), np.empty(sessions)
+    ends = np.empty(sessions, dtype=np.int64)
+    for pair in range(len(first)):
+        returns = _common_returns(log_closes[first[pair]], log_closes[second[pair]], x, y, ends)
+        low = high = 0
+        weights = mean_x = mean_y = var_x = var_y = covariance = 0.0
+        for place in range(len(rows)):
+            while high < returns and ends[high] <= rows[place]:
+                # Welford's update, with weights: the newest return has the share 1 / weights of the whole.
+                weights = decay * weights + 1.0
+                share = 1.0 / weights
+                from_x, from_y = x[high] - mean_x, y[high] - mean_y
+                mean_x += share * from_x
+                mean_y += share * from_y
+                var_x = (1.0 - share) * (var_x + share * from_x * from_x)
+                var_y = (1.0 - share) * (var_y + share * from_y * from_y)
+                covariance = (1.0 - share) * (covariance + share * from_x * from_y)
+                high += 1
+            while low < high and ends[low] <= rows[place] - recent:
+                low += 1
+            observations[pair, place] = high
+            correlation[pair, place] = np.nan
+            if high >= recent and high - low >= fewest:
+                correlation[pair, place] = _correlation(var_x, var_y, covariance)
+
+
+@compiled
+def _correlation(var_x: float, var_y: float, covariance: float) -> float:
+    if var_x <= NO_SPREAD * NO_SPREAD or var_y <= NO_SPREAD * NO_SPREAD:
+        return np.nan
+    # Rounding may carry perfect correlation past one.
+    return min(1.0, max(-1.0, covariance / np.sqrt(var_x * var_y)))

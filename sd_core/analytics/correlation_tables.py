@@ -1,0 +1,208 @@
+"""The correlations of a study's assets as tables: by pair, summed up, and the state of the whole market's.
+
+Numbers come from ``correlation`` and ``correlation_summary``; here it is decided what is computed when.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sd_core.analytics.correlation import (
+    Floats,
+    Integers,
+    Pairs,
+    exponentially_weighted,
+    pair_places,
+    rolling,
+)
+from sd_core.analytics.correlation_summary import Summary, summarise
+from sd_core.analytics.markov import refitted_monthly
+
+VERSION = "2"
+
+_NAME = pa.dictionary(pa.int16(), pa.string())
+PAIR_SCHEMA = pa.schema(
+    {
+        "session": pa.date32(),
+        "frequency": _NAME,
+        "estimator": _NAME,
+        "window": pa.int16(),
+        "ticker_a": _NAME,
+        "ticker_b": _NAME,
+        "correlation": pa.float64(),
+        "observations": pa.int32(),
+    }
+)
+SUMMARY_SCHEMA = pa.schema(
+    {
+        "session": pa.date32(),
+        "assets": pa.int32(),
+        "average_correlation": pa.float64(),
+        "average_within_crypto": pa.float64(),
+        "average_within_traditional": pa.float64(),
+        "average_crypto_to_traditional": pa.float64(),
+        "diversification_ratio": pa.float64(),
+        "absorption_ratio": pa.float64(),
+    }
+)
+STATE_SCHEMA = pa.schema({"session": pa.date32(), "high_correlation_probability": pa.float64()})
+
+# Windows of daily returns; the middle one is also that of the summary.
+SHORT, MIDDLE, LONG = 21, 63, 252
+WEEKS, MONTHS = 52, 36
+# RiskMetrics (1996), for daily returns: 98 % of the weight lies on the last 63.
+DECAY = 0.94
+# Up to this many assets the middle window is told at every session; more would make most of a warehouse of pairs.
+EVERY_SESSION_ASSETS = 20
+CRYPTO = "crypto"
+# Two years of a series that only moves with a quarter's window.
+FEWEST_AVERAGES = 504
+
+
+def correlation_tables(sessions: pa.Table, prices: pa.Table, assets: pa.Table) -> dict[str, pa.Table]:
+    """Return the tables correlation_pair, correlation_summary and correlation_state.
+
+    No row depends on a later session than its own.
+
+    Args:
+        sessions: session.
+        prices: session, ticker, close; rows of other tickers than the assets' are left out.
+        assets: ticker, asset_class, target_share.
+    """
+    assets = assets.sort_by("ticker")
+    days = np.sort(sessions["session"].to_numpy())
+    closes = _closes(days, assets["ticker"], prices)
+    rows = np.arange(MIDDLE, len(days))
+    summary = summarise(
+        closes, rows, MIDDLE, assets["target_share"].to_numpy(), pc.equal(assets["asset_class"], CRYPTO).to_numpy()
+    )
+    return {
+        "correlation_pair": _pair_table(days, closes, assets["ticker"].to_pylist()),
+        "correlation_summary": _summary_table(days[rows], summary),
+        "correlation_state": _state_table(days[rows], summary.average),
+    }
+
+
+def _closes(days: npt.NDArray[np.datetime64], tickers: pa.ChunkedArray, prices: pa.Table) -> Floats:
+    asset = pc.fill_null(pc.index_in(prices["ticker"], value_set=tickers.combine_chunks()), -1).to_numpy()
+    mine = asset >= 0
+    grid = np.full((len(days), len(tickers)), np.nan)
+    row = np.searchsorted(days, prices["session"].to_numpy()[mine])
+    grid[row, asset[mine]] = prices["close"].to_numpy()[mine]
+    return grid
+
+
+def _period_ends(periods: npt.NDArray[np.int64]) -> Integers:
+    """Return the last row of each period that is over: one that a row of another period follows."""
+    return np.flatnonzero(np.diff(periods))
+
+
+def _months(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+    return days.astype("datetime64[M]").astype(np.int64)
+
+
+def _weeks(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
+    """Number weeks from Monday to Sunday; the epoch was a Thursday."""
+    return (days.astype("datetime64[D]").astype(np.int64) + 3) // 7
+
+
+class _Block(NamedTuple):
+    """Correlations of all pairs by one estimator, at some sessions."""
+
+    frequency: str
+    estimator: str
+    window: int | None
+    rows: Integers
+    pairs: Pairs
+
+
+def _blocks(days: npt.NDArray[np.datetime64], closes: Floats) -> Iterator[_Block]:
+    """Yield what is told of every pair, in the order of the table's key."""
+    month_ends = _period_ends(_months(days))
+    rows = month_ends[month_ends >= MIDDLE]
+    yield _Block("daily", "ewma", None, rows, exponentially_weighted(closes, rows, DECAY, recent=MIDDLE))
+    for window in (SHORT, MIDDLE, LONG):
+        everywhere = window == MIDDLE and closes.shape[1] <= EVERY_SESSION_ASSETS
+        rows = np.arange(window, len(days)) if everywhere else month_ends[month_ends >= window]
+        yield _Block("daily", "pearson", window, rows, rolling(closes, rows, window))
+    for frequency, periods, window in (("monthly", _months(days), MONTHS), ("weekly", _weeks(days), WEEKS)):
+        ends = _period_ends(periods)
+        # Periods that are over by a month's end, counted from 0.
+        newest = np.searchsorted(ends, month_ends, side="right") - 1
+        full = newest >= window
+        yield _Block(
+            frequency,
+            "pearson",
+            window,
+            month_ends[full],
+            rolling(_last_closes(closes, periods, ends), newest[full], window),
+        )
+
+
+def _last_closes(closes: Floats, periods: npt.NDArray[np.int64], ends: Integers) -> Floats:
+    """Return every asset's last close within each period; NaN where it has none there."""
+    rows = np.arange(len(closes))[:, None]
+    last = np.maximum.accumulate(np.where(np.isfinite(closes), rows, -1), axis=0)[ends]
+    within = (last >= 0) & (periods[np.maximum(last, 0)] == periods[ends][:, None])
+    return np.where(within, np.take_along_axis(closes, np.maximum(last, 0), axis=0), np.nan)
+
+
+def _pair_table(days: npt.NDArray[np.datetime64], closes: Floats, tickers: list[str]) -> pa.Table:
+    """Return one row per session, estimator and pair, in the order of the key."""
+    blocks = list(_blocks(days, closes))
+    first, second = pair_places(len(tickers))
+    # One entry per session and block; each has a row per pair.
+    rows = np.concatenate([block.rows for block in blocks])
+    block_of = np.repeat(np.arange(len(blocks)), [len(block.rows) for block in blocks])
+    order = np.lexsort([block_of, rows])
+    names = {
+        name: pa.array([getattr(block, name) for block in blocks]).dictionary_encode()
+        for name in ("frequency", "estimator")
+    }
+    windows = pa.array([block.window for block in blocks], pa.int16())
+    repeated = np.repeat(block_of[order], len(first))
+    correlation = np.concatenate([block.pairs.correlation for block in blocks])[order].ravel()
+    observations = np.concatenate([block.pairs.observations for block in blocks])[order].ravel()
+    columns = {
+        "session": pa.array(np.repeat(days[rows[order]], len(first))),
+        **{name: values.take(pa.array(repeated)) for name, values in names.items()},
+        "window": windows.take(pa.array(repeated)),
+        "ticker_a": _named(tickers, np.tile(first, len(rows))),
+        "ticker_b": _named(tickers, np.tile(second, len(rows))),
+        "correlation": pa.array(correlation, from_pandas=True),
+        "observations": pa.array(observations),
+    }
+    return pa.table({name: values.cast(PAIR_SCHEMA.field(name).type) for name, values in columns.items()}, PAIR_SCHEMA)
+
+
+def _named(names: list[str], places: Integers) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(places, pa.int16()), pa.array(names, pa.string()))
+
+
+def _summary_table(days: npt.NDArray[np.datetime64], summary: Summary) -> pa.Table:
+    columns = [
+        pa.array(days),
+        pa.array(summary.assets),
+        *(pa.array(values, from_pandas=True) for values in summary[1:]),
+    ]
+    return pa.table(
+        [values.cast(field.type) for values, field in zip(columns, SUMMARY_SCHEMA, strict=True)], schema=SUMMARY_SCHEMA
+    )
+
+
+def _state_table(days: npt.NDArray[np.datetime64], average: Floats) -> pa.Table:
+    """Return how likely the state of higher correlation is, by a two-state model of the average correlation.
+
+    The model sees Fisher's transform, whose spread does not shrink as correlations near one.
+    """
+    known = np.isfinite(average)
+    days = days[known]
+    # An average of one: all assets move as one.
+    transformed = np.arctanh(np.clip(average[known], -1 + 1e-9, 1 - 1e-9))
+    probability = refitted_monthly(transformed, _months(days), FEWEST_AVERAGES, shared_mean=False)
+    told = np.isfinite(probability)
+    return pa.table({"session": days[told], "high_correlation_probability": probability[told]}, STATE_SCHEMA)
