@@ -48,6 +48,10 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
         yield from (_check_result(verdict) for verdict in result.verdicts)
         if not result.sound:
             raise dg.Failure(_refusal(result))
+        if result.outdated_fits:
+            context.log.info(
+                f"{', '.join(result.outdated_fits)}: of other prices or settings, so left out of the tables"
+            )
         context.log.info(f"published {home.warehouse.name}: {len(models)} tables, {len(result.verdicts)} checks passed")
 
     return warehouse
@@ -114,7 +118,7 @@ def _check_specs(identities: list[Identity]) -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(
             FITS_CURRENT,
             asset=REGIME_KEY,
-            description="Every model was fitted to the present prices and settings; others are left out.",
+            description="Every model was fitted to the present prices and settings; what was not is left out.",
         ),
     ]
     return [*declared, *unique, *laws, *complete]

@@ -33,6 +33,12 @@ create macro per_year(amount, days) as
 comment on macro per_year is
     'Amount per year of 365.25 calendar days; NULL for no days.';
 
+create macro annualised_mean(simple_return, periods_per_year) as
+    avg(simple_return) * periods_per_year;
+
+comment on macro annualised_mean is
+    'Aggregate: mean return x the periods per year, not compounded; NULL for no returns.';
+
 create macro annualised_volatility(simple_return, periods_per_year) as
     stddev_samp(simple_return) * sqrt(periods_per_year);
 
@@ -48,6 +54,12 @@ create macro sharpe(excess_return, periods_per_year) as
 comment on macro sharpe is
     'Aggregate: mean excess return / its standard deviation (ddof 1) x square root of the periods per year; NULL for '
     'fewer than two returns or equal ones.';
+
+create macro share_positive(amount) as
+    avg((amount > 0)::integer);
+
+comment on macro share_positive is
+    'Aggregate: how many of the amounts are above 0, as a fraction of all; NULL for none.';
 
 create macro sortino(excess_return, periods_per_year) as
     case

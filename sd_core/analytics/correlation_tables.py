@@ -22,7 +22,7 @@ from sd_core.analytics.correlation import (
 from sd_core.analytics.correlation_summary import Summary, summarise
 from sd_core.analytics.markov import refitted_monthly
 
-VERSION = "2"
+VERSION = "1"
 
 _NAME = pa.dictionary(pa.int16(), pa.string())
 PAIR_SCHEMA = pa.schema(

@@ -11,8 +11,6 @@ from sd_core.schemas.reports import REPORTS
 from sd_core.schemas.staging import STAGING
 from sd_core.schemas.table import Table
 
-TABLES: dict[str, Table] = {
-    table.name: table for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *ATTRIBUTION)
-}
+TABLES: dict[str, Table] = {table.name: table for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *ATTRIBUTION)}
 
 __all__ = ["TABLES", "Table"]

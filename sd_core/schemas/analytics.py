@@ -27,6 +27,8 @@ from sd_core.schemas.columns import (
 )
 from sd_core.schemas.table import Table, ordered
 
+REGIMES = ("bull", "bear", "sideways", "high_volatility")
+
 ASSET_RETURNS = Table(
     name="asset_returns",
     layer="analytics",
@@ -227,7 +229,7 @@ MARKET_REGIME = Table(
             "regime": text(
                 "high_volatility: volatility_21 above volatility_p80; else bull: close above mean_close_200 and "
                 "return_63 above 0; bear: both below; else sideways. NULL: one of them is not known.",
-                one_of(["bull", "bear", "sideways", "high_volatility"]),
+                one_of(REGIMES),
                 nullable=True,
             ),
             "high_variance_probability": number(

@@ -2,7 +2,7 @@
 
 import pandera.pandas as pa
 
-from sd_core.schemas.analytics import MEASURES, SIMULATION_METRICS
+from sd_core.schemas.analytics import MEASURES, REGIMES, SIMULATION_METRICS
 from sd_core.schemas.columns import (
     BELOW_ONE,
     COUNT,
@@ -16,6 +16,7 @@ from sd_core.schemas.columns import (
     day,
     flag,
     number,
+    one_of,
     scenario,
     text,
     whole,
@@ -52,6 +53,34 @@ REPORT_STRATEGY = Table(
             ),
             "prices_version": text("Version of the prices that the scenario was simulated on."),
             "is_current": flag("Whether the scenario was simulated on today's prices and study."),
+        }
+    ),
+)
+
+REPORT_REGIME = Table(
+    name="report_regime",
+    layer="reports",
+    description="How every scenario did by the regime of the market at the session before.",
+    key=("strategy", "reserve", "regime"),
+    schema=ordered(
+        {
+            **scenario(),
+            "regime": text("Regime of the session before, as in market_regime.", one_of(REGIMES)),
+            "sessions": whole("Sessions after one of that regime.", COUNT, FROM_ONE),
+            "session_share": number("Those over all sessions after one with a regime.", FRACTION, SHARE),
+            "mean_return": number(
+                "Mean return, annualised without compounding; NULL: fewer than 21 returns.", YEARLY, nullable=True
+            ),
+            "volatility": number(
+                "Annualised standard deviation of returns; NULL as above.", YEARLY, NOT_NEGATIVE, nullable=True
+            ),
+            "sharpe": number(
+                "Annualised mean excess return over its standard deviation; NULL as above, or all alike.",
+                RATIO,
+                nullable=True,
+            ),
+            "win_rate": number("Share of returns above 0; NULL as above.", FRACTION, SHARE, nullable=True),
+            "trades": whole("Fills in these sessions, first purchases apart.", COUNT, NOT_NEGATIVE),
         }
     ),
 )
@@ -219,6 +248,7 @@ REPORT_INCOME_SMOOTHING = Table(
 
 REPORTS = (
     REPORT_STRATEGY,
+    REPORT_REGIME,
     REPORT_DATA_QUALITY,
     REPORT_RESERVE,
     REPORT_RESERVE_VERDICT,

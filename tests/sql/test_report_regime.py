@@ -1,0 +1,83 @@
+"""Performance by the regime of the session before, on returns and regimes written down by hand."""
+
+import math
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.models import SQL, read_macros
+
+YEAR = 252
+COUNT = 90
+DAYS = [str(day.date()) for day in pd.bdate_range("2001-01-01", periods=COUNT)]
+
+
+@pytest.fixture
+def returns() -> np.ndarray:
+    return np.random.default_rng(8).normal(0.001, 0.01, COUNT)
+
+
+def report(regimes: list[str | None], returns: np.ndarray, fills: list[tuple[str, str]] = ()) -> pd.DataFrame:
+    """Return report_regime of one scenario; fills are days and kinds."""
+    with duckdb.connect() as con:
+        con.execute(read_macros(SQL))
+        con.execute("create table study as select 252::bigint as periods_per_year")
+        con.execute("create table market_regime (session date, regime varchar)")
+        con.execute(
+            "create table simulation_returns (strategy varchar, reserve double, session date, simple_return double, "
+            "excess_return double)"
+        )
+        con.execute(
+            "create table simulation_ledger (strategy varchar, reserve double, session date, kind varchar, "
+            "quantity double)"
+        )
+        con.executemany("insert into market_regime values (?, ?)", list(zip(DAYS, regimes, strict=True)))
+        rows = [["sd8", 0.1, day, r, r - 0.0001] for day, r in zip(DAYS, returns.tolist(), strict=True)]
+        con.executemany("insert into simulation_returns values (?, ?, ?, ?, ?)", rows)
+        for day, kind in fills:
+            quantity = None if kind.startswith("SKIP") else 1.0
+            con.execute("insert into simulation_ledger values ('sd8', 0.1, ?, ?, ?)", [day, kind, quantity])
+        con.execute(f"create table report as {(SQL / 'reports' / 'report_regime.sql').read_text(encoding='utf-8')}")
+        return con.sql("from report").df().set_index("regime")
+
+
+def test_return_belongs_to_the_regime_of_the_session_before(returns):
+    # The first 40 sessions are bull, so returns 1 .. 40 are earned in it: the last one on the first bearish day.
+    found = report(["bull"] * 40 + ["bear"] * 50, returns)
+    assert found["sessions"].to_dict() == {"bull": 40, "bear": 49}
+    bull, bear = returns[1:41], returns[41:]
+    assert found["mean_return"]["bull"] == pytest.approx(bull.mean() * YEAR)
+    assert found["volatility"]["bear"] == pytest.approx(bear.std(ddof=1) * math.sqrt(YEAR))
+    assert found["sharpe"]["bear"] == pytest.approx((bear.mean() - 0.0001) / bear.std(ddof=1) * math.sqrt(YEAR))
+    assert found["win_rate"]["bull"] == pytest.approx((bull > 0).mean())
+    assert found["session_share"].to_dict() == pytest.approx({"bull": 40 / 89, "bear": 49 / 89})
+
+
+def test_sessions_after_one_without_a_regime_are_in_no_row(returns):
+    found = report([None] * 30 + ["sideways"] * 60, returns)
+    assert found["sessions"].to_dict() == {"sideways": 59}
+    assert found["session_share"]["sideways"] == 1
+
+
+def test_regime_of_less_than_a_month_is_counted_and_not_judged(returns):
+    found = report(["bear"] * 20 + ["bull"] * 21 + ["sideways"] * 49, returns)
+    judged = ["mean_return", "volatility", "sharpe", "win_rate"]
+    assert found.loc["bear", "sessions"] == 20
+    assert found.loc["bear", judged].isna().all()
+    assert found.loc["bull", "sessions"] == 21
+    assert found.loc["bull", judged].notna().all()
+
+
+def test_trades_are_counted_where_they_happened_without_purchases_of_the_first_day_and_refusals(returns):
+    fills = [
+        (DAYS[1], "INITIAL_BUY"),
+        (DAYS[5], "SELL"),
+        (DAYS[5], "BUY"),
+        (DAYS[6], "SKIP_BUY"),
+        # The last day of the bull's returns, tagged bear itself.
+        (DAYS[40], "SELL"),
+        (DAYS[41], "BUY"),
+    ]
+    assert report(["bull"] * 40 + ["bear"] * 50, returns, fills)["trades"].to_dict() == {"bull": 3, "bear": 1}
