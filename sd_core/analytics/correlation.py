@@ -19,6 +19,8 @@ Integers = npt.NDArray[np.int64]
 
 # A standard deviation below this is the rounding of equal numbers, as in the macros of the warehouse.
 NO_SPREAD = 1e-12
+# Running sums are made anew where less than this is left of their largest, since its rounding is still in them.
+LEFT_OF_PEAK = 1e-3
 
 
 class Pairs(NamedTuple):
@@ -31,6 +33,28 @@ class Pairs(NamedTuple):
 
     correlation: Floats
     observations: Integers
+
+
+class _Sums(NamedTuple):
+    """Running sums over a window of returns, taken from about their mean so that little is lost to rounding.
+
+    Attributes:
+        moves: returns that came or went since the sums were last made anew.
+        about_x, about_y: what is taken off the returns.
+        x, y, xx, yy, xy: the sums.
+        peak_xx, peak_yy: the largest since then.
+    """
+
+    moves: int
+    about_x: float
+    about_y: float
+    x: float
+    y: float
+    xx: float
+    yy: float
+    xy: float
+    peak_xx: float
+    peak_yy: float
 
 
 def pair_places(assets: int) -> tuple[Integers, Integers]:
@@ -134,29 +158,69 @@ def _rolling(
     for pair in range(len(first)):
         returns = _common_returns(log_closes[first[pair]], log_closes[second[pair]], x, y, ends)
         low = high = 0
+        sums = _Sums(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         for place in range(len(rows)):
             while high < returns and ends[high] <= rows[place]:
+                sums = _moved(sums, x[high], y[high], 1.0)
                 high += 1
             while low < high and ends[low] <= rows[place] - window:
+                sums = _moved(sums, x[low], y[low], -1.0)
                 low += 1
             count = high - low
             observations[pair, place] = count
             correlation[pair, place] = np.nan
             if count < fewest:
                 continue
-            mean_x = mean_y = 0.0
-            for t in range(low, high):
-                mean_x += x[t]
-                mean_y += y[t]
-            mean_x /= count
-            mean_y /= count
-            sum_xx = sum_yy = sum_xy = 0.0
-            for t in range(low, high):
-                from_x, from_y = x[t] - mean_x, y[t] - mean_y
-                sum_xx += from_x * from_x
-                sum_yy += from_y * from_y
-                sum_xy += from_x * from_y
-            correlation[pair, place] = _correlation(sum_xx / count, sum_yy / count, sum_xy / count)
+            if _is_worn(sums, count, window):
+                sums = _summed(x[low:high], y[low:high])
+            correlation[pair, place] = _correlation(*_moments(sums, count))
+
+
+@compiled
+def _moved(sums: _Sums, x: float, y: float, sign: float) -> _Sums:
+    """Return the sums with a return more, or with one less."""
+    from_x, from_y = x - sums.about_x, y - sums.about_y
+    xx, yy = sums.xx + sign * from_x * from_x, sums.yy + sign * from_y * from_y
+    return _Sums(
+        sums.moves + 1,
+        sums.about_x,
+        sums.about_y,
+        sums.x + sign * from_x,
+        sums.y + sign * from_y,
+        xx,
+        yy,
+        sums.xy + sign * from_x * from_y,
+        max(sums.peak_xx, xx),
+        max(sums.peak_yy, yy),
+    )
+
+
+@compiled
+def _summed(x: Floats, y: Floats) -> _Sums:
+    """Return the sums of a window made anew."""
+    about_x, about_y = x.mean(), y.mean()
+    sums = _Sums(0, about_x, about_y, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    for t in range(len(x)):
+        sums = _moved(sums, x[t], y[t], 1.0)
+    return _Sums(0, about_x, about_y, sums.x, sums.y, sums.xx, sums.yy, sums.xy, sums.xx, sums.yy)
+
+
+@compiled
+def _is_worn(sums: _Sums, count: int, window: int) -> bool:
+    """Tell whether rounding may have reached the digits that count: after many moves, or after a large one left."""
+    var_x, var_y, _ = _moments(sums, count)
+    return (
+        sums.moves >= 2 * window
+        or var_x * count < LEFT_OF_PEAK * sums.peak_xx
+        or var_y * count < LEFT_OF_PEAK * sums.peak_yy
+    )
+
+
+@compiled
+def _moments(sums: _Sums, count: int) -> tuple[float, float, float]:
+    """Return variances and covariance, over the number of returns."""
+    mean_x, mean_y = sums.x / count, sums.y / count
+    return sums.xx / count - mean_x * mean_x, sums.yy / count - mean_y * mean_y, sums.xy / count - mean_x * mean_y
 
 
 @compiled

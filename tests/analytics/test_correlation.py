@@ -87,6 +87,17 @@ def test_price_that_stopped_moving_loses_its_correlation_with_the_window_of_its_
     assert np.isnan(found[1])
 
 
+def test_crash_that_left_the_window_leaves_nothing_behind():
+    closes = market(sessions=300, assets=2)
+    closes[100:] *= [1e-6, 1e9]
+    closes[200:, 1] = closes[200, 1] * np.exp(1e-7 * np.sin(np.arange(100)))
+    rows = np.arange(63, 300)
+    returns = np.diff(np.log(closes), axis=0)
+    # The plain formula on every window by itself.
+    expected = [np.corrcoef(returns[row - 63 : row].T)[0, 1] for row in rows]
+    np.testing.assert_allclose(rolling(closes, rows, 63).correlation[:, 0], expected, rtol=0, atol=TOLERANCE)
+
+
 def test_half_of_the_window_is_enough_and_less_is_not():
     closes = market(sessions=64, assets=2)
     closes[1:33, 1] = np.nan
