@@ -17,7 +17,7 @@ from numba import njit
 Floats = npt.NDArray[np.float64]
 
 # The largest gradient of the mean log-likelihood that still counts as an optimum, and the one that is looked for.
-CONVERGED, SOUGHT = 1e-6, 1e-8
+CONVERGED, SOUGHT = 1e-6, 1e-7
 # A state whose variance is a smaller part of the series' own has shrunk onto a few equal values and describes nothing.
 SMALLEST_VARIANCE = 1e-6
 # How persistent the states may be where no earlier fit is at hand.
