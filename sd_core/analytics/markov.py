@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 
 # The largest gradient of the mean log-likelihood that still counts as an optimum, and the one that is looked for.
 CONVERGED, SOUGHT = 1e-6, 1e-7
+# A fit takes some ten steps; one that takes many more is on its way to a state without spread.
+MOST_STEPS = 200
 # A state whose variance is a smaller part of the series' own has shrunk onto a few equal values and describes nothing.
 SMALLEST_VARIANCE = 1e-6
 # How persistent the states may be where no earlier fit is at hand.
@@ -148,7 +150,7 @@ def _fit_from(series: Floats, start: Parameters, shared_mean: bool) -> Fit:
         return -log_likelihood / count, -(whole.T @ gradient) / count
 
     begin = np.array(_unpack(start))[1 if shared_mean else 0 :]
-    options = {"gtol": SOUGHT, "hess_inv0": _curvature(series, begin, whole)}
+    options = {"gtol": SOUGHT, "maxiter": MOST_STEPS, "hess_inv0": _curvature(series, begin, whole)}
     found = minimize(loss, begin, jac=True, method="BFGS", options=options)
     value, gradient = loss(found.x)
     natural = whole @ found.x

@@ -19,14 +19,18 @@ def variance_state(benchmark: pa.Table) -> pa.Table:
     """Return the filtered probability of the high-variance state per session that has one, columns as :data:`SCHEMA`.
 
     The model: returns are normal with one mean and one of two variances. In each month it is fitted to the returns
-    before that month.
+    before that month. Returns of exactly 0 are left out: they come from sessions without a bar, and a calendar with
+    weekends would have a state of its own for them. Such a session has the probability of the one before.
 
     Args:
         benchmark: session, simple_return; by session. The first returns may be null.
     """
-    known = benchmark.filter(benchmark["simple_return"].is_valid())
-    sessions = known["session"].to_numpy()
-    months = sessions.astype("datetime64[M]").astype(np.int64)
-    probability = refitted_monthly(known["simple_return"].to_numpy(), months, FEWEST_RETURNS, shared_mean=True)
-    told = ~np.isnan(probability)
+    sessions = benchmark["session"].to_numpy()
+    returns = benchmark["simple_return"].to_numpy()
+    moved = np.isfinite(returns) & (returns != 0)
+    months = sessions[moved].astype("datetime64[M]").astype(np.int64)
+    of_moves = refitted_monthly(returns[moved], months, FEWEST_RETURNS, shared_mean=True)
+    # Before the first move there is nothing to tell.
+    probability = np.concatenate([[np.nan], of_moves])[np.cumsum(moved)]
+    told = np.isfinite(probability)
     return pa.table({"session": sessions[told], "high_variance_probability": probability[told]}, SCHEMA)
