@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from sd_core.market.panel import Floats
-from sd_core.simulation.results import Rows
+from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Rows
 
 # A price touches a limit that it misses by less than this share: rungs are products of many factors.
 TOUCH = 1e-12
@@ -26,6 +26,17 @@ STRICT = {"error_model": "numpy", "_nrt": False}
 compiled = njit(**STRICT, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 # A call copies every field of the tuples below, which takes longer than what most functions do.
 inlined = njit(**STRICT, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+
+
+def number(constant: int) -> np.int64:
+    """Return a constant that functions are called with: for each of Python's own a function is compiled anew."""
+    return np.int64(constant)
+
+
+FIRST_SESSION, NONE_YET = number(0), number(0)
+# Where no asset, or no session, is meant.
+PORTFOLIO, NOBODY, OPEN = number(-1), number(-1), number(-1)
+ARRIVAL, CLOSE = number(LEG_ARRIVAL), number(LEG_CLOSE)
 
 
 def _record(floats: str, integers: str = "") -> np.dtype:

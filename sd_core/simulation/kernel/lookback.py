@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import compiled
+from sd_core.simulation.kernel.book import DUST, compiled
 from sd_core.simulation.kernel.rule import purchase_touch, sale_touch, set_limits
 from sd_core.simulation.rules import Every, Path
 
@@ -56,10 +56,8 @@ def look_back(terms, book, policy, session, value):
     state.index *= 1.0 + gain
     halt_or_resume(terms, state)
     state.eagerness = 1.0
-    if terms.cash_low > 0.0 and state.bank < terms.cash_low * value:
-        state.eagerness = max(0.0, state.bank / value / terms.cash_low)
-    if terms.cash_low > 0.0 and value <= 0.0:
-        state.eagerness = 0.0
+    if terms.cash_low > 0.0:
+        state.eagerness = min(1.0, state.bank / value / terms.cash_low) if min(state.bank, value) > DUST else 0.0
 
 
 @compiled

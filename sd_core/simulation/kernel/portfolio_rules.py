@@ -5,19 +5,19 @@ Withdrawals, which come after, belong in ``withdrawals``.
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import compiled
+from sd_core.simulation.kernel.book import CLOSE, NOBODY, NONE_YET, compiled, number
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import volatility
 from sd_core.simulation.kernel.rule import ON_THE_EDGE, line_up, lower_edge, move_anchor, rung_sale, upper_edge
 from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots
-from sd_core.simulation.results import LEG_CLOSE, Kind
+from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Coordination, Width
 
 # A trade of less than this share of the portfolio's value is not made.
 TOO_SMALL = 1e-9
 
-REBALANCE_BUY, REBALANCE_SELL = Kind.REBALANCE_BUY.value, Kind.REBALANCE_SELL.value
-DEPLOY_BUY, PROFIT_SELL = Kind.DEPLOY_BUY.value, Kind.PROFIT_SELL.value
+REBALANCE_BUY, REBALANCE_SELL = number(Kind.REBALANCE_BUY), number(Kind.REBALANCE_SELL)
+DEPLOY_BUY, PROFIT_SELL = number(Kind.DEPLOY_BUY), number(Kind.PROFIT_SELL)
 HYBRID, RELATIVE = Coordination.HYBRID.value, Width.RELATIVE.value
 
 
@@ -107,7 +107,7 @@ def take_profit(market, terms, book, session):
 @compiled
 def trade_spread(market, terms, book, session):
     """Sell a rung of the dearest asset and buy the cheapest for it, once while their premiums lie far apart."""
-    dearest, cheapest = -1, -1
+    dearest, cheapest = NOBODY, NOBODY
     highest, lowest = -np.inf, np.inf
     for asset in range(len(book.positions)):
         bar = market.bars[session, asset]
@@ -136,7 +136,7 @@ def deploy(market, terms, book, policy, session):
     if not state.bank > terms.cash_high * value:
         return
     kept = terms.reserve * value
-    waiting = 0
+    waiting = NONE_YET
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight * (1.0 - terms.reserve) * value
         lack = target - book.holdings[asset] * market.bars[session, asset].close
@@ -171,7 +171,7 @@ def sell_at_close(market, terms, book, session, kind, asset, quantity, value):
     if not (worth_making(terms, quantity, bar.close, fee, value) and quantity * bar.close > fee):
         return 0.0
     premium = bar.close / bar.peak - 1.0
-    proceeds = sell(terms, book, session, LEG_CLOSE, kind, asset, quantity, bar.close, fee, premium)
+    proceeds = sell(terms, book, session, CLOSE, kind, asset, quantity, bar.close, fee, premium)
     move_anchor(terms, book, asset, bar.close)
     return proceeds
 
@@ -184,7 +184,7 @@ def buy_at_close(market, terms, book, session, kind, asset, quantity, value):
     fee = fee_of(terms, quantity * bar.close)
     if worth_making(terms, quantity, bar.close, fee, value):
         premium = bar.close / bar.peak - 1.0
-        buy(terms, book, session, LEG_CLOSE, kind, asset, quantity, bar.close, fee, premium)
+        buy(terms, book, session, CLOSE, kind, asset, quantity, bar.close, fee, premium)
         move_anchor(terms, book, asset, bar.close)
 
 
@@ -192,4 +192,4 @@ def buy_at_close(market, terms, book, session, kind, asset, quantity, value):
 def worth_making(terms, quantity, price, fee, value):
     """Tell whether a trade is large enough for the portfolio, and for its fee. A missing price compares false."""
     traded = quantity * price
-    return traded > max(0.0, TOO_SMALL * value) and traded >= terms.min_trade and fee <= terms.max_cost * traded
+    return 0.0 < TOO_SMALL * value < traded and traded >= terms.min_trade and fee <= terms.max_cost * traded

@@ -5,7 +5,7 @@ What a trade changes belongs in ``trades``, what moves the rule itself in ``look
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import DUST, LEGS, NAN, TOUCH, compiled, inlined
+from sd_core.simulation.kernel.book import DUST, LEGS, NAN, NONE_YET, TOUCH, compiled, inlined, number
 from sd_core.simulation.kernel.lanes import LANES, lanes_at_least, lanes_at_most, lowest_lane
 from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots, write
 from sd_core.simulation.results import Kind
@@ -14,7 +14,7 @@ from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant
 # A weight counts as inside its band when it is beyond an edge by less than this.
 ON_THE_EDGE = 1e-12
 
-BUY, SELL, SKIP_BUY, SKIP_SELL = Kind.BUY.value, Kind.SELL.value, Kind.SKIP_BUY.value, Kind.SKIP_SELL.value
+BUY, SELL, SKIP_BUY, SKIP_SELL = number(Kind.BUY), number(Kind.SELL), number(Kind.SKIP_BUY), number(Kind.SKIP_SELL)
 ATH_ONLY, BUY_AND_HOLD, ATH_SELL = Variant.ATH_ONLY.value, Variant.BUY_AND_HOLD.value, Variant.ATH_SELL.value
 NAV_OPPORTUNISTIC, HYBRID, HOLD = (
     Coordination.NAV_OPPORTUNISTIC.value,
@@ -77,7 +77,7 @@ def trade(market, terms, book, policy, session, touched):
     for place in range(touched):
         infer_path(terms, book, market.bars[session, book.active[place]], place)
     for leg in range(1 if terms.path == CLOSE_ONLY else LEGS):
-        sellers = 0
+        sellers = NONE_YET
         for place in range(touched):
             if reaches_sale(book, place, leg):
                 sellers = enqueue(market, terms, book, session, leg, place, sellers, -1.0)
@@ -85,7 +85,7 @@ def trade(market, terms, book, policy, session, touched):
             sell_rungs(market, terms, book, policy, session, leg, book.turns[turn].entry)
         if policy is not None and book.state.halted:
             continue
-        buyers = 0
+        buyers = NONE_YET
         for place in range(touched):
             if reaches_purchase(book, place, leg):
                 buyers = enqueue(market, terms, book, session, leg, place, buyers, 1.0)

@@ -10,20 +10,32 @@ from pathlib import Path
 
 from numba import njit
 
-from sd_core.simulation.kernel.book import DUST, NAN, STRICT, compiled, inlined
+from sd_core.simulation.kernel.book import (
+    ARRIVAL,
+    CLOSE,
+    DUST,
+    FIRST_SESSION,
+    NAN,
+    OPEN,
+    PORTFOLIO,
+    STRICT,
+    compiled,
+    inlined,
+    number,
+)
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import MONTH, adapt_brackets, look_back, note_gaps
 from sd_core.simulation.kernel.portfolio_rules import affordable, follow_portfolio_rules
 from sd_core.simulation.kernel.rule import forget_refusals, move_anchor, set_limits, touched_assets, trade
 from sd_core.simulation.kernel.trades import buy, chain, fee_of, list_lot, whole_lots, write
 from sd_core.simulation.kernel.withdrawals import withdraw
-from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind
+from sd_core.simulation.results import Kind
 
 INITIAL_BUY, DIVIDEND, INTEREST, DEPOSIT = (
-    Kind.INITIAL_BUY.value,
-    Kind.DIVIDEND.value,
-    Kind.INTEREST.value,
-    Kind.DEPOSIT.value,
+    number(Kind.INITIAL_BUY),
+    number(Kind.DIVIDEND),
+    number(Kind.INTEREST),
+    number(Kind.DEPOSIT),
 )
 
 
@@ -48,7 +60,7 @@ def first_purchases(market, terms, book):
         quantity = whole_lots(affordable(terms, price, budget), position.lot_size)
         if quantity > 0.0:
             fee = fee_of(terms, quantity * price)
-            buy(terms, book, 0, LEG_CLOSE, INITIAL_BUY, asset, quantity, price, fee, 0.0)
+            buy(terms, book, FIRST_SESSION, CLOSE, INITIAL_BUY, asset, quantity, price, fee, 0.0)
         move_anchor(terms, book, asset, price)
 
 
@@ -63,15 +75,15 @@ def arrive(market, terms, book, session):
             per_share = market.bars[session, asset].dividend
             if per_share != 0.0 and book.holdings[asset] > 0.0:
                 amount = book.holdings[asset] * per_share
-                write(book, session, LEG_ARRIVAL, DIVIDEND, asset, NAN, NAN, per_share, 0.0, amount, NAN, NAN)
+                write(book, session, ARRIVAL, DIVIDEND, asset, NAN, NAN, per_share, 0.0, amount, NAN, NAN)
                 state.income += amount
     rate = terms.margin_rate * date.years if bank_before < 0.0 else date.interest
     amount = bank_before * rate
     if abs(amount) >= DUST:
-        write(book, session, LEG_ARRIVAL, INTEREST, -1, NAN, NAN, NAN, 0.0, amount, NAN, NAN)
+        write(book, session, ARRIVAL, INTEREST, PORTFOLIO, NAN, NAN, NAN, 0.0, amount, NAN, NAN)
         state.income += amount
     if 0 < date.period <= terms.deposit_every:
-        write(book, session, LEG_ARRIVAL, DEPOSIT, -1, NAN, NAN, NAN, 0.0, terms.deposit, NAN, NAN)
+        write(book, session, ARRIVAL, DEPOSIT, PORTFOLIO, NAN, NAN, NAN, 0.0, terms.deposit, NAN, NAN)
         state.deposits += terms.deposit
 
 
@@ -144,7 +156,7 @@ def _compile(digest: int) -> Callable[..., bool]:
                 return False
         for slot in range(book.state.slots):
             if book.lots[slot].quantity > 0.0:
-                list_lot(book, book.lots[slot], -1, book.lots[slot].quantity, NAN)
+                list_lot(book, book.lots[slot], OPEN, book.lots[slot].quantity, NAN)
         return room(book)
 
     return run

@@ -5,7 +5,7 @@ Whether and how much is traded belongs in ``rule``, ``portfolio_rules`` and ``wi
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import NAN, compiled, inlined
+from sd_core.simulation.kernel.book import NAN, compiled, inlined, number
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import LotOrder, Proceeds, Shortfall
 
@@ -14,7 +14,7 @@ WHOLE_LOT = 1e-9
 # What a sale still wants and what a lot still holds are the same when they differ by less than this share of the sale.
 SAME_SHARES = 1e-9
 
-BUY, SELL = Kind.BUY.value, Kind.SELL.value
+BUY, SELL = number(Kind.BUY), number(Kind.SELL)
 FIFO, NET, LOWEST_TAX = LotOrder.FIFO.value, Proceeds.NET.value, Shortfall.LOWEST_TAX.value
 
 

@@ -1,16 +1,16 @@
 """Withdrawals: what is due, whether it is covered, and what is sold where the bank does not hold it."""
 
-from sd_core.simulation.kernel.book import DUST, NAN, compiled
+from sd_core.simulation.kernel.book import CLOSE, DUST, NAN, NONE_YET, PORTFOLIO, compiled, number
 from sd_core.simulation.kernel.portfolio_rules import worth_of
 from sd_core.simulation.kernel.rule import line_up
 from sd_core.simulation.kernel.trades import fee_of, sell, whole_lots, write
-from sd_core.simulation.results import LEG_CLOSE, Kind
+from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Shortfall
 
 FUNDING_SELL, WITHDRAWAL, SKIP_WITHDRAWAL = (
-    Kind.FUNDING_SELL.value,
-    Kind.WITHDRAWAL.value,
-    Kind.SKIP_WITHDRAWAL.value,
+    number(Kind.FUNDING_SELL),
+    number(Kind.WITHDRAWAL),
+    number(Kind.SKIP_WITHDRAWAL),
 )
 NO_SALES, OVERWEIGHT, LOWEST_TAX = Shortfall.NONE.value, Shortfall.OVERWEIGHT.value, Shortfall.LOWEST_TAX.value
 
@@ -32,10 +32,10 @@ def withdraw(market, terms, book, session):
         paid = min(due, max(state.bank, 0.0))
     if paid > DUST:
         unpaid = due - paid if due - paid > DUST else NAN
-        write(book, session, LEG_CLOSE, WITHDRAWAL, -1, NAN, unpaid, NAN, 0.0, -paid, NAN, NAN)
+        write(book, session, CLOSE, WITHDRAWAL, PORTFOLIO, NAN, unpaid, NAN, 0.0, -paid, NAN, NAN)
         state.withdrawals += paid
     else:
-        write(book, session, LEG_CLOSE, SKIP_WITHDRAWAL, -1, NAN, due, NAN, 0.0, 0.0, NAN, NAN)
+        write(book, session, CLOSE, SKIP_WITHDRAWAL, PORTFOLIO, NAN, due, NAN, 0.0, 0.0, NAN, NAN)
 
 
 @compiled
@@ -53,7 +53,7 @@ def fund(market, terms, book, session, value, need):
 @compiled
 def sell_least_gained(market, terms, book, session, need):
     """Sell whole holdings, the smallest gain over the average cost first, until the need is met."""
-    waiting = 0
+    waiting = NONE_YET
     for asset in range(len(book.positions)):
         price = market.bars[session, asset].close
         if book.holdings[asset] * price > 0.0:  # a missing close compares false
@@ -69,7 +69,7 @@ def sell_least_gained(market, terms, book, session, need):
 @compiled
 def sell_overweight(market, terms, book, session, value, need):
     """Sell down to the targets, the largest excess first, until the need is met; return what is still needed."""
-    waiting = 0
+    waiting = NONE_YET
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight * (1.0 - terms.reserve) * value
         excess = book.holdings[asset] * market.bars[session, asset].close - target
@@ -116,5 +116,5 @@ def sell_for_cash(market, terms, book, session, asset, quantity):
     fee = fee_of(terms, quantity * bar.close)
     if quantity > 0.0 and quantity * bar.close > fee:  # a missing close compares false
         premium = bar.close / bar.peak - 1.0
-        return sell(terms, book, session, LEG_CLOSE, FUNDING_SELL, asset, quantity, bar.close, fee, premium)
+        return sell(terms, book, session, CLOSE, FUNDING_SELL, asset, quantity, bar.close, fee, premium)
     return 0.0
