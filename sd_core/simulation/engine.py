@@ -104,36 +104,28 @@ def _check_states(panel: Panel, rules: Sequence[Rules], states: Sequence[State],
 
 
 def _market(panel: Panel) -> book.Market:
-    """Lay out once per panel what every scenario reads: bars, marks, NAVs, the return of cash and the calendar."""
-    sessions, assets = panel.close.shape
-    mark = last_known(panel.close)
-    nav = np.maximum.accumulate(mark, axis=0)
-    bars = np.zeros((sessions, assets), dtype=book.BAR)
-    for name in ("open", "high", "low", "close"):
-        bars[name] = getattr(panel, name)
-    bars["dividend"] = panel.dividends
-    bars["mark_before"][1:] = mark[:-1]
-    bars["peak"][1:] = nav[:-1]
+    """Lay out once per panel what every scenario reads: prices, NAVs, the return of cash and the calendar."""
+    last = last_known(panel.close)
     days = np.diff(panel.sessions).astype("timedelta64[D]").astype(np.float64)
-    dates = np.zeros(sessions, dtype=book.DATE)
+    dates = np.zeros(len(panel.sessions), dtype=book.DATE)
     dates["years"][1:] = days / DAYS_PER_YEAR
     dates["interest"][1:] = panel.rates[:-1] * dates["years"][1:]
     dates["prices"] = 1.0 if panel.price_index is None else panel.price_index / panel.price_index[0]
     dates["period"] = _periods(panel.sessions)
     dates["pays"] = (panel.dividends != 0.0).any(axis=1)
     return book.Market(
-        bars=bars,
+        prices=_in_lanes(np.stack([panel.high, panel.low, panel.open, last, np.maximum.accumulate(last)], axis=1)),
+        closes=np.ascontiguousarray(panel.close),
+        dividends=np.ascontiguousarray(panel.dividends),
         dates=dates,
-        extremes=_in_lanes(np.stack([panel.high, panel.low], axis=1), np.nan),
-        closes=_in_lanes(np.stack([mark, nav], axis=1), 0.0),
         periods_per_year=panel.periods_per_year,
     )
 
 
-def _in_lanes(values: Floats, filler: float) -> Floats:
-    """Fill the last axis up to whole lanes."""
+def _in_lanes(values: Floats) -> Floats:
+    """Fill the last axis up to whole lanes, with zeros."""
     assets = values.shape[-1]
-    filled = np.full((*values.shape[:-1], assets + -assets % LANES), filler)
+    filled = np.zeros((*values.shape[:-1], assets + -assets % LANES))
     filled[..., :assets] = values
     return filled
 
@@ -233,13 +225,13 @@ def _book(state: State, totals: Rows, rules: Rules, buffers: _Buffers, sessions:
         buffers.grow()
     buffers.lots[: len(state.lots)] = state.lots
     totals["slots"] = len(state.lots)
-    holdings = _in_lanes(state.holdings, 0.0)
+    holdings = _in_lanes(state.holdings)
     return book.Book(
         state=totals[0],
         positions=positions,
         holdings=holdings,
         sell_at=np.full(len(holdings), np.inf),
-        buy_at=np.zeros(len(holdings)),
+        buy_at=np.full(len(holdings), -np.inf),
         lots=buffers.lots,
         ledger=buffers.ledger,
         sold=buffers.sold,

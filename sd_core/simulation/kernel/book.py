@@ -44,9 +44,9 @@ def _record(floats: str, integers: str = "") -> np.dtype:
     return np.dtype([(name, np.float64) for name in floats.split()] + [(name, np.int64) for name in integers.split()])
 
 
-# A session of an asset: the bar (NaN where it has none), the last close and the highest one before the session, the
-# dividend per share.
-BAR = _record("open high low close mark_before peak dividend")
+# What every session looks at in every asset: the bar but its close, NaN where there is none; the last close, and the
+# highest one so far. It lies close together, since prices from afar take longer to come than to be used.
+HIGH, LOW, OPEN_PRICE, LAST, PEAK = range(5)
 
 # A session of the calendar: years since the session before; what cash earned since then; prices over those of the first
 # session; the longest ``Every`` that begins with it, 0 for none; whether an asset pays a dividend.
@@ -87,15 +87,15 @@ LEGS = 4
 class Market(NamedTuple):
     """What scenarios read of a panel.
 
-    ``bars`` and ``dates`` hold records by session (and asset). ``extremes`` and ``closes`` repeat what every session
-    looks at in every asset, filled up to whole lanes: highs and lows, last and highest closes; both of shape
-    (sessions, 2, lanes). ``periods_per_year`` is how many sessions a year has.
+    ``prices`` holds rows as named above, filled up to whole lanes, (sessions, 5, lanes); ``closes``, NaN where an asset
+    has no bar, and ``dividends`` per share are of shape (sessions, assets); ``dates`` has a record by session.
+    ``periods_per_year`` is how many sessions a year has.
     """
 
-    bars: Rows
-    dates: Rows
-    extremes: Floats
+    prices: Floats
     closes: Floats
+    dividends: Floats
+    dates: Rows
     periods_per_year: int
 
 

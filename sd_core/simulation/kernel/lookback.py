@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import DUST, compiled
+from sd_core.simulation.kernel.book import DUST, LAST, OPEN_PRICE, compiled
 from sd_core.simulation.kernel.rule import purchase_touch, sale_touch, set_limits
 from sd_core.simulation.rules import Every, Path
 
@@ -38,9 +38,8 @@ def note_gaps(market, terms, book, policy, session):
     """Note which assets cross a rung on leg 0, whether or not they trade there. A missing bar compares false."""
     for asset in range(len(book.positions)):
         position = book.positions[asset]
-        bar = market.bars[session, asset]
-        start = bar.mark_before
-        end = bar.close if terms.path == CLOSE_ONLY else bar.open
+        start = market.prices[session - 1, LAST, asset]
+        end = market.closes[session, asset] if terms.path == CLOSE_ONLY else market.prices[session, OPEN_PRICE, asset]
         sale, purchase = sale_touch(position), purchase_touch(position)
         policy.gaps[session % GAP_SESSIONS, asset] = (start < sale <= end) or (start > purchase >= end)
 

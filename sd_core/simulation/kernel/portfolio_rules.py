@@ -5,7 +5,7 @@ Withdrawals, which come after, belong in ``withdrawals``.
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import CLOSE, NOBODY, NONE_YET, compiled, number
+from sd_core.simulation.kernel.book import CLOSE, LAST, NOBODY, NONE_YET, PEAK, compiled, number
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import volatility
 from sd_core.simulation.kernel.rule import ON_THE_EDGE, line_up, lower_edge, move_anchor, rung_sale, upper_edge
@@ -37,7 +37,7 @@ def follow_portfolio_rules(market, terms, book, policy, session):
 @compiled
 def worth_of(market, book, session):
     """Return the portfolio's value at the close."""
-    return book.state.bank + sum_of_products(book.holdings, market.closes[session, 0])
+    return book.state.bank + sum_of_products(book.holdings, market.prices[session, LAST])
 
 
 @compiled
@@ -52,7 +52,7 @@ def triggered(market, terms, book, policy, session):
         for asset in range(len(book.positions)):
             target = book.positions[asset].weight
             width = terms.deviation * target if terms.deviation_width == RELATIVE else terms.deviation
-            if abs(book.holdings[asset] * market.bars[session, asset].close / invested - target) > width:
+            if abs(book.holdings[asset] * market.closes[session, asset] / invested - target) > width:
                 return True  # a missing close compares false
     return False
 
@@ -62,12 +62,12 @@ def rebalance(market, terms, book, session):
     """Bring weights to their targets, or with bands to the nearer edge: sales first, then what the bank allows."""
     value = worth_of(market, book, session)
     for asset in range(len(book.positions)):
-        price = market.bars[session, asset].close
+        price = market.closes[session, asset]
         excess = book.holdings[asset] * price - aim(terms, book, asset, price, value)
         if excess > 0.0:  # a missing close compares false
             sell_at_close(market, terms, book, session, REBALANCE_SELL, asset, excess / price, value)
     for asset in range(len(book.positions)):
-        price = market.bars[session, asset].close
+        price = market.closes[session, asset]
         lack = aim(terms, book, asset, price, value) - book.holdings[asset] * price
         if lack > 0.0:
             most = affordable(terms, price, book.state.bank - terms.reserve * value)
@@ -97,7 +97,7 @@ def take_profit(market, terms, book, session):
     invested = (1.0 - terms.reserve) * value
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight
-        price = market.bars[session, asset].close
+        price = market.closes[session, asset]
         worth = book.holdings[asset] * price
         if target > 0.0 and worth / invested > target * (1.0 + terms.drift):  # a missing close compares false
             quantity = (worth - target * invested) / price
@@ -110,8 +110,7 @@ def trade_spread(market, terms, book, session):
     dearest, cheapest = NOBODY, NOBODY
     highest, lowest = -np.inf, np.inf
     for asset in range(len(book.positions)):
-        bar = market.bars[session, asset]
-        premium = bar.close / bar.peak - 1.0
+        premium = market.closes[session, asset] / market.prices[session - 1, PEAK, asset] - 1.0
         if premium > highest:  # a missing close compares false
             dearest, highest = asset, premium
         if premium < lowest:
@@ -122,7 +121,7 @@ def trade_spread(market, terms, book, session):
         quantity = rung_sale(book.positions[dearest], book.holdings[dearest])
         proceeds = sell_at_close(market, terms, book, session, REBALANCE_SELL, dearest, quantity, value)
         if proceeds > 0.0:
-            price = market.bars[session, cheapest].close
+            price = market.closes[session, cheapest]
             most = affordable(terms, price, min(proceeds, book.state.bank))
             buy_at_close(market, terms, book, session, REBALANCE_BUY, cheapest, most, value)
     book.state.spread_tried = apart
@@ -139,20 +138,20 @@ def deploy(market, terms, book, policy, session):
     waiting = NONE_YET
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight * (1.0 - terms.reserve) * value
-        lack = target - book.holdings[asset] * market.bars[session, asset].close
+        lack = target - book.holdings[asset] * market.closes[session, asset]
         if lack > 0.0:  # a missing close compares false
             waiting = line_up(book, asset, -lack, waiting)
     for turn in range(waiting):
         asset = book.turns[turn].entry
-        price = market.bars[session, asset].close
+        price = market.closes[session, asset]
         quantity = min(-book.turns[turn].urgency / price, affordable(terms, price, state.bank - kept))
         buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
     trading = 0
     for asset in policy.candidates:
-        trading += market.bars[session, asset].close > 0.0
+        trading += market.closes[session, asset] > 0.0
     part = (state.bank - kept) / trading
     for asset in policy.candidates:
-        quantity = affordable(terms, market.bars[session, asset].close, part)
+        quantity = affordable(terms, market.closes[session, asset], part)
         buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
 
 
@@ -165,27 +164,27 @@ def affordable(terms, price, money):
 @compiled
 def sell_at_close(market, terms, book, session, kind, asset, quantity, value):
     """Sell at today's close and move the anchor there; return the proceeds, 0 where the sale is not worth making."""
-    bar = market.bars[session, asset]
+    price = market.closes[session, asset]
     quantity = min(whole_lots(quantity, book.positions[asset].lot_size), book.holdings[asset])
-    fee = fee_of(terms, quantity * bar.close)
-    if not (worth_making(terms, quantity, bar.close, fee, value) and quantity * bar.close > fee):
+    fee = fee_of(terms, quantity * price)
+    if not (worth_making(terms, quantity, price, fee, value) and quantity * price > fee):
         return 0.0
-    premium = bar.close / bar.peak - 1.0
-    proceeds = sell(terms, book, session, CLOSE, kind, asset, quantity, bar.close, fee, premium)
-    move_anchor(terms, book, asset, bar.close)
+    premium = price / market.prices[session - 1, PEAK, asset] - 1.0
+    proceeds = sell(terms, book, session, CLOSE, kind, asset, quantity, price, fee, premium)
+    move_anchor(terms, book, asset, price)
     return proceeds
 
 
 @compiled
 def buy_at_close(market, terms, book, session, kind, asset, quantity, value):
     """Buy at today's close and move the anchor there, where the purchase is worth making."""
-    bar = market.bars[session, asset]
+    price = market.closes[session, asset]
     quantity = whole_lots(quantity, book.positions[asset].lot_size)
-    fee = fee_of(terms, quantity * bar.close)
-    if worth_making(terms, quantity, bar.close, fee, value):
-        premium = bar.close / bar.peak - 1.0
-        buy(terms, book, session, CLOSE, kind, asset, quantity, bar.close, fee, premium)
-        move_anchor(terms, book, asset, bar.close)
+    fee = fee_of(terms, quantity * price)
+    if worth_making(terms, quantity, price, fee, value):
+        premium = price / market.prices[session - 1, PEAK, asset] - 1.0
+        buy(terms, book, session, CLOSE, kind, asset, quantity, price, fee, premium)
+        move_anchor(terms, book, asset, price)
 
 
 @compiled

@@ -5,7 +5,21 @@ What a trade changes belongs in ``trades``, what moves the rule itself in ``look
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import DUST, LEGS, NAN, NONE_YET, TOUCH, compiled, inlined, number
+from sd_core.simulation.kernel.book import (
+    DUST,
+    HIGH,
+    LAST,
+    LEGS,
+    LOW,
+    NAN,
+    NONE_YET,
+    OPEN_PRICE,
+    PEAK,
+    TOUCH,
+    compiled,
+    inlined,
+    number,
+)
 from sd_core.simulation.kernel.lanes import LANES, lanes_at_least, lanes_at_most, lowest_lane
 from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots, write
 from sd_core.simulation.results import Kind
@@ -60,7 +74,7 @@ def purchase_touch(position):
 @inlined
 def touched_assets(market, book, session):
     """Collect the assets whose bar reaches a limit; only these can trade today. A missing bar reaches none."""
-    highs, lows = market.extremes[session, 0], market.extremes[session, 1]
+    highs, lows = market.prices[session, HIGH], market.prices[session, LOW]
     touched = 0
     for start in range(0, len(book.holdings), LANES):
         reached = lanes_at_least(highs, book.sell_at, start) | lanes_at_most(lows, book.buy_at, start)
@@ -75,7 +89,7 @@ def touched_assets(market, book, session):
 def trade(market, terms, book, policy, session, touched):
     """Walk the legs of the bar, sales of all assets before any purchase in each."""
     for place in range(touched):
-        infer_path(terms, book, market.bars[session, book.active[place]], place)
+        infer_path(market, terms, book, session, place)
     for leg in range(1 if terms.path == CLOSE_ONLY else LEGS):
         sellers = NONE_YET
         for place in range(touched):
@@ -94,18 +108,21 @@ def trade(market, terms, book, policy, session, touched):
 
 
 @inlined
-def infer_path(terms, book, bar, place):
+def infer_path(market, terms, book, session, place):
     """Note the prices that a bar's legs run between: the last close before, the open, two extremes, the close."""
+    asset = book.active[place]
+    prices = market.prices[session]
     stops = book.stops[place]
-    stops[0] = bar.mark_before
+    stops[0] = market.prices[session - 1, LAST, asset]
     if terms.path == CLOSE_ONLY:
-        stops[1] = bar.close
+        stops[1] = prices[LAST, asset]
         return
-    low_first = terms.path == LOW_FIRST or (terms.path != HIGH_FIRST and bar.open - bar.low <= bar.high - bar.open)
-    stops[1] = bar.open
-    stops[2] = bar.low if low_first else bar.high
-    stops[3] = bar.high if low_first else bar.low
-    stops[4] = bar.close
+    opened, high, low = prices[OPEN_PRICE, asset], prices[HIGH, asset], prices[LOW, asset]
+    low_first = terms.path == LOW_FIRST or (terms.path != HIGH_FIRST and opened - low <= high - opened)
+    stops[1] = opened
+    stops[2] = low if low_first else high
+    stops[3] = high if low_first else low
+    stops[4] = prices[LAST, asset]
 
 
 @inlined
@@ -127,7 +144,7 @@ def enqueue(market, terms, book, session, leg, place, waiting, sign):
     """Queue an asset in universe order, or with the lowest ``sign * premium`` first; return the queue's length."""
     urgency = 0.0
     if terms.coordination == NAV_OPPORTUNISTIC:
-        urgency = sign * (book.stops[place, leg + 1] / market.bars[session, book.active[place]].peak - 1.0)
+        urgency = sign * (book.stops[place, leg + 1] / market.prices[session - 1, PEAK, book.active[place]] - 1.0)
     return line_up(book, place, urgency, waiting)
 
 
@@ -149,7 +166,7 @@ def sell_rungs(market, terms, book, policy, session, leg, place):
     """Sell at every rung that the leg reaches, upwards, until one would leave the band."""
     asset = book.active[place]
     position = book.positions[asset]
-    peak = market.bars[session, asset].peak
+    peak = market.prices[session - 1, PEAK, asset]
     rungs = 0
     while rungs < terms.max_rungs and reaches_sale(book, place, leg):
         rungs += 1
@@ -184,7 +201,7 @@ def buy_rungs(market, terms, book, policy, session, leg, place):
     asset = book.active[place]
     position = book.positions[asset]
     state = book.state
-    peak = market.bars[session, asset].peak
+    peak = market.prices[session - 1, PEAK, asset]
     rungs = 0
     while rungs < terms.max_rungs and reaches_purchase(book, place, leg):
         rungs += 1
@@ -267,7 +284,7 @@ def forget_refusals(market, book, session):
     """End the refusals of assets that closed on the near side of the limit. A missing close compares false."""
     for asset in range(len(book.positions)):
         position = book.positions[asset]
-        close = market.bars[session, asset].close
+        close = market.closes[session, asset]
         if position.buy_refused and close > book.buy_at[asset]:
             position.buy_refused = 0
             book.state.refusals -= 1

@@ -15,8 +15,10 @@ from sd_core.simulation.kernel.book import (
     CLOSE,
     DUST,
     FIRST_SESSION,
+    LAST,
     NAN,
     OPEN,
+    PEAK,
     PORTFOLIO,
     STRICT,
     compiled,
@@ -55,7 +57,7 @@ def first_purchases(market, terms, book):
     """Buy every asset at the first close, for its budget or what the bank still holds."""
     for asset in range(len(book.positions)):
         position = book.positions[asset]
-        price = market.bars[0, asset].close
+        price = market.closes[0, asset]
         budget = min(terms.capital * (1.0 - terms.reserve) * position.weight, book.state.bank)
         quantity = whole_lots(affordable(terms, price, budget), position.lot_size)
         if quantity > 0.0:
@@ -72,7 +74,7 @@ def arrive(market, terms, book, session):
     bank_before = state.bank
     if date.pays:
         for asset in range(len(book.positions)):
-            per_share = market.bars[session, asset].dividend
+            per_share = market.dividends[session, asset]
             if per_share != 0.0 and book.holdings[asset] > 0.0:
                 amount = book.holdings[asset] * per_share
                 write(book, session, ARRIVAL, DIVIDEND, asset, NAN, NAN, per_share, 0.0, amount, NAN, NAN)
@@ -91,13 +93,13 @@ def arrive(market, terms, book, session):
 def mark(market, terms, book, policy, session, row):
     """Value the portfolio at the close and write the day."""
     state = book.state
-    invested = sum_of_products(book.holdings, market.closes[session, 0])
+    invested = sum_of_products(book.holdings, market.prices[session, LAST])
     value = state.bank + invested
     day = book.daily[row]
     day.bank = state.bank
     day.invested = invested
     day.value = value
-    day.nav_value = sum_of_products(book.holdings, market.closes[session, 1])
+    day.nav_value = sum_of_products(book.holdings, market.prices[session, PEAK])
     day.income = state.income
     day.sells = state.sells
     day.buys = state.buys

@@ -1,6 +1,6 @@
 """Withdrawals: what is due, whether it is covered, and what is sold where the bank does not hold it."""
 
-from sd_core.simulation.kernel.book import CLOSE, DUST, NAN, NONE_YET, PORTFOLIO, compiled, number
+from sd_core.simulation.kernel.book import CLOSE, DUST, NAN, NONE_YET, PEAK, PORTFOLIO, compiled, number
 from sd_core.simulation.kernel.portfolio_rules import worth_of
 from sd_core.simulation.kernel.rule import line_up
 from sd_core.simulation.kernel.trades import fee_of, sell, whole_lots, write
@@ -55,14 +55,14 @@ def sell_least_gained(market, terms, book, session, need):
     """Sell whole holdings, the smallest gain over the average cost first, until the need is met."""
     waiting = NONE_YET
     for asset in range(len(book.positions)):
-        price = market.bars[session, asset].close
+        price = market.closes[session, asset]
         if book.holdings[asset] * price > 0.0:  # a missing close compares false
             waiting = line_up(book, asset, (price - book.positions[asset].average_cost) / price, waiting)
     for turn in range(waiting):
         if need <= DUST:
             break
         asset = book.turns[turn].entry
-        enough = gross_of(terms, need, market.bars[session, asset].close)
+        enough = gross_of(terms, need, market.closes[session, asset])
         need -= sell_for_cash(market, terms, book, session, asset, min(book.holdings[asset], enough))
 
 
@@ -72,14 +72,14 @@ def sell_overweight(market, terms, book, session, value, need):
     waiting = NONE_YET
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight * (1.0 - terms.reserve) * value
-        excess = book.holdings[asset] * market.bars[session, asset].close - target
+        excess = book.holdings[asset] * market.closes[session, asset] - target
         if book.holdings[asset] > 0.0 and excess > 0.0:  # a missing close compares false
             waiting = line_up(book, asset, -excess, waiting)
     for turn in range(waiting):
         if need <= DUST:
             break
         asset = book.turns[turn].entry
-        price = market.bars[session, asset].close
+        price = market.closes[session, asset]
         quantity = min(-book.turns[turn].urgency / price, gross_of(terms, need, price))
         need -= sell_for_cash(market, terms, book, session, asset, quantity)
     return need
@@ -97,7 +97,7 @@ def sell_pro_rata(market, terms, book, session, need):
     sellable = 0.0
     assets = 0
     for asset in range(len(book.positions)):
-        worth = book.holdings[asset] * market.bars[session, asset].close
+        worth = book.holdings[asset] * market.closes[session, asset]
         if worth > 0.0:  # a missing close compares false
             sellable += worth
             assets += 1
@@ -111,10 +111,10 @@ def sell_pro_rata(market, terms, book, session, need):
 @compiled
 def sell_for_cash(market, terms, book, session, asset, quantity):
     """Sell at today's close without moving the anchor; return the proceeds, 0 where a sale would not pay its fee."""
-    bar = market.bars[session, asset]
+    price = market.closes[session, asset]
     quantity = min(whole_lots(quantity, book.positions[asset].lot_size), book.holdings[asset])
-    fee = fee_of(terms, quantity * bar.close)
-    if quantity > 0.0 and quantity * bar.close > fee:  # a missing close compares false
-        premium = bar.close / bar.peak - 1.0
-        return sell(terms, book, session, CLOSE, FUNDING_SELL, asset, quantity, bar.close, fee, premium)
+    fee = fee_of(terms, quantity * price)
+    if quantity > 0.0 and quantity * price > fee:  # a missing close compares false
+        premium = price / market.prices[session - 1, PEAK, asset] - 1.0
+        return sell(terms, book, session, CLOSE, FUNDING_SELL, asset, quantity, price, fee, premium)
     return 0.0
