@@ -101,7 +101,9 @@ class State:
     Attributes:
         sessions: how many sessions of the panel are behind it.
         totals: the portfolio, one record.
-        positions: a record by asset; ``holdings``: shares by asset.
+        positions: a record by asset.
+        holdings: shares by asset.
+        needs: by asset, 0 or what a purchase needs whose refusal is booked.
         lots: the open lots, oldest first.
         returns: time-weighted returns of the last sessions, as many as a volatility trigger asks for.
         gaps: whether each asset gapped over a rung in the last sessions, as many as an adaptive bracket asks for.
@@ -111,6 +113,7 @@ class State:
     totals: Rows
     positions: Rows
     holdings: Floats
+    needs: Floats
     lots: Rows
     returns: Floats
     gaps: npt.NDArray[np.int8]

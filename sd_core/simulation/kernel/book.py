@@ -62,9 +62,7 @@ TERMS = _record(
 
 # An asset: its rules, then where it stands. A lot is a position in ``Book.lots``, -1 for none; a refusal that is booked
 # is 1 until its episode ends.
-POSITION = _record(
-    "weight bracket share lot_size anchor average_cost", "newest_lot oldest_lot buy_refused sale_refused"
-)
+POSITION = _record("weight bracket share lot_size anchor average_cost", "newest_lot oldest_lot sale_refused")
 
 # The portfolio: its bank, its value at the last close, what covers withdrawals and what fell due so far; the
 # time-weighted index, its peak and its lowest point since; the factor of rule purchases, whether they are halted, and
@@ -103,13 +101,15 @@ class Book(NamedTuple):
     """A scenario's state, its output and scratch.
 
     ``sell_at`` and ``buy_at`` are the prices that touch the limits: infinity and 0 where the variant has no such rung.
-    They and ``holdings`` are by asset, filled up to whole lanes with what never touches. Lots form a chain per asset,
-    from the newest by ``older`` and back by ``newer``.
+    ``needs`` is 0 where no refusal of a purchase is booked, else what it costs at least per unit of its price, or
+    below 0 where that may change. These and ``holdings`` are by asset, filled up to whole lanes with what never
+    touches. Lots form a chain per asset, from the newest by ``older`` and back by ``newer``.
     """
 
     state: np.void
     positions: Rows
     holdings: Floats
+    needs: Floats
     sell_at: Floats
     buy_at: Floats
     lots: Rows

@@ -17,37 +17,60 @@ LANES = 4
 
 _LANES = ir.VectorType(ir.DoubleType(), LANES)
 _INTEGER = ir.IntType(64)
+_PLACE = ir.IntType(32)
 _DOUBLE_BYTES = 8
 
 
-def _load(context: Any, builder: Any, array_type: Any, array: Any, start: Any) -> Any:
-    """Load the lanes that begin at a position of an array."""
-    first = builder.gep(make_array(array_type)(context, builder, array).data, [start])
+def _load(context: Any, builder: Any, kind: Any, value: Any, start: Any) -> Any:
+    """Load the lanes that begin at a position of an array; a number fills all lanes."""
+    if isinstance(kind, types.Float):
+        one = builder.insert_element(ir.Constant(_LANES, ir.Undefined), value, ir.Constant(_PLACE, 0))
+        return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_PLACE, LANES), [0] * LANES))
+    first = builder.gep(make_array(kind)(context, builder, value).data, [start])
     lanes = builder.load(builder.bitcast(first, _LANES.as_pointer()))
     lanes.align = _DOUBLE_BYTES
     return lanes
 
 
 def _comparison(operator: str) -> Any:
-    """Make an intrinsic that compares the lanes of two arrays; a NaN compares false."""
+    """Make an intrinsic that compares the lanes of two arrays, or of an array with a number; a NaN compares false."""
 
     def compare(typingctx: Any, left: Any, right: Any, start: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             left_lanes, right_lanes = (
-                _load(context, builder, kind, array, arguments[2])
-                for kind, array in zip(signature.args[:2], arguments[:2], strict=True)
+                _load(context, builder, kind, value, arguments[2])
+                for kind, value in zip(signature.args[:2], arguments[:2], strict=True)
             )
-            bits = builder.bitcast(builder.fcmp_ordered(operator, left_lanes, right_lanes), ir.IntType(LANES))
-            return builder.zext(bits, _INTEGER)
+            return _as_bits(builder, builder.fcmp_ordered(operator, left_lanes, right_lanes))
 
         return types.int64(left, right, types.int64), generate
 
     return intrinsic(compare)
 
 
+def _as_bits(builder: Any, lanes: Any) -> Any:
+    return builder.zext(builder.bitcast(lanes, ir.IntType(LANES)), _INTEGER)
+
+
 # Of (left, right, start): one bit per lane, the lowest for the position ``start``.
 lanes_at_least = _comparison(">=")
 lanes_at_most = _comparison("<=")
+lanes_above = _comparison(">")
+lanes_other_than = _comparison("!=")
+
+
+@intrinsic
+def lanes_of_product_above(typingctx: Any, left: Any, right: Any, bound: Any, start: Any) -> Any:
+    """Return one bit per lane: whether the product of two arrays is above a number there."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        left_lanes, right_lanes, bounds = (
+            _load(context, builder, kind, value, arguments[3])
+            for kind, value in zip(signature.args[:3], arguments[:3], strict=True)
+        )
+        return _as_bits(builder, builder.fcmp_ordered(">", builder.fmul(left_lanes, right_lanes), bounds))
+
+    return types.int64(left, right, types.float64, types.int64), generate
 
 
 @intrinsic
@@ -85,8 +108,8 @@ def _add_in_halves(builder: Any, lanes: Any) -> Any:
     while count > 1:
         count //= 2
         lower, upper = (
-            builder.shuffle_vector(lanes, lanes, ir.Constant(ir.VectorType(ir.IntType(32), count), [*places]))
+            builder.shuffle_vector(lanes, lanes, ir.Constant(ir.VectorType(_PLACE, count), [*places]))
             for places in (range(count), range(count, 2 * count))
         )
         lanes = builder.fadd(lower, upper)
-    return builder.extract_element(lanes, ir.Constant(ir.IntType(32), 0))
+    return builder.extract_element(lanes, ir.Constant(_PLACE, 0))

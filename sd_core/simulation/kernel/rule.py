@@ -20,7 +20,15 @@ from sd_core.simulation.kernel.book import (
     inlined,
     number,
 )
-from sd_core.simulation.kernel.lanes import LANES, lanes_at_least, lanes_at_most, lowest_lane
+from sd_core.simulation.kernel.lanes import (
+    LANES,
+    lanes_above,
+    lanes_at_least,
+    lanes_at_most,
+    lanes_of_product_above,
+    lanes_other_than,
+    lowest_lane,
+)
 from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots, write
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant, Width
@@ -44,8 +52,8 @@ def move_anchor(terms, book, asset, price):
     """Set the anchor and the limits around it; what was refused ends with its anchor."""
     position = book.positions[asset]
     position.anchor = price
-    book.state.refusals -= position.buy_refused + position.sale_refused
-    position.buy_refused = 0
+    book.state.refusals -= (book.needs[asset] != 0.0) + position.sale_refused
+    book.needs[asset] = 0.0
     position.sale_refused = 0
     set_limits(terms, book, asset)
 
@@ -72,17 +80,41 @@ def purchase_touch(position):
 
 
 @inlined
-def touched_assets(market, book, session):
+def touched_assets(market, terms, book, session):
     """Collect the assets whose bar reaches a limit; only these can trade today. A missing bar reaches none."""
-    highs, lows = market.prices[session, HIGH], market.prices[session, LOW]
+    prices = market.prices[session]
+    first_price = prices[LAST] if terms.path == CLOSE_ONLY else prices[OPEN_PRICE]
+    money = money_on_leg_0(terms, book, first_price)
     touched = 0
     for start in range(0, len(book.holdings), LANES):
-        reached = lanes_at_least(highs, book.sell_at, start) | lanes_at_most(lows, book.buy_at, start)
+        reached = lanes_at_least(prices[HIGH], book.sell_at, start) | lanes_at_most(prices[LOW], book.buy_at, start)
+        if money < np.inf:
+            # A price that stays below its purchase limit trades on leg 0 or not at all. Its purchase was refused before
+            # and would be again, without a row. Where the bank is empty, that is most of what touches.
+            refused = lanes_of_product_above(book.needs, first_price, money, start)
+            reached &= ~(refused & lanes_at_most(prices[HIGH], book.buy_at, start))
         while reached != 0:
             book.active[touched] = start + lowest_lane(reached)
             touched += 1
             reached &= reached - 1
     return touched
+
+
+@inlined
+def money_on_leg_0(terms, book, first_price):
+    """Return what purchases on leg 0 can cost at most, but for the fixed fee; infinity where a sale may bring more."""
+    if not book.state.refusals:
+        return np.inf
+    for start in range(0, len(book.holdings), LANES):
+        if lanes_at_least(first_price, book.sell_at, start) != 0:
+            return np.inf
+    return max(0.0, spendable(terms, book) - terms.fee_fixed)
+
+
+@inlined
+def spendable(terms, book):
+    """Return what a purchase of the rule may cost: bank and credit."""
+    return book.state.bank + terms.margin_limit * book.state.value + DUST
 
 
 @inlined
@@ -217,12 +249,12 @@ def buy_rungs(market, terms, book, policy, session, leg, place):
         else:
             fee = fee_of(terms, quantity * price)
             premium = price / peak - 1.0
-            refused = quantity * price + fee > state.bank + terms.margin_limit * state.value + DUST
+            refused = quantity * price + fee > spendable(terms, book)
             if policy is not None and terms.coordination == HYBRID:
                 upper = upper_edge(terms, position) + ON_THE_EDGE
                 refused = refused or weight_of(terms, book, (held + quantity) * price) > upper
             if refused:
-                refuse_purchase(book, session, leg, asset, quantity, price, premium)
+                refuse_purchase(terms, book, session, leg, asset, quantity, price, premium)
                 return
             buy(terms, book, session, leg, BUY, asset, quantity, price, fee, premium)
         move_anchor(terms, book, asset, price if terms.anchor == FILL else limit)
@@ -259,11 +291,11 @@ def half_width(terms, position):
 
 
 @compiled
-def refuse_purchase(book, session, leg, asset, quantity, price, premium):
+def refuse_purchase(terms, book, session, leg, asset, quantity, price, premium):
     """Book that a purchase is refused, once until the anchor moves or a session closes above the limit."""
-    position = book.positions[asset]
-    if not position.buy_refused:
-        position.buy_refused = 1
+    if book.needs[asset] == 0.0:
+        same_tomorrow = terms.cash_low == 0.0 and not terms.adaptive_bracket
+        book.needs[asset] = quantity * (1.0 + terms.fee_rate) * (1.0 - TOUCH) if same_tomorrow else -1.0
         book.state.refusals += 1
         book.state.skipped_buys += 1
         write(book, session, leg, SKIP_BUY, asset, NAN, quantity, price, 0.0, 0.0, premium, NAN)
@@ -280,14 +312,19 @@ def refuse_sale(book, session, leg, asset, quantity, price, premium):
 
 
 @compiled
-def forget_refusals(market, book, session):
+def forget_refusals(market, book, policy, session):
     """End the refusals of assets that closed on the near side of the limit. A missing close compares false."""
-    for asset in range(len(book.positions)):
-        position = book.positions[asset]
-        close = market.closes[session, asset]
-        if position.buy_refused and close > book.buy_at[asset]:
-            position.buy_refused = 0
-            book.state.refusals -= 1
-        if position.sale_refused and close < book.sell_at[asset]:
-            position.sale_refused = 0
-            book.state.refusals -= 1
+    for start in range(0, len(book.holdings), LANES):
+        back = lanes_above(market.prices[session, LAST], book.buy_at, start) & lanes_other_than(book.needs, 0.0, start)
+        while back != 0:
+            asset = start + lowest_lane(back)
+            if market.closes[session, asset] > book.buy_at[asset]:
+                book.needs[asset] = 0.0
+                book.state.refusals -= 1
+            back &= back - 1
+    if policy is not None:
+        for asset in range(len(book.positions)):
+            position = book.positions[asset]
+            if position.sale_refused and market.closes[session, asset] < book.sell_at[asset]:
+                position.sale_refused = 0
+                book.state.refusals -= 1

@@ -144,7 +144,7 @@ def _compile(digest: int) -> Callable[..., bool]:
                         adapt_brackets(terms, book, policy, session)
                     note_gaps(market, terms, book, policy, session)
                 arrive(market, terms, book, session)
-                touched = touched_assets(market, book, session)
+                touched = touched_assets(market, terms, book, session)
                 if touched:
                     trade(market, terms, book, policy, session, touched)
                 if policy is not None:
@@ -152,7 +152,7 @@ def _compile(digest: int) -> Callable[..., bool]:
                     if 0 < market.dates[session].period <= terms.withdrawal_every:
                         withdraw(market, terms, book, session)
                 if book.state.refusals:
-                    forget_refusals(market, book, session)
+                    forget_refusals(market, book, policy, session)
             mark(market, terms, book, policy, session, session - first)
             if not room(book):
                 return False

@@ -116,5 +116,7 @@ def sell_for_cash(market, terms, book, session, asset, quantity):
     fee = fee_of(terms, quantity * price)
     if quantity > 0.0 and quantity * price > fee:  # a missing close compares false
         premium = price / market.prices[session - 1, PEAK, asset] - 1.0
+        if book.needs[asset] > 0.0:
+            book.needs[asset] = -1.0  # of fewer shares the rule buys less
         return sell(terms, book, session, CLOSE, FUNDING_SELL, asset, quantity, price, fee, premium)
     return 0.0
