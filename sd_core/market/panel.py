@@ -56,6 +56,9 @@ class Panel:
 
 def last_known(prices: Floats) -> Floats:
     """Replace every NaN by the last price before it, along the first axis; the first row has none."""
-    rows = np.where(np.isnan(prices), 0, np.arange(len(prices))[:, None])
+    missing = np.isnan(prices)
+    if not missing.any():
+        return prices.copy()
+    rows = np.where(missing, 0, np.arange(len(prices))[:, None])
     np.maximum.accumulate(rows, axis=0, out=rows)
     return np.ascontiguousarray(np.take_along_axis(prices, rows, axis=0))

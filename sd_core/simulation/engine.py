@@ -106,6 +106,15 @@ def _check_states(panel: Panel, rules: Sequence[Rules], states: Sequence[State],
 def _market(panel: Panel) -> book.Market:
     """Lay out once per panel what every scenario reads: prices, NAVs, the return of cash and the calendar."""
     last = last_known(panel.close)
+    prices = np.zeros((len(panel.sessions), book.PRICES, _lanes(len(panel.tickers))))
+    for row, values in (
+        (book.HIGH, panel.high),
+        (book.LOW, panel.low),
+        (book.OPEN_PRICE, panel.open),
+        (book.LAST, last),
+        (book.PEAK, np.maximum.accumulate(last)),
+    ):
+        prices[:, row, : len(panel.tickers)] = values
     days = np.diff(panel.sessions).astype("timedelta64[D]").astype(np.float64)
     dates = np.zeros(len(panel.sessions), dtype=book.DATE)
     dates["years"][1:] = days / DAYS_PER_YEAR
@@ -114,7 +123,7 @@ def _market(panel: Panel) -> book.Market:
     dates["period"] = _periods(panel.sessions)
     dates["pays"] = (panel.dividends != 0.0).any(axis=1)
     return book.Market(
-        prices=_in_lanes(np.stack([panel.high, panel.low, panel.open, last, np.maximum.accumulate(last)], axis=1)),
+        prices=prices,
         closes=np.ascontiguousarray(panel.close),
         dividends=np.ascontiguousarray(panel.dividends),
         dates=dates,
@@ -122,11 +131,14 @@ def _market(panel: Panel) -> book.Market:
     )
 
 
+def _lanes(assets: int) -> int:
+    """Return how long an array by asset is, filled up to whole lanes."""
+    return assets + -assets % LANES
+
+
 def _in_lanes(values: Floats) -> Floats:
-    """Fill the last axis up to whole lanes, with zeros."""
-    assets = values.shape[-1]
-    filled = np.zeros((*values.shape[:-1], assets + -assets % LANES))
-    filled[..., :assets] = values
+    filled = np.zeros(_lanes(len(values)))
+    filled[: len(values)] = values
     return filled
 
 

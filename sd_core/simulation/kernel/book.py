@@ -47,6 +47,7 @@ def _record(floats: str, integers: str = "") -> np.dtype:
 # What every session looks at in every asset: the bar but its close, NaN where there is none; the last close, and the
 # highest one so far. It lies close together, since prices from afar take longer to come than to be used.
 HIGH, LOW, OPEN_PRICE, LAST, PEAK = range(5)
+PRICES = 5
 
 # A session of the calendar: years since the session before; what cash earned since then; prices over those of the first
 # session; the longest ``Every`` that begins with it, 0 for none; whether an asset pays a dividend.
