@@ -1,6 +1,7 @@
 """What a run found, for the person who waited for it: simply holding first, then every strategy, then what to doubt.
 
-Reads the published warehouse only. How numbers come about belongs in ``sql``.
+The words are the same on a terminal and in the report. Reads the published warehouse only; how numbers come about
+belongs in ``sql``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,9 @@ _ROWS = """
 select
     report_strategy.*,
     study_strategy.position,
-    study_strategy.variant
+    study_strategy.variant,
+    study_strategy.sizing,
+    study_strategy.coordination
 from report_strategy
 inner join study_strategy using (strategy)
 order by position, reserve
@@ -30,43 +33,77 @@ SAME_RETURN = 1e-9
 
 
 @dataclass(frozen=True)
-class _Chosen:
+class Chosen:
     """One line of the table: a row of report_strategy and why it is shown."""
 
     label: str
     row: dict[str, Any]
 
 
-def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> None:
-    """Print the headline of the published warehouse."""
-    study = _records(connection, "from study")[0]
-    rows = _records(connection, _ROWS)
+@dataclass(frozen=True)
+class Headline:
+    """What is to be said first.
+
+    Attributes:
+        study: the row of the table study.
+        title: study, capital and dates.
+        notices: what must be known before the first number is read.
+        rows: every row of report_strategy, in the study's order, with what its strategy is.
+        holding: the one that is simply holding; None where the study has none.
+        chosen: the rows to show.
+        sentences: where holding wins, and what cannot be compared.
+        findings: about the prices of single tickers, in a sentence each.
+    """
+
+    study: dict[str, Any]
+    title: str
+    notices: list[str]
+    rows: list[dict[str, Any]]
+    holding: dict[str, Any] | None
+    chosen: list[Chosen]
+    sentences: list[str]
+    findings: list[str]
+
+
+def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
+    """Read the headline of a warehouse."""
+    study = records(connection, "from study")[0]
+    rows = records(connection, _ROWS)
     holding = next((row for row in rows if row["variant"] == "buy_and_hold" and row["reserve"] == 0), None)
     first, last = min(row["first_session"] for row in rows), max(row["last_session"] for row in rows)
-    title = f"{study['name']}: {study['capital']:,.0f} {study['currency']} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    for notice in ("", title, *_notices(connection)):
+    findings = records(connection, "from report_data_quality order by ticker, first_session, rule, detail")
+    return Headline(
+        study,
+        title=f"{study['name']}: {study['capital']:,.0f} {study['currency']} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
+        notices=[row["detail"] for row in findings if row["ticker"] is None],
+        rows=rows,
+        holding=holding,
+        chosen=_chosen(rows, holding),
+        sentences=sentences(rows, holding),
+        findings=[row["detail"] for row in findings if row["ticker"] is not None],
+    )
+
+
+def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> None:
+    """Print the headline of the published warehouse."""
+    headline = read_headline(connection)
+    for notice in ("", headline.title, *headline.notices):
         _say(console, notice, style="bold")
-    console.print(_table(_chosen(rows, holding)))
-    for sentence in (HARVEST_NOTE, *sentences(rows, holding)):
+    console.print(_table(headline.chosen))
+    for sentence in (HARVEST_NOTE, *headline.sentences):
         _say(console, sentence)
-    _print_findings(console, connection)
+    _print_findings(console, headline.findings)
 
 
-def _records(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    cursor = connection.execute(query)
+def records(connection: duckdb.DuckDBPyConnection, query: str, parameters: object = None) -> list[dict[str, Any]]:
+    """Return a query's rows by column name."""
+    cursor = connection.execute(query, parameters)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
 
-def _notices(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return what must be known before the first number is read: findings about the study as a whole."""
-    return [
-        row["detail"] for row in _records(connection, "from report_data_quality where ticker is null order by rule")
-    ]
-
-
-def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[_Chosen]:
-    chosen = [_Chosen("simply holding", holding)] if holding else []
+def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[Chosen]:
+    chosen = [Chosen("simply holding", holding)] if holding else []
     for strategy in dict.fromkeys(row["strategy"] for row in rows):
         levels = [row for row in rows if row["strategy"] == strategy and row["twr"] is not None]
         if not levels:
@@ -74,11 +111,11 @@ def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> l
         levels.sort(key=lambda row: -row["twr"])
         labels = ["only reserve"] if len(levels) == 1 else ["best reserve", "worst reserve"]
         ends = zip(labels, (levels[0], levels[-1]), strict=False)
-        chosen += [_Chosen(label, row) for label, row in ends if row is not holding]
+        chosen += [Chosen(label, row) for label, row in ends if row is not holding]
     return chosen
 
 
-def _table(chosen: Sequence[_Chosen]) -> Table:
+def _table(chosen: Sequence[Chosen]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("strategy")
     table.add_column("")
@@ -154,13 +191,12 @@ def _over(one: float | None, other: float | None) -> bool:
     return one is not None and other is not None and one > other
 
 
-def _print_findings(console: Console, connection: duckdb.DuckDBPyConnection) -> None:
-    findings = _records(connection, "from report_data_quality where ticker is not null order by ticker, first_session")
+def _print_findings(console: Console, findings: Sequence[str]) -> None:
     if not findings:
         return
     _say(console, f"\nFindings about the prices (table report_data_quality): {len(findings)}")
     for finding in findings[:NAMED]:
-        _say(console, f"  {finding['detail']}")
+        _say(console, f"  {finding}")
     if len(findings) > NAMED:
         _say(console, f"  and {len(findings) - NAMED} more")
 

@@ -34,6 +34,11 @@ class StudyHome:
         return self.root / "warehouse" / f"{self.study.name}.duckdb"
 
     @property
+    def report(self) -> Path:
+        """The report of the published warehouse."""
+        return self.lake.root / "report.html"
+
+    @property
     def dagster_home(self) -> Path:
         """The folder of Dagster's runs and settings for this study."""
         return self.root / ".dagster" / self.study.name

@@ -142,7 +142,8 @@ def _report(failure: Any) -> int:
 def _print_next_steps(console: Console, home: StudyHome) -> None:
     option = f" --study {home.study_file}" if home.study.name != "demo" else ""
     for line in (
-        f"\nwarehouse: {home.warehouse}",
+        f"\nreport:    {home.report}",
+        f"warehouse: {home.warehouse}",
         f'query it:  .venv/bin/sdlab query{option} "from report_strategy"',
         f"look:      .venv/bin/sdlab ui{option}",
     ):

@@ -20,6 +20,7 @@ from pipelines.lake_assets import SIMULATIONS, TAX_LOTS, current_market, lake_ke
 from pipelines.lake_views import quoted, register_files, register_market, register_table
 from pipelines.model_fits import register_fits
 from pipelines.models import SQL, Built, Model, build, read_macros
+from pipelines.report.file import draft_of, write_draft
 from pipelines.resampling_assets import register_resampling
 from sd_core.lake import Version
 from sd_core.simulation.engine import ENGINE_VERSION
@@ -87,7 +88,11 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
             outdated_fits=outdated_fits,
         )
         if result.sound:
+            # Written before the warehouse is renamed and renamed right after: every publication has its own report, and
+            # one that cannot be drawn stops it.
+            draft_report = write_draft(draft)
             draft.replace(home.warehouse)
+            draft_report.replace(home.report)
         _remove(draft)
         home.lake.prune()
         return result
@@ -102,7 +107,7 @@ def _alone(home: StudyHome) -> Iterator[None]:
 
 
 def _remove(draft: Path) -> None:
-    for file in (draft, draft.with_name(draft.name + ".wal")):
+    for file in (draft, draft.with_name(draft.name + ".wal"), draft_of(draft)):
         file.unlink(missing_ok=True)
 
 

@@ -3,24 +3,26 @@
 How the rebuild works belongs in ``warehouse``, what is checked in ``audit``; here both are told to Dagster.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 import duckdb
 
 from pipelines.audit import DECLARED, UNIQUE, Identity, Verdict, read_identities
-from pipelines.chart import value_chart
 from pipelines.home import StudyHome
 from pipelines.jobs import WHEN_LAKE_MOVED
 from pipelines.lake_assets import MARKET_KEYS, OWNERS, SIMULATIONS_KEY
 from pipelines.model_fits import fit_key
 from pipelines.models import SQL, Model, read_models
 from pipelines.partitions import partition_key
+from pipelines.report.charts import table_charts
+from pipelines.report.content import SECTIONS
 from pipelines.resampling_assets import resampling_key
 from pipelines.warehouse import Rebuild, rebuild
 from sd_core.schemas import TABLES, Table
 
 REPORT_KEY = dg.AssetKey("report_strategy")
+REPORT_HTML_KEY = dg.AssetKey("report_html")
 REGIME_KEY = dg.AssetKey("market_regime")
 SCENARIOS_CURRENT = "every_scenario_is_current"
 FITS_CURRENT = "every_fit_is_current"
@@ -35,15 +37,17 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="warehouse",
-        specs=[_spec(model) for model in models],
+        specs=[*(_spec(model) for model in models), _report_spec()],
         check_specs=_check_specs(identities),
         can_subset=False,
     )
     def warehouse(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         result = rebuild(home, models, identities)
         if result.sound:
+            charts = _charts(home)
             for model in models:
-                yield dg.MaterializeResult(dg.AssetKey(model.name), metadata=_metadata(home, result, model))
+                yield dg.MaterializeResult(dg.AssetKey(model.name), metadata=_metadata(result, model, charts))
+            yield dg.MaterializeResult(REPORT_HTML_KEY, metadata=_report_metadata(home))
             yield from _completeness(result)
         yield from (_check_result(verdict) for verdict in result.verdicts)
         if not result.sound:
@@ -158,14 +162,38 @@ def _to_materialise(asset_key: dg.AssetKey, check: str, names: Sequence[str]) ->
     )
 
 
-def _metadata(home: StudyHome, result: Rebuild, model: Model) -> dict[str, dg.MetadataValue]:
+def _metadata(
+    result: Rebuild, model: Model, charts: Mapping[str, dict[str, dg.MetadataValue]]
+) -> dict[str, dg.MetadataValue]:
     built = result.built[model.name]
     metadata: dict[str, dg.MetadataValue] = {
         "seconds": dg.MetadataValue.float(round(built.seconds, 3)),
     }
     if built.rows is not None:
         metadata["dagster/row_count"] = dg.MetadataValue.int(built.rows)
-    if dg.AssetKey(model.name) == REPORT_KEY:
-        with duckdb.connect(str(home.warehouse), read_only=True) as connection:
-            metadata["value_over_time"] = dg.MetadataValue.md(value_chart(connection))
-    return metadata
+    return metadata | charts.get(model.name, {})
+
+
+def _charts(home: StudyHome) -> dict[str, dict[str, dg.MetadataValue]]:
+    """Return the charts of the published tables, by table and name."""
+    charts: dict[str, dict[str, dg.MetadataValue]] = {}
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        for table, name, picture in table_charts(connection):
+            charts.setdefault(table, {})[name] = dg.MetadataValue.md(picture)
+    return charts
+
+
+def _report_spec() -> dg.AssetSpec:
+    return dg.AssetSpec(
+        REPORT_HTML_KEY,
+        deps=sorted({table for section in SECTIONS for table in section.tables if table in TABLES}),
+        group_name="reports",
+        kinds={"html"},
+        owners=OWNERS,
+        description="The report of the published warehouse, one HTML file that opens anywhere.",
+        automation_condition=REBUILD_WHEN_LAKE_MOVED,
+    )
+
+
+def _report_metadata(home: StudyHome) -> dict[str, dg.MetadataValue]:
+    return {"file": dg.MetadataValue.path(home.report), "bytes": dg.MetadataValue.int(home.report.stat().st_size)}

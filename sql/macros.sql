@@ -39,6 +39,12 @@ create macro annualised_mean(simple_return, periods_per_year) as
 comment on macro annualised_mean is
     'Aggregate: mean return x the periods per year, not compounded; NULL for no returns.';
 
+create macro turnover(traded, mean_value, days) as
+    traded / 2 / nullif(mean_value, 0) * 365.25 / nullif(days, 0);
+
+comment on macro turnover is
+    'Half of the worth of all purchases and sales, relative to the mean value, per year; NULL for no days or no value.';
+
 create macro annualised_volatility(simple_return, periods_per_year) as
     stddev_samp(simple_return) * sqrt(periods_per_year);
 

@@ -1,0 +1,37 @@
+"""Charts for the pages of single tables, as Markdown: the report's own figures, some of them smaller."""
+
+from collections.abc import Iterator
+
+import duckdb
+
+from pipelines.headline import read_headline
+from pipelines.report import market
+from pipelines.report.attribution import attribution_figures
+from pipelines.report.choice import choose
+from pipelines.report.performance import Days
+from pipelines.report.svg import picture
+from sd_core.schemas import TABLES
+
+# Beside tables and checks a chart is looked at in passing; a coarser line costs a page less.
+POINTS = 240
+
+
+def table_charts(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
+    """Draw what there is to draw of a published warehouse.
+
+    Yields:
+        A table's name, what its chart shows, and the chart as a Markdown image.
+    """
+    headline = read_headline(connection)
+    choice = choose(headline)
+    days = Days(connection, choice, POINTS)
+    if not days.empty:
+        yield "report_strategy", "growth_and_drawdown", picture([days.growth(), days.drawdown()])
+    if "report_attribution" in TABLES:
+        profits = attribution_figures(connection, choice, str(headline.study["currency"]))
+        if profits:
+            yield "report_attribution", "profit_by_asset", picture(profits[:2])
+    if "correlation_pair" in TABLES and (heat_map := market.correlation_heat_map(connection)):
+        yield "correlation_pair", "heat_map", picture([heat_map])
+    if regimes := market.regime_strip(connection):
+        yield "market_regime", "regimes", picture([regimes])

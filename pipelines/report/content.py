@@ -1,0 +1,223 @@
+"""What the report says, in which order: the headline first, then the charts, then every scenario."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import duckdb
+
+from pipelines.headline import HARVEST_NOTE, Headline, read_headline, records
+from pipelines.report import market, page
+from pipelines.report.attribution import attribution_figures
+from pipelines.report.choice import Choice, choose
+from pipelines.report.numbers import decimal, typeset
+from pipelines.report.performance import Days, income_figures, reserve_figures
+from pipelines.report.rebalancing import rebalancing_table
+from pipelines.report.scenarios import all_scenarios, headline_table
+from sd_core.schemas import TABLES
+
+
+@dataclass(frozen=True)
+class Given:
+    """What every section is made from."""
+
+    connection: duckdb.DuckDBPyConnection
+    headline: Headline
+    choice: Choice
+    days: Days
+
+    @property
+    def currency(self) -> str:
+        """Currency of every amount."""
+        return str(self.headline.study["currency"])
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report.
+
+    Attributes:
+        name: its anchor.
+        title: its heading.
+        tables: published tables that its numbers come from.
+        write: returns its HTML; empty where the study has nothing to show there.
+    """
+
+    name: str
+    title: str
+    tables: tuple[str, ...]
+    write: Callable[[Given], str]
+
+
+def report(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return the report of a published warehouse as HTML; the same warehouse gives the same bytes."""
+    # Threads add up in an order of their own.
+    connection.execute("set threads = 1")
+    headline = read_headline(connection)
+    choice = choose(headline)
+    given = Given(connection, headline, choice, Days(connection, choice))
+    written = [(one, one.write(given)) for one in SECTIONS if TABLES.keys() >= set(one.tables)]
+    parts = [(one, text) for one, text in written if text]
+    links = "".join(f'<li><a href="#{one.name}">{one.title}</a></li>' for one, _ in parts)
+    body = [
+        _top(headline),
+        f'<nav aria-label="Parts of the report"><ul>{links}</ul></nav>',
+        *(page.section(one.name, one.title, text, _sources(one)) for one, text in parts),
+        _end(headline),
+    ]
+    return page.document(f"{headline.study['name']}: what the strategies would have brought", "\n".join(body))
+
+
+def _top(headline: Headline) -> str:
+    name, _, rest = headline.title.partition(": ")
+    return "".join(
+        [
+            f"<header><h1>{page.plain(name)}</h1>",
+            page.paragraph(typeset(rest), "dates"),
+            *(page.paragraph(typeset(notice), "notice") for notice in headline.notices),
+            *(page.paragraph(typeset(sentence), "verdict") for sentence in headline.sentences),
+            "</header>",
+        ]
+    )
+
+
+def _sources(section: Section) -> str:
+    plural = "s" if len(section.tables) > 1 else ""
+    return page.paragraph(f"Numbers: table{plural} {', '.join(section.tables)}.", "quiet")
+
+
+def _end(headline: Headline) -> str:
+    versions = sorted({row["prices_version"][:12] for row in headline.rows})
+    return "<footer>" + page.paragraph(f"Prices of version {', '.join(versions)}.", "quiet") + "</footer>"
+
+
+def _headline(given: Given) -> str:
+    return headline_table(given.headline) + page.paragraph(HARVEST_NOTE)
+
+
+def _growth(given: Given) -> str:
+    if given.days.empty:
+        return ""
+    withdrawn = " Money that came in or went out is no return." if given.headline.study["deposit_amount"] else ""
+    return (
+        page.paragraph(given.choice.how)
+        + page.paragraph(f"Equal distances upwards are equal percentages.{withdrawn}")
+        + page.figure(given.days.growth())
+        + page.figure(given.days.drawdown(), legend=False)
+        + page.figure(given.days.cash(), legend=False)
+    )
+
+
+def _income(given: Given) -> str:
+    figures, without = income_figures(given.connection, given.choice, given.currency)
+    parts = (
+        [page.paragraph(HARVEST_NOTE), page.keys(figures[0].keys), page.figures(figures, legend=False)]
+        if figures
+        else []
+    )
+    if without:
+        parts.append(page.paragraph(f"No income: {', '.join(without)}."))
+    return "".join(parts)
+
+
+def _reserve(given: Given) -> str:
+    figures = reserve_figures(given.connection, given.headline, given.choice)
+    if not figures:
+        return ""
+    verdicts = [
+        row["verdict"]
+        for row in records(given.connection, "select verdict from report_reserve_verdict order by strategy, measure")
+    ]
+    histories = records(
+        given.connection, "select max(histories) as histories, max(block_length) as block from report_reserve"
+    )[0]
+    if histories["histories"]:
+        band = (
+            f"Bands: 5th to 95th percentile over {decimal(histories['histories'])} histories, resampled in blocks of "
+            f"{decimal(histories['block'])} sessions on average. "
+            f"Where bands overlap, the past tells levels apart badly."
+        )
+    else:
+        band = "One past tells one value per level; whether another past would agree is not known here."
+    return (
+        page.paragraph(band)
+        + page.keys(figures[0].keys)
+        + page.figures(figures, legend=False)
+        + (
+            page.details("What can be told about the best reserve", page.bullets(map(typeset, verdicts)))
+            if verdicts
+            else ""
+        )
+    )
+
+
+def _rebalancing(given: Given) -> str:
+    found = rebalancing_table(given.connection, given.headline)
+    words = (
+        "Each at the reserve with its highest return, and simply holding, which never trades. Turnover is half of what "
+        "was bought and sold, relative to the mean value."
+    )
+    return page.paragraph(words) + found if found else ""
+
+
+def _regimes(given: Given) -> str:
+    strip = market.regime_strip(given.connection)
+    if strip is None:
+        return ""
+    words = (
+        "Of the benchmark, from what was known at each session. Each month has the colour of its most frequent regime."
+    )
+    return page.paragraph(words) + page.figure(strip)
+
+
+def _correlation(given: Given) -> str:
+    heat_map = market.correlation_heat_map(given.connection)
+    history = market.correlation_history(given.connection)
+    if heat_map is None and not history:
+        return ""
+    words = (
+        "Assets that move together fall together. The average is over all pairs; it is low or high against what was "
+        "known of it at the time."
+    )
+    parts = [page.figure(one) for one in (*history, heat_map) if one is not None]
+    return page.paragraph(words) + "".join(parts)
+
+
+def _attribution(given: Given) -> str:
+    figures = attribution_figures(given.connection, given.choice, given.currency)
+    if not figures:
+        return ""
+    words = "What each asset, and the bank, brought over the whole period. Every chart has a scale of its own."
+    return page.paragraph(words) + page.keys(figures[0].keys) + page.figures(figures, legend=False)
+
+
+def _all(given: Given) -> str:
+    found, left_out = all_scenarios(given.headline)
+    more = f" {decimal(left_out)} with lower returns are left out; they are in the table." if left_out else ""
+    return page.paragraph(f"Every strategy at every reserve.{more}") + found
+
+
+def _findings(given: Given) -> str:
+    findings = given.headline.findings
+    if not findings:
+        return ""
+    listed = page.bullets(map(typeset, findings[:MOST_FINDINGS]))
+    more = len(findings) - MOST_FINDINGS
+    return listed + (page.paragraph(f"And {decimal(more)} more.") if more > 0 else "")
+
+
+MOST_FINDINGS = 100
+
+SECTIONS = (
+    Section("headline", "In short", ("report_strategy",), _headline),
+    Section("growth", "Growth, drawdown and cash", ("simulation_returns", "simulation_daily"), _growth),
+    Section("income", "Income", ("simulation_income",), _income),
+    Section("reserve", "Which reserve?", ("report_reserve", "report_strategy", "report_reserve_verdict"), _reserve),
+    Section(
+        "rebalancing", "When to rebalance?", ("study_strategy", "report_strategy", "simulation_ledger"), _rebalancing
+    ),
+    Section("attribution", "Where profit came from", ("report_attribution",), _attribution),
+    Section("regimes", "Regimes of the market", ("market_regime",), _regimes),
+    Section("correlation", "How assets move together", ("correlation_pair", "correlation_regime"), _correlation),
+    Section("scenarios", "All scenarios", ("report_strategy",), _all),
+    Section("findings", "Findings about the prices", ("report_data_quality",), _findings),
+)

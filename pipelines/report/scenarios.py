@@ -1,0 +1,95 @@
+"""Tables of scenarios: the few of the headline, and all of them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pipelines.headline import Headline
+from pipelines.report.numbers import decimal, level, percent
+from pipelines.report.page import Cell, table
+
+# A row takes about a kilobyte, and a page of more than some megabytes is a burden on a phone.
+MOST_ROWS = 1000
+# What is read before anything else has to be short.
+MOST_CHOSEN = 24
+_OF_HEADLINE = {
+    "reserve",
+    "final_value",
+    "twr",
+    "cagr",
+    "sharpe",
+    "max_drawdown",
+    "income_per_year",
+    "skipped_buys",
+    "excess_over_buy_and_hold",
+}
+
+Column = tuple[str, str, Callable[[Any], str]]
+
+_MONEY: Callable[[Any], str] = decimal
+_COUNT: Callable[[Any], str] = decimal
+
+
+def _ratio(number: float | None) -> str:
+    return decimal(number, 2)
+
+
+def _columns(currency: str) -> list[Column]:
+    return [
+        ("reserve", "reserve", level),
+        (f"final value, {currency}", "final_value", _MONEY),
+        ("TWR", "twr", percent),
+        ("per year (CAGR)", "cagr", percent),
+        ("volatility", "volatility", percent),
+        ("Sharpe", "sharpe", _ratio),
+        ("Sortino", "sortino", _ratio),
+        ("worst drawdown", "max_drawdown", percent),
+        (f"income per year, {currency}", "income_per_year", _MONEY),
+        ("mean cash share", "mean_cash_share", percent),
+        ("trades", "trades", _COUNT),
+        (f"fees, {currency}", "fees", _MONEY),
+        ("skipped buys", "skipped_buys", _COUNT),
+        ("TWR − holding", "excess_over_buy_and_hold", percent),
+        ("TWR − holding at this reserve", "excess_over_same_reserve", percent),
+    ]
+
+
+def _flow_columns(currency: str) -> list[Column]:
+    """Return what is of interest only where money came in or went out."""
+    return [
+        ("money-weighted (XIRR)", "xirr", percent),
+        (f"deposits, {currency}", "deposits", _MONEY),
+        (f"withdrawals, {currency}", "withdrawals", _MONEY),
+        ("coverage, gross", "coverage_gross", _ratio),
+        ("coverage, net", "coverage_net", _ratio),
+    ]
+
+
+def headline_table(headline: Headline) -> str:
+    """Return the rows of the headline, or the best of them where they are many: simply holding, then strategies."""
+    columns = [column for column in _columns(headline.study["currency"]) if column[1] in _OF_HEADLINE]
+    best = sorted(headline.chosen, key=lambda one: (one.row is not headline.holding, -one.row["twr"]))[:MOST_CHOSEN]
+    kept = [one for one in headline.chosen if one in best]
+    rows = [[_name(one.row), Cell(one.label, is_number=False), *_cells(one.row, columns)] for one in kept]
+    marked = [number for number, one in enumerate(kept) if one.row is headline.holding]
+    return table(("strategy", "", *(name for name, *_ in columns)), rows, name="Headline", marked=marked)
+
+
+def all_scenarios(headline: Headline) -> tuple[str, int]:
+    """Return the table of all scenarios, sortable, and how many are left out because they are too many."""
+    flows = any(row["deposits"] or row["withdrawals"] for row in headline.rows)
+    currency = headline.study["currency"]
+    columns = _columns(currency) + (_flow_columns(currency) if flows else [])
+    best = sorted(headline.rows, key=lambda row: (-row["twr"], row["position"], row["reserve"]))[:MOST_ROWS]
+    rows = sorted(best, key=lambda row: (row["position"], row["reserve"]))
+    marked = [number for number, row in enumerate(rows) if row is headline.holding]
+    cells = [[_name(row), *_cells(row, columns)] for row in rows]
+    header = ("strategy", *(name for name, *_ in columns))
+    return table(header, cells, name="All scenarios", marked=marked, sortable=True), len(headline.rows) - len(rows)
+
+
+def _name(row: dict[str, Any]) -> Cell:
+    return Cell(row["strategy"] + ("" if row["is_current"] else " (outdated)"), is_number=False)
+
+
+def _cells(row: dict[str, Any], columns: Sequence[Column]) -> list[Cell]:
+    return [Cell(write(row[column]), row[column]) for _, column, write in columns]
