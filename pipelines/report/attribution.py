@@ -14,6 +14,8 @@ from pipelines.report.svg import BLUE, GREEN, VERMILLION, Figure, Key, Part
 
 # More bars than this are too many to look at; the assets with the largest profits and losses remain.
 MOST_ASSETS = 24
+# Of the longest bar.
+VISIBLE = 0.005
 
 _PROFITS = f"""
 with
@@ -39,8 +41,13 @@ def _figure(label: str, rows: list[dict[str, Any]], currency: str) -> Figure:
         Part("dividends and interest", [row["income"] for row in rows], GREEN),
         Part("costs", [-row["costs"] for row in rows], VERMILLION),
     ]
-    ends = [sum(part.values[place] for part in parts if part.values[place] > 0) for place in range(len(rows))]
-    ends += [sum(part.values[place] for part in parts if part.values[place] < 0) for place in range(len(rows))]
+    ends = [
+        sum(part.values[place] for part in parts if (part.values[place] > 0) == above)
+        for place in range(len(rows))
+        for above in (True, False)
+    ]
+    # Costs too small to be seen need no room on the axis.
+    ends = [end for end in ends if abs(end) >= VISIBLE * max(map(abs, ends))]
     names = [row["ticker"] for row in rows]
     return Figure(
         label,

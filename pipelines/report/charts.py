@@ -14,6 +14,7 @@ from sd_core.schemas import TABLES
 
 # Beside tables and checks a chart is looked at in passing; a coarser line costs a page less.
 POINTS = 240
+MOST_ASSETS = 20
 
 
 def table_charts(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
@@ -31,7 +32,7 @@ def table_charts(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, s
         profits = attribution_figures(connection, choice, str(headline.study["currency"]))
         if profits:
             yield "report_attribution", "profit_by_asset", picture(profits[:2])
-    if "correlation_pair" in TABLES and (heat_map := market.correlation_heat_map(connection)):
+    if "correlation_pair" in TABLES and (heat_map := market.correlation_heat_map(connection, MOST_ASSETS)):
         yield "correlation_pair", "heat_map", picture([heat_map])
     if regimes := market.regime_strip(connection):
         yield "market_regime", "regimes", picture([regimes])

@@ -18,6 +18,9 @@ from pipelines.report.svg import BLACK, Figure, Key, Line, Span, Stroke
 WINDOW = 63
 WINDOW_LONG = 252
 
+# More than this many names in a row are no longer read.
+MOST_ASSETS = 40
+
 # Light to dark as well as by colour, for print.
 MARKET_COLOURS = {"bull": "#56B4E9", "sideways": "#DDDDDD", "bear": "#E69F00", "high_volatility": "#A03A00"}
 CORRELATION_COLOURS = {"low": "#56B4E9", "normal": "#DDDDDD", "high": "#A03A00"}
@@ -132,19 +135,29 @@ def correlation_history(connection: duckdb.DuckDBPyConnection) -> list[Figure]:
     return [average, regime]
 
 
-def correlation_heat_map(connection: duckdb.DuckDBPyConnection) -> Figure | None:
-    """Draw the latest correlation of every pair over a year; None with fewer than two assets, or before a year."""
+def correlation_heat_map(connection: duckdb.DuckDBPyConnection, most: int = MOST_ASSETS) -> Figure | None:
+    """Draw the latest correlation of every pair over a year; None with fewer than two assets, or before a year.
+
+    Of more assets than ``most`` only those with the largest targets are shown, and the title says so.
+    """
     pairs = records(connection, _PAIRS, [WINDOW_LONG])
     found = {(row["ticker_a"], row["ticker_b"]): row["correlation"] for row in pairs}
     if not any(value is not None for value in found.values()):
         return None
-    names = [row["ticker"] for row in records(connection, "select ticker from study_asset order by position")]
+    assets = records(connection, "select ticker, target_share from study_asset order by position")
+    largest = sorted(assets, key=lambda row: -row["target_share"])[:most]
+    names = [row["ticker"] for row in assets if row in largest]
     values = [
         [1.0 if one == other else found.get((min(one, other), max(one, other))) for other in names] for one in names
     ]
-    table = tuple((one, other, decimal(value, 2)) for (one, other), value in sorted(found.items()) if value is not None)
+    table = tuple(
+        (one, other, decimal(value, 2))
+        for (one, other), value in sorted(found.items())
+        if value is not None and {one, other} <= set(names)
+    )
     return Figure(
-        "Correlation of every two assets",
+        "Correlation of every two assets"
+        + ("" if len(names) == len(assets) else f", the {most} with the largest targets"),
         svg.heat_map(
             names,
             values,

@@ -71,7 +71,7 @@ def logarithmic(values: Sequence[float], unit: str, name: Callable[[float], str]
         ticks = tuple(tick for power in powers for factor in factors if low <= (tick := factor * 10.0**power) <= high)
         if len(ticks) >= 4:
             return Scale(low, high, ticks, name, unit, logarithmic=True)
-    within = linear(values, unit, name, zero=False)
+    within = linear((low, high), unit, name, zero=False)
     return Scale(low, high, tuple(tick for tick in within.ticks if low <= tick <= high), name, unit, logarithmic=True)
 
 

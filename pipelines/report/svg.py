@@ -6,6 +6,7 @@ and :func:`picture` for a file of its own.
 """
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -27,7 +28,8 @@ STYLE = (
     "text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;fill:#333}"
     ".grid{stroke:#ddd;stroke-width:1}.zero{stroke:#555;stroke-width:1}"
     ".line{fill:none;vector-effect:non-scaling-stroke;stroke-linejoin:round}"
-    ".end{text-anchor:end}.mid{text-anchor:middle}.unit{fill:#333;font-style:italic}.cell{font-size:11px}"
+    ".end{text-anchor:end}.mid{text-anchor:middle}.unit{fill:#333;font-style:italic}"
+    ".cell text{font-size:11px;fill:#000;text-anchor:middle}"
 )
 
 
@@ -235,7 +237,7 @@ def heat_map(
 ) -> Plot:
     """Draw a square of values between -1 and 1: blue below zero, white at zero, vermillion above."""
     step = 1 / max(len(names), 1)
-    marks = []
+    marks, written = [], []
     for row, (name, row_values) in enumerate(zip(names, values, strict=True)):
         for column, value in enumerate(row_values):
             if value is None:
@@ -243,14 +245,14 @@ def heat_map(
             title = f"{name} and {names[column]}: {write(value)}"
             marks.append(_rectangle(column * step, row * step, step, step, tint(value), title))
             x, y = _percent((column + 0.5) * step), _percent((row + 0.5) * step)
-            marks.append(
-                f'<text class="cell mid wide" x="{x}" y="{y}" dy="4"{_light(value)}>{escape(write(value))}</text>'
-            )
+            written.append(f'<text x="{x}" y="{y}"{_light(value)}>{escape(write(value))}</text>')
         marks.append(_text(name, 0, (row + 0.5) * step, dx=-6, dy=4, anchor="end"))
         marks.append(
             f'<svg x="{_percent((row + 0.5) * step)}" y="100%" overflow="visible">'
             f'<text class="end" transform="rotate(-90)" x="-6" y="4">{escape(name)}</text></svg>'
         )
+    # A phone has no room for numbers in cells, so its style hides what is wide.
+    marks.append(f'<g class="cell wide" transform="translate(0 4)">{"".join(written)}</g>')
     margin = round(max(map(len, names), default=0) * LETTER_WIDTH * 1.15) + 14
     return Plot("".join(marks), 24 * len(names), label, left=margin, top=2, bottom=margin)
 
@@ -270,7 +272,7 @@ def strip(spans: Sequence[Span], x: Scale, *, label: str, height: int = 44) -> P
     """Draw stretches of one axis in the colours of their categories."""
     marks = [_rectangle(x(span.start), 0, x(span.end) - x(span.start), 1, span.colour, span.label) for span in spans]
     ticks = _places_grid(x)
-    return Plot("".join(marks) + ticks, height, label, left=8, top=4)
+    return Plot("".join(marks) + ticks, height, label, top=4)
 
 
 def _grid(x: Scale, y: Scale) -> str:
@@ -324,7 +326,7 @@ def _dash(stroke: Stroke) -> str:
 def swatch(look: Stroke | str) -> str:
     """Return the sample that stands before a legend's entry: an SVG of 26 by 12 pixels."""
     if isinstance(look, str):
-        return f'<rect x="7" width="12" height="12" fill="{look}"/>'
+        return f'<rect x="7.5" y=".5" width="11" height="11" fill="{look}" stroke="#777" stroke-width=".5"/>'
     return f'<line x2="26" y1="6" y2="6" stroke="{look.colour}" stroke-width="{look.width + 0.6:g}"{_dash(look)}/>'
 
 
@@ -344,7 +346,8 @@ def picture(figures: Sequence[Figure], width: int = 900) -> str:
         marks += [
             legend,
             f'<svg x="{plot.left}" y="{below + plot.top}" width="{width - plot.left - 24}" height="{plot.height}" '
-            f'overflow="visible">{plot.body}</svg>',
+            # An image shows no titles of its parts.
+            f'overflow="visible">{re.sub("<title>.*?</title>", "", plot.body)}</svg>',
         ]
         below += plot.top + plot.height + plot.bottom
     drawing = (

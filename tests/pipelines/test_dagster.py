@@ -123,7 +123,7 @@ def test_rebuild_sensor_is_on(finished: Lab) -> None:
 
 
 def test_partition_materialised_alone_asks_for_the_warehouse_once_and_a_whole_run_does_not(lab: Lab) -> None:
-    home, tables = lab.home, [dg.AssetKey(name) for name in TABLES]
+    home, tables = lab.home, [dg.AssetKey(name) for name in (*TABLES, "report_html")]
     definitions = build_definitions(home)
 
     def materialise(instance: dg.DagsterInstance, assets: list[dg.AssetKey] | None, scenarios) -> None:

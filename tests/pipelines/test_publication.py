@@ -1,6 +1,8 @@
 """Rebuild, audit, publish: an unsound warehouse is named and stays out; a sound one says all of itself."""
 
+import base64
 from pathlib import Path
+from xml.etree import ElementTree
 
 import duckdb
 import pytest
@@ -8,6 +10,9 @@ from lab import Lab
 
 from pipelines import warehouse_assets
 from pipelines.audit import Identity, read_identities
+from pipelines.report import file
+from pipelines.report.charts import table_charts
+from pipelines.report.content import report
 from sd_core.schemas import TABLES
 
 BROKEN = Identity("no_study_is_small", "study", "No study is small.", "select name from study where name = 'small'")
@@ -87,3 +92,46 @@ def test_published_file_can_be_moved_and_read_elsewhere(finished: Lab, tmp_path:
         ]
     assert days == len(finished.table("sessions"))
     assert held == days * len(finished.home.study.tickers) * len(finished.home.study.scenarios)
+
+
+def test_every_publication_brings_its_report(lab: Lab) -> None:
+    lab.home.report.unlink()
+    outcome = lab.sdlab("run", "--select", "r10")
+    assert outcome.code == 0
+    assert str(lab.home.report) in outcome.out
+    with duckdb.connect(str(lab.published), read_only=True) as connection:
+        assert lab.home.report.read_text(encoding="utf-8") == report(connection)
+    assert not list(lab.home.lake.root.glob("draft*"))
+
+
+@pytest.mark.usefixtures("failing_audit")
+def test_failing_check_leaves_the_report_of_the_published_warehouse(lab: Lab) -> None:
+    before = lab.home.report.stat()
+    assert lab.sdlab("run", "--select", "report_html").code == 1
+    after = lab.home.report.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_report_that_cannot_be_drawn_stops_the_publication(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(connection: duckdb.DuckDBPyConnection) -> str:
+        raise RuntimeError("no ink")
+
+    digest, report_before = lab.digest(), lab.home.report.read_bytes()
+    monkeypatch.setattr(file, "report", fail)
+    outcome = lab.sdlab("run", "--select", "report_strategy")
+    assert outcome.code == 1
+    assert "no ink" in outcome.err
+    assert (lab.digest(), lab.home.report.read_bytes()) == (digest, report_before)
+
+
+def test_pages_of_tables_have_small_pictures(finished: Lab) -> None:
+    with duckdb.connect(str(finished.published), read_only=True) as connection:
+        pictures = {table: picture for table, _, picture in table_charts(connection)}
+    assert {"report_strategy", "correlation_pair"} & TABLES.keys() <= pictures.keys()
+    for table, picture in pictures.items():
+        assert table in TABLES
+        head, data = picture.removesuffix(")").split(";base64,")
+        assert head.endswith("](data:image/svg+xml")
+        assert len(data) < 60_000
+        drawing = ElementTree.fromstring(base64.b64decode(data))
+        assert drawing.tag == "{http://www.w3.org/2000/svg}svg"

@@ -1,0 +1,281 @@
+"""The report of small studies: what it says, that it stands alone, and that it holds together where there is little."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import lake_tables
+import pytest
+from lake_tables import SESSIONS, insert
+from reading import Element, parse
+
+from pipelines.headline import read_headline
+from pipelines.models import build, read_macros, read_models
+from pipelines.report.choice import choose
+from pipelines.report.content import report
+from pipelines.report.numbers import typeset
+from pipelines.report.performance import Days
+from pipelines.report.scenarios import MOST_ROWS
+
+Report = Callable[..., str]
+
+COLUMNS = {
+    "reserve": "reserve",
+    "final value, USD": "final_value",
+    "TWR": "twr",
+    "per year (CAGR)": "cagr",
+    "volatility": "volatility",
+    "Sharpe": "sharpe",
+    "worst drawdown": "max_drawdown",
+    "income per year, USD": "income_per_year",
+    "fees, USD": "fees",
+    "trades": "trades",
+}
+
+
+def all_scenarios(html: str) -> list[dict[str, Element]]:
+    """Return the rows of the table of all scenarios by column."""
+    header, *rows = parse(html).one("section", id="scenarios").one("table").rows()
+    names = [cell.text for cell in header]
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def test_every_tag_is_closed_and_the_document_is_outlined(small_report: Report) -> None:
+    document = parse(small_report())
+    assert document.one("html").attributes["lang"] == "en"
+    assert document.one("head").one("title").text.startswith("small")
+    main = document.one("main")
+    assert main.one("h1").text == "small"
+    # Every part has a heading and a link that leads to it.
+    parts = {section.attributes["id"] for section in main.all("section")}
+    assert {link.attributes["href"] for link in main.one("nav").all("a")} == {f"#{name}" for name in parts}
+    assert all(section.children[0].tag == "h2" for section in main.all("section"))
+    assert {"headline", "growth", "income", "reserve", "scenarios"} <= parts
+
+
+def test_nothing_is_asked_of_a_network(small_report: Report) -> None:
+    html = small_report()
+    document = parse(html)
+    policy = document.one("meta", **{"http-equiv": "Content-Security-Policy"}).attributes["content"]
+    assert policy.startswith("default-src 'none'")
+    assert not document.all("img") + document.all("iframe")
+    assert all(not script.attributes for script in document.all("script"))
+    assert not re.findall(r"https?:|@import|url\(|//[a-z]+\.", html)
+
+
+def test_it_opens_with_the_sentences_of_the_headline(small_report: Report) -> None:
+    said: list[str] = []
+    html = small_report(change_tables=lambda connection: said.extend(read_headline(connection).sentences))
+    header = parse(html).one("header").text
+    assert said
+    assert all(typeset(sentence) in header for sentence in said)
+    # Returns 50/1000, and 1069.5/1000 - 1: see the table of the small study.
+    assert "Simply holding returned 5.0" in header
+    assert "sd8 at a reserve of 10" in header
+
+
+def test_notice_about_the_study_comes_before_the_verdict(small_report: Report) -> None:
+    finding = {"rule": "hindsight", "first_session": SESSIONS[0], "last_session": SESSIONS[2], "sessions": 3}
+    html = small_report(lambda con: insert(con, "price_findings", {**finding, "detail": "Chosen with hindsight."}))
+    kinds = [one.attributes.get("class") for one in parse(html).one("header").all("p")]
+    assert kinds.index("notice") < kinds.index("verdict")
+
+
+def test_table_of_all_scenarios_holds_the_numbers_of_report_strategy(small_report: Report) -> None:
+    found: list[tuple[object, ...]] = []
+    query = f"select strategy, {', '.join(COLUMNS.values())} from report_strategy"
+    html = small_report(change_tables=lambda connection: found.extend(connection.execute(query).fetchall()))
+    shown = {
+        (row["strategy"].text, *(float(row[name].attributes["data-v"]) if "data-v" in row[name].attributes else None
+         for name in COLUMNS))
+        for row in all_scenarios(html)
+    }  # fmt: skip
+    assert shown == set(found)
+    assert len(shown) == 3
+
+
+def test_number_is_written_with_thin_spaces_and_a_true_minus(small_report: Report) -> None:
+    row = next(row for row in all_scenarios(small_report()) if row["strategy"].text == "sd8")
+    assert row["final value, USD"].text == "1\u202f070"
+    # From 1045.5 / 1000 of the second session nothing fell; the first session cost 2 of 1000.
+    assert row["worst drawdown"].text == "−0.2\u202f%"
+
+
+def test_same_warehouse_gives_the_same_bytes(small_report: Report, tmp_path: Path) -> None:
+    first = small_report(warehouse=tmp_path / "one.duckdb")
+    with duckdb.connect(str(tmp_path / "one.duckdb"), read_only=True) as connection:
+        assert report(connection) == first
+    assert small_report() == first
+
+
+def test_names_are_text_and_no_markup(small_report: Report) -> None:
+    name = "<b>x & 'y' \"z\"</b>"
+
+    def rename(connection: duckdb.DuckDBPyConnection) -> None:
+        for table in ("simulation_ledger", "simulation_daily", "simulation_lots", "simulation_partition"):
+            connection.execute(f"update lake.{table} set strategy = ? where strategy = 'sd8'", [name])
+        connection.execute("update lake.study_strategy set strategy = ? where strategy = 'sd8'", [name])
+        connection.execute("update lake.study_asset set asset_class = ?", [name])
+
+    html = small_report(rename)
+    document = parse(html)
+    assert not document.all("b")
+    assert name in {row["strategy"].text for row in all_scenarios(html)}
+    assert any(
+        name in path.attributes["data-label"] for path in document.all("path") if "data-label" in path.attributes
+    )
+
+
+def test_every_chart_is_told_in_words_and_its_axes_have_units(small_report: Report) -> None:
+    figures = parse(small_report()).all("figure")
+    assert figures
+    for figure in figures:
+        drawing = figure.one("svg", role="img")
+        assert len(drawing.attributes["aria-label"]) > 20
+        assert any("unit" in text.attributes.get("class", "").split() for text in drawing.all("text"))
+
+
+def test_growth_line_ends_where_the_table_does(small_report: Report) -> None:
+    growth = parse(small_report()).one("section", id="growth").all("figure")[0]
+    plot = next(one for one in growth.all("div") if one.attributes.get("class") == "plot")
+    low, high = map(float, plot.attributes["data-y"].split()[:2])
+    ends = {}
+    for path in growth.all("path"):
+        height = float(path.attributes["d"].split("L")[-1].split(" ")[1])
+        ends[path.attributes["data-label"].split(",")[0]] = low * (high / low) ** (1 - height / 1000)
+    assert ends == pytest.approx({"simply holding (buy_and_hold)": 1.05, "sd8": 1.0695}, rel=1e-4)
+
+
+def test_drawdown_chart_reaches_the_worst_one_however_few_points_are_drawn() -> None:
+    with lake_tables.connect() as connection:
+        lake_tables.fill_small_study(connection)
+        build(connection, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
+        days = Days(connection, choose(read_headline(connection)), points=1)
+        # Holding falls from 1.10 to 1.05 at the last session; two points are left of three.
+        assert days.drawdown().rows[-1][1] == "−4.5\u202f%"
+        assert days.growth().plot.body.count("M") == 2
+
+
+# Studies with little in them
+
+
+def without_holding(connection: duckdb.DuckDBPyConnection) -> None:
+    for table in ("simulation_daily", "simulation_partition", "study_strategy"):
+        connection.execute(f"delete from lake.{table} where strategy = 'buy_and_hold'")
+
+
+def only_holding(connection: duckdb.DuckDBPyConnection) -> None:
+    for table in ("simulation_ledger", "simulation_daily", "simulation_lots", "simulation_partition", "study_strategy"):
+        connection.execute(f"delete from lake.{table} where strategy = 'sd8'")
+
+
+def one_reserve(connection: duckdb.DuckDBPyConnection) -> None:
+    for table in ("simulation_daily", "simulation_partition"):
+        connection.execute(f"delete from lake.{table} where strategy = 'buy_and_hold' and reserve = 0.1")
+
+
+def sessions(number: int) -> Callable[[duckdb.DuckDBPyConnection], None]:
+    def cut(connection: duckdb.DuckDBPyConnection) -> None:
+        for table in ("sessions", "rates", "prices", "simulation_ledger", "simulation_daily"):
+            connection.execute(f"delete from lake.{table} where session > ?", [SESSIONS[number - 1]])
+        connection.execute("delete from lake.simulation_lots where opened > ?", [SESSIONS[number - 1]])
+
+    return cut
+
+
+def nothing_current(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("update lake.simulation_partition set is_current = false")
+
+
+def holding_outdated(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("update lake.simulation_partition set is_current = strategy = 'sd8'")
+
+
+def one_asset(connection: duckdb.DuckDBPyConnection) -> None:
+    for table in ("study_asset", "prices", "simulation_ledger"):
+        connection.execute(f"delete from lake.{table} where ticker = 'BBB'")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without_holding,
+        only_holding,
+        one_reserve,
+        one_asset,
+        sessions(2),
+        sessions(1),
+        nothing_current,
+        holding_outdated,
+    ],
+)
+def test_study_with_little_in_it_has_a_report_without_gaps_in_its_words(
+    small_report: Report, change: Callable[[duckdb.DuckDBPyConnection], None]
+) -> None:
+    html = small_report(change)
+    text = parse(html).one("main").text
+    assert not re.search(r"\b(nan|None|inf)\b", text)
+    assert not re.search(
+        r"\b(NaN|nan|None|inf)\b", "".join(re.findall(r'(?:d|x|y|width|height|x1|y1)="([^"]*)"', html))
+    )
+    assert all_scenarios(html)
+
+
+def test_outdated_scenario_is_marked_in_the_table_and_in_no_chart(small_report: Report) -> None:
+    html = small_report(holding_outdated)
+    assert [row["strategy"].text for row in all_scenarios(html)][-1] == "buy_and_hold (outdated)"
+    labels = [path.attributes.get("data-label", "") for path in parse(html).all("path")]
+    assert labels
+    assert all(label.startswith("sd8") for label in labels)
+
+
+def test_income_in_the_small_study_is_that_of_its_trades(small_report: Report) -> None:
+    figure = parse(small_report()).one("section", id="income").one("figure")
+    header, month = figure.one("table").rows()
+    assert [cell.text for cell in header] == ["month", "dividends, USD", "interest, USD", "net harvest, USD"]
+    # A dividend of 10, interest of 0.5 (rounded to even), 107 less 96.
+    assert [cell.text for cell in month] == ["2024-01", "10", "0", "11"]
+
+
+def test_harvest_is_never_called_a_yield(small_report: Report) -> None:
+    section = parse(small_report()).one("section", id="income")
+    assert "money taken out of the holdings, not a yield" in section.text
+
+
+# Studies with much in them
+
+
+def test_many_strategies_are_shown_by_the_best_of_each_family(small_report: Report) -> None:
+    def more(connection: duckdb.DuckDBPyConnection) -> None:
+        for position in range(3, 9):
+            name = f"sd{position}"
+            sizing = "symmetric" if position % 2 else "gain_share"
+            insert(connection, "study_strategy", {**lake_tables.strategy(position, name, "full"), "sizing": sizing})
+            end = 1000.0 + position
+            lake_tables.add_scenario(connection, name, 0.0, bank=(0.0,) * 3, value=(1000.0, 1000.0, end))
+
+    section = parse(small_report(more)).one("section", id="growth")
+    assert "the best strategy of each of 2 families" in section.text
+    labels = [path.attributes["data-label"] for path in section.all("figure")[0].all("path")]
+    # Of those with gain_share sd8 at 10 % returned 6.95 %; of the symmetric ones sd7 the most, 0.7 %.
+    names = [label.replace("\u202f", " ") for label in labels]
+    assert names == ["simply holding (buy_and_hold)", "sd8, reserve 10 %", "sd7, reserve 0 %"]
+
+
+def test_page_of_thousands_of_scenarios_stays_small_and_says_what_it_leaves_out(small_report: Report) -> None:
+    def widen(connection: duckdb.DuckDBPyConnection) -> None:
+        # Metrics alone, as of scenarios that keep no days.
+        connection.execute(
+            f"""
+            insert into report_strategy
+            select report_strategy.* replace ((0.2 + number / 1e5) as reserve, -0.5 as twr)
+            from report_strategy, range({MOST_ROWS + 7}) as more (number)
+            where strategy = 'sd8'
+            """
+        )
+
+    html = small_report(change_tables=widen)
+    assert len(html.encode()) < 5_000_000
+    assert len(all_scenarios(html)) == MOST_ROWS
+    assert "10 with lower returns are left out" in parse(html).one("section", id="scenarios").text
