@@ -64,6 +64,15 @@ def _flow_columns(currency: str) -> list[Column]:
     ]
 
 
+def _tax_columns(currency: str) -> list[Column]:
+    """Return what is known only where the study has tax rates."""
+    return [
+        (f"taxes, {currency}", "taxes", _MONEY),
+        (f"value after taxes, {currency}", "after_tax_value", _MONEY),
+        ("total return after taxes", "after_tax_total_return", percent),
+    ]
+
+
 def headline_table(headline: Headline) -> str:
     """Return the rows of the headline, or the best of them where they are many: simply holding, then strategies."""
     columns = [column for column in _columns(headline.study["currency"]) if column[1] in _OF_HEADLINE]
@@ -76,9 +85,12 @@ def headline_table(headline: Headline) -> str:
 
 def all_scenarios(headline: Headline) -> tuple[str, int]:
     """Return the table of all scenarios, sortable, and how many are left out because they are too many."""
-    flows = any(row["deposits"] or row["withdrawals"] for row in headline.rows)
     currency = headline.study["currency"]
-    columns = _columns(currency) + (_flow_columns(currency) if flows else [])
+    columns = _columns(currency)
+    if any(row["deposits"] or row["withdrawals"] for row in headline.rows):
+        columns += _flow_columns(currency)
+    if any(row["taxes"] is not None for row in headline.rows):
+        columns += _tax_columns(currency)
     best = sorted(headline.rows, key=lambda row: (-row["twr"], row["position"], row["reserve"]))[:MOST_ROWS]
     rows = sorted(best, key=lambda row: (row["position"], row["reserve"]))
     marked = [number for number, row in enumerate(rows) if row is headline.holding]

@@ -95,6 +95,16 @@ def test_table_of_all_scenarios_holds_the_numbers_of_report_strategy(small_repor
     assert len(shown) == 3
 
 
+def test_columns_about_flows_and_taxes_are_there_where_there_are_any(small_report: Report) -> None:
+    [plain, *_] = all_scenarios(small_report())
+    assert not {"taxes, USD", "withdrawals, USD"} & plain.keys()
+    html = small_report(
+        change_tables=lambda con: con.execute("update report_strategy set taxes = 12, withdrawals = 34")
+    )
+    [full, *_] = all_scenarios(html)
+    assert (full["taxes, USD"].text, full["withdrawals, USD"].text) == ("12", "34")
+
+
 def test_number_is_written_with_thin_spaces_and_a_true_minus(small_report: Report) -> None:
     row = next(row for row in all_scenarios(small_report()) if row["strategy"].text == "sd8")
     assert row["final value, USD"].text == "1\u202f070"
@@ -241,6 +251,26 @@ def test_income_in_the_small_study_is_that_of_its_trades(small_report: Report) -
 def test_harvest_is_never_called_a_yield(small_report: Report) -> None:
     section = parse(small_report()).one("section", id="income")
     assert "money taken out of the holdings, not a yield" in section.text
+
+
+def test_study_in_which_nothing_rebalances_has_no_such_part(small_report: Report) -> None:
+    assert "rebalancing" not in {one.attributes["id"] for one in parse(small_report()).all("section")}
+
+
+def test_strategies_that_rebalance_stand_beside_holding_with_their_turnover(small_report: Report) -> None:
+    def rebalance(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(
+            "update lake.study_strategy set coordination = 'target', rebalance_every = 'quarter', deviation = 0.2, "
+            "deviation_kind = 'relative' where strategy = 'sd8'"
+        )
+
+    header, rebalanced, holding = parse(small_report(rebalance)).one("section", id="rebalancing").one("table").rows()
+    names = [cell.text for cell in header]
+    assert [cell.text for cell in rebalanced][:2] == ["sd8", "every quarter, or 20\u202f% off target (relative)"]
+    assert [cell.text for cell in holding][:2] == ["buy_and_hold", "never"]
+    # One share at 108 and one at 95 were traded, in two days, of a value of 1037.67 on average.
+    turnover = float(rebalanced[names.index("turnover per year")].attributes["data-v"])
+    assert turnover == pytest.approx(203 / 2 / ((998 + 1045.5 + 1069.5) / 3) * 365.25 / 2, rel=1e-12)
 
 
 # Studies with much in them
