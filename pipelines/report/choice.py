@@ -96,7 +96,8 @@ def _how(holding: bool, few: bool, strategies: int, families: int, kept: int) ->
     if few:
         what = "each strategy" if strategies > 1 else "the strategy"
     else:
-        what = f"the best strategy of each of {families} families (variant, sizing and coordination) among {strategies}"
+        family = "same variant, sizing and coordination"
+        what = f"of {strategies} strategies the best of each of {families} families ({family})"
     most = f" The {kept} with the highest of these are shown." if kept < families else ""
-    sentence = f"{first}{what} at the reserve with its highest time-weighted return.{most}"
+    sentence = f"{first}{what}, at the reserve with its highest time-weighted return.{most}"
     return "The charts show: " + sentence[0].lower() + sentence[1:]

@@ -115,7 +115,7 @@ def _income(given: Given) -> str:
         else []
     )
     if without:
-        parts.append(page.paragraph(f"No income: {', '.join(without)}."))
+        parts.append(page.paragraph(f"Little income, or none: {', '.join(without)}."))
     return "".join(parts)
 
 

@@ -82,6 +82,8 @@ order by study_strategy.position, levels.reserve
 
 # Columns are shown by year where there are this many years, else by month.
 YEARS = 3
+# Of the scale.
+VISIBLE = 0.005
 
 
 class Days:
@@ -169,10 +171,10 @@ def _and(names: Sequence[str]) -> str:
 def income_figures(
     connection: duckdb.DuckDBPyConnection, choice: Choice, currency: str
 ) -> tuple[list[Figure], list[str]]:
-    """Draw income by year, or by month where years are few, of each scenario shown that had any.
+    """Draw income by year, or by month where years are few, of each scenario shown that had any to speak of.
 
     Returns:
-        The figures, all on one scale, and the labels of scenarios without income.
+        The figures, all on one scale, and the labels of scenarios whose columns could not be seen on it.
     """
     span = records(connection, "select year(max(session)) - year(min(session)) + 1 as years from sessions")[0]["years"]
     period, form = ("year", "%Y") if span >= YEARS else ("month", "%Y-%m")
@@ -189,7 +191,7 @@ def income_figures(
     for place, one in enumerate(choice.shown):
         periods = by_place[place]
         parts = [Part(_words(kind), [row[kind] for row in periods], colour) for kind, colour in kinds]
-        if not any(value for part in parts for value in part.values):
+        if all(abs(value) < VISIBLE * max(y.high, -y.low) for part in parts for value in part.values):
             without.append(one.label)
             continue
         names = [format(row["period"], form) for row in periods]

@@ -286,7 +286,7 @@ def test_many_strategies_are_shown_by_the_best_of_each_family(small_report: Repo
             lake_tables.add_scenario(connection, name, 0.0, bank=(0.0,) * 3, value=(1000.0, 1000.0, end))
 
     section = parse(small_report(more)).one("section", id="growth")
-    assert "the best strategy of each of 2 families" in section.text
+    assert "of 7 strategies the best of each of 2 families" in section.text
     labels = [path.attributes["data-label"] for path in section.all("figure")[0].all("path")]
     # Of those with gain_share sd8 at 10 % returned 6.95 %; of the symmetric ones sd7 the most, 0.7 %.
     names = [label.replace("\u202f", " ") for label in labels]
