@@ -191,7 +191,7 @@ def _report_spec() -> dg.AssetSpec:
         kinds={"html"},
         owners=OWNERS,
         description="The report of the published warehouse, one HTML file that opens anywhere.",
-        automation_condition=REBUILD_WHEN_LAKE_MOVED,
+        automation_condition=WHEN_LAKE_MOVED,
     )
 
 
