@@ -4,7 +4,10 @@ Each leaves a version of a dataset in the lake and tells Dagster what it holds. 
 ``warehouse_assets``.
 """
 
-from collections.abc import Mapping
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -238,32 +241,14 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
     )
     def simulations(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         scenarios = scenarios_of(study, context.partition_keys)
-        panel, prices_version = load_panel(home)
-        rules = [resolve(study, scenario) for scenario in scenarios]
-        results = simulate(panel, rules)
         stored_facts: dict[dg.MultiPartitionKey, dict[str, Any]] = {}
         failures: dict[str, str] = {}
-        for done, scenario in enumerate(scenarios, start=1):
+        for done, (scenario, outcome) in enumerate(simulate_into_lake(home, scenarios), start=1):
             key = partition_key(scenario)
-            try:
-                result = next(results)
-                stored = home.lake.write(
-                    SIMULATIONS,
-                    lake_key(scenario),
-                    to_tables(result, scenario, panel) | _tax_lots(study, result, scenario, panel),
-                    {
-                        "capital": study.capital,
-                        "xirr": money_weighted_return(result, panel.sessions, study.capital),
-                        "prices_version": prices_version,
-                        "study_hash": scenario_fingerprint(study, scenario),
-                        "engine_version": ENGINE_VERSION,
-                    },
-                )
-            except Exception as error:  # one partition's trouble must not cost the others; all are named at the end
-                failures[str(key)] = f"{type(error).__name__}: {error}"
-                results = simulate(panel, rules[done:])
+            if isinstance(outcome, Exception):
+                failures[str(key)] = f"{type(outcome).__name__}: {outcome}"
             else:
-                stored_facts[key] = _facts(stored)
+                stored_facts[key] = _facts(outcome)
             report_progress(context, "scenarios simulated", done, len(scenarios))
         if failures:
             for key, facts in stored_facts.items():
@@ -274,6 +259,65 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         return dg.MaterializeResult()
 
     return simulations
+
+
+def simulate_into_lake(
+    home: StudyHome, scenarios: Sequence[Scenario]
+) -> Iterator[tuple[Scenario, Version | Exception]]:
+    """Simulate scenarios on the prices in the lake, and store each.
+
+    Compressing takes longer than simulating, so every core stores.
+
+    Yields:
+        Each scenario, in order, with what was stored of it, or with the error that kept it from being simulated or
+        stored; one scenario's trouble must not cost the others. At most two per core wait, so memory stays bounded.
+    """
+    panel, prices_version = load_panel(home)
+
+    def store(scenario: Scenario, result: SimulationResult | Exception) -> Version:
+        if isinstance(result, Exception):
+            raise result
+        return home.lake.write(
+            SIMULATIONS,
+            lake_key(scenario),
+            to_tables(result, scenario, panel) | _tax_lots(home.study, result, scenario, panel),
+            {
+                "capital": home.study.capital,
+                "xirr": money_weighted_return(result, panel.sessions, home.study.capital),
+                "prices_version": prices_version,
+                "study_hash": scenario_fingerprint(home.study, scenario),
+                "engine_version": ENGINE_VERSION,
+            },
+        )
+
+    threads = os.cpu_count() or 1
+    waiting: deque[tuple[Scenario, Future[Version]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for scenario, result in zip(scenarios, _simulated(home.study, scenarios, panel), strict=True):
+            waiting.append((scenario, pool.submit(store, scenario, result)))
+            if len(waiting) >= 2 * threads:
+                yield _outcome(*waiting.popleft())
+        while waiting:
+            yield _outcome(*waiting.popleft())
+
+
+def _simulated(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Iterator[SimulationResult | Exception]:
+    """Yield every scenario's result in order, or the error that it met."""
+    rules = [resolve(study, scenario) for scenario in scenarios]
+    results = simulate(panel, rules)
+    for done in range(1, len(rules) + 1):
+        try:
+            yield next(results)
+        except Exception as error:
+            yield error
+            results = simulate(panel, rules[done:])
+
+
+def _outcome(scenario: Scenario, storing: Future[Version]) -> tuple[Scenario, Version | Exception]:
+    try:
+        return scenario, storing.result()
+    except Exception as error:
+        return scenario, error
 
 
 def _tax_lots(study: Study, result: SimulationResult, scenario: Scenario, panel: Panel) -> dict[str, pa.Table]:
