@@ -23,6 +23,8 @@ from sd_core.schemas import TABLES, Table
 SQL = PROJECT / "sql"
 MACROS = "macros.sql"
 LAKE = "lake"
+# The layer that takes over the lake's rows as they are and adds none of their numbers up.
+COPIED_LAYER = "staging"
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,9 @@ def needed_for(models: Iterable[Model], names: Iterable[str]) -> list[Model]:
 def build(con: duckdb.DuckDBPyConnection, models: Iterable[Model], macros: str) -> dict[str, Built]:
     """Create macros, tables and views in the connection's current database, described by their comments.
 
-    The lake's tables must be there as ``lake.<table>``. Building runs on one thread: threads would add up numbers in an
-    order of their own, and the same lake would give tables that differ in the last digits.
+    The lake's tables must be there as ``lake.<table>``. Staging copies and sorts, on all threads. What comes after it
+    runs on one: threads would add up numbers in an order of their own, and the same lake would give tables that differ
+    in the last digits.
 
     Args:
         con: its current database is filled; it must not hold the tables yet.
@@ -118,9 +121,12 @@ def build(con: duckdb.DuckDBPyConnection, models: Iterable[Model], macros: str) 
         ValueError: a query gives other columns or types than its table declares.
         duckdb.Error: a query fails.
     """
-    with _single_thread(con):
-        con.execute(macros)
-        return {model.name: _build(con, model) for model in models}
+    con.execute(macros)
+    built: dict[str, Built] = {}
+    for model in models:
+        with contextlib.nullcontext() if model.layer == COPIED_LAYER else _single_thread(con):
+            built[model.name] = _build(con, model)
+    return built
 
 
 def _read(file: Path, tables: Mapping[str, Table]) -> Model:
