@@ -3,7 +3,7 @@ PYTHON ?= python3
 STUDY ?= studies/demo.yaml
 READY := .venv/.ready
 
-.PHONY: run test ui lint clean
+.PHONY: run test ui lint bench clean
 
 run: $(READY)
 	.venv/bin/sdlab run --study $(STUDY)
@@ -19,8 +19,12 @@ lint: $(READY)
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
+# The tables of docs/benchmarks.md, some minutes; make bench JSON=figures.json writes the figures too.
+bench: $(READY)
+	.venv/bin/python -m benchmarks $(if $(JSON),--json $(JSON))
+
 clean:
-	rm -rf .venv .dagster .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .benchmarks .dagster .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -1,0 +1,17 @@
+"""Every benchmark, one after the other: what ``make bench`` runs and ``docs/benchmarks.md`` holds.
+
+python -m benchmarks [--json FILE]
+"""
+
+from typing import Any
+
+from benchmarks import engines, report, scale, warehouse
+
+
+def main() -> dict[str, Any]:
+    """Measure and print everything; return the figures for JSON."""
+    return {**engines.main(), **scale.main(), **warehouse.main()}
+
+
+if __name__ == "__main__":
+    report.run("Run every benchmark.", main)

@@ -1,0 +1,157 @@
+"""From prices to tables: scenarios simulated, written to the lake, loaded into the warehouse, audited, published.
+
+It is the way that ``sdlab run`` goes, without fetching and without Dagster, in a temporary folder.
+
+    python -m benchmarks.warehouse [--json FILE]
+"""
+
+import datetime as dt
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks import report
+from benchmarks.market import ASSETS, CAPITAL, HIGHEST_RESERVE, SCENARIOS, SESSIONS, make_panel
+from pipelines.audit import read_identities
+from pipelines.home import StudyHome
+from pipelines.lake_assets import MARKET, simulate_into_lake
+from pipelines.models import read_models
+from pipelines.warehouse import SQL, rebuild
+from sd_core.market.build import Market, version
+from sd_core.market.panel import Panel
+from sd_core.market.quality import to_table
+from sd_core.study import Study
+from sd_core.study_tables import market_fingerprint
+
+# The first run compiles, and fills the caches of the system; the last one counts.
+RUNS = 3
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Where the time goes, in seconds.
+
+    Attributes:
+        stored: simulating and writing the lake.
+        loaded: copying the lake into the warehouse's staging tables.
+        derived: the tables that SQL computes from those.
+        audited: every check on every row.
+        published: opening, registering, renaming, pruning.
+    """
+
+    stored: float
+    loaded: float
+    derived: float
+    audited: float
+    published: float
+
+    @property
+    def into_tables(self) -> float:
+        """From prices to rows in the warehouse, before anything is derived or checked."""
+        return self.stored + self.loaded + self.published
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.into_tables + self.derived + self.audited
+
+
+def measure(assets: int = ASSETS, sessions: int = SESSIONS, scenarios: int = SCENARIOS) -> tuple[Seconds, int]:
+    """Return the seconds of a warm run, and the rows that the warehouse holds then."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = _home(Path(folder), make_panel(assets, sessions), scenarios)
+        for _ in range(RUNS):
+            seconds, rows = _run(home)
+    return seconds, rows
+
+
+def _run(home: StudyHome) -> tuple[Seconds, int]:
+    models, identities = read_models(SQL), read_identities(SQL / "audit")
+    began = time.perf_counter()
+    for scenario, outcome in simulate_into_lake(home, home.study.scenarios):
+        if isinstance(outcome, Exception):
+            raise RuntimeError(f"{scenario} was not stored") from outcome
+    stored = time.perf_counter()
+    result = rebuild(home, models, identities)
+    rebuilt = time.perf_counter() - stored
+    assert result.sound, "the rebuilt warehouse breaks a law"
+    staging = {model.name for model in models if model.layer == "staging"}
+    loaded = sum(built.seconds for name, built in result.built.items() if name in staging)
+    derived = sum(built.seconds for name, built in result.built.items() if name not in staging)
+    audited = sum(verdict.seconds for verdict in result.verdicts)
+    rows = sum(built.rows or 0 for built in result.built.values())
+    return Seconds(stored - began, loaded, derived, audited, rebuilt - loaded - derived - audited), rows
+
+
+def _home(root: Path, panel: Panel, scenarios: int) -> StudyHome:
+    """Return a study on the panel, whose market lies in its lake."""
+    # Reserves have two decimals of a percent, so they step a little more finely than ``make_rules`` has them.
+    step = np.floor(HIGHEST_RESERVE / scenarios * 1e4) / 1e4
+    study = Study.model_validate(
+        {
+            "name": "benchmark",
+            "source": {"kind": "sample"},
+            "start": panel.sessions[0].astype(dt.date),
+            "capital": CAPITAL,
+            "universe": {ticker: {"weight": 1.0} for ticker in panel.tickers},
+            "reserves": [round(float(step * place), 4) for place in range(scenarios)],
+            "strategies": {"sd8": {"sd_n": 8, "profit_share": 0.5}},
+        }
+    )
+    home = StudyHome(root / "benchmark.yaml", study, root)
+    market = _market(panel)
+    facts = {"prices_version": version(market), "market_hash": market_fingerprint(study)}
+    home.lake.write(MARKET, "", vars(market), facts)
+    return home
+
+
+def _market(panel: Panel) -> Market:
+    """Return the panel as the tables that the lake holds."""
+    sessions, assets = panel.close.shape
+    dates = pa.array(panel.sessions)
+    prices = {name: getattr(panel, name).ravel() for name in ("open", "high", "low", "close")}
+    return Market(
+        sessions=pa.table({"session": dates}),
+        prices=pa.table(
+            {
+                "session": pa.array(np.repeat(panel.sessions, assets)),
+                "ticker": pa.array(list(panel.tickers) * sessions),
+                **prices,
+                "dividend": panel.dividends.ravel(),
+            }
+        ),
+        rates=pa.table({"session": dates, "rate": panel.rates, "risk_free_return": np.zeros(sessions)}),
+        price_findings=to_table([]),
+    )
+
+
+def show(seconds: Seconds, rows: int) -> None:
+    """Print the table."""
+    names: Mapping[str, float] = {
+        "simulate and write the lake": seconds.stored,
+        "load the staging tables": seconds.loaded,
+        "open, register, publish, prune": seconds.published,
+        "**from prices to tables**": seconds.into_tables,
+        "derive the other tables": seconds.derived,
+        "audit every row": seconds.audited,
+        "**all of it**": seconds.total,
+    }
+    report.print_table(("part", "seconds"), [[name, f"{value:.2f}"] for name, value in names.items()])
+    print(f"\n{rows:,} rows in the warehouse.\n".replace(",", " "))
+
+
+def main() -> dict[str, Any]:
+    """Measure, print, and return the figures for JSON."""
+    seconds, rows = measure()
+    show(seconds, rows)
+    return {"warehouse": asdict(seconds) | {"into_tables": seconds.into_tables, "total": seconds.total, "rows": rows}}
+
+
+if __name__ == "__main__":
+    report.run("Time the way from prices to published tables.", main)

@@ -1,0 +1,198 @@
+"""The benchmarks measure what they say: their market, their tasks, and a run of each at a size that takes no time."""
+
+import json
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks import engines, environments, market, report, scale, tasks, warehouse
+from benchmarks.processes import FailedError, Lines, run
+from sd_core.simulation.rules import Coordination
+
+TINY = (3, 80, 2)
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return market.make_panel()
+
+
+# The market
+
+
+def test_daily_volatility_is_one_and_a_half_percent(panel):
+    returns = np.diff(np.log(panel.close), axis=0)
+    # The standard error of the estimate from 99 980 returns is 0.015 / sqrt(2 · 99 980) = 0.00003.
+    assert returns.std() == pytest.approx(0.015, abs=0.0002)
+
+
+def test_a_third_of_the_variance_lies_overnight(panel):
+    overnight = np.log(panel.open[1:] / panel.close[:-1])
+    whole = np.diff(np.log(panel.close), axis=0)
+    assert overnight.var() / whole.var() == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_range_of_a_bar_is_that_of_a_walk_of_four_steps(panel):
+    # Spitzer, A combinatorial lemma and its application to probability theory, 1956: the expected maximum of a Gaussian
+    # walk of n steps is the sum over k of sigma / sqrt(2 pi k); the range is twice that.
+    step = 0.015 * np.sqrt(2 / 3 / 4)
+    expected = 2 * step / np.sqrt(2 * np.pi) * (1 + 1 / np.sqrt(2) + 1 / np.sqrt(3) + 1 / 2)
+    assert np.log(panel.high / panel.low).mean() == pytest.approx(expected, rel=0.01)
+
+
+def test_open_and_close_lie_between_low_and_high(panel):
+    assert (panel.low <= np.minimum(panel.open, panel.close)).all()
+    assert (panel.high >= np.maximum(panel.open, panel.close)).all()
+
+
+def test_market_has_weekdays_and_no_income(panel):
+    assert panel.close.shape == (5_000, 20)
+    assert np.is_busday(panel.sessions).all()
+    assert (np.diff(panel.sessions) > np.timedelta64(0)).all()
+    assert not panel.dividends.any()
+    assert not panel.rates.any()
+
+
+def test_same_seed_gives_the_same_prices_and_another_seed_others():
+    first, again, other = (market.make_panel(2, 50, seed=seed) for seed in (1, 1, 2))
+    assert first.close.tobytes() == again.close.tobytes()
+    assert not np.isclose(first.close, other.close).any()
+
+
+def test_rules_are_sd8_at_a_hundred_reserves_up_to_thirty_percent():
+    rules = market.make_rules()
+    assert [scenario.reserve for scenario in rules] == pytest.approx([0.3 * place / 99 for place in range(100)])
+    assert rules[0].brackets == pytest.approx(0.09050773266525766)  # 2 ** (1 / 8) - 1
+    assert (rules[0].profit_shares == 0.5).all()
+    assert rules[0].weights.sum() == pytest.approx(1.0)
+
+
+def test_written_panel_is_read_as_it_was(tmp_path):
+    panel = market.make_panel(2, 30)
+    market.write_panel(tmp_path / "panel.npz", panel)
+    read = market.read_panel(tmp_path / "panel.npz")
+    assert read.tickers == panel.tickers
+    assert read.sessions.tolist() == panel.sessions.tolist()
+    assert read.high.tobytes() == panel.high.tobytes()
+
+
+# The tasks
+
+
+def test_assets_apart_add_up_to_their_share_of_the_capital():
+    task = tasks.closes_apart(market.make_panel(4, 2), 3)
+    # Two sessions do not reach a rung, so what was bought moves with the price and the rest stays cash.
+    for outcome, rules in zip(task.outcomes(), task.rules, strict=True):
+        worth = sum(
+            (quantity := np.floor(250_000 * (1 - rules.reserve) / panel.close[0, 0])) * panel.close[1, 0]
+            + 250_000
+            - quantity * panel.close[0, 0]
+            for panel in task.panels
+        )
+        assert outcome == tasks.Outcome(0, 0.0, pytest.approx(worth))
+
+
+def test_fewer_scenarios_keep_the_lowest_and_the_highest_reserve():
+    task = tasks.four_legs(market.make_panel(2, 5), 10)
+    assert [rules.reserve for rules in task.first(2).rules] == [0.0, 0.3]
+    assert len(task.first(100).rules) == 10
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (tasks.Outcome(10, 100.0, 1_000.0), ""),
+        (tasks.Outcome(10, 100.00005, 1_000.0005), ""),
+        (tasks.Outcome(9, 100.0, 1_000.0), "9 fills for 10"),
+        (tasks.Outcome(10, 101.0, 1_000.0), "turnover off by 0.01"),
+        (tasks.Outcome(10, 100.0, 1_002.0), "final_value off by 0.002"),
+    ],
+)
+def test_difference_of_outcomes_is_told_in_words(found, words):
+    assert tasks.difference([tasks.Outcome(10, 100.0, 1_000.0)], [found]) == words
+
+
+@pytest.mark.parametrize(
+    ("alternative", "task"),
+    [
+        (engines.VECTORBT, tasks.four_legs),
+        (engines.VECTORBT_SIMPLE, tasks.closes_one_rung),
+        (engines.BT, tasks.closes),
+        (engines.BACKTESTING, tasks.closes_apart),
+    ],
+    ids=lambda value: value.script if isinstance(value, engines.Alternative) else "",
+)
+def test_alternative_trades_as_this_engine_does(alternative, task, tmp_path):
+    if not (environments.CACHE / alternative.package).is_dir():
+        pytest.skip(f"{alternative.package} is not installed in .benchmarks; make bench installs it")
+    panel = market.make_panel(5, 400)
+    warm = replace(alternative, compiles=False)  # with the compiled code that it has
+    figure = engines.alternative_figure(warm, task(panel, 3), panel, tmp_path)
+    assert figure.outcome == "agrees"
+    assert figure.fills > 0
+
+
+# Runs
+
+
+def test_engines_are_measured_and_one_that_cannot_be_installed_is_told(monkeypatch, capsys):
+    def refuse(name):
+        raise environments.NotInstalledError(f"no {name} for this Python")
+
+    monkeypatch.setattr(engines, "python_of", refuse)
+    monkeypatch.setattr(engines, "run_twice", lambda *_: (Lines(9.0, ""), Lines(0.5, "")))
+    figures = engines.measure(*TINY)
+    measured = {(figure.engine, figure.rule) for figure in figures if figure.rate}
+    coordinated = tasks.four_legs(market.make_panel(2, 5), 1, Coordination.NAV_OPPORTUNISTIC).rule
+    assert {("SD Lab", "four legs"), ("SD Lab", coordinated), ("plain engine of the tests", "four legs")} < measured
+    assert {figure.outcome for figure in figures if not figure.rate} == {
+        f"not measured: no {name} for this Python" for name in ("vectorbt", "bt", "backtesting")
+    }
+    engines.show(figures)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("| engine ")
+    assert len([line for line in printed if line.startswith("|")]) == 2 + len(figures)
+
+
+def test_plain_engine_agrees_with_this_one():
+    figure = engines.plain_figure(tasks.four_legs(market.make_panel(5, 400), 2))
+    assert figure.outcome == "agrees"
+    assert figure.fills > 0
+
+
+def test_first_result_comes_in_a_process_of_its_own(tmp_path):
+    market.write_panel(tmp_path / "panel.npz", market.make_panel(2, 50))
+    lines = run([sys.executable, "-m", "benchmarks.first_result", str(tmp_path / "panel.npz")])
+    assert lines.last == "first result"
+
+
+def test_failing_process_is_told_by_its_last_words():
+    with pytest.raises(FailedError, match="ValueError: no prices"):
+        run([sys.executable, "-c", "raise ValueError('no prices')"])
+
+
+def test_scale_measures_a_size(capsys):
+    size = scale.Size("assets", assets=2, sessions=60, scenarios=3)
+    (growth,) = scale.measure([size])
+    assert growth.prices_mb == 5 * 8 * 2 * 60 / 1e6  # open, high, low, close, dividends
+    assert growth.nanoseconds == pytest.approx(growth.seconds * 1e9 / 360)
+    scale.show([growth])
+    assert "| assets | " in capsys.readouterr().out
+
+
+def test_warehouse_is_filled_and_sound(capsys):
+    seconds, rows = warehouse.measure(*TINY)
+    assert rows > 2 * 80  # the days of two scenarios, and more
+    assert seconds.total == pytest.approx(sum(vars(seconds).values()))
+    warehouse.show(seconds, rows)
+    assert "from prices to tables" in capsys.readouterr().out
+
+
+def test_figures_are_written_as_json_with_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--json", str(tmp_path / "figures.json")])
+    report.run("A benchmark.", lambda: {"seconds": 1.5})
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["seconds"] == 1.5
+    assert figures["machine"]["cores"] >= 1
