@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 
 from benchmarks import report
 from benchmarks.market import ASSETS, CAPITAL, HIGHEST_RESERVE, SCENARIOS, SESSIONS, make_panel
@@ -23,9 +23,10 @@ from pipelines.home import StudyHome
 from pipelines.lake_assets import MARKET, simulate_into_lake
 from pipelines.models import read_models
 from pipelines.warehouse import SQL, rebuild
-from sd_core.market.build import Market, version
+from sd_core.market.build import Market, build_market, version
+from sd_core.market.history import no_events
 from sd_core.market.panel import Panel
-from sd_core.market.quality import to_table
+from sd_core.market.source import BAR_COLUMNS, PriceHistory
 from sd_core.study import Study
 from sd_core.study_tables import market_fingerprint
 
@@ -98,6 +99,7 @@ def _home(root: Path, panel: Panel, scenarios: int) -> StudyHome:
             "name": "benchmark",
             "source": {"kind": "sample"},
             "start": panel.sessions[0].astype(dt.date),
+            "sessions": "intersection",
             "capital": CAPITAL,
             "universe": {ticker: {"weight": 1.0} for ticker in panel.tickers},
             "reserves": [round(float(step * place), 4) for place in range(scenarios)],
@@ -105,30 +107,28 @@ def _home(root: Path, panel: Panel, scenarios: int) -> StudyHome:
         }
     )
     home = StudyHome(root / "benchmark.yaml", study, root)
-    market = _market(panel)
+    market = _market(study, panel)
     facts = {"prices_version": version(market), "market_hash": market_fingerprint(study)}
     home.lake.write(MARKET, "", vars(market), facts)
     return home
 
 
-def _market(panel: Panel) -> Market:
+def _market(study: Study, panel: Panel) -> Market:
     """Return the panel as the tables that the lake holds."""
-    sessions, assets = panel.close.shape
-    dates = pa.array(panel.sessions)
-    prices = {name: getattr(panel, name).ravel() for name in ("open", "high", "low", "close")}
-    return Market(
-        sessions=pa.table({"session": dates}),
-        prices=pa.table(
-            {
-                "session": pa.array(np.repeat(panel.sessions, assets)),
-                "ticker": pa.array(list(panel.tickers) * sessions),
-                **prices,
-                "dividend": panel.dividends.ravel(),
-            }
-        ),
-        rates=pa.table({"session": dates, "rate": panel.rates, "risk_free_return": np.zeros(sessions)}),
-        price_findings=to_table([]),
-    )
+    dates = pd.DatetimeIndex(panel.sessions.astype("datetime64[us]"), name="date")
+    fetched = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+    histories = {
+        ticker: PriceHistory(
+            ticker=ticker,
+            bars=pd.DataFrame({name: getattr(panel, name)[:, place] for name in BAR_COLUMNS}, index=dates),
+            dividends=no_events(),
+            splits=no_events(),
+            source="benchmarks",
+            fetched_at=fetched,
+        )
+        for place, ticker in enumerate(panel.tickers)
+    }
+    return build_market(study, histories, None)
 
 
 def show(seconds: Seconds, rows: int) -> None:
