@@ -25,8 +25,8 @@ from benchmarks.tasks import Outcome, Task, closes, closes_apart, closes_one_run
 from sd_core.market.panel import Panel
 from sd_core.simulation.rules import Coordination
 
-REPEATS = 7
-SUMS = 100
+# Runs are repeated for so long; the best one is the least disturbed by what else the machine does.
+SECONDS = 2.0
 # Slower by orders of magnitude, so they run fewer scenarios.
 VECTORBT_SCENARIOS = 10
 SLOW_SCENARIOS = 2
@@ -121,11 +121,11 @@ def measure(assets: int = ASSETS, sessions: int = SESSIONS, scenarios: int = SCE
         ]
 
 
-def best_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Return the shortest time of several runs, after one that is not counted."""
+def best_seconds(work: Callable[[], object]) -> float:
+    """Return the shortest time of as many runs as fit into ``SECONDS``, after one that is not counted."""
     work()
-    seconds = []
-    for _ in range(repeats):
+    seconds: list[float] = []
+    while sum(seconds) < SECONDS:
         began = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - began)
@@ -135,7 +135,7 @@ def best_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
 def rate_of_sums(panel: Panel) -> float:
     """Return how many asset-sessions a second numpy sums up in four arrays: about as fast as prices can be read."""
     arrays = (panel.open, panel.high, panel.low, panel.close)
-    return panel.close.size / best_seconds(lambda: [array.sum() for array in arrays], SUMS)
+    return panel.close.size / best_seconds(lambda: [array.sum() for array in arrays])
 
 
 def own_figures(task: Task) -> list[Figure]:

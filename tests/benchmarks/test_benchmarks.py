@@ -141,6 +141,7 @@ def test_engines_are_measured_and_one_that_cannot_be_installed_is_told(monkeypat
     def refuse(name):
         raise environments.NotInstalledError(f"no {name} for this Python")
 
+    monkeypatch.setattr(engines, "SECONDS", 0.001)
     monkeypatch.setattr(engines, "python_of", refuse)
     monkeypatch.setattr(engines, "run_twice", lambda *_: (Lines(9.0, ""), Lines(0.5, "")))
     figures = engines.measure(*TINY)
