@@ -1,0 +1,48 @@
+"""What starts a portfolio, and the cash that arrives before anything trades."""
+
+from plain_engine.portfolio import NEGLIGIBLE_CASH, PORTFOLIO, Portfolio
+from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind
+
+
+def make_first_purchases(portfolio: Portfolio) -> None:
+    """Buy every asset for its share of the capital; what rounds down to nothing stays in the bank."""
+    rules = portfolio.rules
+    for position in portfolio.positions:
+        price = position.last_close
+        position.move_anchor(price)
+        budget = min(rules.capital * (1 - rules.reserve) * position.weight, portfolio.bank)
+        quantity = position.rounded(portfolio.affordable(budget, price))
+        if quantity > 0:
+            portfolio.purchase(LEG_CLOSE, Kind.INITIAL_BUY, position, quantity, price, premium=0.0)
+
+
+def receive_all(portfolio: Portfolio) -> None:
+    """Book dividends, then interest, then a deposit; the dividends of the day earn nothing yet."""
+    receive_dividends(portfolio)
+    receive_interest(portfolio)
+    receive_deposit(portfolio)
+
+
+def receive_dividends(portfolio: Portfolio) -> None:
+    for position in portfolio.positions:
+        dividend = float(portfolio.panel.dividends[portfolio.session, position.asset])
+        if position.holdings > 0 and dividend != 0:
+            amount = position.holdings * dividend
+            portfolio.day.income += amount
+            portfolio.book(LEG_ARRIVAL, Kind.DIVIDEND, position.asset, price=dividend, amount=amount)
+
+
+def receive_interest(portfolio: Portfolio) -> None:
+    """Book what the bank earned since the previous close, at the rate known then, or what being overdrawn cost."""
+    kept = portfolio.last_bank
+    rate = portfolio.rules.margin_rate if kept < 0 else float(portfolio.panel.rates[portfolio.session - 1])
+    amount = kept * rate * portfolio.days_since_last_session() / 365
+    if abs(amount) >= NEGLIGIBLE_CASH:
+        portfolio.day.income += amount
+        portfolio.book(LEG_ARRIVAL, Kind.INTEREST, PORTFOLIO, amount=amount)
+
+
+def receive_deposit(portfolio: Portfolio) -> None:
+    if portfolio.begins_a(portfolio.rules.deposit_every):
+        portfolio.day.deposits += portfolio.rules.deposit
+        portfolio.book(LEG_ARRIVAL, Kind.DEPOSIT, PORTFOLIO, amount=portfolio.rules.deposit)

@@ -1,0 +1,258 @@
+"""The portfolio: its bank and positions, every row that changed them, and what it is worth at each close."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from plain_engine.position import NOT_APPLICABLE, Bar, Lot, Position, touches_from_above, touches_from_below
+from sd_core.market.panel import Panel
+from sd_core.simulation.results import DAILY, LEDGER, LOTS, Kind, SimulationResult
+from sd_core.simulation.rules import Every, Rules
+
+OPEN = -1
+PORTFOLIO = -1
+
+# How much more than there is a purchase may cost by rounding, and what is too little to book or to raise; in currency.
+NEGLIGIBLE_CASH = 1e-9
+
+MONTHS = {Every.YEAR: 12, Every.QUARTER: 3, Every.MONTH: 1}
+
+
+@dataclass
+class Day:
+    """What one session adds up to; every sum is positive."""
+
+    income: float = 0.0
+    sells: float = 0.0
+    buys: float = 0.0
+    withdrawals: float = 0.0
+    deposits: float = 0.0
+    skipped_buys: int = 0
+    passed_rungs: int = 0
+
+
+class Portfolio:
+    """One portfolio under one set of rules. The rules' own parts decide what it does; it does it and writes it down."""
+
+    def __init__(self, panel: Panel, rules: Rules) -> None:
+        self.panel = panel
+        self.rules = rules
+        self.bank = rules.capital
+        self.positions = [
+            Position(
+                asset=asset,
+                weight=float(rules.weights[asset]),
+                bracket=float(rules.brackets[asset]),
+                profit_share=float(rules.profit_shares[asset]),
+                lot_size=float(rules.lot_sizes[asset]),
+            )
+            for asset in range(len(panel.tickers))
+        ]
+        self.session = 0
+        self.day = Day()
+        self.lots_bought = 0
+        # What the rule's own trades have brought: its sales before fees, and its sales less its purchases after them.
+        self.gross_proceeds = 0.0
+        self.net_proceeds = 0.0
+        # As they stood at the close before.
+        self.last_bank = rules.capital
+        self.last_value = rules.capital
+        # The time-weighted return of every session so far.
+        self.returns: list[float] = []
+        # Rows in the order of the columns of LEDGER, DAILY and LOTS.
+        self.ledger: list[tuple[float, ...]] = []
+        self.daily: list[tuple[float, ...]] = []
+        self.closed_lots: list[tuple[float, ...]] = []
+
+        self._bars = np.stack([panel.open, panel.high, panel.low, panel.close], axis=-1).tolist()
+        self._days = panel.sessions.astype("datetime64[D]").astype(int).tolist()
+        self._months = panel.sessions.astype("datetime64[M]").astype(int).tolist()
+
+    # The session.
+
+    def begin(self, session: int) -> None:
+        self.session = session
+        self.day = Day()
+        for position, prices in zip(self.positions, self._bars[session], strict=True):
+            bar = Bar(*prices)
+            position.bar = None if math.isnan(bar.close) else bar
+
+    @property
+    def trading(self) -> list[Position]:
+        """The assets that have a bar today."""
+        return [position for position in self.positions if position.bar]
+
+    def begins_a(self, period: Every) -> bool:
+        """Say whether this session lies in another period than the one before; the very first begins none."""
+        if self.session == 0 or period is Every.NEVER:
+            return False
+        length = MONTHS[period]
+        return bool(self._months[self.session] // length != self._months[self.session - 1] // length)
+
+    def days_since_last_session(self) -> int:
+        return int(self._days[self.session] - self._days[self.session - 1])
+
+    # What it is worth.
+
+    def invested(self) -> float:
+        return sum(position.worth for position in self.positions)
+
+    def value(self) -> float:
+        return self.bank + self.invested()
+
+    def fee(self, quantity: float, price: float) -> float:
+        return self.rules.fee_fixed + self.rules.fee_rate * quantity * price
+
+    def pays_its_fee(self, quantity: float, price: float) -> bool:
+        """Say whether a sale is of something, and brings more than its fee."""
+        return quantity > 0 and quantity * price > self.fee(quantity, price)
+
+    def affordable(self, money: float, price: float) -> float:
+        """Return how many shares cost a sum of money, fee included."""
+        return (money - self.rules.fee_fixed) / (price * (1 + self.rules.fee_rate))
+
+    def enough_to_raise(self, money: float, price: float) -> float:
+        """Return how many shares bring a sum of money after the fee."""
+        return (money + self.rules.fee_fixed) / (price * (1 - self.rules.fee_rate))
+
+    # What it does.
+
+    def sell(self, leg: int, kind: Kind, position: Position, quantity: float, price: float) -> float:
+        """Sell, and return what comes in after the fee."""
+        fee = self.fee(quantity, price)
+        amount = quantity * price - fee
+        gain = 0.0
+        for lot, part in position.take_from_lots(quantity, self.rules.lot_order):
+            gain += part * (price - lot.price)
+            self.closed_lots.append(lot_row(lot, position.asset, self.session, part, price))
+        position.remove(quantity)
+        self.day.sells += amount
+        if kind is Kind.SELL:
+            self.gross_proceeds += quantity * price
+            self.net_proceeds += amount
+        self.book(
+            leg,
+            kind,
+            position.asset,
+            quantity=-quantity,
+            price=price,
+            fee=fee,
+            amount=amount,
+            premium=position.premium(price),
+            buyback_gain=gain,
+        )
+        return amount
+
+    def buy_lot(self, leg: int, position: Position, quantity: float, price: float) -> None:
+        """Make a purchase of the rule, which opens a lot."""
+        premium = position.premium(price)
+        self.lots_bought += 1
+        position.lots.append(Lot(self.lots_bought, self.session, quantity, price, premium))
+        self.net_proceeds -= self.purchase(leg, Kind.BUY, position, quantity, price, premium)
+
+    def purchase(
+        self, leg: int, kind: Kind, position: Position, quantity: float, price: float, premium: float
+    ) -> float:
+        """Buy, and return what it takes from the bank."""
+        fee = self.fee(quantity, price)
+        cost = quantity * price + fee
+        position.add(quantity, cost)
+        self.day.buys += cost
+        self.book(leg, kind, position.asset, quantity=quantity, price=price, fee=fee, amount=-cost, premium=premium)
+        return cost
+
+    def book(
+        self,
+        leg: int,
+        kind: Kind,
+        asset: int,
+        *,
+        price: float = NOT_APPLICABLE,
+        amount: float,
+        quantity: float = NOT_APPLICABLE,
+        skipped_quantity: float = NOT_APPLICABLE,
+        fee: float = 0.0,
+        premium: float = NOT_APPLICABLE,
+        buyback_gain: float = NOT_APPLICABLE,
+    ) -> None:
+        """Move the bank by an amount, and write the ledger row that says why."""
+        self.bank += amount
+        self.ledger.append(
+            (
+                self.session,
+                leg,
+                kind,
+                asset,
+                quantity,
+                skipped_quantity,
+                price,
+                fee,
+                amount,
+                self.bank,
+                premium,
+                buyback_gain,
+            )
+        )
+
+    # The close.
+
+    def read_closes(self) -> None:
+        for position in self.positions:
+            if position.bar:
+                position.last_close = position.bar.close
+
+    def mark(self) -> None:
+        """Value the portfolio at the last closes and write the day."""
+        for position in self.trading:
+            close = position.last_close
+            position.nav = max(position.nav, close)
+            # Where the price has come back, a later refusal at the same limit is news again.
+            if not touches_from_above(close, position.buy_limit):
+                position.refusals_booked.discard(Kind.SKIP_BUY)
+            if not touches_from_below(close, position.sell_limit):
+                position.refusals_booked.discard(Kind.SKIP_SELL)
+        invested = self.invested()
+        value = self.bank + invested
+        nav_value = sum(position.holdings * position.nav for position in self.positions)
+        day = self.day
+        before = self.last_value + day.deposits
+        self.returns.append((value + day.withdrawals) / before - 1 if before > 0 else 0.0)
+        self.last_bank, self.last_value = self.bank, value
+        self.daily.append(
+            (
+                self.bank,
+                invested,
+                value,
+                nav_value,
+                day.income,
+                day.sells,
+                day.buys,
+                day.withdrawals,
+                day.deposits,
+                day.skipped_buys,
+                day.passed_rungs,
+            )
+        )
+
+    def result(self) -> SimulationResult:
+        still_open = sorted(
+            lot_row(lot, position.asset, OPEN, lot.quantity, NOT_APPLICABLE)
+            for position in self.positions
+            for lot in position.lots
+        )
+        return SimulationResult(
+            ledger=rows(self.ledger, LEDGER),
+            daily=rows(self.daily, DAILY),
+            lots=rows(self.closed_lots + still_open, LOTS),
+        )
+
+
+def lot_row(lot: Lot, asset: int, closed: int, quantity: float, sale_price: float) -> tuple[float, ...]:
+    """Return a row of LOTS for a part of a lot: what a sale took of it, or what is left at the end."""
+    return (lot.number, asset, lot.opened, closed, quantity, lot.price, sale_price, lot.premium)
+
+
+def rows(tuples: Sequence[tuple[float, ...]], dtype: np.dtype) -> np.ndarray:
+    return np.array(tuples, dtype=dtype)

@@ -1,0 +1,185 @@
+"""What a strategy does at the close beyond its rule: rebalancing, taking profit, trading a spread, deploying cash."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from plain_engine.portfolio import Portfolio
+from plain_engine.position import Band, Position, band_around, weight_at
+from sd_core.simulation.results import LEG_CLOSE, Kind
+from sd_core.simulation.rules import Coordination, Width
+
+# A trade worth less than this share of the portfolio is rounding.
+NEGLIGIBLE_TRADE = 1e-9
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step at the close: all its targets follow from what the portfolio was worth when it began."""
+
+    portfolio: Portfolio
+    value: float
+
+    @property
+    def reserve(self) -> float:
+        return self.portfolio.rules.reserve * self.value
+
+    @property
+    def cash_above_reserve(self) -> float:
+        return self.portfolio.bank - self.reserve
+
+    def worth_at(self, weight: float) -> float:
+        """Return what an asset of a weight is worth."""
+        return weight * (1 - self.portfolio.rules.reserve) * self.value
+
+    def weight(self, position: Position) -> float:
+        return weight_at(self.portfolio.rules, position.worth, self.value)
+
+    def excess(self, position: Position, weight: float) -> float:
+        """Return by how much an asset is worth more than at a weight; below 0 what it is worth less."""
+        return position.worth - self.worth_at(weight)
+
+    def sell(self, kind: Kind, position: Position, wanted: float) -> float:
+        """Sell whole lots of what is wanted and return what that brings: 0 where the trade is not worth making."""
+        price = position.last_close
+        quantity = position.sellable(wanted)
+        if not (self.is_worth_making(quantity, price) and self.portfolio.pays_its_fee(quantity, price)):
+            return 0.0
+        brought = self.portfolio.sell(LEG_CLOSE, kind, position, quantity, price)
+        position.move_anchor(price)
+        return brought
+
+    def buy(self, kind: Kind, position: Position, money: float, wanted: float = math.inf) -> None:
+        """Buy whole lots of what is wanted, and of at most a sum of money."""
+        price = position.last_close
+        quantity = position.rounded(min(wanted, self.portfolio.affordable(money, price)))
+        if self.is_worth_making(quantity, price):
+            self.portfolio.purchase(LEG_CLOSE, kind, position, quantity, price, position.premium(price))
+            position.move_anchor(price)
+
+    def is_worth_making(self, quantity: float, price: float) -> bool:
+        traded, rules = quantity * price, self.portfolio.rules
+        if self.value <= 0 or traded <= NEGLIGIBLE_TRADE * self.value:
+            return False
+        return traded >= rules.min_trade and self.portfolio.fee(quantity, price) <= rules.max_cost * traded
+
+
+class PortfolioRules:
+    """The rules of the portfolio as a whole, in the order in which they act."""
+
+    def __init__(self, portfolio: Portfolio) -> None:
+        self.portfolio = portfolio
+        self.rules = portfolio.rules
+        self.spread_was_wide = False
+
+    def act(self) -> None:
+        self.rebalance()
+        self.take_profit()
+        self.trade_spread()
+        self.deploy_cash()
+
+    def begin_step(self) -> Step:
+        return Step(self.portfolio, self.portfolio.value())
+
+    # Rebalancing.
+
+    def rebalance(self) -> None:
+        """Bring assets back to their targets where a trigger says so, or back into their bands."""
+        step = self.begin_step()
+        if self.rules.coordination is Coordination.HYBRID:
+            self.move_into_bands(step, {position.asset: self.band(position) for position in self.portfolio.trading})
+        elif self.portfolio.begins_a(self.rules.rebalance_every) or self.deviates(step) or self.is_volatile():
+            exactly = {position.asset: Band(position.weight, position.weight) for position in self.portfolio.trading}
+            self.move_into_bands(step, exactly)
+
+    def band(self, position: Position) -> Band:
+        return band_around(position.weight, self.rules.band, self.rules.band_width)
+
+    def deviates(self, step: Step) -> bool:
+        """Say whether some asset is further from its target than it may be."""
+        width, kind = self.rules.deviation, self.rules.deviation_width
+        return not math.isinf(width) and any(
+            band_around(position.weight, width, kind).excludes(step.weight(position))
+            for position in self.portfolio.trading
+        )
+
+    def is_volatile(self) -> bool:
+        """Say whether the returns before today's have moved more than they may."""
+        window = self.rules.volatility_window
+        if math.isinf(self.rules.volatility) or len(self.portfolio.returns) < window:
+            return False
+        per_session = float(np.std(self.portfolio.returns[-window:], ddof=1))
+        return per_session * math.sqrt(self.portfolio.panel.periods_per_year) > self.rules.volatility
+
+    def move_into_bands(self, step: Step, bands: dict[int, Band]) -> None:
+        """Trade what stands outside to the nearer edge of its band: all sales first, then all purchases."""
+        trading = self.portfolio.trading
+        too_much = [position for position in trading if bands[position.asset].is_above(step.weight(position))]
+        too_little = [position for position in trading if bands[position.asset].is_below(step.weight(position))]
+        for position in too_much:
+            excess = step.excess(position, bands[position.asset].upper)
+            step.sell(Kind.REBALANCE_SELL, position, excess / position.last_close)
+        for position in too_little:
+            missing = -step.excess(position, bands[position.asset].lower)
+            step.buy(Kind.REBALANCE_BUY, position, money=step.cash_above_reserve, wanted=missing / position.last_close)
+
+    # Profit-taking.
+
+    def take_profit(self) -> None:
+        """Sell what is above its target of every asset that has drifted too far from it."""
+        if math.isinf(self.rules.drift):
+            return
+        step = self.begin_step()
+        for position in self.portfolio.trading:
+            limit = band_around(position.weight, self.rules.drift, Width.RELATIVE)
+            if position.weight > 0 and limit.is_above(step.weight(position)):
+                step.sell(Kind.PROFIT_SELL, position, step.excess(position, position.weight) / position.last_close)
+
+    # The premium spread.
+
+    def trade_spread(self) -> None:
+        """Sell a rung of the dearest asset for the cheapest, once for as long as they stand too far apart."""
+        if math.isinf(self.rules.premium_spread):
+            return
+        # Of several equal ones, max and min take the first.
+        trading = self.portfolio.trading
+        dearest = max(trading, key=premium_at_close, default=None)
+        cheapest = min(trading, key=premium_at_close, default=None)
+        was_wide, self.spread_was_wide = self.spread_was_wide, False
+        if dearest is None or premium_at_close(dearest) - premium_at_close(cheapest) <= self.rules.premium_spread:
+            return
+        self.spread_was_wide = True
+        if was_wide:
+            return
+        step = self.begin_step()
+        brought = step.sell(Kind.REBALANCE_SELL, dearest, dearest.rung_of_gain())
+        if brought > 0:
+            step.buy(Kind.REBALANCE_BUY, cheapest, money=min(brought, self.portfolio.bank))
+
+    # Deployment.
+
+    def deploy_cash(self) -> None:
+        """Spend what the bank holds above the reserve where it holds too much: on targets, then on candidates."""
+        if math.isinf(self.rules.cash_high):
+            return
+        step = self.begin_step()
+        if self.portfolio.bank <= self.rules.cash_high * step.value:
+            return
+        missing = [(-step.excess(position, position.weight), position) for position in self.portfolio.trading]
+        # Sorting keeps ties in the universe's order.
+        for shortfall, position in sorted(missing, key=lambda pair: -pair[0]):
+            if shortfall > 0:
+                wanted = shortfall / position.last_close
+                step.buy(Kind.DEPLOY_BUY, position, money=step.cash_above_reserve, wanted=wanted)
+
+        positions = [self.portfolio.positions[asset] for asset in self.rules.candidates]
+        candidates = [position for position in positions if position.bar]
+        if candidates:
+            part = step.cash_above_reserve / len(candidates)
+            for position in candidates:
+                step.buy(Kind.DEPLOY_BUY, position, money=part)
+
+
+def premium_at_close(position: Position) -> float:
+    return position.premium(position.last_close)

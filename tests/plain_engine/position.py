@@ -1,0 +1,176 @@
+"""One asset of the portfolio: its shares, lots and limits, and what its target has to say about it."""
+
+import math
+from dataclasses import dataclass, field
+
+from sd_core.simulation.results import Kind
+from sd_core.simulation.rules import LotOrder, Rules, Sizing, Width
+
+NOT_APPLICABLE = math.nan
+
+# A price computed along another way may miss a limit by rounding alone; it touches all the same.
+TOUCH = 1e-12
+LOT_ROUNDING = 1e-9
+SAME_QUANTITY = 1e-9
+# How far a weight may stand beyond a bound by rounding; a share of what is to be invested.
+SAME_WEIGHT = 1e-12
+
+
+def touches_from_below(price: float, limit: float) -> bool:
+    return price >= limit * (1 - TOUCH)
+
+
+def touches_from_above(price: float, limit: float) -> bool:
+    return price <= limit * (1 + TOUCH)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One asset's prices in one session."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+
+
+@dataclass
+class Lot:
+    """Shares that one BUY brought; later sales of the same asset take them before they touch the core."""
+
+    number: int
+    opened: int
+    quantity: float
+    price: float
+    premium: float
+
+
+@dataclass
+class Position:
+    """One asset: what the rules say about it, and where it stands."""
+
+    asset: int
+    weight: float
+    bracket: float
+    profit_share: float
+    lot_size: float
+    holdings: float = 0.0
+    # What was paid for the holdings, fees included.
+    cost: float = 0.0
+    anchor: float = NOT_APPLICABLE
+    # The highest close of the sessions before.
+    nav: float = 0.0
+    last_close: float = NOT_APPLICABLE
+    # Today's prices; None where the asset does not trade.
+    bar: Bar | None = None
+    lots: list[Lot] = field(default_factory=list)
+    # Which refusals were booked and are no news while their reason lasts: SKIP_BUY, SKIP_SELL.
+    refusals_booked: set[Kind] = field(default_factory=set)
+
+    @property
+    def sell_limit(self) -> float:
+        return self.anchor * (1 + self.bracket)
+
+    @property
+    def buy_limit(self) -> float:
+        return self.anchor / (1 + self.bracket)
+
+    @property
+    def worth(self) -> float:
+        return self.holdings * self.last_close
+
+    @property
+    def gain(self) -> float:
+        """What selling at the last close would bring over the average cost, as a fraction of that close."""
+        return (self.last_close - self.cost / self.holdings) / self.last_close
+
+    def premium(self, price: float) -> float:
+        """How far a price stands above the highest close of the sessions before."""
+        return price / self.nav - 1
+
+    def rounded(self, quantity: float) -> float:
+        """Round a quantity down to whole lots; a lot size of 0 trades fractions."""
+        if self.lot_size == 0:
+            return quantity
+        return math.floor(quantity / self.lot_size + LOT_ROUNDING) * self.lot_size
+
+    def sellable(self, wanted: float) -> float:
+        """Return what can be sold of a quantity: whole lots, and no more than there is."""
+        return min(self.rounded(wanted), self.holdings)
+
+    def rung_of_gain(self) -> float:
+        """What a sale at the next rung up sells of the gain, before rounding."""
+        return self.bracket * self.holdings * self.profit_share / (1 + self.bracket)
+
+    def sale_quantity(self, sizing: Sizing) -> float:
+        """What a sale at the next rung up sells: 0 where that rounds down to nothing."""
+        if sizing is Sizing.SYMMETRIC and self.lots:
+            return self.sellable(self.lots[-1].quantity)
+        return self.sellable(self.rung_of_gain())
+
+    def purchase_quantity(self, share: float) -> float:
+        """What a share of a purchase at the next rung down buys: 0 where that rounds down to nothing."""
+        return self.rounded(share * self.bracket * self.holdings * self.profit_share)
+
+    def move_anchor(self, level: float) -> None:
+        self.anchor = level
+        self.refusals_booked.clear()
+
+    def add(self, quantity: float, cost: float) -> None:
+        self.holdings += quantity
+        self.cost += cost
+
+    def remove(self, quantity: float) -> None:
+        self.cost *= 1 - quantity / self.holdings
+        self.holdings -= quantity
+
+    def take_from_lots(self, quantity: float, order: LotOrder) -> list[tuple[Lot, float]]:
+        """Take a sale out of the lots, in the rules' order, and return each lot with the quantity that it gave.
+
+        What the lots do not hold comes from the core.
+        """
+        next_in_line = 0 if order is LotOrder.FIFO else -1
+        parts = []
+        remaining = quantity
+        while self.lots and remaining > 0:
+            lot = self.lots[next_in_line]
+            if abs(remaining - lot.quantity) <= SAME_QUANTITY * quantity:
+                # Otherwise rounding would leave a lot, or a sale, of next to nothing.
+                remaining = lot.quantity
+            part = min(remaining, lot.quantity)
+            parts.append((lot, part))
+            remaining -= part
+            lot.quantity -= part
+            if lot.quantity == 0:
+                self.lots.pop(next_in_line)
+        return parts
+
+
+@dataclass(frozen=True)
+class Band:
+    """The weights between which an asset may stand around its target."""
+
+    lower: float
+    upper: float
+
+    def is_below(self, weight: float) -> bool:
+        """Say whether a weight lies outside, on the lower side."""
+        return weight < self.lower - SAME_WEIGHT
+
+    def is_above(self, weight: float) -> bool:
+        """Say whether a weight lies outside, on the upper side."""
+        return weight > self.upper + SAME_WEIGHT
+
+    def excludes(self, weight: float) -> bool:
+        return self.is_below(weight) or self.is_above(weight)
+
+
+def band_around(target: float, width: float, kind: Width) -> Band:
+    """Return the band of a width in weight, or in shares of the target."""
+    reach = width * target if kind is Width.RELATIVE else width
+    return Band(lower=max(target - reach, 0.0), upper=target + reach)
+
+
+def weight_at(rules: Rules, worth: float, value: float) -> float:
+    """Return what a worth weighs in what is to be invested of a value; a portfolio worth nothing has room for none."""
+    return worth / ((1 - rules.reserve) * value) if value > 0 else math.inf
