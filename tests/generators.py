@@ -2,12 +2,14 @@
 
 The drawn ones are meant to be awkward: gaps over several rungs, prices exactly on a rung, missing bars, dividends on
 days without trading, purchases that round down to nothing, fees that eat a sale, credit that runs out, withdrawals far
-beyond what there is. What the engines should make of them belongs in the tests.
+beyond what there is, bands and triggers that hold always or never. What the engines should make of them belongs in the
+tests.
 """
 
 import functools
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +26,28 @@ from sd_core.simulation.rules import (
     Shortfall,
     Sizing,
     Variant,
+    Width,
 )
 
 SD8 = 2 ** (1 / 8) - 1
 HUGE_LOT = 1e9
+
+# What the rules of portfolios, and those on the rule, are where a study does not ask for them.
+IDLE: dict[str, Any] = {
+    "indexed": False,
+    "rebalance_every": Every.NEVER,
+    "deviation": math.inf,
+    "volatility": math.inf,
+    "min_trade": 0.0,
+    "max_cost": math.inf,
+    "cash_low": 0.0,
+    "cash_high": math.inf,
+    "candidates": (),
+    "drift": math.inf,
+    "premium_spread": math.inf,
+    "adaptive_bracket": False,
+    "portfolio_stop": math.inf,
+}
 
 Price = float | tuple[float, float, float, float]
 
@@ -37,6 +57,7 @@ def panel_of(
     sessions: Dates | None = None,
     dividends: Floats | None = None,
     rates: Floats | float = 0.0,
+    price_index: Sequence[float] | None = None,
 ) -> Panel:
     """Return a panel of assets whose bars are one number (a flat bar) or open, high, low, close."""
     length = len(assets[0])
@@ -51,61 +72,39 @@ def panel_of(
         close=closes,
         dividends=np.zeros_like(opens) if dividends is None else dividends,
         rates=np.broadcast_to(rates, (length,)).astype(float),
+        price_index=None if price_index is None else np.array(price_index, dtype=float),
     )
 
 
 def rules_of(
     *,
     assets: int = 1,
+    weights: Sequence[float] | None = None,
     bracket: float = SD8,
     profit_share: float = 0.5,
     lot_size: float = 0.0,
     capital: float = 100_000.0,
     reserve: float = 0.0,
-    fee_fixed: float = 0.0,
-    variant: Variant = Variant.FULL,
-    sizing: Sizing = Sizing.GAIN_SHARE,
-    path: Path = Path.NEAREST,
-    anchor: Anchor = Anchor.LADDER,
-    max_rungs: int = 64,
-    lot_order: LotOrder = LotOrder.LIFO,
-    margin_limit: float = 0.0,
-    margin_rate: float = 0.0,
-    deposit: float = 0.0,
-    deposit_every: Every = Every.NEVER,
-    withdrawal: float = 0.0,
-    withdrawal_share: float = 0.0,
-    withdrawal_every: Every = Every.NEVER,
-    coverage_min: float = 0.0,
-    coverage_of: Proceeds = Proceeds.GROSS,
-    shortfall: Shortfall = Shortfall.NONE,
+    **others: Any,
 ) -> Rules:
-    """Return rules that treat every asset alike."""
+    """Return rules that treat every asset alike but for its weight; ``others`` are fields of :class:`Rules`."""
+    if weights is None:
+        weights = [1 / assets] * assets
+    assets = len(weights)
     return Rules(
         capital=capital,
         reserve=reserve,
-        weights=np.full(assets, 1 / assets),
+        weights=np.array(weights, dtype=float),
         brackets=np.full(assets, bracket),
         profit_shares=np.full(assets, profit_share),
         lot_sizes=np.full(assets, lot_size),
-        fee_fixed=fee_fixed,
-        variant=variant,
-        sizing=sizing,
-        path=path,
-        anchor=anchor,
-        max_rungs=max_rungs,
-        lot_order=lot_order,
-        margin_limit=margin_limit,
-        margin_rate=margin_rate,
-        deposit=deposit,
-        deposit_every=deposit_every,
-        withdrawal=withdrawal,
-        withdrawal_share=withdrawal_share,
-        withdrawal_every=withdrawal_every,
-        coverage_min=coverage_min,
-        coverage_of=coverage_of,
-        shortfall=shortfall,
+        **others,
     )
+
+
+def of_the_rule_alone(rules: Rules) -> Rules:
+    """Return the same rules without any that look at the portfolio as a whole."""
+    return replace(rules, **IDLE, coordination=Coordination.SIMPLE)
 
 
 @dataclass(frozen=True)
@@ -118,16 +117,20 @@ class Case:
 
 @functools.cache
 def draw_case(seed: int) -> Case:
-    """Return the case of a seed: 1 to 6 assets, 10 to 120 sessions, any rules."""
+    """Return the case of a seed: 1 to 6 assets, 10 to 120 sessions, any rules that a study may ask for."""
     rng = np.random.default_rng(seed)
     rules = _draw_rules(rng, assets=int(rng.integers(1, 7)))
-    return Case(panel=_draw_panel(rng, rules, length=int(rng.integers(10, 121))), rules=rules)
+    # Brackets adapt after 90 sessions at the earliest.
+    length = rng.integers(95, 121) if rules.adaptive_bracket else rng.integers(10, 91)
+    return Case(panel=_draw_panel(rng, rules, int(length)), rules=rules)
 
 
 def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
     capital = float(rng.choice([1_000.0, 100_000.0, 1_000_000.0]))
     fee_fixed, fee_rate = [(0.0, 0.0), (0.0, 0.002), (1.0, 0.0005), (0.004 * capital, 0.0)][rng.integers(4)]
     sizing = Sizing(rng.choice(2))
+    variant = Variant(rng.choice(4, p=[0.52, 0.14, 0.1, 0.24]))
+    coordination = _draw_coordination(rng, variant)
     margin_limit, margin_rate = _draw_margin(rng)
     return Rules(
         capital=capital,
@@ -140,9 +143,9 @@ def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
         lot_sizes=rng.choice([0.0, 0.01, 1.0, 10.0, HUGE_LOT], size=assets, p=[0.5, 0.15, 0.15, 0.15, 0.05]),
         fee_fixed=fee_fixed,
         fee_rate=fee_rate,
-        variant=Variant(rng.choice(4, p=[0.52, 0.14, 0.1, 0.24])),
+        variant=variant,
         sizing=sizing,
-        coordination=Coordination(rng.choice(2)),
+        coordination=coordination,
         path=Path(rng.choice(4, p=[0.3, 0.25, 0.25, 0.2])),
         anchor=Anchor(rng.choice(2)),
         max_rungs=int(rng.choice([1, 2, 64])),
@@ -152,7 +155,85 @@ def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
         margin_rate=margin_rate,
         **_draw_deposits(rng, capital),
         **_draw_withdrawals(rng, capital),
+        **_draw_triggers(rng, coordination),
+        **_draw_portfolio_rules(rng, variant, capital, assets),
+        **_draw_restraints(rng, variant, coordination),
     )
+
+
+def _draw_coordination(rng: np.random.Generator, variant: Variant) -> Coordination:
+    """Return any coordination; what is only bought and held has no targets."""
+    if variant is Variant.BUY_AND_HOLD:
+        return Coordination(rng.choice([Coordination.SIMPLE, Coordination.NAV_OPPORTUNISTIC]))
+    return Coordination(rng.choice(5, p=[0.25, 0.18, 0.16, 0.26, 0.15]))
+
+
+def _draw_triggers(rng: np.random.Generator, coordination: Coordination) -> dict[str, Any]:
+    """Return the bands of a hybrid, or what triggers the rebalancing of a target and of most that only hold."""
+    if coordination is Coordination.HYBRID:
+        width, kind = _draw_width(rng)
+        return {"band": width, "band_width": kind}
+    holds = coordination is Coordination.HOLD
+    if not holds and coordination is not Coordination.TARGET:
+        return {}
+    triggers: dict[str, Any] = {}
+    chosen = rng.random(3) < 0.42
+    if chosen[0] or not (chosen.any() or holds):
+        triggers |= {"rebalance_every": _draw_period(rng)}
+    if chosen[1]:
+        width, kind = _draw_width(rng)
+        triggers |= {"deviation": width, "deviation_width": kind}
+    if chosen[2]:
+        triggers |= {"volatility": _draw_log(rng, 0.05, 2.0), "volatility_window": int(rng.integers(2, 21))}
+    return triggers
+
+
+def _draw_width(rng: np.random.Generator) -> tuple[float, Width]:
+    if rng.random() < 0.5:
+        return rng.uniform(0.005, 0.2), Width.ABSOLUTE
+    return rng.uniform(0.03, 0.6), Width.RELATIVE
+
+
+def _draw_portfolio_rules(rng: np.random.Generator, variant: Variant, capital: float, assets: int) -> dict[str, Any]:
+    """Return what trades at the close, each part about every fourth time; nothing for what is only bought and held."""
+    chosen = rng.random(4) < 0.25
+    if variant is Variant.BUY_AND_HOLD:
+        return {}
+    parts: dict[str, Any] = {}
+    if chosen[0]:
+        # A study that leaves out one of the two leaves it at 0, or at 1.
+        parts |= {
+            "min_trade": 0.0 if rng.random() < 0.3 else capital * _draw_log(rng, 0.0003, 0.1),
+            "max_cost": 1.0 if rng.random() < 0.3 else _draw_log(rng, 0.0005, 0.1),
+        }
+    if chosen[1]:
+        number = int(rng.integers(assets + 1))
+        parts |= {
+            "cash_high": 0.0 if rng.random() < 0.15 else rng.uniform(0.01, 0.7),
+            "candidates": tuple(int(asset) for asset in rng.permutation(assets)[:number]),
+        }
+    if chosen[2]:
+        parts |= {"drift": rng.uniform(0.01, 0.6)}
+    if chosen[3]:
+        parts |= {"premium_spread": rng.uniform(0.01, 0.4)}
+    return parts
+
+
+def _draw_restraints(rng: np.random.Generator, variant: Variant, coordination: Coordination) -> dict[str, Any]:
+    """Return what holds the rule back; nothing where the rule does not trade."""
+    chosen = rng.random(3) < (0.2, 0.15, 0.2)
+    if variant is Variant.BUY_AND_HOLD or coordination is Coordination.HOLD:
+        return {}
+    parts: dict[str, Any] = {"adaptive_bracket": bool(chosen[1])}
+    if chosen[0]:
+        parts |= {"cash_low": 1.0 if rng.random() < 0.1 else rng.uniform(0.02, 0.8)}
+    if chosen[2]:
+        parts |= {"portfolio_stop": rng.uniform(0.02, 0.4)}
+    return parts
+
+
+def _draw_log(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _draw_deposits(rng: np.random.Generator, capital: float) -> dict[str, Any]:
@@ -172,9 +253,11 @@ def _draw_withdrawals(rng: np.random.Generator, capital: float) -> dict[str, Any
         "withdrawal": fixed * size * capital * rng.uniform(0.5, 1.5),
         "withdrawal_share": of_value * size * rng.uniform(0.5, 1.5),
         "withdrawal_every": _draw_period(rng),
-        "coverage_min": 0.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(np.log(0.002), np.log(1.5)))),
+        "coverage_min": 0.0 if rng.random() < 0.5 else _draw_log(rng, 0.002, 1.5),
         "coverage_of": Proceeds(rng.choice(2, p=[0.4, 0.6])),
-        "shortfall": Shortfall(rng.choice(3)),
+        "shortfall": Shortfall(rng.choice(4)),
+        # A study refuses to index what is a share of the value alone.
+        "indexed": bool(fixed and rng.random() < 0.5),
     }
 
 
@@ -215,15 +298,32 @@ def _draw_panel(rng: np.random.Generator, rules: Rules, length: int) -> Panel:
     opens, highs, lows, closes = bars
     return Panel(
         tickers=tuple(f"A{number}" for number in range(assets)),
-        # From any day of a year on, and mostly over months, so that every period begins in some cases.
-        sessions=np.datetime64("2020-01-01") + rng.integers(366) + np.cumsum(rng.integers(1, 13, size=length)),
+        sessions=_draw_sessions(rng, length),
         open=opens,
         high=highs,
         low=lows,
         close=closes,
         dividends=dividends,
         rates=_draw_rates(rng, length),
+        price_index=_draw_price_index(rng, length),
     )
+
+
+def _draw_sessions(rng: np.random.Generator, length: int) -> Dates:
+    """Return days from any day of a year on: every day, every weekday, or, so that every period begins, many apart."""
+    first = np.datetime64("2020-01-01") + rng.integers(366)
+    match rng.choice(["every day", "weekdays", "apart"], p=[0.15, 0.3, 0.55]):
+        case "every day":
+            return first + np.arange(length)
+        case "weekdays":
+            return np.busday_offset(first, np.arange(length), roll="forward")
+    return first + np.cumsum(rng.integers(1, 13, size=length))
+
+
+def _draw_price_index(rng: np.random.Generator, length: int) -> Floats | None:
+    if rng.random() < 0.3:
+        return None
+    return rng.uniform(50, 300) * np.cumprod(1 + rng.normal(0.003, 0.01, size=length))
 
 
 def _draw_log_bars(rng: np.random.Generator, length: int, rung: float) -> Floats:

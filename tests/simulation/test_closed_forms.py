@@ -8,14 +8,14 @@ from enum import Enum
 
 import numpy as np
 import pytest
-from generators import HUGE_LOT, SD8, draw_case, panel_of, rules_of
+from generators import HUGE_LOT, SD8, draw_case, of_the_rule_alone, panel_of, rules_of
 
 from sd_core.simulation.results import LEDGER, Kind, Rows
-from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Sizing, Variant
+from sd_core.simulation.rules import Anchor, Coordination, Every, LotOrder, Path, Sizing, Variant
 
 BRACKETS_AND_SHARES = [(SD8, 0.5), (SD8, 1.0), (0.03, 0.2), (0.25, 0.7), (1.0, 0.9)]
 
-RULE_TRADES = [Kind.BUY, Kind.SELL, Kind.SKIP_BUY]
+RULE_TRADES = [Kind.BUY, Kind.SELL, Kind.SKIP_BUY, Kind.SKIP_SELL]
 
 
 def name_of(member: Enum) -> str:
@@ -134,7 +134,7 @@ def test_overdrawn_bank_owes_the_margin_rate_compounded_by_session(engine, brack
 @pytest.mark.parametrize("seed", range(10))
 def test_no_profit_share_books_what_buy_and_hold_books(engine, seed):
     case = draw_case(seed)
-    nothing = dataclasses.replace(case.rules, profit_shares=np.zeros(len(case.panel.tickers)))
+    nothing = dataclasses.replace(of_the_rule_alone(case.rules), profit_shares=np.zeros(len(case.panel.tickers)))
     traded = engine(case.panel, dataclasses.replace(nothing, variant=Variant.FULL))
     held = engine(case.panel, dataclasses.replace(nothing, variant=Variant.BUY_AND_HOLD))
 
@@ -160,7 +160,7 @@ def test_full_and_ath_only_agree_on_a_monotone_rise(engine, path, anchor):
 @pytest.mark.parametrize("coordination", list(Coordination), ids=name_of)
 def test_flat_prices_book_no_rule_trade(engine, path, coordination):
     flat = np.full((3, 30), [[0.07], [1.0], [912.35]])
-    rules = dataclasses.replace(rules_of(assets=3, reserve=0.2, path=path), coordination=coordination)
+    rules = rules_of(assets=3, reserve=0.2, path=path, coordination=coordination, band=0.01)
     result = engine(panel_of(*flat, rates=0.03), rules)
 
     assert not np.isin(result.ledger["kind"], RULE_TRADES).any()
@@ -188,3 +188,67 @@ def test_portfolio_that_could_buy_nothing_earns_the_risk_free_return(engine, rat
     lent = 100_000 * np.cumprod(1 + panel.rates[:-1] * days / 365)
     np.testing.assert_allclose(result.daily["value"][1:], lent, rtol=1e-12)
     assert set(result.ledger["kind"]) == {Kind.INTEREST}
+
+
+# Portfolios that hold fixed shares of their value, without costs.
+
+ALWAYS = {"deviation": 1e-9}
+
+
+def rebalancing(weights, reserve, **others):
+    return rules_of(weights=weights, reserve=reserve, coordination=Coordination.HOLD, **others)
+
+
+@pytest.mark.parametrize("trigger", [ALWAYS, {"rebalance_every": Every.MONTH}], ids=["deviation", "calendar"])
+def test_shannons_demon_grows_by_an_eighth_with_every_double_and_half(engine, trigger):
+    # Half of the money in what doubles and halves by turns, which alone leads nowhere: 1.5 · 0.75 = 1.125.
+    sessions = (np.datetime64("2021-01") + np.arange(13)).astype("datetime64[D]")
+    panel = panel_of([100.0, *[200.0, 100.0] * 6], sessions=sessions)
+    value = engine(panel, rebalancing([1.0], 0.5, capital=1_000.0, **trigger)).daily["value"]
+
+    np.testing.assert_allclose(value[::2], 1_000 * 1.125 ** np.arange(7), rtol=1e-12)
+    np.testing.assert_allclose(value[1::2], 1_500 * 1.125 ** np.arange(6), rtol=1e-12)
+
+
+@pytest.mark.parametrize("reserve", [0.0, 0.1, 0.7])
+@pytest.mark.parametrize("weights", [[1.0], [0.5, 0.3, 0.2], [0.6, 0.4, 0.0]], ids=["one", "three", "one_idle"])
+def test_constant_mix_grows_by_the_mean_of_its_parts(engine, weights, reserve):
+    # Every session multiplies the value by R + (1 - R) · Σ w·x, where x is what the session multiplies each price by.
+    steps = np.exp(np.random.default_rng(5).normal(0, 0.08, size=(60, len(weights))))
+    prices = 100 * np.cumprod(np.vstack([np.ones(len(weights)), steps]), axis=0)
+    result = engine(panel_of(*prices.T), rebalancing(weights, reserve, **ALWAYS))
+
+    growth = reserve + (1 - reserve) * steps @ weights
+    np.testing.assert_allclose(result.daily["value"][1:], 100_000 * np.cumprod(growth), rtol=1e-9)
+    np.testing.assert_allclose(result.daily["bank"], reserve * result.daily["value"], rtol=1e-6, atol=1e-3)
+
+
+def test_target_whose_rule_trades_nothing_is_a_constant_mix(engine):
+    # With no profit share every rung is passed, and the portfolio is what its rebalancing makes of it.
+    steps = np.exp(np.random.default_rng(6).normal(0, 0.2, size=(60, 2)))
+    panel = panel_of(*(100 * np.cumprod(np.vstack([np.ones(2), steps]), axis=0)).T)
+    held = rebalancing([0.5, 0.5], 0.2, profit_share=0.0, **ALWAYS)
+    traded = dataclasses.replace(held, coordination=Coordination.TARGET)
+
+    assert_same_rows(engine(panel, traded).ledger, engine(panel, held).ledger)
+    assert engine(panel, traded).daily["passed_rungs"].sum() > 10
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_hybrid_whose_bands_reach_everywhere_is_simple(engine, seed):
+    # A band as wide as twice the target and more, measured in weights beyond any that can be: nothing lapses.
+    case = draw_case(seed)
+    simple = of_the_rule_alone(case.rules)
+    banded = dataclasses.replace(simple, coordination=Coordination.HYBRID, band=1e6)
+
+    assert_same_rows(engine(case.panel, banded).ledger, engine(case.panel, simple).ledger)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_rules_that_never_act_change_nothing(engine, seed):
+    case = draw_case(seed)
+    alone = dataclasses.replace(of_the_rule_alone(case.rules), variant=Variant.FULL)
+    sleeping = {"cash_high": 1e6, "candidates": (0,), "drift": 1e9, "premium_spread": 1e6, "portfolio_stop": 1e6}
+    rules = dataclasses.replace(alone, **sleeping, min_trade=1e9, max_cost=1e-9)
+
+    assert_same_rows(engine(case.panel, rules).ledger, engine(case.panel, alone).ledger)

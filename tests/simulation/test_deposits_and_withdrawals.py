@@ -4,6 +4,8 @@ Every expected number is exact; its arithmetic stands beside it. What the rule i
 ``test_worked_examples``, rows of arbitrary panels in ``test_engines_agree``.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 from generators import panel_of, rules_of
@@ -60,7 +62,7 @@ def test_fixed_withdrawals_at_flat_prices_empty_the_bank_and_stop(engine):
     np.testing.assert_array_equal(skipped, [np.nan, np.nan, np.nan, 100.0, 150.0, 150.0])
 
 
-@pytest.mark.parametrize("policy", [Shortfall.OVERWEIGHT, Shortfall.PRO_RATA], ids=["overweight", "pro_rata"])
+@pytest.mark.parametrize("policy", list(Shortfall)[1:], ids=lambda policy: policy.name.lower())
 def test_fixed_withdrawals_at_flat_prices_use_up_the_portfolio_to_the_last_share(engine, policy):
     rules = rules_of(
         assets=2, capital=1_000.0, reserve=0.5, withdrawal=150.0, withdrawal_every=Every.MONTH, shortfall=policy
@@ -86,6 +88,40 @@ def test_withdrawing_a_share_of_value_at_flat_prices_decays_geometrically(engine
     result = engine(monthly_panel([100.0] * 12), rules)
 
     np.testing.assert_allclose(result.daily["value"], 1_000 * 0.9 ** np.arange(12), rtol=1e-12)
+
+
+@pytest.mark.parametrize("of_value", [0.0, 0.01])
+def test_indexed_withdrawals_take_the_same_purchasing_power_each_period(engine, of_value):
+    # Of 1 000, 10 go each month at the prices of the first session, and a share of what is there besides.
+    index = np.array([80.0, 84.0, 88.0, 86.0, 100.0])
+    rules = rules_of(
+        capital=1_000.0,
+        reserve=0.9,
+        withdrawal=10.0,
+        withdrawal_share=of_value,
+        withdrawal_every=Every.MONTH,
+        indexed=True,
+    )
+    panel = dataclasses.replace(monthly_panel([100.0] * 5), price_index=index)
+    result = engine(panel, rules)
+
+    left = [1_000.0]
+    for level in index[1:] / 80:
+        left.append(left[-1] * (1 - of_value) - 10 * level)
+    np.testing.assert_allclose(result.daily["value"], left, rtol=1e-12)
+    if of_value == 0:
+        np.testing.assert_allclose(result.daily["withdrawals"], [0, 10.5, 11, 10.75, 12.5], rtol=1e-12)
+
+
+def test_withdrawals_that_are_not_indexed_ignore_the_price_index(engine):
+    rules = rules_of(capital=1_000.0, reserve=0.9, withdrawal=10.0, withdrawal_every=Every.MONTH)
+    panel = dataclasses.replace(monthly_panel([100.0] * 3), price_index=np.array([80.0, 84.0, 88.0]))
+
+    assert engine(panel, rules).daily["withdrawals"].tolist() == [0, 10, 10]
+    # Nor is there one to follow where the study has none.
+    without = dataclasses.replace(panel, price_index=None)
+    indexed = dataclasses.replace(rules, indexed=True)
+    assert engine(without, indexed).daily["withdrawals"].tolist() == [0, 10, 10]
 
 
 # When money comes and goes.

@@ -1,0 +1,141 @@
+"""What the rows of a simulation tell: what was held when, what stood before a row, what a ledger alone adds up to.
+
+Nothing here knows a rule but the order in which lots are sold.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sd_core.market.panel import Floats, Panel
+from sd_core.simulation.results import Kind, Rows, SimulationResult
+from sd_core.simulation.rules import Every, LotOrder
+
+SAME_QUANTITY = 1e-9
+
+
+def held_by_session(panel: Panel, ledger: Rows) -> np.ndarray:
+    """Return the shares held after each session by the ledger alone, shape (sessions, assets)."""
+    moves = np.zeros(panel.close.shape)
+    traded = ledger[~np.isnan(ledger["quantity"])]
+    np.add.at(moves, (traded["session"], traded["asset"]), traded["quantity"])
+    return moves.cumsum(axis=0)
+
+
+def lots_by_session(panel: Panel, lots: Rows) -> np.ndarray:
+    """Return the shares in open lots after each session, shape (sessions, assets)."""
+    moves = np.zeros(panel.close.shape)
+    np.add.at(moves, (lots["opened"], lots["asset"]), lots["quantity"])
+    sold = lots[lots["closed"] >= 0]
+    np.add.at(moves, (sold["closed"], sold["asset"]), -sold["quantity"])
+    return moves.cumsum(axis=0)
+
+
+def last_closes(panel: Panel) -> np.ndarray:
+    """Return the closes with every gap filled from before."""
+    seen = np.where(np.isnan(panel.close), 0, np.arange(len(panel.close))[:, None])
+    return np.take_along_axis(panel.close, np.maximum.accumulate(seen, axis=0), axis=0)
+
+
+def begins(panel: Panel, period: Every) -> np.ndarray:
+    """Return which sessions are the first of a new month, quarter or year, by pandas' calendar."""
+    if period is Every.NEVER:
+        return np.zeros(len(panel.sessions), dtype=bool)
+    periods = pd.DatetimeIndex(panel.sessions).to_period(period.name[0])
+    return np.append(False, periods[1:] != periods[:-1])
+
+
+def returns(capital: float, daily: Rows) -> Floats:
+    """Return the time-weighted return of every session: 0 where there was nothing to begin with."""
+    before = np.append(capital, daily["value"][:-1]) + daily["deposits"]
+    there = before > 0
+    return np.where(there, (daily["value"] + daily["withdrawals"]) / np.where(there, before, 1.0) - 1, 0.0)
+
+
+@dataclass(frozen=True)
+class States:
+    """What stood before each row of a ledger, as the rows before it tell.
+
+    ``held`` has shape (rows, assets); ``value``, with the closes of the row's session, is meant for rows at the close.
+    """
+
+    bank: Floats
+    held: Floats
+    value: Floats
+
+
+def states(panel: Panel, ledger: Rows) -> States:
+    moves = np.zeros((len(ledger), len(panel.tickers)))
+    traded = np.flatnonzero(~np.isnan(ledger["quantity"]))
+    moves[traded, ledger["asset"][traded]] = ledger["quantity"][traded]
+    held = moves.cumsum(axis=0) - moves
+    bank = ledger["bank_after"] - ledger["amount"]
+    return States(bank=bank, held=held, value=bank + (held * last_closes(panel)[ledger["session"]]).sum(axis=1))
+
+
+def after_the_path(panel: Panel, capital: float, result: SimulationResult) -> tuple[Floats, Floats]:
+    """Return value and shares of every session once its path is over: shapes (sessions,) and (sessions, assets)."""
+    ledger = result.ledger
+    path = ledger[ledger["leg"] < 4]
+    held = held_by_session(panel, path) + shifted(held_by_session(panel, ledger[ledger["leg"] == 4]), 0.0)
+    came = np.bincount(path["session"], weights=path["amount"], minlength=len(panel.sessions))
+    bank = np.append(capital, result.daily["bank"][:-1]) + came
+    return bank + (held * last_closes(panel)).sum(axis=1), held
+
+
+def shifted(values: Floats, first: float) -> Floats:
+    """Return what stood a session earlier."""
+    return np.concatenate([np.full_like(values[:1], first), values[:-1]])
+
+
+@dataclass(frozen=True)
+class Closes:
+    """What stood at each close: money of shape (sessions,), shares of shape (sessions, assets)."""
+
+    bank: Floats
+    held: Floats
+    in_lots: Floats
+    value: Floats
+
+
+def replay(panel: Panel, capital: float, lot_order: LotOrder, ledger: Rows) -> Closes:
+    """Return what a ledger leaves of a capital, session by session."""
+    sessions, assets = panel.close.shape
+    bank, held, lots = capital, [0.0] * assets, [list[float]() for _ in range(assets)]
+    closes = Closes(np.empty(sessions), np.empty((sessions, assets)), np.empty((sessions, assets)), np.empty(sessions))
+    last_close = [np.nan] * assets
+    rows = iter(ledger[["session", "kind", "asset", "quantity", "amount"]].tolist())
+    row = next(rows, None)
+    for session, prices in enumerate(panel.close.tolist()):
+        while row is not None and row[0] == session:
+            _, kind, asset, quantity, amount = row
+            bank += amount
+            if quantity == quantity:  # NaN where nothing was traded
+                held[asset] += quantity
+            if kind == Kind.BUY:
+                lots[asset].append(quantity)
+            elif quantity < 0:
+                _take(lots[asset], -quantity, lot_order)
+            row = next(rows, None)
+        last_close = [old if new != new else new for old, new in zip(last_close, prices, strict=True)]
+        closes.bank[session] = bank
+        closes.held[session] = held
+        closes.in_lots[session] = [sum(open_lots) for open_lots in lots]
+        closes.value[session] = bank + sum(shares * price for shares, price in zip(held, last_close, strict=True))
+    return closes
+
+
+def _take(lots: list[float], sold: float, order: LotOrder) -> None:
+    """Take a sale from the lots; a lot that equals what is left of it but for rounding goes whole."""
+    end = 0 if order is LotOrder.FIFO else -1
+    wanted = sold
+    while lots and wanted > 0:
+        lot = lots[end]
+        if abs(wanted - lot) <= SAME_QUANTITY * sold:
+            wanted = lot
+        if wanted >= lot:
+            lots.pop(end)
+        else:
+            lots[end] = lot - wanted
+        wanted -= min(wanted, lot)

@@ -1,0 +1,212 @@
+"""The drawn cases, on which the engines are compared, cover every rule, and every kind of row, a hundred times over."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import plain_engine
+from generators import HUGE_LOT, IDLE, Case, draw_case
+from simulation_laws import MONEY_TOLERANCE, ON_THE_PATH, SALES, asked_for, coverage_surplus
+
+from sd_core.market.panel import Panel
+from sd_core.simulation.engine import simulate
+from sd_core.simulation.results import Kind, Rows, SimulationResult
+from sd_core.simulation.rules import (
+    Anchor,
+    Coordination,
+    Every,
+    LotOrder,
+    Path,
+    Proceeds,
+    Rules,
+    Shortfall,
+    Sizing,
+    Variant,
+    Width,
+)
+
+CASES = 5_000
+RARE = 100
+
+
+def traits(case: Case, result: SimulationResult) -> Iterator[str]:
+    """Yield what a case covers, by name; a name may come more than once."""
+    yield from _traits_of_rules(case.rules)
+    yield from _traits_of_panel(case.panel)
+    yield from _traits_of_rows(result)
+    yield from _traits_of_flows(case.rules, result.ledger)
+    if case.rules.lot_order is LotOrder.FIFO and _some_sale_takes_two_lots(result):
+        yield "oldest lots first, two in one sale"
+    if case.rules.variant is Variant.ATH_SELL and _full_trades_otherwise(case, result):
+        yield "sell rung below the highest close"
+    if case.rules.adaptive_bracket:
+        yield from _brackets_reached(case)
+    yield from (f"{key} matters" for key in IDLE if _matters(case, key, result))
+
+
+def _traits_of_rules(rules: Rules) -> Iterator[str]:
+    for member in (rules.variant, rules.sizing, rules.coordination, rules.path, rules.anchor, rules.lot_order):
+        yield f"{type(member).__name__}.{member.name}"
+    yield f"max_rungs {rules.max_rungs}"
+    yield f"reserve {rules.reserve}"
+    yield from (f"profit share {share:.0f}" for share in rules.profit_shares if share in (0, 1))
+    yield from (f"lot size {size:g}" for size in rules.lot_sizes)
+    yield "fixed fee" if rules.fee_fixed else "no fixed fee"
+    yield "proportional fee" if rules.fee_rate else "no proportional fee"
+    yield "credit" if rules.margin_limit else "no credit"
+    if (rules.weights == 0).any():
+        yield "weight 0"
+    if rules.coordination is Coordination.HYBRID:
+        yield f"band {rules.band_width.name}"
+    if np.isfinite(rules.deviation):
+        yield f"deviation {rules.deviation_width.name}"
+    if rules.rebalance_every is not Every.NEVER:
+        yield f"rebalanced every {rules.rebalance_every.name}"
+    if rules.coordination is Coordination.HOLD and not _has_trigger(rules):
+        yield "held without a trigger"
+
+
+def _has_trigger(rules: Rules) -> bool:
+    infinite = np.isinf([rules.deviation, rules.volatility])
+    return bool(rules.rebalance_every is not Every.NEVER or not infinite.all())
+
+
+def _traits_of_panel(panel: Panel) -> Iterator[str]:
+    no_bar, pays = np.isnan(panel.close), panel.dividends > 0
+    yield f"{len(panel.tickers)} assets"
+    yield "weekends" if not np.is_busday(panel.sessions.astype("datetime64[D]")).all() else "weekdays alone"
+    yield "no price index" if panel.price_index is None else "price index"
+    yield from (
+        name
+        for name, occurs in {
+            "missing bar": no_bar.any(),
+            "dividend without a bar": (no_bar & pays).any(),
+            "dividend on the first session": pays[0].any(),
+            "rate above 0": (panel.rates > 0).any(),
+            "rate of 0": (panel.rates == 0).any(),
+            "rate below 0": (panel.rates < 0).any(),
+        }.items()
+        if occurs
+    )
+
+
+def _traits_of_rows(result: SimulationResult) -> Iterator[str]:
+    ledger, lots = result.ledger, result.lots
+    yield from (Kind(kind).name for kind in ledger["kind"])
+    yield from (f"{Kind(row['kind']).name} on leg {row['leg']}" for row in ledger if 0 <= row["leg"] <= 3)
+    yield from (f"gain of {'some' if gain else 'none'}" for gain in ledger["buyback_gain"] if not np.isnan(gain))
+    if result.daily["passed_rungs"].any():
+        yield "pass"
+    if (result.daily["bank"] < -MONEY_TOLERANCE).any():
+        yield "bank below 0"
+    if len(np.unique(lots["lot"])) < len(lots):
+        yield "lot sold in parts"
+    if (lots["closed"] == -1).any():
+        yield "lot still open"
+    for asset in np.unique(ledger["asset"]):
+        kinds = ledger["kind"][(ledger["asset"] == asset) & (ledger["leg"] >= 0)]
+        refused = kinds[:-1] == Kind.SKIP_BUY
+        if (refused & (kinds[1:] == Kind.BUY)).any():
+            yield "refused, then bought"
+        if (refused & (kinds[1:] == Kind.SKIP_BUY)).any():
+            yield "refused, and refused again"
+        lapsed = kinds[:-1] == Kind.SKIP_SELL
+        if (lapsed & (kinds[1:] == Kind.SELL)).any():
+            yield "lapsed, then sold"
+
+
+def _traits_of_flows(rules: Rules, ledger: Rows) -> Iterator[str]:
+    """Name the rules of deposits and withdrawals where they had an effect."""
+    kinds, asked = ledger["kind"], asked_for(ledger)
+    if (kinds == Kind.DEPOSIT).any():
+        yield f"deposit every {rules.deposit_every.name}"
+    if len(asked):
+        yield f"withdrawal every {rules.withdrawal_every.name}"
+        yield from (name for name in ("withdrawal", "withdrawal_share") if getattr(rules, name))
+    if (kinds == Kind.FUNDING_SELL).any():
+        yield f"sales as Shortfall.{rules.shortfall.name}"
+    if (asked["skipped_quantity"][asked["kind"] == Kind.WITHDRAWAL] > 0).any():
+        yield f"withdrawal cut under Shortfall.{rules.shortfall.name}"
+    if rules.coverage_min and len(asked):
+        covered = coverage_surplus(rules, ledger) >= 0
+        yield from (f"Proceeds.{rules.coverage_of.name} {'enough' if enough else 'too low'}" for enough in covered)
+
+
+def _some_sale_takes_two_lots(result: SimulationResult) -> bool:
+    """Say whether more parts of lots than sales bear the same session, asset and price."""
+    sold = result.ledger[np.isin(result.ledger["kind"], SALES)]
+    sales = Counter(sold[["session", "asset", "price"]].tolist())
+    parts = Counter(result.lots[["closed", "asset", "sale_price"]][result.lots["closed"] >= 0].tolist())
+    return any(parts[sale] > sales[sale] for sale in parts)
+
+
+def _full_trades_otherwise(case: Case, result: SimulationResult) -> bool:
+    """Say whether a rung was passed for its height alone: nothing else tells the two variants apart."""
+    (full,) = simulate(case.panel, [dataclasses.replace(case.rules, variant=Variant.FULL)])
+    return full.ledger["kind"].tolist() != result.ledger["kind"].tolist()
+
+
+def _matters(case: Case, key: str, result: SimulationResult) -> bool:
+    """Say whether a case is simulated otherwise without one of its rules."""
+    if getattr(case.rules, key) == IDLE[key]:
+        return False
+    (without,) = simulate(case.panel, [dataclasses.replace(case.rules, **{key: IDLE[key]})])
+    return without.ledger.tobytes() != result.ledger.tobytes()
+
+
+def _brackets_reached(case: Case) -> Iterator[str]:
+    """Name the adapted brackets that some asset ends with."""
+    scenario = plain_engine.Scenario(case.panel, case.rules)
+    for session in range(len(case.panel.sessions)):
+        scenario.run_session(session)
+    ends = np.array([position.bracket for position in scenario.portfolio.positions])
+    adapted = ends != case.rules.brackets
+    yield from (f"bracket of {steps:.0f} steps" for steps in 1 / np.log2(1 + ends[adapted]))
+
+
+EXPECTED_TRAITS = {
+    *(
+        f"{kind.__name__}.{member.name}"
+        for kind in (Variant, Sizing, Coordination, Path, Anchor, LotOrder)
+        for member in kind
+    ),
+    *(f"max_rungs {bound}" for bound in (1, 2, 64)),
+    *(f"reserve {reserve}" for reserve in (0.0, 0.05, 0.3, 0.6, 0.9)),
+    *(f"lot size {size:g}" for size in (0, 0.01, 1, 10, HUGE_LOT)),
+    *(f"{number} assets" for number in range(1, 7)),
+    *(kind.name for kind in Kind),
+    *(f"{kind.name} on leg {leg}" for kind in ON_THE_PATH for leg in range(4)),
+    *("profit share 0", "profit share 1", "weight 0"),
+    *("fixed fee", "no fixed fee", "proportional fee", "no proportional fee"),
+    *("missing bar", "dividend without a bar", "dividend on the first session"),
+    *("rate above 0", "rate of 0", "rate below 0"),
+    *("pass", "gain of some", "gain of none", "lot sold in parts", "lot still open"),
+    *("refused, then bought", "refused, and refused again"),
+    *("credit", "no credit", "bank below 0"),
+    *(f"{flow} every {every.name}" for flow in ("deposit", "withdrawal") for every in list(Every)[1:]),
+    *("withdrawal", "withdrawal_share"),
+    *(f"sales as Shortfall.{policy.name}" for policy in list(Shortfall)[1:]),
+    *(f"withdrawal cut under Shortfall.{policy.name}" for policy in Shortfall),
+    *(f"Proceeds.{kind.name} {verdict}" for kind in Proceeds for verdict in ("enough", "too low")),
+    *("oldest lots first, two in one sale", "sell rung below the highest close"),
+    *(f"{key} matters" for key in IDLE),
+    *(f"{rule} {kind.name}" for rule in ("band", "deviation") for kind in Width),
+    *(f"rebalanced every {every.name}" for every in list(Every)[1:]),
+    *(f"bracket of {steps} steps" for steps in (6, 8, 12)),
+    *("held without a trigger", "lapsed, then sold"),
+    *("weekends", "weekdays alone", "price index", "no price index"),
+}
+
+
+def test_drawn_cases_cover_every_rule_and_kind(record_property: Callable[[str, object], None]) -> None:
+    cases: Counter[str] = Counter()
+    for seed in range(CASES):
+        case = draw_case(seed)
+        (result,) = simulate(case.panel, [case.rules])
+        cases.update(set(traits(case, result)))
+
+    counts = ", ".join(f"{trait} {count}" for trait, count in sorted(cases.items()))
+    record_property("summary", f"{CASES} drawn cases, among them: {counts}")
+    assert set(cases) == EXPECTED_TRAITS
+    assert {trait: count for trait, count in cases.items() if count < RARE} == {}
