@@ -6,12 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from plain_engine.portfolio import Portfolio
-from plain_engine.position import Band, Position, band_around, weight_at
+from plain_engine.position import SAME_MONEY, Band, Position, band_around, largest_first, weight_at
 from sd_core.simulation.results import LEG_CLOSE, Kind
 from sd_core.simulation.rules import Coordination, Width
-
-# A trade worth less than this share of the portfolio is rounding.
-NEGLIGIBLE_TRADE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Step:
 
     def is_worth_making(self, quantity: float, price: float) -> bool:
         traded, rules = quantity * price, self.portfolio.rules
-        if self.value <= 0 or traded <= NEGLIGIBLE_TRADE * self.value:
+        if self.value <= 0 or traded <= SAME_MONEY * self.value:
             return False
         return traded >= rules.min_trade and self.portfolio.fee(quantity, price) <= rules.max_cost * traded
 
@@ -167,11 +164,9 @@ class PortfolioRules:
         if self.portfolio.bank <= self.rules.cash_high * step.value:
             return
         missing = [(-step.excess(position, position.weight), position) for position in self.portfolio.trading]
-        # Sorting keeps ties in the universe's order.
-        for shortfall, position in sorted(missing, key=lambda pair: -pair[0]):
-            if shortfall > 0:
-                wanted = shortfall / position.last_close
-                step.buy(Kind.DEPLOY_BUY, position, money=step.cash_above_reserve, wanted=wanted)
+        for shortfall, position in largest_first(missing, SAME_MONEY * step.value):
+            wanted = shortfall / position.last_close
+            step.buy(Kind.DEPLOY_BUY, position, money=step.cash_above_reserve, wanted=wanted)
 
         positions = [self.portfolio.positions[asset] for asset in self.rules.candidates]
         candidates = [position for position in positions if position.bar]

@@ -1,6 +1,7 @@
 """One asset of the portfolio: its shares, lots and limits, and what its target has to say about it."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sd_core.simulation.results import Kind
@@ -14,6 +15,8 @@ LOT_ROUNDING = 1e-9
 SAME_QUANTITY = 1e-9
 # How far a weight may stand beyond a bound by rounding; a share of what is to be invested.
 SAME_WEIGHT = 1e-12
+# By how much sums of money may differ by rounding, as a share of the portfolio's value; less is no trade and no excess.
+SAME_MONEY = 1e-9
 
 
 def touches_from_below(price: float, limit: float) -> bool:
@@ -45,7 +48,7 @@ class Lot:
     premium: float
 
 
-@dataclass
+@dataclass(eq=False)
 class Position:
     """One asset: what the rules say about it, and where it stands."""
 
@@ -174,3 +177,13 @@ def band_around(target: float, width: float, kind: Width) -> Band:
 def weight_at(rules: Rules, worth: float, value: float) -> float:
     """Return what a worth weighs in what is to be invested of a value; a portfolio worth nothing has room for none."""
     return worth / ((1 - rules.reserve) * value) if value > 0 else math.inf
+
+
+def largest_first(amounts: list[tuple[float, Position]], tolerance: float) -> Iterator[tuple[float, Position]]:
+    """Yield assets with their amounts, the largest first; those that differ by rounding keep the universe's order."""
+    remaining = list(amounts)
+    while remaining:
+        largest = max(amount for amount, _ in remaining)
+        first = next(pair for pair in remaining if pair[0] >= largest - tolerance)
+        yield first
+        remaining.remove(first)

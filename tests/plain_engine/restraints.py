@@ -10,6 +10,9 @@ GAP_WINDOW = 90
 # Share of sessions with a gap above which brackets have so many steps per doubling; the last is for all others.
 STEPS_BY_GAP_SHARE = ((0.15, 12), (0.05, 8), (-1.0, 6))
 
+# A bank that was spent to the last may keep a share of the value by rounding alone.
+NO_CASH = 1e-12
+
 
 def purchase_share(portfolio: Portfolio) -> float:
     """Return how much of a purchase the rule makes today: less than all where cash was low at the close before."""
@@ -19,7 +22,9 @@ def purchase_share(portfolio: Portfolio) -> float:
     if portfolio.last_value <= 0:
         return 0.0
     cash = portfolio.last_bank / portfolio.last_value
-    return max(cash / threshold, 0.0) if cash < threshold else 1.0
+    if cash <= NO_CASH:
+        return 0.0
+    return min(cash / threshold, 1.0)
 
 
 class PortfolioStop:

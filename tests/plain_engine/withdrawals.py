@@ -1,9 +1,12 @@
 """Withdrawals, and what is sold for them; the rule's anchors know nothing of it."""
 
 from plain_engine.portfolio import NEGLIGIBLE_CASH, PORTFOLIO, Portfolio
-from plain_engine.position import NOT_APPLICABLE, Position
+from plain_engine.position import NOT_APPLICABLE, SAME_MONEY, Position, largest_first
 from sd_core.simulation.results import LEG_CLOSE, Kind
 from sd_core.simulation.rules import Proceeds, Shortfall
+
+# By how much gains may differ by rounding, as fractions of the price.
+SAME_GAIN = 1e-9
 
 
 class Withdrawals:
@@ -80,12 +83,12 @@ class Withdrawals:
 
     def sell_overweight(self, need: float, held: list[Position]) -> float:
         """Sell what is above its target, the largest excess first, and return the need that is left."""
-        to_be_invested = (1 - self.rules.reserve) * self.portfolio.value()
+        value = self.portfolio.value()
+        to_be_invested = (1 - self.rules.reserve) * value
+        rounding = SAME_MONEY * value
         excesses = [(position.worth - position.weight * to_be_invested, position) for position in held]
-        # Sorting keeps ties in the universe's order.
-        for excess, position in sorted(excesses, key=lambda pair: -pair[0]):
-            if excess <= 0:
-                break
+        above = [(excess, position) for excess, position in excesses if excess > rounding]
+        for excess, position in largest_first(above, rounding):
             need -= self.sell_for_cash(position, need, at_most=excess / position.last_close)
         return need
 
@@ -102,7 +105,8 @@ class Withdrawals:
 
     def sell_smallest_gains(self, need: float, held: list[Position]) -> None:
         """Sell of one asset after the other, the one that has gained least first."""
-        for position in sorted(held, key=lambda position: position.gain):
+        losses = [(-position.gain, position) for position in held]
+        for _, position in largest_first(losses, SAME_GAIN):
             need -= self.sell_for_cash(position, need, at_most=position.holdings)
 
     def sell_for_cash(self, position: Position, need: float, at_most: float) -> float:

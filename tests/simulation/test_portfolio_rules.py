@@ -210,6 +210,20 @@ def test_trade_dearer_than_the_dearest_is_not_made(engine, max_cost, number):
     assert_traded(result, trades[:number])
 
 
+def test_portfolio_worth_nothing_makes_no_trades_at_the_close(engine):
+    # On credit, a fifth of 10 shares is bought at 80, a fifth of 12 at 64: 14.4 shares and a debt of 313.60. At 10 they
+    # are worth 144; half of the 608 of the close before no longer covers the debt.
+    rules = rules_of(
+        capital=1_000.0, margin_limit=0.5, **FIFTHS, coordination=Coordination.TARGET, rebalance_every=Every.MONTH
+    )
+    sessions = np.array(["2021-01-27", "2021-01-28", "2021-01-29", "2021-02-01"], "M8[D]")
+    result = engine(panel_of([100.0, 80.0, 64.0, 10.0], sessions=sessions), rules)
+
+    dips = [(1, Kind.BUY, 0, 2.0, 80.0), (2, Kind.BUY, 0, 2.4, 64.0)]
+    assert_traded(result, [*dips, (3, Kind.SKIP_BUY, 0, 2.88, 10.0)])
+    assert result.daily["value"][3] == pytest.approx(-169.6, rel=1e-12)
+
+
 # Bands.
 
 
@@ -407,6 +421,17 @@ def test_cash_is_deployed_above_its_threshold_only(engine, threshold, deploys):
     assert (result.ledger["kind"] == Kind.DEPLOY_BUY).any() == deploys
 
 
+def test_equal_needs_of_cash_are_met_in_the_order_of_the_universe(engine):
+    # A dividend of 50 on 7 shares: 1 350, of which 300 and 700 are too little. The bands begin at 0.25 and 0.65;
+    # from there both lack 0.05, or 67.50, whatever rounding says.
+    rules = holding(weights=[0.3, 0.7], coordination=Coordination.HYBRID, band=0.05, cash_high=0.0, profit_share=0.0)
+    dividends = np.array([[0.0, 0.0], [0.0, 50.0]])
+    result = engine(panel_of([100.0, 100.0], [100.0, 100.0], dividends=dividends), rules)
+
+    bands = [(1, Kind.REBALANCE_BUY, 0, 0.375, 100.0), (1, Kind.REBALANCE_BUY, 1, 1.775, 100.0)]
+    assert_traded(result, [*bands, (1, Kind.DEPLOY_BUY, 0, 0.675, 100.0), (1, Kind.DEPLOY_BUY, 1, 0.675, 100.0)])
+
+
 # Cash low.
 
 
@@ -434,6 +459,15 @@ def test_low_cash_allows_no_purchase_on_credit_alone(engine):
 
     assert_traded(engine(panel, rules), [(1, Kind.BUY, 0, 2.0, 80.0)])
     assert_traded(engine(panel, dataclasses.replace(rules, cash_low=0.1)), [])
+
+
+@pytest.mark.parametrize("prices", [(7.0, 11.0, 13.0), (3.0, 0.7, 0.11), (0.3, 170.0, 59.0)])
+def test_bank_that_only_rounding_has_filled_buys_nothing(engine, prices):
+    # A third of 1 000 for each leaves nothing, or what three divisions leave of it.
+    panel = panel_of(*[(price, price / 1.25) for price in prices])
+    rules = rules_of(assets=3, capital=1_000.0, **FIFTHS, fee_rate=0.003, cash_low=0.5)
+
+    assert_traded(engine(panel, rules), [])
 
 
 # The portfolio stop.
@@ -556,3 +590,13 @@ def test_lowest_tax_counts_fees_as_paid(engine):
     result = engine(panel_of([100.0, 100.0], [100.0, 100.0], sessions=months(2)), rules)
 
     assert_traded(result, [(1, Kind.FUNDING_SELL, 1, 0.6, 100.0)])
+
+
+def test_lowest_tax_takes_equal_gains_in_the_order_of_the_universe(engine):
+    # Nothing has moved, so each has lost its fee of 0.3 %, whatever rounding says.
+    rules = holding(assets=3, capital=1_000.0, fee_rate=0.003, withdrawal=50.0, withdrawal_every=Every.MONTH)
+    rules = dataclasses.replace(rules, shortfall=Shortfall.LOWEST_TAX)
+    for prices in ((97.0, 31.0, 7.3), (31.0, 7.3, 97.0), (7.3, 97.0, 31.0)):
+        result = engine(panel_of(*[(price, price) for price in prices], sessions=months(2)), rules)
+
+        assert_traded(result, [(1, Kind.FUNDING_SELL, 0, 50 / 0.997 / prices[0], prices[0])])
