@@ -161,6 +161,9 @@ REPORT_RESERVE = Table(
             "coverage_net": _OF_METRICS["coverage_net"],
             "skipped_buys": _OF_METRICS["skipped_buys"],
             **_interval("skipped_buys", "Purchases refused", COUNT),
+            "skipped_buy_cost": number(
+                "What the purchases refused would have gained; negative where they would have lost.", MONEY
+            ),
             "mean_cash_share": _OF_METRICS["mean_cash_share"],
             "cash_drag_per_year": number(
                 "What the bank would have earned more in the benchmark: mean of its share of the value x the "

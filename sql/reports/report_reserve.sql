@@ -1,6 +1,6 @@
 -- The reserve question: what each cash reserve of a strategy brought and cost, with intervals from resampled histories.
 -- Grain: strategy, reserve.
--- Sources: simulation_metrics, simulation_daily, simulation_income, reserve_bootstrap, reserve_comparison, benchmark_daily, rates, study.
+-- Sources: simulation_metrics, simulation_daily, simulation_income, reserve_bootstrap, reserve_comparison, skipped_buy_cost, benchmark_daily, rates, study.
 with
 cash as (
     select
@@ -36,6 +36,15 @@ income as (
         stddev_samp(income) as income_volatility,
         avg((income <= 0)::integer) as months_without_income
     from simulation_income
+    group by strategy, reserve
+),
+
+skipped as (
+    select
+        strategy,
+        reserve,
+        sum(cost) as skipped_buy_cost
+    from skipped_buy_cost
     group by strategy, reserve
 ),
 
@@ -131,6 +140,7 @@ select
     metrics.skipped_buys,
     intervals.skipped_buys_low,
     intervals.skipped_buys_high,
+    coalesce(skipped.skipped_buy_cost, 0) as skipped_buy_cost,
     metrics.mean_cash_share,
     drag.cash_drag_per_year,
     drag.low_cash_sessions,
@@ -147,5 +157,6 @@ inner join next_levels using (strategy, reserve)
 left join drag using (strategy, reserve)
 left join income using (strategy, reserve)
 left join intervals using (strategy, reserve)
+left join skipped using (strategy, reserve)
 left join against_next using (strategy, reserve)
 order by metrics.strategy, metrics.reserve
