@@ -186,7 +186,7 @@ def _charts(home: StudyHome) -> dict[str, dict[str, dg.MetadataValue]]:
 def _report_spec() -> dg.AssetSpec:
     return dg.AssetSpec(
         REPORT_HTML_KEY,
-        deps=sorted({table for section in SECTIONS for table in section.tables if table in TABLES}),
+        deps=sorted({table for section in SECTIONS for table in section.tables}),
         group_name="reports",
         kinds={"html"},
         owners=OWNERS,

@@ -10,7 +10,6 @@ from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import choose
 from pipelines.report.performance import Days
 from pipelines.report.svg import picture
-from sd_core.schemas import TABLES
 
 # Beside tables and checks a chart is looked at in passing; a coarser line costs a page less.
 POINTS = 240
@@ -28,11 +27,9 @@ def table_charts(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, s
     days = Days(connection, choice, POINTS)
     if not days.empty:
         yield "report_strategy", "growth_and_drawdown", picture([days.growth(), days.drawdown()])
-    if "report_attribution" in TABLES:
-        profits = attribution_figures(connection, choice, str(headline.study["currency"]))
-        if profits:
-            yield "report_attribution", "profit_by_asset", picture(profits[:2])
-    if "correlation_pair" in TABLES and (heat_map := market.correlation_heat_map(connection, MOST_ASSETS)):
+    if profits := attribution_figures(connection, choice, str(headline.study["currency"])):
+        yield "report_attribution", "profit_by_asset", picture(profits[:2])
+    if heat_map := market.correlation_heat_map(connection, MOST_ASSETS):
         yield "correlation_pair", "heat_map", picture([heat_map])
     if regimes := market.regime_strip(connection):
         yield "market_regime", "regimes", picture([regimes])

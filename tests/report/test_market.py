@@ -3,14 +3,9 @@
 from collections.abc import Callable
 
 import duckdb
-import pytest
 from reading import Element, parse
 
-from sd_core.schemas import TABLES
-
 Report = Callable[..., str]
-
-correlations_declared = pytest.mark.skipif("correlation_pair" not in TABLES, reason="correlations are not declared")
 
 
 def figures(html: str, section: str) -> dict[str, Element]:
@@ -42,12 +37,10 @@ def test_strip_counts_the_sessions_of_each_regime(small_report: Report) -> None:
     assert stretch.text == "bull from 2024-01-01 to 2024-01-04"
 
 
-@correlations_declared
 def test_correlations_of_a_short_study_are_unknown_and_left_out(small_report: Report) -> None:
     assert "correlation" not in parts(small_report())
 
 
-@correlations_declared
 def test_heat_map_shows_the_latest_correlation_of_every_pair_both_ways(small_report: Report) -> None:
     def tell(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("delete from correlation_pair")
