@@ -1,23 +1,29 @@
 """The validated study: what is to be simulated, on which prices, and with which rules.
 
 A study is read once, here, and trusted everywhere else: ``load_study`` turns a YAML file into a frozen :class:`Study`
-or refuses it. How the file is parsed belongs in ``study_yaml``, the kinds of values in ``study_fields``, the wording of
-a refusal in ``study_findings``. How a study's rules act on prices belongs in ``simulation``; where its prices come from
-in ``market``.
+or refuses it. How the file is parsed belongs in ``study_yaml``, strategies written with lists in ``study_sweeps``, the
+kinds of values in ``study_fields``, the wording of a refusal in ``study_findings``. How a study's rules act on prices
+belongs in ``simulation``; where its prices come from in ``market``.
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from sd_core.errors import InputError
-from sd_core.study_fields import AssetClass, CalendarDate, Currency, Fraction, Name, Reserve, RiskFree, Sessions, Ticker
+from sd_core.study_fields import AssetClass, CalendarDate, Currency, Fraction, Name, Reserves, RiskFree, Sessions, Ticker
 from sd_core.study_findings import Location, MisfitError, findings, show
+from sd_core.study_sweeps import spread
 from sd_core.study_yaml import read_mapping
+
+# Findings of a refusal that are shown; a sweep can give one per combination.
+MOST_FINDINGS = 50
+
+# A scenario is a partition, and more of them than this are slow to look at in Dagster.
+MOST_SCENARIOS = 100_000
 
 DEFAULT_SD_N = 8.0
 DEFAULT_PROFIT_SHARE = 0.5
@@ -294,13 +300,6 @@ def reserve_key(reserve: float) -> str:
     return "r" + f"{round(reserve * 100, 2):.2f}".rstrip("0").rstrip(".").replace(".", "_")
 
 
-def _distinct_levels(reserves: list[float]) -> list[float]:
-    repeated = [str(reserve) for reserve, times in Counter(reserves).items() if times > 1]
-    if repeated:
-        raise ValueError(f"expected every level once, but {', '.join(repeated)} is repeated")
-    return reserves
-
-
 def _weighted_and_distinct(universe: dict[str, Asset]) -> dict[str, Asset]:
     misfits = []
     if not 0 < sum(asset.weight for asset in universe.values()) < math.inf:
@@ -330,13 +329,14 @@ class Study(_Part):
     price_index: str | None = Field(None, min_length=1, description="CSV file of consumer prices by date.")
     universe: Annotated[dict[Ticker, Asset], Field(min_length=1), AfterValidator(_weighted_and_distinct)]
     candidates: list[Ticker] = Field([], description="Assets bought with cash that no target asks for, in this order.")
-    reserves: Annotated[list[Reserve], Field(min_length=1), AfterValidator(_distinct_levels)]
+    reserves: Reserves
     costs: Costs = Costs(bps=0, fixed=0)
     deposits: Deposits | None = None
     withdrawals: Withdrawals | None = None
     bootstrap: Bootstrap = Bootstrap(histories=1_000, block=None, seed=1)
     taxes: Taxes | None = None
     strategies: dict[Name, Strategy] = Field(min_length=1)
+    _sweeps: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -362,6 +362,11 @@ class Study(_Part):
     def _range_misfits(self) -> Iterator[str]:
         if self.end is not None and self.end < self.start:
             yield f"end: {self.end}: expected a date on or after start, {self.start}"
+        if (scenarios := len(self.strategies) * len(self.reserves)) > MOST_SCENARIOS:
+            yield (
+                f"strategies: {len(self.strategies):,} at {len(self.reserves):,} reserves are {scenarios:,} scenarios: "
+                f"expected at most {MOST_SCENARIOS:,}"
+            )
 
     def _currency_misfits(self) -> Iterator[str]:
         for ticker, asset in self.universe.items():
@@ -415,9 +420,12 @@ class Study(_Part):
     @property
     def scenarios(self) -> tuple[Scenario, ...]:
         """Every strategy at every reserve, strategies in the study's order, reserves ascending."""
-        return tuple(
-            Scenario(strategy=name, reserve=reserve) for name in self.strategies for reserve in self.reserve_levels
-        )
+        levels = self.reserve_levels
+        return tuple(Scenario(strategy=name, reserve=reserve) for name in self.strategies for reserve in levels)
+
+    def sweep_of(self, strategy: str) -> str | None:
+        """Return the name of the sweep that a strategy was written in, or None where it stands by itself."""
+        return self._sweeps.get(strategy)
 
     def withdrawals_of(self, strategy: str) -> Withdrawals | None:
         """Return the withdrawals that a strategy is to pay: its own, or the study's.
@@ -443,11 +451,15 @@ def load_study(path: Path) -> Study:
             per finding, the field, the value and what was expected. Rules that concern several fields are looked at
             once every field by itself is good.
     """
-    document = read_mapping(path)
     try:
-        study = Study.model_validate(document)
+        written = spread(read_mapping(path), _STRATEGY_KEYS)
+    except MisfitError as error:
+        raise _refusal(path, str(error).splitlines()) from None
+    try:
+        study = Study.model_validate(written.document)
     except ValidationError as error:
-        raise InputError("\n".join(f"{path}: {finding}" for finding in findings(error, _keys_at))) from None
+        raise _refusal(path, findings(error, _keys_at, written.as_written)) from None
+    study._sweeps = {name: origin.sweep for name, origin in written.origins.items()}
     # Where the study lies is known only here; from now on its paths are absolute.
     changes: dict[str, object] = {}
     if study.source.folder is not None:
@@ -456,6 +468,13 @@ def load_study(path: Path) -> Study:
     if study.price_index is not None:
         changes["price_index"] = _existing(path, "price_index", study.price_index, "file", Path.is_file)
     return study.model_copy(update=changes)
+
+
+def _refusal(path: Path, lines: Sequence[str]) -> InputError:
+    shown = [f"{path}: {line}" for line in lines[:MOST_FINDINGS]]
+    if len(lines) > MOST_FINDINGS:
+        shown.append(f"{path}: {len(lines) - MOST_FINDINGS:,} more findings of this kind: expected none")
+    return InputError("\n".join(shown))
 
 
 def _existing(study: Path, field: str, written: str, kind: str, exists: Callable[[Path], bool]) -> str:
@@ -470,6 +489,16 @@ def _existing(study: Path, field: str, written: str, kind: str, exists: Callable
         raise InputError(f"{expected}; {path} is none (a relative {kind} starts where the study file lies)")
     return str(path)
 
+
+def _keys_of(part: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Name every key of a part and of the parts in it, as paths, but for the keys that hold those."""
+    for name, field in part.model_fields.items():
+        kinds = (field.annotation, *get_args(field.annotation))
+        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        yield from _keys_of(inner, (*path, name)) if inner else [(*path, name)]
+
+
+_STRATEGY_KEYS = frozenset(_keys_of(Strategy))
 
 _PARTS: dict[str, type[BaseModel]] = {
     "source": Source,

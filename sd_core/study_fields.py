@@ -5,12 +5,17 @@ Which field is of which kind, and how fields go together, belongs in ``study``.
 
 import datetime as dt
 import re
-from typing import Annotated
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
+from sd_core.study_findings import MisfitError, readable, show
+
 # Names and tickers become partition keys, folders and files.
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+LONGEST_NAME = 40
+NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")
 TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=-]{0,19}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 # Calendars of exchanges; the library also has some of other kinds, such as 24/7, whose year has more sessions.
@@ -83,6 +88,55 @@ def _reserve(value: float) -> float:
     return in_hundredths_of_a_percent / 10_000
 
 
+def _distinct_levels(reserves: list[float]) -> list[float]:
+    repeated = [str(reserve) for reserve, times in Counter(reserves).items() if times > 1]
+    if repeated:
+        raise ValueError(f"expected every level once, but {', '.join(repeated)} is repeated")
+    return reserves
+
+
+_RANGE = ("from", "to", "step")
+
+
+def _reserve_levels(value: object) -> object:
+    """Return the levels of a range; a list, and what is neither, is judged afterwards."""
+    if not isinstance(value, Mapping):
+        return value
+    if misfits := list(_range_misfits(value)):
+        raise MisfitError(misfits)
+    # In hundredths of a percent, so that no rounding adds up.
+    first, last, step = (round(value[key] * 10_000) for key in _RANGE)
+    return [level / 10_000 for level in range(first, last + 1, step)]
+
+
+def _range_misfits(written: Mapping[Any, Any]) -> Iterator[str]:
+    sound = True
+    for key in (*_RANGE, *(key for key in written if key not in _RANGE)):
+        try:
+            _range_value(key, written)
+        except ValueError as error:
+            sound = False
+            yield f"{readable(key)}: {error}"
+    if sound and round(written["step"] * 10_000) == 0:
+        yield f"step: {show(written['step'])}: expected a fraction above 0"
+    if sound and written["to"] < written["from"]:
+        yield f"to: {show(written['to'])}: expected a level from {show(written['from'])} on, where the range begins"
+
+
+def _range_value(key: object, written: Mapping[Any, Any]) -> None:
+    if key not in _RANGE:
+        raise ValueError(f"unknown key: expected one of {', '.join(_RANGE)}")
+    if key not in written:
+        raise ValueError("missing: expected a value")
+    value = written[key]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{show(value)}: expected a number")
+    try:
+        _reserve(value)
+    except ValueError as error:
+        raise ValueError(f"{show(value)}: {error}") from None
+
+
 Name = Annotated[str, _text(NAME, "a name: a small letter, then at most 39 small letters, digits or underscores")]
 Ticker = Annotated[
     str,
@@ -99,3 +153,6 @@ Sessions = Annotated[str, BeforeValidator(_sessions)]
 RiskFree = Annotated[str | float, PlainValidator(_risk_free)]
 Fraction = Annotated[float, AfterValidator(_fraction)]
 Reserve = Annotated[float, AfterValidator(_reserve)]
+Reserves = Annotated[
+    list[Reserve], Field(min_length=1), AfterValidator(_distinct_levels), BeforeValidator(_reserve_levels)
+]

@@ -37,14 +37,25 @@ class MisfitError(ValueError):
         super().__init__("\n".join(lines))
 
 
-def findings(error: ValidationError, keys_at: Callable[[Location], Iterable[str]]) -> Iterator[str]:
-    """Word every finding; ``keys_at`` tells which keys may stand in the part at a location."""
-    for entry in error.errors(include_url=False):
-        yield from _finding(entry, keys_at)
+def findings(
+    error: ValidationError, keys_at: Callable[[Location], Iterable[str]], as_written: Callable[[Location], Location]
+) -> list[str]:
+    """Word every finding, each once.
+
+    Args:
+        error: of the validation.
+        keys_at: tells which keys may stand in the part at a location.
+        as_written: tells where the value at a location stands in the file.
+    """
+    entries = error.errors(include_url=False)
+    # What a sweep repeats in many strategies was written once.
+    return list(dict.fromkeys(line for entry in entries for line in _finding(entry, keys_at, as_written)))
 
 
-def _finding(entry: Any, keys_at: Callable[[Location], Iterable[str]]) -> Iterator[str]:
-    location, kind, value = entry["loc"], entry["type"], show(entry["input"])
+def _finding(
+    entry: Any, keys_at: Callable[[Location], Iterable[str]], as_written: Callable[[Location], Location]
+) -> Iterator[str]:
+    location, kind, value = as_written(entry["loc"]), entry["type"], show(entry["input"])
     context = entry.get("ctx", {})
     if kind == "value_error" and location[-1:] == ("[key]",):  # pydantic's mark: the key itself was refused
         location = location[:-1]
@@ -84,12 +95,12 @@ _SHORT.maxlevel = 2
 
 def _place(location: Location) -> str:
     match location:
-        case ("reserves", int(position)):
-            return f"reserves: entry {position + 1}"
-    return ".".join(_readable(part) for part in location) or "the study"
+        case (*part, int(position)) if part not in (["universe"], ["strategies"]):  # whose keys may read as numbers
+            return f"{_place(tuple(part))}: entry {position + 1}"
+    return ".".join(readable(part) for part in location) or "the study"
 
 
-def _readable(part: str | int) -> str:
+def readable(part: object) -> str:
     """Keep a key on its line: keys are free text until they are found to be good."""
     text = str(part)
     return text if text.isprintable() and len(text) <= 60 else show(text)

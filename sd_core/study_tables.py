@@ -40,6 +40,7 @@ def study_tables(study: Study) -> dict[str, pa.Table]:
         {
             "position": position,
             "strategy": name,
+            "sweep": study.sweep_of(name),
             "variant": strategy.variant,
             "sd_n": strategy.sd_n_or_default,
             "bracket": strategy.spacing_or_default,
@@ -214,6 +215,7 @@ _STUDY_STRATEGY = pa.schema(
     {
         "position": pa.int32(),
         "strategy": pa.string(),
+        "sweep": pa.string(),
         "variant": pa.string(),
         "sd_n": pa.float64(),
         "bracket": pa.float64(),

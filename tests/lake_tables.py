@@ -26,9 +26,9 @@ CREATE TABLE lake.study (name VARCHAR, source VARCHAR, start_date DATE, end_date
     tax_short_term DOUBLE, tax_long_term DOUBLE, tax_dividends DOUBLE, tax_interest DOUBLE);
 CREATE TABLE lake.study_asset (position INTEGER, ticker VARCHAR, asset_class VARCHAR, weight DOUBLE,
     target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, candidate INTEGER);
-CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, variant VARCHAR, sd_n DOUBLE, bracket DOUBLE,
-    profit_share DOUBLE, sizing VARCHAR, coordination VARCHAR, path VARCHAR, anchor VARCHAR, max_rungs INTEGER,
-    lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE, cost_fixed DOUBLE,
+CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, sweep VARCHAR, variant VARCHAR, sd_n DOUBLE,
+    bracket DOUBLE, profit_share DOUBLE, sizing VARCHAR, coordination VARCHAR, path VARCHAR, anchor VARCHAR,
+    max_rungs INTEGER, lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE, cost_fixed DOUBLE,
     withdrawal_amount DOUBLE, withdrawal_rate DOUBLE, withdrawal_of VARCHAR, withdrawal_every VARCHAR,
     coverage_min DOUBLE, coverage_of VARCHAR, shortfall VARCHAR, withdrawal_indexed BOOLEAN, rebalance_every VARCHAR,
     deviation DOUBLE, deviation_kind VARCHAR, volatility DOUBLE, volatility_window INTEGER, band DOUBLE,

@@ -103,6 +103,7 @@ STUDY_STRATEGY = Table(
         {
             "position": whole("Place in the study's order, from 1.", COUNT, FROM_ONE),
             "strategy": text("Name of the strategy."),
+            "sweep": text("Name of the sweep that it was written in; NULL: it stands by itself.", nullable=True),
             "variant": option("Which trades the rule makes.", Variant),
             "sd_n": number("Rungs per doubling of the price; NULL: bracket was given.", COUNT, FROM_ONE, nullable=True),
             "bracket": number("Distance of the next higher rung, relative to the price.", FRACTION, POSITIVE),

@@ -4,6 +4,7 @@
 select
     position::bigint as position,
     strategy,
+    sweep,
     variant,
     sd_n,
     bracket,
