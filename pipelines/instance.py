@@ -5,11 +5,13 @@ What a run does belongs in the modules of the assets; where the records lie is `
 
 import contextlib
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 
 import dagster as dg
 
+from pipelines.event_log import BATCH_SIZE, BATCH_VARIABLE
 from pipelines.home import StudyHome
 from sd_core.lake import put_whole
 
@@ -24,6 +26,11 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+# Partitions by the thousand are recorded at once.
+event_log_storage:
+  module: pipelines.event_log
+  class: EventLog
+  config: {{base_dir: {history}}}
 # Our steps print nothing; catching what they might print takes processes of its own, which an interrupt would wake.
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
@@ -32,8 +39,8 @@ concurrency:
   runs:
     max_concurrent_runs: 2
 retention:
-  schedule: {purge_after_days: 30}
-  sensor: {purge_after_days: {skipped: 1, failure: 30, success: 30}}
+  schedule: {{purge_after_days: 30}}
+  sensor: {{purge_after_days: {{skipped: 1, failure: 30, success: 30}}}}
 """
 
 
@@ -41,9 +48,11 @@ retention:
 def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
     """Open a study's Dagster home, made where it is missing, and point this process and its children at it."""
     home.dagster_home.mkdir(parents=True, exist_ok=True)
-    put_whole(home.dagster_home / "dagster.yaml", DAGSTER_SETTINGS)
+    history = json.dumps(str(home.dagster_home / "history" / "runs"))
+    put_whole(home.dagster_home / "dagster.yaml", DAGSTER_SETTINGS.format(history=history))
     os.environ["DAGSTER_HOME"] = str(home.dagster_home)
     os.environ["SD_STUDY"] = str(home.study_file)
+    os.environ[BATCH_VARIABLE] = str(BATCH_SIZE)
     with open(home.dagster_home / ".open.lock", "a") as lock:
         # Two processes that make the same databases at once break each other.
         fcntl.flock(lock, fcntl.LOCK_EX)
