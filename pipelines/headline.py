@@ -16,6 +16,7 @@ _ROWS = """
 select
     report_strategy.*,
     study_strategy.position,
+    study_strategy.sweep,
     study_strategy.variant,
     study_strategy.sizing,
     study_strategy.coordination
@@ -104,12 +105,16 @@ def records(connection: duckdb.DuckDBPyConnection, query: str, parameters: objec
 
 def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[Chosen]:
     chosen = [Chosen("simply holding", holding)] if holding else []
-    for strategy in dict.fromkeys(row["strategy"] for row in rows):
-        levels = [row for row in rows if row["strategy"] == strategy and row["twr"] is not None]
-        if not levels:
-            continue
+    strategies: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row["twr"] is not None:
+            strategies.setdefault(row["sweep"] or row["strategy"], []).append(row)
+    for name, levels in strategies.items():
         levels.sort(key=lambda row: -row["twr"])
-        labels = ["only reserve"] if len(levels) == 1 else ["best reserve", "worst reserve"]
+        if levels[0]["sweep"]:
+            labels = [f"best of {name}", f"worst of {name}"]
+        else:
+            labels = ["only reserve"] if len(levels) == 1 else ["best reserve", "worst reserve"]
         ends = zip(labels, (levels[0], levels[-1]), strict=False)
         chosen += [Chosen(label, row) for label, row in ends if row is not holding]
     return chosen

@@ -8,6 +8,8 @@ import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ import dagster as dg
 import pyarrow as pa
 
 from pipelines.home import StudyHome
+from pipelines.lake_views import MARKET_TABLES
 from pipelines.partitions import partition_key, scenarios_of, simulation_grid
 from pipelines.progress import report_progress
+from pipelines.reduction import Reduction
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Lake, Version
 from sd_core.market import raw
@@ -27,8 +31,10 @@ from sd_core.market.quality import Finding, fetch_failed, history_changed, to_ta
 from sd_core.market.source import PriceHistory, fetch, open_source
 from sd_core.simulation.engine import ENGINE_VERSION, simulate
 from sd_core.simulation.money_weighted import money_weighted_return
+from sd_core.simulation.path_band import path_outcome
 from sd_core.simulation.results import SimulationResult, to_tables
-from sd_core.simulation.rules import LotOrder, resolve
+from sd_core.simulation.rules import LotOrder, Rules, resolve
+from sd_core.simulation.rules import Path as BarPath
 from sd_core.simulation.taxes import tax_lot_table, tax_lots
 from sd_core.study import Scenario, Study
 from sd_core.study_tables import market_fingerprint, scenario_fingerprint
@@ -40,8 +46,15 @@ SIMULATIONS = "simulations"
 TAX_LOTS = "tax_lots"
 
 RAW_PRICES_KEY = dg.AssetKey(["lake", "raw_prices"])
-MARKET_KEYS = {name: dg.AssetKey(["lake", name]) for name in ("sessions", "prices", "rates", "price_findings")}
+MARKET_KEYS = {name: dg.AssetKey(["lake", name]) for name in MARKET_TABLES}
 SIMULATIONS_KEY = dg.AssetKey(["lake", "simulations"])
+
+# Days of scenarios whose metrics are told at once, which take some hundred megabytes.
+DAYS_AT_ONCE = 100_000
+# Beyond this many partitions Dagster is not told what each holds: it would take longer than to simulate them.
+DESCRIBED_PARTITIONS = 500
+# Files of a partition, by what its strategy keeps.
+KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", TAX_LOTS), "daily": ("daily",), "metrics": ()}
 
 INPUT_REFUSED = 2
 OWNERS = ["team:sd-lab"]
@@ -237,7 +250,7 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         kinds={"numba", "parquet"},
         owners=OWNERS,
         code_version=ENGINE_VERSION,
-        description="Ledger, days, lots and tax lots of each scenario: one strategy at one cash reserve.",
+        description="What each scenario keeps of ledger, days, lots and tax lots: one strategy at one cash reserve.",
     )
     def simulations(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         scenarios = scenarios_of(study, context.partition_keys)
@@ -254,8 +267,9 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
             for key, facts in stored_facts.items():
                 context.log_event(dg.AssetMaterialization(SIMULATIONS_KEY, partition=key, metadata=facts))
             raise dg.Failure("\n".join(f"partition {key}: {reason}" for key, reason in failures.items()))
-        for key, facts in stored_facts.items():
-            context.add_asset_metadata(facts, partition_key=key)
+        if len(stored_facts) <= DESCRIBED_PARTITIONS:
+            for key, facts in stored_facts.items():
+                context.add_asset_metadata(facts, partition_key=key)
         return dg.MaterializeResult()
 
     return simulations
@@ -264,60 +278,147 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
 def simulate_into_lake(
     home: StudyHome, scenarios: Sequence[Scenario]
 ) -> Iterator[tuple[Scenario, Version | Exception]]:
-    """Simulate scenarios on the prices in the lake, and store each.
+    """Simulate scenarios on the prices in the lake, and store what each keeps.
 
-    Compressing takes longer than simulating, so every core stores.
+    Compressing and telling metrics take longer than simulating, so every core stores.
 
     Yields:
         Each scenario, in order, with what was stored of it, or with the error that kept it from being simulated or
-        stored; one scenario's trouble must not cost the others. At most two per core wait, so memory stays bounded.
+        stored; one scenario's trouble must not cost the others. Two batches per core wait at most, so memory stays
+        bounded.
     """
-    panel, prices_version = load_panel(home)
+    with home.lake.shared():  # the market's files stay while they are read
+        market = current_market(home)
+        panel = _panel(home, market)
+        reduction = Reduction(home, market)
+        threads = os.cpu_count() or 1
+        waiting: deque[Future[list[tuple[Scenario, Version | Exception]]]] = deque()
+        simulated = _simulated(home.study, scenarios, panel)
+        bands = _path_bands(home.study, scenarios, panel)
+        with ThreadPoolExecutor(threads) as pool:
+            for batch in _batches(home.study, scenarios, panel):
+                outcomes = [(scenario, next(simulated), next(bands)) for scenario in batch]
+                waiting.append(pool.submit(_store, home, market, panel, reduction, outcomes))
+                if len(waiting) >= 2 * threads:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
 
-    def store(scenario: Scenario, result: SimulationResult | Exception) -> Version:
-        if isinstance(result, Exception):
-            raise result
-        return home.lake.write(
-            SIMULATIONS,
-            lake_key(scenario),
-            to_tables(result, scenario, panel) | _tax_lots(home.study, result, scenario, panel),
-            {
-                "capital": home.study.capital,
-                "xirr": money_weighted_return(result, panel.sessions, home.study.capital),
-                "prices_version": prices_version,
-                "study_hash": scenario_fingerprint(home.study, scenario),
-                "engine_version": ENGINE_VERSION,
-            },
-        )
 
-    threads = os.cpu_count() or 1
-    waiting: deque[tuple[Scenario, Future[Version]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for scenario, result in zip(scenarios, _simulated(home.study, scenarios, panel), strict=True):
-            waiting.append((scenario, pool.submit(store, scenario, result)))
-            if len(waiting) >= 2 * threads:
-                yield _outcome(*waiting.popleft())
-        while waiting:
-            yield _outcome(*waiting.popleft())
+def _batches(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Iterator[list[Scenario]]:
+    """Put neighbours together that keep less than their ledger, since telling metrics of many at once is cheaper."""
+    most = max(1, DAYS_AT_ONCE // len(panel.sessions))
+    for reduced, neighbours in groupby(
+        scenarios, lambda scenario: study.strategies[scenario.strategy].keep != "ledger"
+    ):
+        together = list(neighbours)
+        size = most if reduced else 1
+        yield from (together[first : first + size] for first in range(0, len(together), size))
 
 
 def _simulated(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Iterator[SimulationResult | Exception]:
     """Yield every scenario's result in order, or the error that it met."""
+    yield from _results(panel, [resolve(study, scenario) for scenario in scenarios])
+
+
+def _path_bands(
+    study: Study, scenarios: Sequence[Scenario], panel: Panel
+) -> Iterator[dict[BarPath, SimulationResult | Exception]]:
+    """Yield every scenario's results on the paths that are not its own; none where the study has no path band."""
     rules = [resolve(study, scenario) for scenario in scenarios]
-    results = simulate(panel, rules)
+    others = [[path for path in BarPath if study.path_band and path != chosen.path] for chosen in rules]
+    results = _results(
+        panel,
+        [replace(chosen, path=path) for chosen, paths in zip(rules, others, strict=True) for path in paths],
+        ledger=False,
+    )
+    for paths in others:
+        yield {path: next(results) for path in paths}
+
+
+def _results(panel: Panel, rules: Sequence[Rules], *, ledger: bool = True) -> Iterator[SimulationResult | Exception]:
+    results = simulate(panel, rules, ledger=ledger)
     for done in range(1, len(rules) + 1):
         try:
             yield next(results)
         except Exception as error:
             yield error
-            results = simulate(panel, rules[done:])
+            results = simulate(panel, rules[done:], ledger=ledger)
 
 
-def _outcome(scenario: Scenario, storing: Future[Version]) -> tuple[Scenario, Version | Exception]:
+Simulated = tuple[Scenario, SimulationResult | Exception, dict[BarPath, SimulationResult | Exception]]
+
+
+def _store(
+    home: StudyHome, market: Version, panel: Panel, reduction: Reduction, outcomes: Sequence[Simulated]
+) -> list[tuple[Scenario, Version | Exception]]:
+    """Store a batch of scenarios that keep alike, each by itself."""
+    stored: dict[Scenario, Version | Exception] = {}
+    rows: dict[Scenario, dict[str, pa.Table]] = {}
+    facts: dict[Scenario, dict[str, Any]] = {}
+    for scenario, result, others in outcomes:
+        try:
+            if isinstance(result, Exception):
+                raise result
+            facts[scenario] = _facts_of(home, market, panel, scenario, result, others)
+            rows[scenario] = to_tables(result, scenario, panel) | _tax_lots(home.study, result, scenario, panel)
+        except Exception as error:
+            stored[scenario] = error
+    reduced = [scenario for scenario in rows if _kept(home.study, scenario) != "ledger"]
     try:
-        return scenario, storing.result()
+        if reduced:
+            partitions = [
+                {
+                    **scenario.model_dump(),
+                    **facts[scenario],
+                    "has_tax_lots": TAX_LOTS in rows[scenario],
+                    "is_current": True,
+                }
+                for scenario in reduced
+            ]
+            told = reduction.metrics([rows[scenario] for scenario in reduced], partitions)
+            for scenario in reduced:
+                facts[scenario] |= {"metrics": told[scenario], "metrics_version": reduction.version}
     except Exception as error:
-        return scenario, error
+        stored |= dict.fromkeys(reduced, error)
+    for scenario in rows.keys() - stored.keys():
+        try:
+            names = KEPT_TABLES[_kept(home.study, scenario)]
+            kept = {name: table for name, table in rows[scenario].items() if name in names}
+            stored[scenario] = home.lake.write(SIMULATIONS, lake_key(scenario), kept, facts[scenario])
+        except Exception as error:
+            stored[scenario] = error
+    return [(scenario, stored[scenario]) for scenario, *_ in outcomes]
+
+
+def _facts_of(
+    home: StudyHome,
+    market: Version,
+    panel: Panel,
+    scenario: Scenario,
+    result: SimulationResult,
+    others: Mapping[BarPath, SimulationResult | Exception],
+) -> dict[str, Any]:
+    """Return what is noted of a scenario beside its rows."""
+    study = home.study
+    facts = {
+        "keep": _kept(study, scenario),
+        "capital": study.capital,
+        "xirr": money_weighted_return(result, panel.sessions, study.capital),
+        "prices_version": market.facts["prices_version"],
+        "study_hash": scenario_fingerprint(study, scenario),
+        "engine_version": ENGINE_VERSION,
+    }
+    if study.path_band:
+        results = {BarPath[study.strategies[scenario.strategy].path.upper()]: result, **others}
+        facts["path_band"] = [
+            {**path_outcome(path, results[path], study.capital), "is_chosen": path not in others} for path in BarPath
+        ]
+    return facts
+
+
+def _kept(study: Study, scenario: Scenario) -> str:
+    return study.strategies[scenario.strategy].keep
 
 
 def _tax_lots(study: Study, result: SimulationResult, scenario: Scenario, panel: Panel) -> dict[str, pa.Table]:
@@ -338,8 +439,11 @@ def load_panel(home: StudyHome) -> tuple[Panel, str]:
     """Return the panel that the lake holds and the version of its prices."""
     with home.lake.shared():
         market = current_market(home)
-        tables = [market.read(name) for name in ("sessions", "prices", "rates")]
-    return to_panel(home.study, *tables), market.facts["prices_version"]
+        return _panel(home, market), market.facts["prices_version"]
+
+
+def _panel(home: StudyHome, market: Version) -> Panel:
+    return to_panel(home.study, *(market.read(name) for name in ("sessions", "prices", "rates")))
 
 
 def current_market(home: StudyHome) -> Version:
@@ -356,4 +460,5 @@ def current_market(home: StudyHome) -> Version:
 
 
 def _facts(stored: Version) -> dict[str, Any]:
-    return {"ledger_rows": stored.rows["ledger"], "lots": stored.rows["lots"], **stored.facts}
+    noted = {name: value for name, value in stored.facts.items() if name not in ("metrics", "path_band")}
+    return {f"{name}_rows": count for name, count in stored.rows.items()} | noted

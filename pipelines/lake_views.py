@@ -9,16 +9,35 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipelines.lake_assets import MARKET_KEYS
 from sd_core.lake import Version
+from sd_core.schemas import TABLES
 from sd_core.study import Study
 from sd_core.study_tables import study_tables
+
+MARKET_TABLES = ("sessions", "prices", "rates", "price_findings")
+
+# What a simulation leaves of a scenario, as its files are called.
+ROWS = ("ledger", "daily", "lots", "tax_lots")
+
+# One row per scenario: what the pointer of its partition says, beside the rows in its files.
+PARTITION_SCHEMA = pa.schema(
+    {
+        "strategy": pa.string(),
+        "reserve": pa.float64(),
+        "keep": pa.string(),
+        "capital": pa.float64(),
+        "xirr": pa.float64(),
+        "prices_version": pa.string(),
+        "has_tax_lots": pa.bool_(),
+        "is_current": pa.bool_(),
+    }
+)
 
 
 def register_market(connection: duckdb.DuckDBPyConnection, study: Study, market: Version) -> None:
     """Attach the database ``lake`` with a study's own tables and its market in it."""
     connection.execute("attach ':memory:' as lake")
-    for name in MARKET_KEYS:
+    for name in MARKET_TABLES:
         register_files(connection, name, [market.file(name)])
     for name, table in study_tables(study).items():
         register_table(connection, name, table)
@@ -35,6 +54,11 @@ def register_table(connection: duckdb.DuckDBPyConnection, name: str, table: pa.T
     connection.register("arriving", table)
     connection.execute(f"create table lake.{name} as from arriving")
     connection.unregister("arriving")
+
+
+def no_rows(name: str) -> pa.Table:
+    """Return the empty table of one of ``ROWS``."""
+    return TABLES[f"simulation_{name}"].arrow_schema.empty_table()
 
 
 def quoted(path: Path) -> str:

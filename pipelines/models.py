@@ -136,10 +136,19 @@ def _read(file: Path, tables: Mapping[str, Table]) -> Model:
     if file.parent.name != table.layer:
         raise ValueError(f"{file}: expected in the folder of its layer, {table.layer}")
     sql = file.read_text(encoding="utf-8")
-    own, of_lake = _sources(_query(file, sql))
+    own, of_lake = tables_read(file, sql)
     if unknown := sorted(own - tables.keys()):
         raise ValueError(f"{file}: reads {_list(unknown)}: expected declared tables, or the lake's as lake.<table>")
     return Model(table, sql, _description(file, sql), tuple(sorted(own)), tuple(sorted(of_lake)))
+
+
+def tables_read(file: Path, sql: str) -> tuple[set[str], set[str]]:
+    """Return the tables that a query reads: those of its own database as written, and the names of the lake's.
+
+    Raises:
+        ValueError: it is not one query; the message names the file.
+    """
+    return _sources(_query(file, sql))
 
 
 def _description(file: Path, sql: str) -> str:

@@ -17,14 +17,22 @@ import pyarrow as pa
 from pipelines.audit import Identity, Verdict, audit
 from pipelines.home import StudyHome
 from pipelines.lake_assets import SIMULATIONS, TAX_LOTS, current_market, lake_key
-from pipelines.lake_views import quoted, register_files, register_market, register_table
+from pipelines.lake_views import (
+    PARTITION_SCHEMA,
+    ROWS,
+    no_rows,
+    quoted,
+    register_files,
+    register_market,
+    register_table,
+)
 from pipelines.model_fits import register_fits
 from pipelines.models import SQL, Built, Model, build, read_macros
+from pipelines.reduction import METRICS, PATH_BAND, metrics_table, metrics_version
 from pipelines.report.file import draft_of, write_draft
 from pipelines.resampling_assets import register_resampling
 from sd_core.lake import Version
 from sd_core.simulation.engine import ENGINE_VERSION
-from sd_core.simulation.taxes import TAX_LOT_COLUMNS
 from sd_core.study import Scenario, Study
 from sd_core.study_tables import scenario_fingerprint
 
@@ -112,22 +120,40 @@ def _remove(draft: Path) -> None:
 
 
 def stored_scenarios(home: StudyHome) -> dict[Scenario, Version]:
-    """Return the study's scenarios that the lake holds; others in the lake belong to no table."""
+    """Return the study's scenarios that the lake holds; others in the lake belong to no table.
+
+    One whose metrics other SQL told, and whose rows are gone, is not held any more.
+    """
     found = {scenario: home.lake.current(SIMULATIONS, lake_key(scenario)) for scenario in home.study.scenarios}
-    return {scenario: version for scenario, version in found.items() if version is not None}
+    told_by = metrics_version()
+    return {
+        scenario: version
+        for scenario, version in found.items()
+        if version is not None and version.facts.get("metrics_version", told_by) == told_by
+    }
 
 
 def _register_scenarios(
     connection: duckdb.DuckDBPyConnection, stored: Mapping[Scenario, Version], current: Collection[Scenario]
 ) -> None:
-    for name in ("ledger", "daily", "lots"):
-        register_files(connection, f"simulation_{name}", [version.file(name) for version in stored.values()])
-    # Scenarios have tax lots only where the study asked for taxes when they were simulated.
-    if taxed := [version.file(TAX_LOTS) for version in stored.values() if TAX_LOTS in version.rows]:
-        register_files(connection, "simulation_tax_lots", taxed)
-    else:
-        register_table(connection, "simulation_tax_lots", TAX_LOT_COLUMNS.empty_table())
+    for name in ROWS:
+        if files := [version.file(name) for version in stored.values() if name in version.rows]:
+            register_files(connection, f"simulation_{name}", files)
+        else:
+            register_table(connection, f"simulation_{name}", no_rows(name))
     register_table(connection, "simulation_partition", _partitions(stored, current))
+    told = [version.facts["metrics"] for version in stored.values() if "metrics" in version.facts]
+    register_table(connection, METRICS.name, metrics_table(told))
+    register_table(connection, PATH_BAND.name, _path_bands(stored))
+
+
+def _path_bands(stored: Mapping[Scenario, Version]) -> pa.Table:
+    rows = [
+        {**scenario.model_dump(), **outcome}
+        for scenario, version in stored.items()
+        for outcome in version.facts.get("path_band", ())
+    ]
+    return pa.Table.from_pylist(rows, PATH_BAND.arrow_schema)
 
 
 def current_scenarios(study: Study, stored: Mapping[Scenario, Version], market: Version) -> frozenset[Scenario]:
@@ -147,6 +173,7 @@ def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario
         {
             "strategy": scenario.strategy,
             "reserve": scenario.reserve,
+            "keep": version.facts.get("keep", "ledger"),
             "capital": version.facts["capital"],
             "xirr": version.facts["xirr"],
             "prices_version": version.facts["prices_version"],
@@ -155,17 +182,4 @@ def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario
         }
         for scenario, version in stored.items()
     ]
-    return pa.Table.from_pylist(
-        rows,
-        pa.schema(
-            {
-                "strategy": pa.string(),
-                "reserve": pa.float64(),
-                "capital": pa.float64(),
-                "xirr": pa.float64(),
-                "prices_version": pa.string(),
-                "has_tax_lots": pa.bool_(),
-                "is_current": pa.bool_(),
-            }
-        ),
-    )
+    return pa.Table.from_pylist(rows, PARTITION_SCHEMA)

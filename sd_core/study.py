@@ -14,7 +14,17 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from sd_core.errors import InputError
-from sd_core.study_fields import AssetClass, CalendarDate, Currency, Fraction, Name, Reserves, RiskFree, Sessions, Ticker
+from sd_core.study_fields import (
+    AssetClass,
+    CalendarDate,
+    Currency,
+    Fraction,
+    Name,
+    Reserves,
+    RiskFree,
+    Sessions,
+    Ticker,
+)
 from sd_core.study_findings import Location, MisfitError, findings, show
 from sd_core.study_sweeps import spread
 from sd_core.study_yaml import read_mapping
@@ -213,6 +223,7 @@ class Strategy(_Rung):
     premium_spread: float | None = Field(None, gt=0, description="Spread of premiums above which one pair trades.")
     adaptive_bracket: bool = Field(False, description="Whether brackets follow the frequency of gaps.")
     portfolio_stop: float | None = Field(None, gt=0, lt=1, description="Drawdown beyond which the rule stops buying.")
+    keep: Literal["ledger", "daily", "metrics"] = "ledger"
     costs: Costs | None = Field(None, description="Costs of this strategy where they are not the study's.")
     withdrawals: Withdrawals | None = Field(None, description="Its withdrawals where they are not the study's.")
 
@@ -335,6 +346,7 @@ class Study(_Part):
     withdrawals: Withdrawals | None = None
     bootstrap: Bootstrap = Bootstrap(histories=1_000, block=None, seed=1)
     taxes: Taxes | None = None
+    path_band: bool = Field(False, description="Whether every scenario is simulated under all paths.")
     strategies: dict[Name, Strategy] = Field(min_length=1)
     _sweeps: dict[str, str] = PrivateAttr(default_factory=dict)
 

@@ -41,6 +41,7 @@ def study_tables(study: Study) -> dict[str, pa.Table]:
             "position": position,
             "strategy": name,
             "sweep": study.sweep_of(name),
+            "keep": strategy.keep,
             "variant": strategy.variant,
             "sd_n": strategy.sd_n_or_default,
             "bracket": strategy.spacing_or_default,
@@ -128,9 +129,13 @@ def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
     """
     rules = vars(resolve(study, scenario))
     parts = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in rules.items()}
+    rules_of = study.strategies[scenario.strategy]
+    kept: dict[str, Any] = {"keep": rules_of.keep, "path_band": study.path_band}
     # Rates change no row of a scenario; whether there are taxes decides if it has tax lots.
-    taxed = {"tax_lots": True} if study.taxes else {}
-    return _hash({**parts, **taxed, "tickers": study.tickers})
+    if study.taxes is not None:
+        # Where the rows are gone, what they came to after taxes is all that is left.
+        kept |= {"tax_lots": True} if rules_of.keep == "ledger" else study.taxes.model_dump()
+    return _hash({**parts, **kept, "tickers": study.tickers})
 
 
 def market_fingerprint(study: Study) -> str:
@@ -216,6 +221,7 @@ _STUDY_STRATEGY = pa.schema(
         "position": pa.int32(),
         "strategy": pa.string(),
         "sweep": pa.string(),
+        "keep": pa.string(),
         "variant": pa.string(),
         "sd_n": pa.float64(),
         "bracket": pa.float64(),

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import duckdb
 
+from sd_core.schemas import TABLES
+
 SQL = Path(__file__).parent.parent / "sql"
 
 # The names of the columns are the contract; the widths of whole numbers are those of the lake's Parquet files.
@@ -26,10 +28,11 @@ CREATE TABLE lake.study (name VARCHAR, source VARCHAR, start_date DATE, end_date
     tax_short_term DOUBLE, tax_long_term DOUBLE, tax_dividends DOUBLE, tax_interest DOUBLE);
 CREATE TABLE lake.study_asset (position INTEGER, ticker VARCHAR, asset_class VARCHAR, weight DOUBLE,
     target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, candidate INTEGER);
-CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, sweep VARCHAR, variant VARCHAR, sd_n DOUBLE,
-    bracket DOUBLE, profit_share DOUBLE, sizing VARCHAR, coordination VARCHAR, path VARCHAR, anchor VARCHAR,
-    max_rungs INTEGER, lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE, cost_fixed DOUBLE,
-    withdrawal_amount DOUBLE, withdrawal_rate DOUBLE, withdrawal_of VARCHAR, withdrawal_every VARCHAR,
+CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, sweep VARCHAR, keep VARCHAR, variant VARCHAR,
+    sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, sizing VARCHAR, coordination VARCHAR, path VARCHAR,
+    anchor VARCHAR, max_rungs INTEGER, lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE,
+    cost_fixed DOUBLE, withdrawal_amount DOUBLE, withdrawal_rate DOUBLE, withdrawal_of VARCHAR,
+    withdrawal_every VARCHAR,
     coverage_min DOUBLE, coverage_of VARCHAR, shortfall VARCHAR, withdrawal_indexed BOOLEAN, rebalance_every VARCHAR,
     deviation DOUBLE, deviation_kind VARCHAR, volatility DOUBLE, volatility_window INTEGER, band DOUBLE,
     band_kind VARCHAR, min_trade DOUBLE, max_cost DOUBLE, cash_low DOUBLE, cash_high DOUBLE, drift DOUBLE,
@@ -57,8 +60,10 @@ CREATE TABLE lake.income_subset (subset BIGINT, strategy VARCHAR, reserve DOUBLE
 CREATE TABLE lake.simulation_tax_lots (strategy VARCHAR, reserve DOUBLE, part INTEGER, purchase_seq INTEGER,
     sale_seq INTEGER, ticker VARCHAR, acquired DATE, held_since DATE, sold DATE, long_term BOOLEAN, quantity DOUBLE,
     cost DOUBLE, basis DOUBLE, proceeds DOUBLE, gain DOUBLE, wash_sale_disallowed DOUBLE, market_value DOUBLE);
-CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, capital DOUBLE, xirr DOUBLE,
+CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, keep VARCHAR, capital DOUBLE, xirr DOUBLE,
     prices_version VARCHAR, has_tax_lots BOOLEAN, is_current BOOLEAN);
+CREATE TABLE lake.simulation_path_band (strategy VARCHAR, reserve DOUBLE, path VARCHAR, is_chosen BOOLEAN,
+    final_value DOUBLE, twr DOUBLE);
 CREATE TABLE lake.variance_state (session DATE, high_variance_probability DOUBLE);
 CREATE TABLE lake.correlation_pair (session DATE, frequency VARCHAR, estimator VARCHAR, "window" SMALLINT,
     ticker_a VARCHAR, ticker_b VARCHAR, correlation DOUBLE, observations INTEGER);
@@ -77,6 +82,8 @@ def connect(warehouse: Path | str = ":memory:") -> duckdb.DuckDBPyConnection:
     con.execute("ATTACH ':memory:' AS lake")
     con.execute("USE warehouse")
     con.execute(CONTRACT)
+    metrics = ", ".join(f"{name} {kind}" for name, kind in TABLES["simulation_metrics"].types.items())
+    con.execute(f"CREATE TABLE lake.simulation_metrics ({metrics})")
     return con
 
 
@@ -195,6 +202,7 @@ def strategy(position: int, name: str, variant: str) -> dict[str, object]:
     return {
         "position": position,
         "strategy": name,
+        "keep": "ledger",
         "variant": variant,
         "sd_n": 8.0,
         "bracket": 0.0905,
@@ -225,8 +233,14 @@ def add_scenario(
     is_current: bool = True,
 ) -> None:
     """Add a stored partition with its days; rungs passed are 1 a session."""
-    partition = {"capital": STUDY["capital"], "xirr": 0.05, "prices_version": prices_version}
-    partition |= {"has_tax_lots": False, "is_current": is_current}
+    partition = {
+        "keep": "ledger",
+        "capital": STUDY["capital"],
+        "xirr": 0.05,
+        "prices_version": prices_version,
+        "has_tax_lots": False,
+        "is_current": is_current,
+    }
     insert(con, "simulation_partition", {"strategy": name, "reserve": reserve, **partition})
     for position, (cash, worth) in enumerate(zip(bank, value, strict=True)):
         insert(

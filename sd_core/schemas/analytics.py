@@ -155,6 +155,14 @@ SIMULATION_METRICS = Table(
                 YEARLY,
                 nullable=True,
             ),
+            "taxes": number("Taxes owed for all years; NULL: the study has none.", MONEY, NOT_NEGATIVE, nullable=True),
+            "after_tax_value": number("Final value less taxes; NULL as above.", MONEY, nullable=True),
+            "after_tax_liquidation_value": number(
+                "After-tax value less the tax on selling all at the last close; NULL as above.", MONEY, nullable=True
+            ),
+            "after_tax_total_return": number(
+                "After-tax value over capital, less 1; NULL as above.", FRACTION, nullable=True
+            ),
         }
     ),
 )

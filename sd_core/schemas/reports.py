@@ -43,14 +43,12 @@ REPORT_STRATEGY = Table(
                 FRACTION,
                 nullable=True,
             ),
-            "taxes": number("Taxes owed for all years; NULL: the study has none.", MONEY, NOT_NEGATIVE, nullable=True),
-            "after_tax_value": number("Final value less taxes; NULL as above.", MONEY, nullable=True),
-            "after_tax_liquidation_value": number(
-                "After-tax value less the tax on selling all at the last close; NULL as above.", MONEY, nullable=True
+            "final_value_low": number(
+                "Lowest final value over all paths of a bar; NULL: the study has no path band.", MONEY, nullable=True
             ),
-            "after_tax_total_return": number(
-                "After-tax value over capital, less 1; NULL as above.", FRACTION, nullable=True
-            ),
+            "final_value_high": number("Highest final value over all paths; NULL as above.", MONEY, nullable=True),
+            "twr_low": number("Lowest time-weighted return over all paths; NULL as above.", FRACTION, nullable=True),
+            "twr_high": number("Highest time-weighted return over all paths; NULL as above.", FRACTION, nullable=True),
             "prices_version": text("Version of the prices that the scenario was simulated on."),
             "is_current": flag("Whether the scenario was simulated on today's prices and study."),
         }

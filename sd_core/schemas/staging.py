@@ -30,6 +30,7 @@ from sd_core.schemas.table import Table, ordered
 from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.simulation.rules import Anchor, Coordination, LotOrder, Path, Proceeds, Shortfall, Sizing, Variant, Width
 
+KEPT = one_of(["ledger", "daily", "metrics"])
 PERIODS = one_of(["month", "quarter", "year"])
 PROCEEDS = one_of(choice.name.lower() for choice in Proceeds)
 SHORTFALLS = one_of(choice.name.lower() for choice in Shortfall)
@@ -104,6 +105,7 @@ STUDY_STRATEGY = Table(
             "position": whole("Place in the study's order, from 1.", COUNT, FROM_ONE),
             "strategy": text("Name of the strategy."),
             "sweep": text("Name of the sweep that it was written in; NULL: it stands by itself.", nullable=True),
+            "keep": text("What is kept of its scenarios: the ledger and all else, days only, or metrics.", KEPT),
             "variant": option("Which trades the rule makes.", Variant),
             "sd_n": number("Rungs per doubling of the price; NULL: bracket was given.", COUNT, FROM_ONE, nullable=True),
             "bracket": number("Distance of the next higher rung, relative to the price.", FRACTION, POSITIVE),
@@ -226,6 +228,38 @@ PRICES = Table(
             "low": number("Lowest price; NULL as open.", PER_SHARE, POSITIVE, nullable=True),
             "close": number("Last price; NULL as open.", PER_SHARE, POSITIVE, nullable=True),
             "dividend": number("Dividend by ex-date; 0 where there is none.", PER_SHARE, NOT_NEGATIVE),
+        }
+    ),
+)
+
+SIMULATION_PARTITION = Table(
+    name="simulation_partition",
+    layer="staging",
+    description="Every scenario that the lake holds: what is kept of it, and what it was simulated on.",
+    key=("strategy", "reserve"),
+    schema=ordered(
+        {
+            **scenario(),
+            "keep": text("What is kept: the ledger and all else, days only, or metrics.", KEPT),
+            "capital": number("Money that it began with.", MONEY, POSITIVE),
+            "prices_version": text("Version of the prices that the scenario was simulated on."),
+            "is_current": flag("Whether the scenario was simulated on today's prices and study."),
+        }
+    ),
+)
+
+SIMULATION_PATH_BAND = Table(
+    name="simulation_path_band",
+    layer="staging",
+    description="What every scenario would have come to under each path of a bar; of studies with path_band.",
+    key=("strategy", "reserve", "path"),
+    schema=ordered(
+        {
+            **scenario(),
+            "path": option("Which way a bar's price is taken to have gone.", Path),
+            "is_chosen": flag("Whether it is the path of the strategy."),
+            "final_value": number("Cash and holdings at the last close.", MONEY),
+            "twr": number("Time-weighted return over the whole period.", FRACTION, nullable=True),
         }
     ),
 )
@@ -411,6 +445,8 @@ STAGING = (
     SESSIONS,
     RATES,
     PRICES,
+    SIMULATION_PARTITION,
+    SIMULATION_PATH_BAND,
     SIMULATION_LEDGER,
     SIMULATION_DAILY,
     SIMULATION_LOTS,

@@ -4,6 +4,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pandera.pandas as pa
+import pyarrow as arrow
+
+_ARROW = {
+    "BIGINT": arrow.int64(),
+    "BOOLEAN": arrow.bool_(),
+    "DATE": arrow.date32(),
+    "DOUBLE": arrow.float64(),
+    "VARCHAR": arrow.string(),
+}
 
 Layer = Literal["staging", "analytics", "reports"]
 
@@ -32,6 +41,11 @@ class Table:
     def types(self) -> dict[str, str]:
         """The DuckDB type of every column, in order."""
         return {name: column.metadata["type"] for name, column in self.schema.columns.items()}
+
+    @property
+    def arrow_schema(self) -> arrow.Schema:
+        """The columns as an Arrow table has them."""
+        return arrow.schema([(name, _ARROW[kind]) for name, kind in self.types.items()])
 
     @property
     def comments(self) -> dict[str, str]:

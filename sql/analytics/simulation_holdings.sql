@@ -1,6 +1,6 @@
 -- What every scenario holds of every asset at the close of every session.
 -- Grain: strategy, reserve, session, ticker.
--- Sources: simulation_ledger, simulation_daily, asset_returns.
+-- Sources: simulation_ledger, simulation_daily, simulation_partition, asset_returns.
 with
 highs as (
     select
@@ -55,6 +55,11 @@ portfolios as (
         marks.premium,
         coalesce(positions.holdings, 0) as holdings
     from simulation_daily as daily
+    -- Days alone do not tell what is held.
+    inner join simulation_partition as stored
+        on daily.strategy = stored.strategy
+        and daily.reserve = stored.reserve
+        and stored.keep = 'ledger'
     inner join marks on daily.session = marks.session
     -- A position stands as its last trade left it.
     asof left join positions

@@ -1,6 +1,6 @@
 -- The income of every scenario by calendar month, months without any included.
 -- Grain: strategy, reserve, month.
--- Sources: simulation_daily, simulation_ledger.
+-- Sources: simulation_daily, simulation_ledger, simulation_partition.
 with
 months as (
     select
@@ -10,6 +10,8 @@ months as (
         min(session) as first_session,
         max(session) as last_session
     from simulation_daily
+    inner join simulation_partition using (strategy, reserve)
+    where simulation_partition.keep = 'ledger'
     group by strategy, reserve, date_trunc('month', session)
 ),
 

@@ -1,6 +1,6 @@
 -- What became of every scenario over its whole period, told from its own rows alone.
 -- Grain: strategy, reserve.
--- Sources: simulation_returns, simulation_daily, simulation_ledger, study, lake.simulation_partition.
+-- Sources: simulation_returns, simulation_daily, simulation_ledger, simulation_taxes, study, lake.simulation_partition, lake.simulation_metrics.
 with
 performance as (
     select
@@ -55,6 +55,16 @@ bookings as (
     group by stored.strategy, stored.reserve
 ),
 
+owed as (
+    select
+        strategy,
+        reserve,
+        sum(tax) as taxes,
+        sum(liquidation_tax) as liquidation_tax
+    from simulation_taxes
+    group by strategy, reserve
+),
+
 scenarios as (
     select
         stored.strategy,
@@ -84,11 +94,17 @@ scenarios as (
         bookings.withdrawals,
         bookings.harvest_gross / bookings.scheduled as coverage_gross,
         bookings.harvest_net / bookings.scheduled as coverage_net,
-        stored.xirr
+        stored.xirr,
+        owed.taxes,
+        wealth.final_value - owed.taxes as after_tax_value,
+        wealth.final_value - owed.taxes - owed.liquidation_tax as after_tax_liquidation_value,
+        (wealth.final_value - owed.taxes) / stored.capital - 1 as after_tax_total_return
     from lake.simulation_partition as stored
     inner join performance using (strategy, reserve)
     inner join wealth using (strategy, reserve)
     inner join bookings using (strategy, reserve)
+    left join owed using (strategy, reserve)
+    where stored.keep = 'ledger'
 )
 
 select
@@ -120,6 +136,47 @@ select
     withdrawals,
     coverage_gross,
     coverage_net,
-    xirr
+    xirr,
+    taxes,
+    after_tax_value,
+    after_tax_liquidation_value,
+    after_tax_total_return
 from scenarios
+union all
+-- What was told of a scenario before its rows were let go of.
+select
+    strategy,
+    reserve,
+    first_session,
+    last_session,
+    final_value,
+    total_return,
+    twr,
+    cagr,
+    volatility,
+    sharpe,
+    sortino,
+    max_drawdown,
+    calmar,
+    dividend_income,
+    interest_income,
+    harvest_gross,
+    harvest_net,
+    income,
+    income_per_year,
+    fees,
+    trades,
+    skipped_buys,
+    passed_rungs,
+    mean_cash_share,
+    deposits,
+    withdrawals,
+    coverage_gross,
+    coverage_net,
+    xirr,
+    taxes,
+    after_tax_value,
+    after_tax_liquidation_value,
+    after_tax_total_return
+from lake.simulation_metrics
 order by strategy, reserve

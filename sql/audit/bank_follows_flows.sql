@@ -12,6 +12,6 @@ changes as (
             order by simulation_daily.session
         ) + income + sells - buys - withdrawals + deposits as expected_bank
     from simulation_daily
-    inner join lake.simulation_partition as stored using (strategy, reserve)
+    inner join simulation_partition as stored using (strategy, reserve)
 )
 select * from changes where same_money(bank, expected_bank) is not true

@@ -17,7 +17,8 @@ expected as (
             order by simulation_daily.session
         ) as expected_bank
     from simulation_daily
-    inner join lake.simulation_partition as stored using (strategy, reserve)
+    inner join simulation_partition as stored using (strategy, reserve)
     left join booked using (strategy, reserve, session)
+    where stored.keep = 'ledger'
 )
 select * from expected where same_money(bank, expected_bank) is not true

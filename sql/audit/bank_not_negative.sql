@@ -7,5 +7,5 @@ select
     simulation_daily.bank
 from simulation_daily
 inner join study_strategy using (strategy)
-inner join report_strategy using (strategy, reserve)
-where report_strategy.is_current and study_strategy.margin_limit is null and simulation_daily.bank < -1e-6
+inner join simulation_partition using (strategy, reserve)
+where simulation_partition.is_current and study_strategy.margin_limit is null and simulation_daily.bank < -1e-6

@@ -8,10 +8,10 @@ select
     prices.low,
     prices.high
 from simulation_ledger
-inner join report_strategy using (strategy, reserve)
+inner join simulation_partition using (strategy, reserve)
 left join prices using (session, ticker)
 where
-    report_strategy.is_current
+    simulation_partition.is_current
     and simulation_ledger.quantity is not null
     and (
         prices.low is null

@@ -1,14 +1,18 @@
--- Every stored scenario has a report, and on the present prices a day for every session.
--- table: report_strategy
+-- Every stored scenario has metrics, and on the present prices a day for every session where its days are kept.
+-- table: simulation_metrics
 select
     stored.strategy,
     stored.reserve,
     count(simulation_daily.session) as days
-from lake.simulation_partition as stored
-left join report_strategy using (strategy, reserve)
+from simulation_partition as stored
+left join simulation_metrics using (strategy, reserve)
 left join simulation_daily using (strategy, reserve)
-group by stored.strategy, stored.reserve, stored.is_current, report_strategy.strategy
+group by stored.strategy, stored.reserve, stored.is_current, stored.keep, simulation_metrics.strategy
 having
-    report_strategy.strategy is null
-    or count(simulation_daily.session) = 0
-    or (stored.is_current and count(simulation_daily.session) <> (select count(*) from sessions))
+    simulation_metrics.strategy is null
+    or (stored.keep = 'metrics') != (count(simulation_daily.session) = 0)
+    or (
+        stored.is_current
+        and stored.keep != 'metrics'
+        and count(simulation_daily.session) <> (select count(*) from sessions)
+    )

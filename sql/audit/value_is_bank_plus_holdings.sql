@@ -4,9 +4,9 @@ with
 -- Small numbers stand for names and dates here, since the join has a row per scenario, asset and session.
 scenarios as (
     select strategy, reserve, row_number() over (order by strategy, reserve)::integer as scenario
-    from report_strategy
+    from simulation_partition
     -- A scenario on older prices is worth what it was at those.
-    where is_current
+    where is_current and keep = 'ledger'
 ),
 assets as (
     select ticker, position::integer as asset

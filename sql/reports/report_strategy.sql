@@ -1,6 +1,6 @@
 -- Every metric of a scenario over its whole period, and how it did against simply holding.
 -- Grain: strategy, reserve.
--- Sources: simulation_metrics, simulation_taxes, study_strategy, lake.simulation_partition.
+-- Sources: simulation_metrics, simulation_path_band, study_strategy, simulation_partition.
 with
 -- Simply holding: the study's first strategy of that variant, where it can be compared with.
 simply_holding as (
@@ -9,7 +9,7 @@ simply_holding as (
         metrics.twr,
         stored.prices_version
     from simulation_metrics as metrics
-    inner join lake.simulation_partition as stored using (strategy, reserve)
+    inner join simulation_partition as stored using (strategy, reserve)
     where
         stored.is_current
         and metrics.strategy = (
@@ -17,14 +17,16 @@ simply_holding as (
         )
 ),
 
-owed as (
+bands as (
     select
         strategy,
         reserve,
-        sum(tax) as taxes,
-        sum(liquidation_tax) as liquidation_tax
-    from simulation_taxes
-    group by all
+        min(final_value) as final_value_low,
+        max(final_value) as final_value_high,
+        min(twr) as twr_low,
+        max(twr) as twr_high
+    from simulation_path_band
+    group by strategy, reserve
 )
 
 select
@@ -57,17 +59,21 @@ select
     metrics.coverage_gross,
     metrics.coverage_net,
     metrics.xirr,
+    metrics.taxes,
+    metrics.after_tax_value,
+    metrics.after_tax_liquidation_value,
+    metrics.after_tax_total_return,
     metrics.twr - without_reserve.twr as excess_over_buy_and_hold,
     metrics.twr - same_reserve.twr as excess_over_same_reserve,
-    owed.taxes,
-    metrics.final_value - owed.taxes as after_tax_value,
-    metrics.final_value - owed.taxes - owed.liquidation_tax as after_tax_liquidation_value,
-    (metrics.final_value - owed.taxes) / stored.capital - 1 as after_tax_total_return,
+    bands.final_value_low,
+    bands.final_value_high,
+    bands.twr_low,
+    bands.twr_high,
     stored.prices_version,
     stored.is_current
 from simulation_metrics as metrics
-inner join lake.simulation_partition as stored using (strategy, reserve)
-left join owed using (strategy, reserve)
+inner join simulation_partition as stored using (strategy, reserve)
+left join bands using (strategy, reserve)
 left join simply_holding as without_reserve
     on without_reserve.reserve = 0
     and stored.prices_version = without_reserve.prices_version

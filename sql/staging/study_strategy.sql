@@ -5,6 +5,7 @@ select
     position::bigint as position,
     strategy,
     sweep,
+    keep,
     variant,
     sd_n,
     bracket,
