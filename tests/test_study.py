@@ -676,7 +676,13 @@ def test_shipped_study_loads_with_six_strategies_and_six_reserves(name: str) -> 
 
 
 def test_every_shipped_study_is_tested_here() -> None:
-    assert {file.stem for file in STUDIES.glob("*.yaml")} == {"demo", "vision"}
+    assert {file.stem for file in STUDIES.glob("*.yaml")} == {"demo", "sweep", "vision"}
+
+
+def test_shipped_sweep_is_175_scenarios_of_one_sweep_beside_simply_holding() -> None:
+    study = load_study(STUDIES / "sweep.yaml")
+    assert len(study.scenarios) == (1 + 8 * 3) * 7 == 175
+    assert [study.sweep_of(name) for name in study.strategies] == [None] + ["sd"] * 24
 
 
 def test_tickers_that_look_like_other_things_are_taken(tmp_path: Path) -> None:

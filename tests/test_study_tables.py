@@ -2,13 +2,14 @@
 
 import datetime as dt
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
-from study_files import changed
+from study_files import changed, written
 
 from sd_core.simulation.rules import Coordination, Every, Width, resolve
-from sd_core.study import Scenario, Study
+from sd_core.study import Scenario, Study, load_study
 from sd_core.study_tables import market_fingerprint, scenario_fingerprint, study_tables
 
 SD8 = Scenario(strategy="sd8", reserve=0.1)
@@ -281,3 +282,30 @@ def test_market_tells_a_benchmark_from_an_asset_of_the_same_ticker() -> None:
     as_benchmark = study_with((["benchmark"], "SPY"))
     as_asset = study_with((["universe", "SPY"], {"weight": 0}))
     assert market_fingerprint(as_benchmark) != market_fingerprint(as_asset)
+
+
+def test_fingerprint_tells_what_is_kept_and_whether_there_is_a_path_band() -> None:
+    taxes = (["taxes"], {"short_term": 0.35, "long_term": 0.15})
+    lower = (["taxes"], {"short_term": 0.30, "long_term": 0.15})
+    changes: list[list[Change]] = [
+        [],
+        [(["path_band"], True)],
+        *([(["strategies", "sd8", "keep"], keep)] for keep in ("daily", "metrics")),
+        [taxes],
+        [taxes, (["strategies", "sd8", "keep"], "metrics")],
+        # Metrics after taxes cannot be told anew where the ledger is gone.
+        [lower, (["strategies", "sd8", "keep"], "metrics")],
+    ]
+    prints = [scenario_fingerprint(study_with(*change), SD8) for change in changes]
+    assert len(set(prints)) == len(changes)
+    assert scenario_fingerprint(study_with(lower), SD8) == scenario_fingerprint(study_with(taxes), SD8)
+
+
+def test_strategies_of_a_sweep_are_told_with_its_name_and_what_they_keep(tmp_path: Path) -> None:
+    strategies = {"hold": {"variant": "buy_and_hold"}, "sd": {"sd_n": [4, 6], "keep": "metrics"}}
+    table = study_tables(load_study(written(tmp_path, changed((["strategies"], strategies)))))["study_strategy"]
+    assert [tuple(row.values()) for row in table.select(["strategy", "sweep", "keep", "sd_n"]).to_pylist()] == [
+        ("hold", None, "ledger", 8.0),
+        ("sd__sd_n_4", "sd", "metrics", 4.0),
+        ("sd__sd_n_6", "sd", "metrics", 6.0),
+    ]
