@@ -49,8 +49,8 @@ RAW_PRICES_KEY = dg.AssetKey(["lake", "raw_prices"])
 MARKET_KEYS = {name: dg.AssetKey(["lake", name]) for name in MARKET_TABLES}
 SIMULATIONS_KEY = dg.AssetKey(["lake", "simulations"])
 
-# Days of scenarios whose metrics are told at once, which take some hundred megabytes.
-DAYS_AT_ONCE = 100_000
+# Days of all assets of the scenarios whose metrics are told at once: ledgers grow with both.
+ASSET_DAYS_AT_ONCE = 500_000
 # Beyond this many partitions Dagster is not told what each holds: it would take longer than to simulate them.
 DESCRIBED_PARTITIONS = 500
 # Files of a partition, by what its strategy keeps.
@@ -307,7 +307,7 @@ def simulate_into_lake(
 
 def _batches(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Iterator[list[Scenario]]:
     """Put neighbours together that keep less than their ledger, since telling metrics of many at once is cheaper."""
-    most = max(1, DAYS_AT_ONCE // len(panel.sessions))
+    most = max(1, ASSET_DAYS_AT_ONCE // (len(panel.sessions) * len(panel.tickers)))
     for reduced, neighbours in groupby(
         scenarios, lambda scenario: study.strategies[scenario.strategy].keep != "ledger"
     ):
