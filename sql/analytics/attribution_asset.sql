@@ -6,7 +6,7 @@ with
 scenarios as (
     select strategy, reserve, capital, row_number() over (order by strategy, reserve)::integer as scenario
     from lake.simulation_partition
-    where is_current
+    where is_current and keep = 'ledger'
 ),
 
 assets as (

@@ -11,7 +11,7 @@ scenarios as (
         row_number() over (order by strategy, reserve)::integer as scenario,
         dense_rank() over (order by reserve)::integer as mix
     from lake.simulation_partition
-    where is_current
+    where is_current and keep = 'ledger'
 ),
 
 classes as (

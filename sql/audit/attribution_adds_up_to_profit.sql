@@ -15,7 +15,7 @@ days as (
         daily.deposits
     from simulation_daily as daily
     inner join lake.simulation_partition as stored using (strategy, reserve)
-    where stored.is_current
+    where stored.is_current and stored.keep = 'ledger'
 ),
 months as (
     select

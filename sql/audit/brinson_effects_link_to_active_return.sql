@@ -47,7 +47,7 @@ policy as (
     from lake.simulation_partition as stored
     left join invested_growth on true
     left join cash_growth using (stretch)
-    where stored.is_current
+    where stored.is_current and stored.keep = 'ledger'
     group by all
 ),
 survivors as (

@@ -16,5 +16,9 @@ attributed as (
 select report_strategy.strategy, report_strategy.reserve, attributed.contribution, report_strategy.twr
 from report_strategy
 inner join survivors using (strategy, reserve)
+inner join simulation_partition as stored using (strategy, reserve)
 left join attributed using (strategy, reserve)
-where report_strategy.is_current and same_return(attributed.contribution, report_strategy.twr) is not true
+where
+    report_strategy.is_current
+    and stored.keep = 'ledger'
+    and same_return(attributed.contribution, report_strategy.twr) is not true

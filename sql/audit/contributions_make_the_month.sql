@@ -9,7 +9,7 @@ expected as (
         product(1 + returns.simple_return) - 1 as expected_return
     from simulation_returns as returns
     inner join lake.simulation_partition as stored using (strategy, reserve)
-    where stored.is_current
+    where stored.is_current and stored.keep = 'ledger'
     group by all
     -- After a total loss there is nothing to tell.
     having min(returns.simple_return) > -1

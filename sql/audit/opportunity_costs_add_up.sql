@@ -14,7 +14,7 @@ days as (
     from simulation_returns as returns
     inner join lake.simulation_partition as stored using (strategy, reserve)
     inner join benchmark_daily using (session)
-    where stored.is_current
+    where stored.is_current and stored.keep = 'ledger'
 ),
 months as (
     select

@@ -17,7 +17,7 @@ last_days as (
         arg_max(daily.value, daily.session) - stored.capital + sum(daily.withdrawals) - sum(daily.deposits) as profit
     from simulation_daily as daily
     inner join lake.simulation_partition as stored using (strategy, reserve)
-    where stored.is_current
+    where stored.is_current and stored.keep = 'ledger'
     group by daily.strategy, daily.reserve, stored.capital
 ),
 
