@@ -252,6 +252,8 @@ def _book(state: State, totals: Rows, rules: Rules, buffers: _Buffers, sessions:
         daily=np.empty(sessions, dtype=DAILY),
         active=np.zeros(assets, dtype=np.int64),
         stops=np.zeros((assets, book.LEGS + 1)),
+        sale_legs=np.zeros(assets, dtype=np.int64),
+        purchase_legs=np.zeros(assets, dtype=np.int64),
         turns=np.zeros(assets, dtype=book.TURN),
     )
 

@@ -81,6 +81,7 @@ LOT = _record("quantity price premium", "number asset session older newer")
 TURN = _record("urgency", "entry")
 
 LEGS = 4
+ALL_LEGS = (1 << LEGS) - 1
 
 
 class Market(NamedTuple):
@@ -118,9 +119,11 @@ class Book(NamedTuple):
     ledger: Rows
     sold: Rows
     daily: Rows
-    # Scratch: assets that trade today, their paths, and who is next on a leg.
+    # Scratch: assets that trade today, their paths, the legs that reach their limits, and who is next on a leg.
     active: np.ndarray
     stops: Floats
+    sale_legs: np.ndarray
+    purchase_legs: np.ndarray
     turns: Rows
 
 

@@ -6,6 +6,7 @@ What a trade changes belongs in ``trades``, what moves the rule itself in ``look
 import numpy as np
 
 from sd_core.simulation.kernel.book import (
+    ALL_LEGS,
     DUST,
     HIGH,
     LAST,
@@ -119,24 +120,50 @@ def spendable(terms, book):
 
 @inlined
 def trade(market, terms, book, policy, session, touched):
-    """Walk the legs of the bar, sales of all assets before any purchase in each."""
+    """Walk the legs of the bar on which an asset reaches a limit, sales of all assets before any purchase in each."""
+    pending = 0
     for place in range(touched):
         infer_path(market, terms, book, session, place)
-    for leg in range(1 if terms.path == CLOSE_ONLY else LEGS):
+        note_legs(terms, book, policy, place)
+        pending |= book.sale_legs[place] | book.purchase_legs[place]
+    while pending != 0:
+        leg = lowest_lane(pending)
         sellers = NONE_YET
         for place in range(touched):
-            if reaches_sale(book, place, leg):
+            if book.sale_legs[place] >> leg & 1:
                 sellers = enqueue(market, terms, book, session, leg, place, sellers, -1.0)
         for turn in range(sellers):
-            sell_rungs(market, terms, book, policy, session, leg, book.turns[turn].entry)
-        if policy is not None and book.state.halted:
-            continue
+            place = book.turns[turn].entry
+            sell_rungs(market, terms, book, policy, session, leg, place)
+            note_legs(terms, book, policy, place)
         buyers = NONE_YET
         for place in range(touched):
-            if reaches_purchase(book, place, leg):
+            if book.purchase_legs[place] >> leg & 1:
                 buyers = enqueue(market, terms, book, session, leg, place, buyers, 1.0)
         for turn in range(buyers):
-            buy_rungs(market, terms, book, policy, session, leg, book.turns[turn].entry)
+            place = book.turns[turn].entry
+            buy_rungs(market, terms, book, policy, session, leg, place)
+            note_legs(terms, book, policy, place)
+        pending = 0
+        for place in range(touched):
+            pending |= book.sale_legs[place] | book.purchase_legs[place]
+        pending &= -2 << leg  # the legs after this one
+
+
+@inlined
+def note_legs(terms, book, policy, place):
+    """Note which legs reach an asset's limits as they stand, one bit per leg, the lowest for leg 0."""
+    sell_at, buy_at = book.sell_at[book.active[place]], book.buy_at[book.active[place]]
+    above, below = 0, 0
+    for stop in range(LEGS + 1):
+        above |= (book.stops[place, stop] >= sell_at) << stop
+        below |= (book.stops[place, stop] <= buy_at) << stop
+    # A leg reaches a limit where its end touches it and its start does not; leg 0 wherever it starts.
+    legs = 1 if terms.path == CLOSE_ONLY else ALL_LEGS
+    book.sale_legs[place] = legs & (above >> 1) & (~above | 1)
+    book.purchase_legs[place] = legs & (below >> 1) & (~below | 1)
+    if policy is not None and book.state.halted:
+        book.purchase_legs[place] = 0
 
 
 @inlined
