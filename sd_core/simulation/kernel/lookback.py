@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import DUST, LAST, OPEN_PRICE, compiled
+from sd_core.simulation.kernel.book import LAST, OPEN_PRICE, compiled
 from sd_core.simulation.kernel.rule import purchase_touch, sale_touch, set_limits
 from sd_core.simulation.rules import Every, Path
 
@@ -11,6 +11,9 @@ GAP_SESSIONS = 90
 # Shares of sessions that gapped over a rung, above which rungs become that much closer.
 MANY_GAPS, SOME_GAPS = 0.15, 0.05
 CLOSE_RUNGS, USUAL_RUNGS, FAR_RUNGS = (2.0 ** (1.0 / steps) - 1.0 for steps in (12, 8, 6))
+
+# A bank that was spent to the last keeps no more than this share of the value, by rounding.
+NO_CASH = 1e-12
 
 MONTH, CLOSE_ONLY = Every.MONTH.value, Path.CLOSE_ONLY.value
 
@@ -56,7 +59,8 @@ def look_back(terms, book, policy, session, value):
     halt_or_resume(terms, state)
     state.eagerness = 1.0
     if terms.cash_low > 0.0:
-        state.eagerness = min(1.0, state.bank / value / terms.cash_low) if min(state.bank, value) > DUST else 0.0
+        share = state.bank / value if value > 0.0 else 0.0
+        state.eagerness = min(1.0, share / terms.cash_low) if share > NO_CASH else 0.0
 
 
 @compiled

@@ -8,12 +8,12 @@ import numpy as np
 from sd_core.simulation.kernel.book import CLOSE, LAST, NOBODY, NONE_YET, PEAK, compiled, number
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import volatility
-from sd_core.simulation.kernel.rule import ON_THE_EDGE, line_up, lower_edge, move_anchor, rung_sale, upper_edge
+from sd_core.simulation.kernel.rule import ON_THE_EDGE, lower_edge, move_anchor, rung_sale, upper_edge
 from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Coordination, Width
 
-# A trade of less than this share of the portfolio's value is not made.
+# Money, as a share of the portfolio's value. A trade of less is not made, and sums that differ by less are the same.
 TOO_SMALL = 1e-9
 
 REBALANCE_BUY, REBALANCE_SELL = number(Kind.REBALANCE_BUY), number(Kind.REBALANCE_SELL)
@@ -140,11 +140,11 @@ def deploy(market, terms, book, policy, session):
         target = book.positions[asset].weight * (1.0 - terms.reserve) * value
         lack = target - book.holdings[asset] * market.closes[session, asset]
         if lack > 0.0:  # a missing close compares false
-            waiting = line_up(book, asset, -lack, waiting)
-    for turn in range(waiting):
-        asset = book.turns[turn].entry
+            waiting = await_turn(book, asset, lack, waiting)
+    for _ in range(waiting):
+        asset, lack = take_turn(book, waiting, TOO_SMALL * value)
         price = market.closes[session, asset]
-        quantity = min(-book.turns[turn].urgency / price, affordable(terms, price, state.bank - kept))
+        quantity = min(lack / price, affordable(terms, price, state.bank - kept))
         buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
     trading = 0
     for asset in policy.candidates:
@@ -153,6 +153,28 @@ def deploy(market, terms, book, policy, session):
     for asset in policy.candidates:
         quantity = affordable(terms, market.closes[session, asset], part)
         buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
+
+
+@compiled
+def await_turn(book, asset, urgency, waiting):
+    """Let an asset wait behind those before it in the universe; return how many wait."""
+    book.turns[waiting].urgency = urgency
+    book.turns[waiting].entry = asset
+    return waiting + 1
+
+
+@compiled
+def take_turn(book, waiting, tolerance):
+    """Return the most urgent asset that waits, the first of those that differ by rounding, and how urgent it is."""
+    most = -np.inf
+    for turn in range(waiting):
+        most = max(most, book.turns[turn].urgency)
+    first = 0
+    while book.turns[first].urgency < most - tolerance:
+        first += 1
+    urgency = book.turns[first].urgency
+    book.turns[first].urgency = -np.inf
+    return book.turns[first].entry, urgency
 
 
 @compiled

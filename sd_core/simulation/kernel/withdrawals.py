@@ -1,11 +1,13 @@
 """Withdrawals: what is due, whether it is covered, and what is sold where the bank does not hold it."""
 
 from sd_core.simulation.kernel.book import CLOSE, DUST, NAN, NONE_YET, PEAK, PORTFOLIO, compiled, number
-from sd_core.simulation.kernel.portfolio_rules import worth_of
-from sd_core.simulation.kernel.rule import line_up
+from sd_core.simulation.kernel.portfolio_rules import TOO_SMALL, await_turn, take_turn, worth_of
 from sd_core.simulation.kernel.trades import fee_of, sell, whole_lots, write
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Shortfall
+
+# Gains that differ by less are the same, fractions of the price.
+SAME_GAIN = 1e-9
 
 FUNDING_SELL, WITHDRAWAL, SKIP_WITHDRAWAL = (
     number(Kind.FUNDING_SELL),
@@ -57,11 +59,11 @@ def sell_least_gained(market, terms, book, session, need):
     for asset in range(len(book.positions)):
         price = market.closes[session, asset]
         if book.holdings[asset] * price > 0.0:  # a missing close compares false
-            waiting = line_up(book, asset, (price - book.positions[asset].average_cost) / price, waiting)
-    for turn in range(waiting):
+            waiting = await_turn(book, asset, (book.positions[asset].average_cost - price) / price, waiting)
+    for _ in range(waiting):
         if need <= DUST:
             break
-        asset = book.turns[turn].entry
+        asset, _loss = take_turn(book, waiting, SAME_GAIN)
         enough = gross_of(terms, need, market.closes[session, asset])
         need -= sell_for_cash(market, terms, book, session, asset, min(book.holdings[asset], enough))
 
@@ -73,14 +75,14 @@ def sell_overweight(market, terms, book, session, value, need):
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight * (1.0 - terms.reserve) * value
         excess = book.holdings[asset] * market.closes[session, asset] - target
-        if book.holdings[asset] > 0.0 and excess > 0.0:  # a missing close compares false
-            waiting = line_up(book, asset, -excess, waiting)
-    for turn in range(waiting):
+        if book.holdings[asset] > 0.0 and excess > TOO_SMALL * value:  # a missing close compares false
+            waiting = await_turn(book, asset, excess, waiting)
+    for _ in range(waiting):
         if need <= DUST:
             break
-        asset = book.turns[turn].entry
+        asset, excess = take_turn(book, waiting, TOO_SMALL * value)
         price = market.closes[session, asset]
-        quantity = min(-book.turns[turn].urgency / price, gross_of(terms, need, price))
+        quantity = min(excess / price, gross_of(terms, need, price))
         need -= sell_for_cash(market, terms, book, session, asset, quantity)
     return need
 
