@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import LAST, OPEN_PRICE, compiled
+from sd_core.simulation.kernel.book import LAST, OPEN_PRICE, compiled, inlined
 from sd_core.simulation.kernel.rule import purchase_touch, sale_touch, set_limits
 from sd_core.simulation.rules import Every, Path
 
@@ -47,7 +47,7 @@ def note_gaps(market, terms, book, policy, session):
         policy.gaps[session % GAP_SESSIONS, asset] = (start < sale <= end) or (start > purchase >= end)
 
 
-@compiled
+@inlined
 def look_back(terms, book, policy, session, value):
     """Follow the time-weighted index to a close; halt purchases of the rule, and say how much of them is made next."""
     state = book.state
@@ -63,7 +63,7 @@ def look_back(terms, book, policy, session, value):
         state.eagerness = min(1.0, share / terms.cash_low) if share > NO_CASH else 0.0
 
 
-@compiled
+@inlined
 def halt_or_resume(terms, state):
     """Halt purchases on a drawdown beyond the stop, and resume them once half of the way back is made."""
     if state.index > state.peak:

@@ -5,7 +5,7 @@ Withdrawals, which come after, belong in ``withdrawals``.
 
 import numpy as np
 
-from sd_core.simulation.kernel.book import CLOSE, LAST, NOBODY, NONE_YET, PEAK, compiled, number
+from sd_core.simulation.kernel.book import CLOSE, LAST, NOBODY, NONE_YET, PEAK, compiled, inlined, number
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import volatility
 from sd_core.simulation.kernel.rule import ON_THE_EDGE, lower_edge, move_anchor, rung_sale, upper_edge
@@ -21,7 +21,7 @@ DEPLOY_BUY, PROFIT_SELL = number(Kind.DEPLOY_BUY), number(Kind.PROFIT_SELL)
 HYBRID, RELATIVE = Coordination.HYBRID.value, Width.RELATIVE.value
 
 
-@compiled
+@inlined
 def follow_portfolio_rules(market, terms, book, policy, session):
     """Take each step that the scenario asks for, on the value that the step before left."""
     if terms.coordination == HYBRID or triggered(market, terms, book, policy, session):
@@ -34,13 +34,13 @@ def follow_portfolio_rules(market, terms, book, policy, session):
         deploy(market, terms, book, policy, session)
 
 
-@compiled
+@inlined
 def worth_of(market, book, session):
     """Return the portfolio's value at the close."""
     return book.state.bank + sum_of_products(book.holdings, market.prices[session, LAST])
 
 
-@compiled
+@inlined
 def triggered(market, terms, book, policy, session):
     """Tell whether the calendar, a weight or the volatility asks for rebalancing."""
     if 0 < market.dates[session].period <= terms.rebalance_every:
@@ -155,7 +155,7 @@ def deploy(market, terms, book, policy, session):
         buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
 
 
-@compiled
+@inlined
 def await_turn(book, asset, urgency, waiting):
     """Let an asset wait behind those before it in the universe; return how many wait."""
     book.turns[waiting].urgency = urgency
@@ -163,7 +163,7 @@ def await_turn(book, asset, urgency, waiting):
     return waiting + 1
 
 
-@compiled
+@inlined
 def take_turn(book, waiting, tolerance):
     """Return the most urgent asset that waits, the first of those that differ by rounding, and how urgent it is."""
     most = -np.inf
@@ -177,7 +177,7 @@ def take_turn(book, waiting, tolerance):
     return book.turns[first].entry, urgency
 
 
-@compiled
+@inlined
 def affordable(terms, price, money):
     """Return the quantity that a sum of money buys, its fee included."""
     return (money - terms.fee_fixed) / (price * (1.0 + terms.fee_rate))
@@ -209,7 +209,7 @@ def buy_at_close(market, terms, book, session, kind, asset, quantity, value):
         move_anchor(terms, book, asset, price)
 
 
-@compiled
+@inlined
 def worth_making(terms, quantity, price, fee, value):
     """Tell whether a trade is large enough for the portfolio, and for its fee. A missing price compares false."""
     traded = quantity * price

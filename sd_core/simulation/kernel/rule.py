@@ -293,25 +293,25 @@ def rung_sale(position, held):
     return position.bracket * held * position.share / (1.0 + position.bracket)
 
 
-@compiled
+@inlined
 def weight_of(terms, book, worth):
     """Return the share that a holding's worth has in what was to be invested at the last close."""
     return worth / ((1.0 - terms.reserve) * book.state.value)
 
 
-@compiled
+@inlined
 def lower_edge(terms, position):
     """Return the lower edge of an asset's band, a weight."""
     return max(0.0, position.weight - half_width(terms, position))
 
 
-@compiled
+@inlined
 def upper_edge(terms, position):
     """Return the upper edge of an asset's band, a weight."""
     return position.weight + half_width(terms, position)
 
 
-@compiled
+@inlined
 def half_width(terms, position):
     """Return how far an asset's band reaches to either side of its target, a weight."""
     return terms.band * position.weight if terms.band_width == RELATIVE else terms.band
