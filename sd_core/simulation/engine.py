@@ -250,10 +250,7 @@ def _book(state: State, totals: Rows, rules: Rules, buffers: _Buffers, sessions:
         ledger=buffers.ledger,
         sold=buffers.sold,
         daily=np.empty(sessions, dtype=DAILY),
-        active=np.zeros(assets, dtype=np.int64),
-        stops=np.zeros((assets, book.LEGS + 1)),
-        sale_legs=np.zeros(assets, dtype=np.int64),
-        purchase_legs=np.zeros(assets, dtype=np.int64),
+        paths=np.zeros(assets, dtype=book.PATH),
         turns=np.zeros(assets, dtype=book.TURN),
     )
 

@@ -77,10 +77,15 @@ STATE = _record(
 # A buyback lot in its asset's chain; what is sold has a quantity of 0.
 LOT = _record("quantity price premium", "number asset session older newer")
 
+# An asset that trades today: which legs reach its limits, a bit per leg, and the prices that the legs run between.
+LEGS = 4
+PATH = np.dtype(
+    [("asset", np.int64), ("sale_legs", np.int64), ("purchase_legs", np.int64), ("stops", np.float64, LEGS + 1)]
+)
+
 # An asset that waits for its turn on a leg or at the close.
 TURN = _record("urgency", "entry")
 
-LEGS = 4
 ALL_LEGS = (1 << LEGS) - 1
 
 
@@ -119,11 +124,8 @@ class Book(NamedTuple):
     ledger: Rows
     sold: Rows
     daily: Rows
-    # Scratch: assets that trade today, their paths, the legs that reach their limits, and who is next on a leg.
-    active: np.ndarray
-    stops: Floats
-    sale_legs: np.ndarray
-    purchase_legs: np.ndarray
+    # Scratch: the paths of assets that trade today, and who is next on a leg.
+    paths: Rows
     turns: Rows
 
 

@@ -95,7 +95,7 @@ def touched_assets(market, terms, book, session):
             refused = lanes_of_product_above(book.needs, first_price, money, start)
             reached &= ~(refused & lanes_at_most(prices[HIGH], book.buy_at, start))
         while reached != 0:
-            book.active[touched] = start + lowest_lane(reached)
+            book.paths[touched].asset = start + lowest_lane(reached)
             touched += 1
             reached &= reached - 1
     return touched
@@ -125,12 +125,12 @@ def trade(market, terms, book, policy, session, touched):
     for place in range(touched):
         infer_path(market, terms, book, session, place)
         note_legs(terms, book, policy, place)
-        pending |= book.sale_legs[place] | book.purchase_legs[place]
+        pending |= book.paths[place].sale_legs | book.paths[place].purchase_legs
     while pending != 0:
         leg = lowest_lane(pending)
         sellers = NONE_YET
         for place in range(touched):
-            if book.sale_legs[place] >> leg & 1:
+            if book.paths[place].sale_legs >> leg & 1:
                 sellers = enqueue(market, terms, book, session, leg, place, sellers, -1.0)
         for turn in range(sellers):
             place = book.turns[turn].entry
@@ -138,7 +138,7 @@ def trade(market, terms, book, policy, session, touched):
             note_legs(terms, book, policy, place)
         buyers = NONE_YET
         for place in range(touched):
-            if book.purchase_legs[place] >> leg & 1:
+            if book.paths[place].purchase_legs >> leg & 1:
                 buyers = enqueue(market, terms, book, session, leg, place, buyers, 1.0)
         for turn in range(buyers):
             place = book.turns[turn].entry
@@ -146,32 +146,33 @@ def trade(market, terms, book, policy, session, touched):
             note_legs(terms, book, policy, place)
         pending = 0
         for place in range(touched):
-            pending |= book.sale_legs[place] | book.purchase_legs[place]
+            pending |= book.paths[place].sale_legs | book.paths[place].purchase_legs
         pending &= -2 << leg  # the legs after this one
 
 
 @inlined
 def note_legs(terms, book, policy, place):
     """Note which legs reach an asset's limits as they stand, one bit per leg, the lowest for leg 0."""
-    sell_at, buy_at = book.sell_at[book.active[place]], book.buy_at[book.active[place]]
+    path = book.paths[place]
+    sell_at, buy_at = book.sell_at[path.asset], book.buy_at[path.asset]
     above, below = 0, 0
     for stop in range(LEGS + 1):
-        above |= (book.stops[place, stop] >= sell_at) << stop
-        below |= (book.stops[place, stop] <= buy_at) << stop
+        above |= (path.stops[stop] >= sell_at) << stop
+        below |= (path.stops[stop] <= buy_at) << stop
     # A leg reaches a limit where its end touches it and its start does not; leg 0 wherever it starts.
     legs = 1 if terms.path == CLOSE_ONLY else ALL_LEGS
-    book.sale_legs[place] = legs & (above >> 1) & (~above | 1)
-    book.purchase_legs[place] = legs & (below >> 1) & (~below | 1)
+    path.sale_legs = legs & (above >> 1) & (~above | 1)
+    path.purchase_legs = legs & (below >> 1) & (~below | 1)
     if policy is not None and book.state.halted:
-        book.purchase_legs[place] = 0
+        path.purchase_legs = 0
 
 
 @inlined
 def infer_path(market, terms, book, session, place):
     """Note the prices that a bar's legs run between: the last close before, the open, two extremes, the close."""
-    asset = book.active[place]
+    asset = book.paths[place].asset
     prices = market.prices[session]
-    stops = book.stops[place]
+    stops = book.paths[place].stops
     stops[0] = market.prices[session - 1, LAST, asset]
     if terms.path == CLOSE_ONLY:
         stops[1] = prices[LAST, asset]
@@ -187,15 +188,17 @@ def infer_path(market, terms, book, session, place):
 @inlined
 def reaches_sale(book, place, leg):
     """Tell whether a leg fills an asset's sale rung: leg 0 by standing at or beyond it, a later leg by crossing it."""
-    limit = book.sell_at[book.active[place]]
-    return book.stops[place, leg + 1] >= limit and (leg == 0 or book.stops[place, leg] < limit)
+    path = book.paths[place]
+    limit = book.sell_at[path.asset]
+    return path.stops[leg + 1] >= limit and (leg == 0 or path.stops[leg] < limit)
 
 
 @inlined
 def reaches_purchase(book, place, leg):
     """Tell whether a leg fills an asset's purchase rung; see :func:`reaches_sale`."""
-    limit = book.buy_at[book.active[place]]
-    return book.stops[place, leg + 1] <= limit and (leg == 0 or book.stops[place, leg] > limit)
+    path = book.paths[place]
+    limit = book.buy_at[path.asset]
+    return path.stops[leg + 1] <= limit and (leg == 0 or path.stops[leg] > limit)
 
 
 @inlined
@@ -203,7 +206,8 @@ def enqueue(market, terms, book, session, leg, place, waiting, sign):
     """Queue an asset in universe order, or with the lowest ``sign * premium`` first; return the queue's length."""
     urgency = 0.0
     if terms.coordination == NAV_OPPORTUNISTIC:
-        urgency = sign * (book.stops[place, leg + 1] / market.prices[session - 1, PEAK, book.active[place]] - 1.0)
+        path = book.paths[place]
+        urgency = sign * (path.stops[leg + 1] / market.prices[session - 1, PEAK, path.asset] - 1.0)
     return line_up(book, place, urgency, waiting)
 
 
@@ -223,14 +227,14 @@ def line_up(book, entry, urgency, waiting):
 @inlined
 def sell_rungs(market, terms, book, policy, session, leg, place):
     """Sell at every rung that the leg reaches, upwards, until one would leave the band."""
-    asset = book.active[place]
+    asset = book.paths[place].asset
     position = book.positions[asset]
     peak = market.prices[session - 1, PEAK, asset]
     rungs = 0
     while rungs < terms.max_rungs and reaches_sale(book, place, leg):
         rungs += 1
         limit = position.anchor * (1.0 + position.bracket)
-        price = book.stops[place, 1] if leg == 0 else limit
+        price = book.paths[place].stops[1] if leg == 0 else limit
         held = book.holdings[asset]
         quantity = rung_sale(position, held)
         if terms.sizing == SYMMETRIC and position.newest_lot >= 0:
@@ -257,7 +261,7 @@ def sell_rungs(market, terms, book, policy, session, leg, place):
 @inlined
 def buy_rungs(market, terms, book, policy, session, leg, place):
     """Buy at every rung that the leg reaches, downwards, until band or bank refuse one."""
-    asset = book.active[place]
+    asset = book.paths[place].asset
     position = book.positions[asset]
     state = book.state
     peak = market.prices[session - 1, PEAK, asset]
@@ -265,7 +269,7 @@ def buy_rungs(market, terms, book, policy, session, leg, place):
     while rungs < terms.max_rungs and reaches_purchase(book, place, leg):
         rungs += 1
         limit = position.anchor / (1.0 + position.bracket)
-        price = book.stops[place, 1] if leg == 0 else limit
+        price = book.paths[place].stops[1] if leg == 0 else limit
         held = book.holdings[asset]
         quantity = position.bracket * held * position.share
         if policy is not None:
