@@ -72,8 +72,12 @@ covered_months as (
     having count(day) = count(benchmark_return)
 ),
 
+-- The sessions of all assets are numbered through, since one number is faster to look up than two.
 steps as (
     select
+        row_number() over (order by assets.asset, days.day) as step,
+        -- So many are there up to this asset.
+        count(days.day) over (order by assets.asset) as last_step,
         days.day,
         days.month,
         assets.asset,
@@ -104,15 +108,21 @@ bookings as (
     group by scenarios.scenario, assets.asset, days.day
 ),
 
--- What was held when a session opened: the day after the trade is the first.
+-- What a trade left is held from the opening after it to the opening of the session of the next trade.
 positions as (
     select
-        scenario,
-        asset,
-        day + 1 as day,
-        sum(quantity) over (partition by scenario, asset order by day) as holdings
+        bookings.scenario,
+        steps.step + 1 as first_step,
+        coalesce(lead(steps.step) over trades, steps.last_step) as last_step,
+        sum(bookings.quantity) over trades as holdings
     from bookings
-    where asset > 0
+    inner join steps using (asset, day)
+    window trades as (partition by bookings.scenario, bookings.asset order by bookings.day)
+),
+
+openings as (
+    select scenario, unnest(range(first_step, last_step + 1)) as step, holdings
+    from positions
 ),
 
 held as (
@@ -123,9 +133,9 @@ held as (
         sum(holdings * gain) as price_gain,
         sum(holdings * gain * log_growth) as log_growth,
         sum(holdings * benchmark_gain) as benchmark_profit
-    from steps
-    inner join returns using (day, month)
-    asof inner join positions using (scenario, asset, day)
+    from openings
+    inner join steps using (step)
+    inner join returns using (scenario, day, month)
     group by scenario, month, asset
 ),
 

@@ -48,8 +48,12 @@ days as (
     from numbered
 ),
 
+-- The sessions of all assets are numbered through, since one number is faster to look up than two.
 steps as (
     select
+        row_number() over (order by assets.asset, days.day) as step,
+        -- So many are there up to this asset.
+        count(days.day) over (order by assets.asset) as last_step,
         days.day,
         days.balanced,
         assets.asset,
@@ -193,15 +197,21 @@ bookings as (
     group by scenarios.scenario, assets.asset, assets.class, days.day
 ),
 
--- What was held when a session opened: the day after the trade is the first.
+-- What a trade left is held from the opening after it to the opening of the session of the next trade.
 positions as (
     select
-        scenario,
-        asset,
-        day + 1 as day,
-        sum(quantity) over (partition by scenario, asset order by day) as holdings
+        bookings.scenario,
+        steps.step + 1 as first_step,
+        coalesce(lead(steps.step) over trades, steps.last_step) as last_step,
+        sum(bookings.quantity) over trades as holdings
     from bookings
-    where asset > 0
+    inner join steps using (asset, day)
+    window trades as (partition by bookings.scenario, bookings.asset order by bookings.day)
+),
+
+openings as (
+    select scenario, unnest(range(first_step, last_step + 1)) as step, holdings
+    from positions
 ),
 
 -- What stood in a class when a session opened, and what that earned.
@@ -212,9 +222,8 @@ held as (
         class,
         sum(holdings * previous_price) as worth,
         sum(holdings * gain) as gain
-    from steps
-    cross join scenarios
-    asof inner join positions using (scenario, asset, day)
+    from openings
+    inner join steps using (step)
     group by scenario, day, class
     union all
     select
