@@ -1,5 +1,6 @@
 """Attribution by hand: published cases, the small study of ``lake_tables``, and made-up trades."""
 
+import dataclasses
 import datetime as dt
 import math
 from decimal import Decimal, getcontext
@@ -8,14 +9,16 @@ import duckdb
 import numpy as np
 import pytest
 from generators import panel_of, rules_of
-from lake_tables import SESSIONS, SQL, STUDY, add_scenario, asset, bar, insert, strategy
+from lake_tables import SESSIONS, SQL, STUDY, add_scenario, asset, bar, connect, insert, strategy
 from simulated_lake import fill_from_simulation
 
 from pipelines.audit import read_identities
 from pipelines.models import build, needed_for, read_macros, read_models
-from sd_core.simulation.rules import Variant
+from sd_core.schemas import attribution
+from sd_core.simulation.rules import Coordination, Every, Variant
 
 EXACT = 1e-12
+ATTRIBUTION = [table.name for table in attribution.ATTRIBUTION]
 MODELS = {model.name: model for model in read_models(SQL)}
 
 
@@ -131,6 +134,18 @@ def test_portfolio_that_holds_the_policy_mix_has_no_effects(con):
     assert {name: pytest.approx([0] * 4, abs=1e-12) for name in ("(cash)", "stocks", "metals")} == effects(con)
 
 
+def test_portfolio_put_back_to_its_targets_each_month_has_no_effects(con):
+    draws = np.random.default_rng(8)
+    closes = [(100 * np.exp(np.cumsum(draws.normal(0, 0.03, 90)))).tolist() for _ in range(3)]
+    panel = panel_of(*closes, rates=0.04)
+    rules = rules_of(assets=3, reserve=0.2, variant=Variant.BUY_AND_HOLD)
+    monthly = dataclasses.replace(rules, coordination=Coordination.HOLD, rebalance_every=Every.MONTH)
+    fill_from_simulation(con, panel, {"monthly": monthly})
+    build_only(con, "attribution_brinson")
+    assert con.execute("select count(*) from lake.simulation_ledger where kind = 'REBALANCE_BUY'").fetchall() != [(0,)]
+    assert {name: pytest.approx([0] * 4, abs=1e-12) for name in ("(cash)", "stocks", "metals")} == effects(con)
+
+
 def test_fees_of_the_first_purchase_are_trading(con):
     panel = panel_of([100, 100, 100], [50, 50, 50])
     fill_from_simulation(
@@ -172,8 +187,8 @@ def test_class_that_the_policy_does_not_hold_is_allocation(con):
 # The small study
 
 
-def test_profit_is_split_by_asset_into_price_income_and_costs(small, build_all):
-    build_all(small)
+def test_profit_is_split_by_asset_into_price_income_and_costs(small):
+    build_only(small, *ATTRIBUTION)
     found = {
         row["ticker"]: columns(row, "price_gain", "income", "costs", "profit")
         for row in rows(small, "from attribution_asset where strategy = 'sd8' and month = '2024-01-01'")
@@ -186,8 +201,8 @@ def test_profit_is_split_by_asset_into_price_income_and_costs(small, build_all):
     }
 
 
-def test_contributions_are_logarithmic_shares_of_the_return(small, build_all):
-    build_all(small)
+def test_contributions_are_logarithmic_shares_of_the_return(small):
+    build_only(small, *ATTRIBUTION)
     # Profits of AAA, BBB and cash by session, over the value at the opening: 1000, 998, 1045.5.
     profits = [(-1, -1, 0), (50 - 2 - 1, 0, 0.5), (-80 - 5 - 1, 110, 0)]
     factors = [math.log1p(sum(p) / v) / sum(p) for p, v in zip(profits, (1000, 998, 1045.5), strict=True)]
@@ -206,8 +221,8 @@ def test_contributions_are_logarithmic_shares_of_the_return(small, build_all):
     ]
 
 
-def test_final_value_and_profit_are_split_into_core_harvest_and_lots(small, build_all):
-    build_all(small)
+def test_final_value_and_profit_are_split_into_core_harvest_and_lots(small):
+    build_only(small, *ATTRIBUTION)
     found = row(small, "from report_synthetic_dividend where strategy = 'sd8'")
     expected = {
         "final_value": 1069.5,
@@ -225,10 +240,10 @@ def test_final_value_and_profit_are_split_into_core_harvest_and_lots(small, buil
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=EXACT)
 
 
-def test_positions_are_measured_against_the_same_money_in_the_benchmark(small, build_all):
+def test_positions_are_measured_against_the_same_money_in_the_benchmark(small):
     insert(small, "prices", *(bar(day, "SPY", close) for day, close in zip(SESSIONS, (10, 11, 9.9), strict=True)))
     small.execute("update lake.study set benchmark = 'SPY'")
-    build_all(small)
+    build_only(small, *ATTRIBUTION)
     found = {
         row["ticker"]: columns(row, "months", "profit", "benchmark_profit", "opportunity_cost")
         for row in rows(small, "from report_opportunity_cost where strategy = 'sd8'")
@@ -244,10 +259,10 @@ def test_positions_are_measured_against_the_same_money_in_the_benchmark(small, b
     }
 
 
-def test_months_that_the_benchmark_does_not_cover_are_left_out(small, build_all):
+def test_months_that_the_benchmark_does_not_cover_are_left_out(small):
     insert(small, "prices", *(bar(day, "SPY", close) for day, close in zip(SESSIONS, (None, 11, 9.9), strict=True)))
     small.execute("update lake.study set benchmark = 'SPY'")
-    build_all(small)
+    build_only(small, *ATTRIBUTION)
     assert small.execute("select distinct benchmark_profit from attribution_asset").fetchall() == [(None,)]
     assert small.execute(
         "select distinct months, profit, benchmark_profit, opportunity_cost from report_opportunity_cost"
@@ -264,22 +279,16 @@ def test_holding_the_benchmark_costs_no_opportunity(con):
     assert sorted(cost > 0 for ticker, cost in costs if ticker != "(cash)") == [False, True]
 
 
-def test_outdated_scenarios_are_not_attributed(small, build_all):
+def test_outdated_scenarios_are_not_attributed(small):
     small.execute("update lake.simulation_partition set is_current = false where strategy = 'sd8'")
-    build_all(small)
-    for table in MODELS:
-        if table.startswith(("attribution_", "skipped_")) or table in (
-            "report_attribution",
-            "report_holding_period",
-            "report_opportunity_cost",
-            "report_synthetic_dividend",
-        ):
-            assert small.execute(f"select count(*) from {table} where strategy = 'sd8'").fetchall() == [(0,)], table
+    build_only(small, *ATTRIBUTION)
+    for table in ATTRIBUTION:
+        assert small.execute(f"select count(reserve) from {table} where strategy = 'sd8'").fetchall() == [(0,)], table
 
 
-def test_total_loss_leaves_contributions_and_effects_untold(small, build_all):
+def test_total_loss_leaves_contributions_and_effects_untold(small):
     add_scenario(small, "ruined", 0.0, bank=(0.0,) * 3, value=(1000.0, 0.0, 0.0))
-    build_all(small)
+    build_only(small, *ATTRIBUTION)
     where = "where strategy = 'ruined'"
     assert small.execute(f"select distinct contribution from report_attribution {where}").fetchall() == [(None,)]
     assert small.execute(f"select distinct linked_selection, trading from attribution_brinson {where}").fetchall() == [
@@ -313,9 +322,9 @@ TRIPS = [
 ]
 
 
-def test_round_trips_tell_what_they_gained(small, build_all):
+def test_round_trips_tell_what_they_gained(small):
     insert(small, "simulation_lots", *TRIPS)
-    build_all(small)
+    build_only(small, *ATTRIBUTION)
     found = rows(small, "from attribution_trade order by lot")
     names = ("lot", "holding_days", "gain", "is_winner", "holding_period")
     assert [columns(trade, *names) for trade in found] == [
@@ -327,9 +336,9 @@ def test_round_trips_tell_what_they_gained(small, build_all):
     assert [trade["trade_return"] for trade in found] == pytest.approx([0.2, 0.08, 58 / 60 - 1, 0])
 
 
-def test_report_sums_up_winners_and_losers_by_asset(small, build_all):
+def test_report_sums_up_winners_and_losers_by_asset(small):
     insert(small, "simulation_lots", *TRIPS)
-    build_all(small)
+    build_only(small, *ATTRIBUTION)
     found = {row["ticker"]: row for row in rows(small, "from report_attribution where strategy = 'sd8'")}
     expected = {
         "realised_buyback_gain": 18,
@@ -364,17 +373,17 @@ def test_report_sums_up_winners_and_losers_by_asset(small, build_all):
         (366, "over 365"),
     ],
 )
-def test_round_trips_are_grouped_by_calendar_days(small, build_all, days, expected):
+def test_round_trips_are_grouped_by_calendar_days(small, days, expected):
     closed = dt.date.fromisoformat(SESSIONS[0]) + dt.timedelta(days)
     insert(small, "simulation_lots", lot(2, "AAA", SESSIONS[0], str(closed), 2.0, 50.0, 60.0))
-    build_all(small)
+    build_only(small, *ATTRIBUTION)
     assert row(small, "select holding_period from attribution_trade") == {"holding_period": expected}
     assert columns(row(small, "from report_holding_period"), "holding_period", "trades", "gain") == [expected, 1, 20.0]
 
 
-def test_regime_is_that_of_the_session_before_the_purchase(small, build_all):
+def test_regime_is_that_of_the_session_before_the_purchase(small):
     insert(small, "simulation_lots", *TRIPS)
-    build_all(small)
+    build_only(small, *ATTRIBUTION)
     tags = zip(SESSIONS, ("bull", "bear", "sideways"), strict=True)
     small.executemany("update market_regime set regime = ? where session = ?", [(tag, day) for day, tag in tags])
     found = small.sql(MODELS["attribution_trade"].sql).to_arrow_table().to_pylist()
@@ -442,12 +451,23 @@ TAMPERING = [
 ]
 
 
-@pytest.mark.parametrize(("law", "tampering"), TAMPERING)
-def test_a_broken_law_is_found(con, law, tampering):
+@pytest.fixture(scope="module")
+def lawful():
+    """A simulated lake, built."""
     panel = panel_of([100, (100, 101, 80, 95), (95, 112, 94, 111), 118], [50, 51, 49, 55], rates=0.02)
-    fill_from_simulation(con, panel, {"sd8": rules_of(assets=2, capital=1000, reserve=0.2, fee_fixed=0.1)})
-    build(con, MODELS.values(), read_macros(SQL))
+    with connect() as connection:
+        fill_from_simulation(connection, panel, {"sd8": rules_of(assets=2, capital=1000, reserve=0.2, fee_fixed=0.1)})
+        build(connection, MODELS.values(), read_macros(SQL))
+        yield connection
+
+
+@pytest.mark.parametrize(("law", "tampering"), TAMPERING)
+def test_a_broken_law_is_found(lawful, law, tampering):
     [identity] = [identity for identity in read_identities(SQL / "audit") if identity.name == law]
-    assert con.execute(identity.sql).fetchall() == []
-    con.execute(tampering)
-    assert con.execute(identity.sql).fetchall() != []
+    lawful.execute("begin")
+    try:
+        assert lawful.execute(identity.sql).fetchall() == []
+        lawful.execute(tampering)
+        assert lawful.execute(identity.sql).fetchall() != []
+    finally:
+        lawful.execute("rollback")

@@ -14,6 +14,7 @@ from simulated_lake import CLASSES, asset_classes, fill_from_simulation, risk_fr
 
 from pipelines.audit import audit, read_identities
 from pipelines.models import build, read_macros, read_models
+from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Kind, SimulationResult
 
 CASES = range(20)
@@ -250,11 +251,12 @@ def test_opportunity_cost_is_what_the_benchmark_would_have_brought_on_the_same_m
 
 
 def test_cases_cover_what_is_hard():
-    """Both classes, margin, deposits, withdrawals, reserves, and assets without a weight are among the cases."""
-    rules = [draw_case(seed).rules for seed in CASES]
+    """Every kind of booking, margin, reserves, both classes, and assets without a weight are among the cases."""
+    cases = [draw_case(seed) for seed in CASES]
+    booked = {kind for case in cases for result in simulate(case.panel, [case.rules]) for kind in result.ledger["kind"]}
+    assert booked == set(Kind)
+    rules = [case.rules for case in cases]
     assert any(scenario.margin_limit for scenario in rules)
-    assert any(scenario.deposit for scenario in rules)
-    assert any(scenario.withdrawal or scenario.withdrawal_share for scenario in rules)
     assert any(scenario.reserve for scenario in rules)
     assert any((scenario.weights == 0).any() for scenario in rules)
-    assert any(len(draw_case(seed).panel.tickers) >= len(CLASSES) for seed in CASES)
+    assert any(len(case.panel.tickers) >= len(CLASSES) for case in cases)
