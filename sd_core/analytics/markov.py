@@ -22,6 +22,8 @@ CONVERGED, SOUGHT = 1e-6, 1e-7
 MOST_STEPS = 200
 # A state whose variance is a smaller part of the series' own has shrunk onto a few equal values and describes nothing.
 SMALLEST_VARIANCE = 1e-6
+# Logarithm of the odds beyond which a state that was never left would round to one that cannot be left.
+MOST_ODDS = 30.0
 # How persistent the states may be where no earlier fit is at hand.
 FRESH_PERSISTENCES = (0.8, 0.95, 0.99)
 MONTHS_PER_YEAR = 12
@@ -126,7 +128,9 @@ def _best(fits: Iterable[Fit]) -> Fit:
 def _fresh_starts(series: Floats, shared_mean: bool) -> list[Parameters]:
     """Return starts that take the half of the observations that lies further out, or higher, for state 1."""
     place = np.abs(series - series.mean()) if shared_mean else series
-    high = place > np.median(place)
+    # By rank, so that neither half is empty where many are alike.
+    high = np.zeros(len(series), dtype=bool)
+    high[np.argsort(place, kind="stable")[len(series) // 2 :]] = True
     floor = 0.01 * float(np.var(series))
     variances = (max(float(np.var(series[~high])), floor), max(float(np.var(series[high])), floor))
     mean = float(series.mean())
@@ -138,10 +142,9 @@ def _fit_from(series: Floats, start: Parameters, shared_mean: bool) -> Fit:
     from scipy.optimize import minimize
 
     count = len(series)
-    # Six parameters as the likelihood knows them, from those that are free: one mean may stand for both.
-    whole = (
-        np.eye(NATURAL)[:, 1:] + np.eye(NATURAL)[:, :1] @ np.eye(NATURAL)[1:2, 1:] if shared_mean else np.eye(NATURAL)
-    )
+    # From the parameters that are free to the six that the likelihood knows: one mean may stand for both.
+    whole = np.eye(NATURAL)[:, 1 if shared_mean else 0 :]
+    whole[0, 0] = 1
 
     def loss(free: Floats) -> tuple[float, Floats]:
         log_likelihood, gradient, _ = _hamilton(series, *(whole @ free), NO_MATRIX)
@@ -168,10 +171,11 @@ def _curvature(series: Floats, free: Floats, whole: Floats) -> Floats | None:
     _hamilton(series, *(whole @ free), outer)
     try:
         inverse = np.linalg.inv(whole.T @ outer @ whole / len(series))
+        inverse = (inverse + inverse.T) / 2
         np.linalg.cholesky(inverse)
     except np.linalg.LinAlgError:
         return None
-    return (inverse + inverse.T) / 2
+    return inverse if np.isfinite(inverse).all() else None
 
 
 def _unpack(parameters: Parameters) -> tuple[float, ...]:
@@ -181,7 +185,8 @@ def _unpack(parameters: Parameters) -> tuple[float, ...]:
 
 
 def _ordered(natural: Floats, shared_mean: bool) -> Parameters:
-    pairs = list(zip(natural[0:2], np.exp(natural[2:4]), 1 / (1 + np.exp(-natural[4:6])), strict=True))
+    stays = 1 / (1 + np.exp(-np.clip(natural[4:6], -MOST_ODDS, MOST_ODDS)))
+    pairs = list(zip(natural[0:2], np.exp(natural[2:4]), stays, strict=True))
     low, high = sorted(pairs, key=lambda pair: pair[1] if shared_mean else pair[0])
     means, variances, stay = ((float(one), float(other)) for one, other in zip(low, high, strict=True))
     return Parameters(means, variances, stay)

@@ -1,6 +1,7 @@
 """The compiled Markov-switching model against statsmodels, against Stata's published fit, and without a look ahead."""
 
 import ast
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,22 @@ def test_fit_that_does_not_converge_leaves_the_parameters_of_the_month_before(mo
     found = refitted_monthly(series, months_of(600), minimum, shared_mean=True)
     best = max(given, key=lambda one: one.log_likelihood)
     np.testing.assert_array_equal(found[504:], filtered(series / series[:minimum].std(), best.parameters)[1][504:])
+
+
+def test_state_that_was_never_left_can_still_be_left():
+    draws = np.random.default_rng(9)
+    series = np.concatenate([draws.normal(0, 1, 700), draws.normal(30, 1, 300), draws.normal(0, 1, 200)])
+    found = refitted_monthly(series, months_of(1200), 500, shared_mean=False)
+    assert np.isfinite(found[504:]).all()
+    assert (found[720:1000] > 0.99).all()
+    assert (found[1020:] < 0.01).all()
+
+
+def test_moves_of_one_size_have_no_two_states():
+    series = np.where(np.random.default_rng(3).random(700) < 0.7, 0.01, -0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(refitted_monthly(series, months_of(700), 500, shared_mean=False)).all()
 
 
 def test_series_that_never_moves_or_is_too_short_has_no_probability():
