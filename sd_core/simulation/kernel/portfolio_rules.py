@@ -52,7 +52,7 @@ def triggered(market, terms, book, policy, session):
         for asset in range(len(book.positions)):
             target = book.positions[asset].weight
             width = terms.deviation * target if terms.deviation_width == RELATIVE else terms.deviation
-            if abs(book.holdings[asset] * market.closes[session, asset] / invested - target) > width:
+            if abs(book.holdings[asset] * market.closes[session, asset] / invested - target) > width + ON_THE_EDGE:
                 return True  # a missing close compares false
     return False
 
@@ -99,7 +99,9 @@ def take_profit(market, terms, book, session):
         target = book.positions[asset].weight
         price = market.closes[session, asset]
         worth = book.holdings[asset] * price
-        if target > 0.0 and worth / invested > target * (1.0 + terms.drift):  # a missing close compares false
+        if (
+            target > 0.0 and worth / invested > target * (1.0 + terms.drift) + ON_THE_EDGE
+        ):  # a missing close compares false
             quantity = (worth - target * invested) / price
             sell_at_close(market, terms, book, session, PROFIT_SELL, asset, quantity, value)
 

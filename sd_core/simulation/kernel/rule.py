@@ -34,7 +34,7 @@ from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots, writ
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant, Width
 
-# A weight counts as inside its band when it is beyond an edge by less than this.
+# A weight counts as inside its band, or at its deviation or drift, when it is beyond by no more than this.
 ON_THE_EDGE = 1e-12
 
 BUY, SELL, SKIP_BUY, SKIP_SELL = number(Kind.BUY), number(Kind.SELL), number(Kind.SKIP_BUY), number(Kind.SKIP_SELL)
