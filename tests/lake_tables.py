@@ -60,8 +60,8 @@ CREATE TABLE lake.income_subset (subset BIGINT, strategy VARCHAR, reserve DOUBLE
 CREATE TABLE lake.simulation_tax_lots (strategy VARCHAR, reserve DOUBLE, part INTEGER, purchase_seq INTEGER,
     sale_seq INTEGER, ticker VARCHAR, acquired DATE, held_since DATE, sold DATE, long_term BOOLEAN, quantity DOUBLE,
     cost DOUBLE, basis DOUBLE, proceeds DOUBLE, gain DOUBLE, wash_sale_disallowed DOUBLE, market_value DOUBLE);
-CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, keep VARCHAR, capital DOUBLE, xirr DOUBLE,
-    prices_version VARCHAR, has_tax_lots BOOLEAN, is_current BOOLEAN);
+CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, keep VARCHAR DEFAULT 'ledger',
+    capital DOUBLE, xirr DOUBLE, prices_version VARCHAR, has_tax_lots BOOLEAN, is_current BOOLEAN);
 CREATE TABLE lake.simulation_path_band (strategy VARCHAR, reserve DOUBLE, path VARCHAR, is_chosen BOOLEAN,
     final_value DOUBLE, twr DOUBLE);
 CREATE TABLE lake.variance_state (session DATE, high_variance_probability DOUBLE);
