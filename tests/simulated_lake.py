@@ -75,6 +75,7 @@ def fill_from_simulation(
             {
                 "strategy": name,
                 "reserve": scenario.reserve,
+                "keep": "ledger",
                 "capital": scenario.capital,
                 "xirr": None,
                 "prices_version": "p1",

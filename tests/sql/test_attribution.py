@@ -286,6 +286,15 @@ def test_outdated_scenarios_are_not_attributed(small):
         assert small.execute(f"select count(reserve) from {table} where strategy = 'sd8'").fetchall() == [(0,)], table
 
 
+def test_scenario_that_kept_no_ledger_is_not_attributed(small):
+    for table in ("ledger", "lots"):
+        small.execute(f"delete from lake.simulation_{table} where strategy = 'sd8'")
+    small.execute("update lake.simulation_partition set keep = 'daily' where strategy = 'sd8'")
+    build_only(small, *ATTRIBUTION)
+    for table in ATTRIBUTION:
+        assert small.execute(f"select count(reserve) from {table} where strategy = 'sd8'").fetchall() == [(0,)], table
+
+
 def test_total_loss_leaves_contributions_and_effects_untold(small):
     add_scenario(small, "ruined", 0.0, bank=(0.0,) * 3, value=(1000.0, 0.0, 0.0))
     build_only(small, *ATTRIBUTION)
