@@ -142,8 +142,9 @@ def own_figures(task: Task) -> list[Figure]:
     """Measure SD Lab on one core and on all of them, where results must be the same to the last bit."""
     cores = os.cpu_count() or 1
     for serial, parallel in zip(task.results(1), task.results(cores), strict=True):
-        for name, rows in vars(serial).items():
-            assert rows.tobytes() == getattr(parallel, name).tobytes(), f"{task.rule}: {name} depends on the cores"
+        for name in ("ledger", "daily", "lots"):
+            same = getattr(serial, name).tobytes() == getattr(parallel, name).tobytes()
+            assert same, f"{task.rule}: {name} depends on the cores"
     fills = fills_per_1000(task, task.outcomes())
     return [
         Figure(
