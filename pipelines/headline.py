@@ -107,8 +107,7 @@ def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> l
     chosen = [Chosen("simply holding", holding)] if holding else []
     strategies: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        if row["twr"] is not None:
-            strategies.setdefault(row["sweep"] or row["strategy"], []).append(row)
+        strategies.setdefault(row["sweep"] or row["strategy"], []).append(row)
     for name, levels in strategies.items():
         levels.sort(key=lambda row: -row["twr"])
         if levels[0]["sweep"]:

@@ -52,7 +52,6 @@ SUBSETS_SCHEMA = pa.schema(
     ]
 )
 
-
 # By name, which is the table's too.
 DATASETS = {BOOTSTRAP: BOOTSTRAP_SCHEMA, SUBSETS: SUBSETS_SCHEMA}
 
@@ -90,7 +89,8 @@ def _facts(study: Study, name: str, prices_version: str) -> dict[str, Any]:
     return {
         "prices_version": prices_version,
         "engine_version": ENGINE_VERSION,
-        "bootstrap": study.bootstrap.model_dump(mode="json"),
+        # Portfolios are drawn with the seed; how many histories there are is nothing to them.
+        "bootstrap": study.bootstrap.model_dump(mode="json", include=None if name == BOOTSTRAP else {"seed"}),
         "scenarios": {
             f"{scenario.strategy}/{scenario.reserve_key}": scenario_fingerprint(study, scenario)
             for scenario in scenarios

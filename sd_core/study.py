@@ -249,6 +249,7 @@ class Strategy(_Rung):
         """Name what could never do anything: it would mislead whoever reads the study."""
         portfolio_rules = ("drift", "premium_spread", "cash_high", "cost_aware")
         rules_on_the_rule = ("cash_low", "adaptive_bracket", "portfolio_stop")
+        given = {name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default}
         if self.rebalance is not None and self.coordination not in ("target", "hold"):
             yield f"rebalance: expected the coordination target or hold, was {self.coordination}"
         if self.band is not None and self.coordination != "hybrid":
@@ -260,11 +261,11 @@ class Strategy(_Rung):
             )
         if self.variant == "buy_and_hold":
             for name in (*portfolio_rules, *rules_on_the_rule):
-                if getattr(self, name):
+                if name in given:
                     yield f"{name}: expected none, since the variant is buy_and_hold"
         elif self.coordination == "hold":
             for name in rules_on_the_rule:
-                if getattr(self, name):
+                if name in given:
                     yield f"{name}: expected none, since the coordination is hold and the rule does not trade"
 
     @property

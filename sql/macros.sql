@@ -61,12 +61,6 @@ comment on macro sharpe is
     'Aggregate: mean excess return / its standard deviation (ddof 1) x square root of the periods per year; NULL for '
     'fewer than two returns or equal ones.';
 
-create macro share_positive(amount) as
-    avg((amount > 0)::integer);
-
-comment on macro share_positive is
-    'Aggregate: how many of the amounts are above 0, as a fraction of all; NULL for none.';
-
 create macro sortino(excess_return, periods_per_year) as
     case
         when count(excess_return) >= 2 and min(excess_return) < -1e-12
@@ -195,7 +189,7 @@ create macro win_rate(gain) as
     avg(case when gain > 0 then 1 when gain <= 0 then 0 end);
 
 comment on macro win_rate is
-    'Aggregate: share of gains above 0; NULL for none.';
+    'Aggregate: share of gains or returns above 0; NULL for none.';
 
 create macro rung(sd_n) as
     pow(2, 1 / sd_n) - 1;

@@ -575,6 +575,7 @@ def test_portfolio_rules_that_hang_together_are_taken(tmp_path, rules) -> None:
         ({"variant": "buy_and_hold", "coordination": "hold"}, "coordination: hold: expected simple"),
         ({"variant": "buy_and_hold", "drift": 0.4}, "drift: expected none, since the variant is buy_and_hold"),
         ({"variant": "buy_and_hold", "portfolio_stop": 0.4}, "portfolio_stop: expected none"),
+        ({"variant": "buy_and_hold", "cash_high": 0.0}, "cash_high: expected none, since the variant is buy_and_hold"),
         ({"coordination": "hold", "cash_low": 0.1}, "cash_low: expected none, since the coordination is hold"),
         ({"drift": 0}, "drift: 0: expected a number above 0"),
         ({"cash_high": 1}, "cash_high: 1: expected a number below 1"),

@@ -17,7 +17,7 @@ from sd_core.market.panel import Floats, Panel
 from sd_core.resampling.histories import Relatives, Sessions
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.money_weighted import money_weighted_return
-from sd_core.simulation.results import Kind, SimulationResult
+from sd_core.simulation.results import NO_MONEY, Kind, SimulationResult
 from sd_core.simulation.rules import Rules
 
 DAYS_PER_YEAR = 365
@@ -136,13 +136,13 @@ def _outcome(daily, ledger, calendar, capital):  # type: ignore[no-untyped-def]
     periods = np.sqrt(calendar.periods_per_year)
     growth, highest, max_drawdown = 1.0, 1.0, 0.0
     excess = np.empty(sessions)
-    observed, skipped_buys, low_cash, cash_share, previous = 0, 0, 0, 0.0, capital
+    observed, skipped_buys, low_cash, cash_share, valued, previous = 0, 0, 0, 0.0, 0, capital
     income = np.zeros(calendar.month[-1] + 1)
     withdrawals = 0.0
     for session in range(sessions):
         day = daily[session]
         invested_before = previous + day.deposits
-        if invested_before != 0.0:
+        if abs(invested_before) > NO_MONEY:
             simple_return = (day.value + day.withdrawals) / invested_before - 1.0
             growth *= 1.0 + simple_return
             excess[observed] = simple_return - calendar.risk_free_return[session]
@@ -151,6 +151,7 @@ def _outcome(daily, ledger, calendar, capital):  # type: ignore[no-untyped-def]
         max_drawdown = min(max_drawdown, growth / highest - 1.0)
         if day.value != 0.0:
             cash_share += day.bank / day.value
+            valued += 1
         low_cash += day.bank < LOW_CASH * day.value
         skipped_buys += day.skipped_buys
         withdrawals += day.withdrawals
@@ -187,7 +188,7 @@ def _outcome(daily, ledger, calendar, capital):  # type: ignore[no-untyped-def]
         harvest_gross / scheduled if scheduled > 0.0 else NAN,
         harvest_net / scheduled if scheduled > 0.0 else NAN,
         float(skipped_buys),
-        cash_share / sessions,
+        cash_share / valued if valued else NAN,
         low_cash / sessions,
     )
 

@@ -37,14 +37,13 @@ class Subset(NamedTuple):
     income_variability: float | None
 
 
-def subset_outcomes(panel: Panel, rules: Rules, seed: int, workers: int | None = None) -> list[Subset]:
+def subset_outcomes(panel: Panel, rules: Rules, seed: int) -> list[Subset]:
     """Simulate a scenario for portfolios of a few of its assets: all of one size, or a sample of them.
 
     Args:
         panel: the market.
         rules: of the scenario. Weights are scaled to sum to 1 in each portfolio; assets of weight 0 stay out.
         seed: of the sample; the same seed draws the same portfolios.
-        workers: threads; None means one per core.
 
     Returns:
         Portfolios of half the assets, at least 2 and at most 5, at most 500 of them; none where there are fewer than

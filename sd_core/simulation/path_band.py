@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sd_core.simulation.results import SimulationResult
+from sd_core.simulation.results import NO_MONEY, SimulationResult
 from sd_core.simulation.rules import Path
 
 
@@ -29,12 +29,12 @@ def path_outcome(path: Path, result: SimulationResult | Exception, capital: floa
 def time_weighted_return(result: SimulationResult, capital: float) -> float | None:
     """Return the product of (value + withdrawals) / (previous value + deposits) over all sessions, less 1.
 
-    Before the first session stands the capital. A session on which nothing was there to earn a return is left out;
-    None where that is every one.
+    Before the first session stands the capital. A session on which no more was there than rounding leaves is
+    left out; None where that is every one.
     """
     daily = result.daily
     before = np.concatenate([[capital], daily["value"][:-1]]) + daily["deposits"]
-    earned = before != 0
+    earned = np.abs(before) > NO_MONEY
     if not earned.any():
         return None
     return float(np.prod((daily["value"] + daily["withdrawals"])[earned] / before[earned])) - 1.0

@@ -35,6 +35,9 @@ class Kind(IntEnum):
     PROFIT_SELL = 14
 
 
+# Money that is no more than rounding leaves, in the study's currency: nothing earns a return on it.
+NO_MONEY = 1e-6
+
 # Legs of a session besides 0 to 3, the four legs of the bar's path.
 LEG_ARRIVAL = -1
 LEG_CLOSE = 4

@@ -39,7 +39,7 @@ performance as (
         annualised_mean(returns.simple_return, rules.periods_per_year) as mean_return,
         annualised_volatility(returns.simple_return, rules.periods_per_year) as volatility,
         sharpe(returns.excess_return, rules.periods_per_year) as sharpe,
-        share_positive(returns.simple_return) as win_rate,
+        win_rate(returns.simple_return) as win_rate,
         coalesce(sum(fills.trades), 0)::bigint as trades
     from simulation_returns as returns
     inner join known using (session)

@@ -10,6 +10,7 @@ import lake_tables
 import numpy as np
 import pytest
 from generators import Case, draw_case
+from ledger_readings import last_closes
 from simulated_lake import CLASSES, asset_classes, fill_from_simulation, risk_free_returns
 
 from pipelines.audit import audit, read_identities
@@ -56,7 +57,7 @@ class Days:
         panel, rules, daily = self.case.panel, self.case.rules, self.result.daily
         shape = panel.close.shape
         self.months = [f"{str(session)[:7]}-01" for session in panel.sessions.astype("datetime64[D]")]
-        self.price = forward_filled(panel.close)
+        self.price = last_closes(panel)
         self.previous = np.vstack([self.price[:1], self.price[:-1]])
         quantity, self.income, self.fees, self.amount = (np.zeros(shape) for _ in range(4))
         self.interest = np.zeros(shape[0])
@@ -83,13 +84,6 @@ class Days:
         self.returns = {
             t: profit[t] / opening for t, opening in enumerate(self.opening_value) if abs(opening) > NEGLIGIBLE
         }
-
-
-def forward_filled(closes: np.ndarray) -> np.ndarray:
-    filled = closes.copy()
-    for t in range(1, len(filled)):
-        filled[t] = np.where(np.isnan(filled[t]), filled[t - 1], filled[t])
-    return filled
 
 
 def carino(one: float, other: float = 0.0) -> float:
