@@ -79,11 +79,11 @@ def test_second_run_gives_the_same_tables(lab: Lab) -> None:
     assert_same_tables(lab.tables(), before)
 
 
-def test_nothing_is_left_but_the_lake_the_warehouse_and_the_dagster_home(finished: Lab) -> None:
+def test_nothing_is_left_but_the_lake_the_warehouse_its_report_and_the_dagster_home(finished: Lab) -> None:
     assert {path.name for path in finished.root.iterdir()} == {"warehouse", ".dagster"}
     assert {path.name for path in (finished.root / "warehouse").iterdir()} == {"small", "small.duckdb"}
-    files = [path for path in finished.home.lake.root.iterdir() if path.is_file()]
-    assert all(path.name.endswith(".lock") for path in files), files
+    files = {path.name for path in finished.home.lake.root.iterdir() if path.is_file()}
+    assert files == {"report.html", ".lock", ".rebuild.lock"}
 
 
 # Stored rows, added up here
