@@ -46,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
         "--select",
         metavar="WHAT",
         help="only some simulations: a partition (r10|sd8), a strategy (sd8) or a reserve (r10), then the warehouse; "
-        "or only one asset (raw_prices, prices, simulations, report_strategy)",
+        "the histories of the reserve question (reserve_bootstrap), then the warehouse; or only one asset (raw_prices, "
+        "prices, simulations, report_strategy)",
     )
     run.set_defaults(command=_run)
 

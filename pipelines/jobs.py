@@ -10,12 +10,13 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.partitions import range_tags
-from pipelines.resampling_assets import BOOTSTRAP_KEY
 from sd_core.market.sessions import calendar_sessions
 from sd_core.study import Study
 
 REFRESH = "refresh"
 RESERVE_QUESTION = "reserve_question"
+BOOTSTRAP_KEY = dg.AssetKey(["lake", "reserve_bootstrap"])
+MODELS_GROUP = "models"
 WAREHOUSE_GROUPS = ("staging", "analytics", "reports")
 NEW_YORK = ZoneInfo("America/New_York")
 # After the close and the evening's corrections; a day's bar is final by then.
@@ -47,7 +48,7 @@ def reserve_question_job() -> UnresolvedAssetJobDefinition:
     """Return the job that draws histories for the reserve question, then rebuilds the warehouse."""
     return dg.define_asset_job(
         RESERVE_QUESTION,
-        selection=dg.AssetSelection.assets(BOOTSTRAP_KEY) | dg.AssetSelection.groups(*WAREHOUSE_GROUPS),
+        selection=dg.AssetSelection.assets(BOOTSTRAP_KEY) | dg.AssetSelection.groups(MODELS_GROUP, *WAREHOUSE_GROUPS),
         description="Every scenario in resampled histories of the market, then the warehouse and its reports.",
     )
 
@@ -83,7 +84,7 @@ def rebuild_sensor() -> dg.AutomationConditionSensorDefinition:
     """Return the sensor that fits models and rebuilds the warehouse when something newer than they lies in the lake."""
     return dg.AutomationConditionSensorDefinition(
         "rebuild_warehouse",
-        target=dg.AssetSelection.groups("models", *WAREHOUSE_GROUPS),
+        target=dg.AssetSelection.groups(MODELS_GROUP, *WAREHOUSE_GROUPS),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=15,
         description="Fits models, rebuilds, audits and publishes the warehouse when the lake holds something newer.",

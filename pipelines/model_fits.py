@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.home import StudyHome
-from pipelines.jobs import WHEN_LAKE_MOVED
+from pipelines.jobs import MODELS_GROUP, WHEN_LAKE_MOVED
 from pipelines.lake_assets import MARKET_KEYS, OWNERS, current_market
 from pipelines.lake_views import register_files, register_market, register_table
 from pipelines.models import SQL, build, needed_for, read_macros, read_models
@@ -111,7 +111,7 @@ def _asset(home: StudyHome, fit: ModelFit) -> dg.AssetsDefinition:
     @dg.asset(
         key=fit.key,
         deps=[MARKET_KEYS["prices"], MARKET_KEYS["sessions"]],
-        group_name="models",
+        group_name=MODELS_GROUP,
         kinds={"python", "parquet"},
         owners=OWNERS,
         code_version=fit.version,

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.home import StudyHome
+from pipelines.jobs import BOOTSTRAP_KEY, MODELS_GROUP, WHEN_LAKE_MOVED
 from pipelines.lake_assets import MARKET_KEYS, OWNERS, load_panel
 from pipelines.lake_views import register_files, register_table
 from pipelines.progress import report_progress
@@ -25,8 +26,7 @@ from sd_core.simulation.rules import resolve
 from sd_core.study import Scenario, Study
 from sd_core.study_tables import scenario_fingerprint
 
-BOOTSTRAP, SUBSETS = "reserve_bootstrap", "income_subset"
-BOOTSTRAP_KEY = dg.AssetKey(["lake", BOOTSTRAP])
+BOOTSTRAP, SUBSETS = BOOTSTRAP_KEY.path[-1], "income_subset"
 SUBSETS_KEY = dg.AssetKey(["lake", SUBSETS])
 
 # A history takes a tenth of a second; progress is told this often.
@@ -157,10 +157,11 @@ def _income_subset(home: StudyHome) -> dg.AssetsDefinition:
     @dg.asset(
         key=SUBSETS_KEY,
         deps=[MARKET_KEYS["prices"], MARKET_KEYS["rates"], MARKET_KEYS["sessions"]],
-        group_name="simulation",
+        group_name=MODELS_GROUP,
         kinds={"numba", "parquet"},
         owners=OWNERS,
         code_version=ENGINE_VERSION,
+        automation_condition=WHEN_LAKE_MOVED,
         description="Correlation and variability of income in portfolios of some of the assets.",
     )
     def income_subset(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]

@@ -15,16 +15,19 @@ from pipelines.definitions import build_definitions
 from pipelines.headline import print_headline
 from pipelines.home import StudyHome
 from pipelines.instance import PROCESS_TAG, open_instance, prune_history
-from pipelines.jobs import REFRESH, RESERVE_QUESTION
+from pipelines.jobs import BOOTSTRAP_KEY, REFRESH, RESERVE_QUESTION
 from pipelines.lake_assets import SIMULATIONS_KEY
 from pipelines.model_fits import FIT_KEYS
 from pipelines.partitions import partition_key, range_tags
 from pipelines.progress import ProgressHandler, progress_logger
 from pipelines.query import open_warehouse
-from pipelines.resampling_assets import BOOTSTRAP_KEY
+from pipelines.resampling_assets import SUBSETS_KEY
 from pipelines.warehouse_assets import REPORT_KEY
 from sd_core.errors import InputError
 from sd_core.study import Scenario, Study
+
+# What a part of the run keeps up to date besides: each returns at once where nothing changed.
+MODEL_KEYS = (*FIT_KEYS, SUBSETS_KEY)
 
 # Wide enough for the headline where no terminal tells its width.
 PLAIN_WIDTH = 132
@@ -54,7 +57,7 @@ def _selection(
     if select is None:
         return REFRESH, [key for key in keys if key != BOOTSTRAP_KEY], study.scenarios
     if select == BOOTSTRAP_KEY.path[-1]:
-        return RESERVE_QUESTION, [BOOTSTRAP_KEY, *tables], study.scenarios
+        return RESERVE_QUESTION, [BOOTSTRAP_KEY, *MODEL_KEYS, *tables], study.scenarios
     # One kind only, as a strategy may be called what a reserve's key is.
     kinds: Sequence[Callable[[Scenario], str]] = (
         lambda scenario: str(partition_key(scenario)),
@@ -63,7 +66,7 @@ def _selection(
     )
     named_scenarios = ([scenario for scenario in study.scenarios if name(scenario) == select] for name in kinds)
     if scenarios := next(filter(None, named_scenarios), []):
-        return REFRESH, [SIMULATIONS_KEY, *FIT_KEYS, *tables], scenarios
+        return REFRESH, [SIMULATIONS_KEY, *MODEL_KEYS, *tables], scenarios
     named = [key for key in keys if key.path[-1] == select]
     # The lake's asset where a table bears the same name: the tables come with it only in a whole run.
     named = [key for key in named if len(key.path) > 1] or named

@@ -173,7 +173,7 @@ def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario
         {
             "strategy": scenario.strategy,
             "reserve": scenario.reserve,
-            "keep": version.facts.get("keep", "ledger"),
+            "keep": version.facts["keep"],
             "capital": version.facts["capital"],
             "xirr": version.facts["xirr"],
             "prices_version": version.facts["prices_version"],
