@@ -293,8 +293,9 @@ def simulate_into_lake(
         reduction = Reduction(home, market)
         threads = os.cpu_count() or 1
         waiting: deque[Future[list[tuple[Scenario, Version | Exception]]]] = deque()
-        simulated = _simulated(home.study, scenarios, panel)
-        bands = _path_bands(home.study, scenarios, panel)
+        rules = [resolve(home.study, scenario) for scenario in scenarios]
+        simulated = _results(panel, rules)
+        bands = _path_bands(home.study, rules, panel)
         with ThreadPoolExecutor(threads) as pool:
             for batch in _batches(home.study, scenarios, panel):
                 outcomes = [(scenario, next(simulated), next(bands)) for scenario in batch]
@@ -316,16 +317,10 @@ def _batches(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Itera
         yield from (together[first : first + size] for first in range(0, len(together), size))
 
 
-def _simulated(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Iterator[SimulationResult | Exception]:
-    """Yield every scenario's result in order, or the error that it met."""
-    yield from _results(panel, [resolve(study, scenario) for scenario in scenarios])
-
-
 def _path_bands(
-    study: Study, scenarios: Sequence[Scenario], panel: Panel
+    study: Study, rules: Sequence[Rules], panel: Panel
 ) -> Iterator[dict[BarPath, SimulationResult | Exception]]:
     """Yield every scenario's results on the paths that are not its own; none where the study has no path band."""
-    rules = [resolve(study, scenario) for scenario in scenarios]
     others = [[path for path in BarPath if study.path_band and path != chosen.path] for chosen in rules]
     results = _results(
         panel,
@@ -337,6 +332,7 @@ def _path_bands(
 
 
 def _results(panel: Panel, rules: Sequence[Rules], *, ledger: bool = True) -> Iterator[SimulationResult | Exception]:
+    """Yield every scenario's result in order, or the error that it met."""
     results = simulate(panel, rules, ledger=ledger)
     for done in range(1, len(rules) + 1):
         try:

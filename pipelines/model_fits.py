@@ -17,7 +17,7 @@ from pipelines.home import StudyHome
 from pipelines.jobs import MODELS_GROUP, WHEN_LAKE_MOVED
 from pipelines.lake_assets import MARKET_KEYS, OWNERS, current_market
 from pipelines.lake_views import register_files, register_market, register_table
-from pipelines.models import SQL, build, needed_for, read_macros, read_models
+from pipelines.models import SQL, build, needed_for, own_models, read_macros
 from sd_core.analytics import correlation_tables, variance_state
 from sd_core.lake import Version
 from sd_core.study_tables import fit_fingerprint
@@ -148,7 +148,7 @@ def _facts(home: StudyHome, fit: ModelFit, market: Version) -> dict[str, Any]:
 
 def _evaluate(home: StudyHome, market: Version, names: Iterable[str]) -> dict[str, pa.Table]:
     """Build SQL models in memory from the market, and return those that are named."""
-    models = needed_for(read_models(SQL), names)
+    models = needed_for(own_models(), names)
     with contextlib.closing(duckdb.connect()) as connection:
         register_market(connection, home.study, market)
         build(connection, models, read_macros(SQL))

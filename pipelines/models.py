@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -89,6 +90,12 @@ def read_models(folder: Path, tables: Mapping[str, Table] = TABLES) -> list[Mode
     if missing := sorted(tables.keys() - {model.name for model in models}):
         raise ValueError(f"{folder}: expected a file for every declared table, but there is none for {_list(missing)}")
     return _in_order(models)
+
+
+@cache
+def own_models() -> tuple[Model, ...]:
+    """Return the product's own models, parsed once in a process: a run asks for them at several steps."""
+    return tuple(read_models(SQL))
 
 
 def needed_for(models: Iterable[Model], names: Iterable[str]) -> list[Model]:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipelines.audit import audit, read_identities
 from pipelines.home import StudyHome
 from pipelines.lake_views import PARTITION_SCHEMA, ROWS, no_rows, register_market, register_table
-from pipelines.models import SQL, build, needed_for, read_macros, read_models, tables_read
+from pipelines.models import SQL, build, needed_for, own_models, read_macros, tables_read
 from sd_core.lake import Version
 from sd_core.schemas import TABLES
 from sd_core.study import Scenario
@@ -39,7 +39,7 @@ class Reduction:
     def __init__(self, home: StudyHome, market: Version) -> None:
         self._study = home.study
         self._market = market
-        self._models = needed_for(read_models(SQL), [METRICS.name, *AUDITED])
+        self._models = needed_for(own_models(), [METRICS.name, *AUDITED])
         names = {model.name for model in self._models}
         self._tables = [model.table for model in self._models if model.table.stored]
         self._identities = [
@@ -82,7 +82,7 @@ class Reduction:
 @cache
 def metrics_version() -> str:
     """Return a hash of all SQL that metrics are told by; metrics that other SQL told are of no use any more."""
-    models = needed_for(read_models(SQL), [METRICS.name])
+    models = needed_for(own_models(), [METRICS.name])
     text = "".join([read_macros(SQL), *(model.sql for model in models)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

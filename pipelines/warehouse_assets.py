@@ -13,7 +13,7 @@ from pipelines.home import StudyHome
 from pipelines.jobs import WHEN_LAKE_MOVED
 from pipelines.lake_assets import MARKET_KEYS, OWNERS, SIMULATIONS_KEY
 from pipelines.model_fits import fit_key
-from pipelines.models import SQL, Model, read_models
+from pipelines.models import SQL, Model, own_models
 from pipelines.partitions import partition_key
 from pipelines.report.charts import table_charts
 from pipelines.report.content import SECTIONS
@@ -32,7 +32,7 @@ NAMED_PARTITIONS = 20
 
 def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
     """Return the multi-asset of all published tables."""
-    models = read_models(SQL)
+    models = own_models()
     identities = read_identities(SQL / "audit")
 
     @dg.multi_asset(

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from sd_core.errors import InputError
 from sd_core.market import quality
 from sd_core.market.history import days
-from sd_core.market.panel import Dates, Floats, Panel
+from sd_core.market.panel import Dates, Floats, Panel, risk_free_returns
 from sd_core.market.quality import Finding
 from sd_core.market.sessions import (
     calendar_days,
@@ -31,7 +31,6 @@ from sd_core.market.sessions import (
 from sd_core.market.source import BAR_COLUMNS, PriceHistory
 from sd_core.study import Study
 
-DAYS_PER_YEAR = 365
 FEWEST_SESSIONS = 2
 
 
@@ -305,8 +304,7 @@ def _relative_prices(study: Study, price_index: pd.Series | None, sessions: Date
 
 def _rates_table(sessions: Dates, yearly: Floats, relative_prices: Floats) -> pa.Table:
     """Return rates with the risk-free return: the previous session's rate over the days since, 365 to the year."""
-    elapsed = np.diff(sessions).astype(np.int64)
-    earned = np.append(0.0, yearly[:-1] * elapsed / DAYS_PER_YEAR)
+    earned = risk_free_returns(sessions, yearly)
     return pa.table({"session": sessions, "rate": yearly, "risk_free_return": earned, "price_index": relative_prices})
 
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
 
+DAYS_PER_YEAR = 365
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -52,6 +54,12 @@ class Panel:
         """Sessions that a year has: 365 where some fall on a weekend, else 252."""
         weekday = (self.sessions.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
         return 365 if (weekday >= 5).any() else 252
+
+
+def risk_free_returns(sessions: Dates, rates: Floats) -> Floats:
+    """Return what cash earned since the session before, 0 on the first: the rate known then, 365 days to the year."""
+    days = np.diff(sessions).astype("timedelta64[D]").astype(np.float64)
+    return np.append(0.0, rates[:-1] * days / DAYS_PER_YEAR)
 
 
 def last_known(prices: Floats) -> Floats:

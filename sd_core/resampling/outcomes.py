@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from sd_core.market.panel import Floats, Panel
+from sd_core.market.panel import Floats, Panel, risk_free_returns
 from sd_core.resampling.histories import Relatives, Sessions
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.money_weighted import money_weighted_return
 from sd_core.simulation.results import NO_MONEY, Kind, SimulationResult
 from sd_core.simulation.rules import Rules
 
-DAYS_PER_YEAR = 365
 DAYS_PER_CALENDAR_YEAR = 365.25
 # A spread below this is the rounding of equal numbers.
 NO_SPREAD = 1e-12
@@ -86,12 +85,11 @@ class Calendar(NamedTuple):
     @classmethod
     def of(cls, panel: Panel) -> "Calendar":
         """Return the calendar of a panel."""
-        days = np.diff(panel.sessions).astype("timedelta64[D]").astype(np.float64)
         month = panel.sessions.astype("datetime64[M]").astype(np.int64)
         return cls(
-            risk_free_return=np.append(0.0, panel.rates[:-1] * days / DAYS_PER_YEAR),
+            risk_free_return=risk_free_returns(panel.sessions, panel.rates),
             month=month - month[0],
-            days=float(days.sum()),
+            days=float((panel.sessions[-1] - panel.sessions[0]).astype("timedelta64[D]").astype(np.int64)),
             periods_per_year=panel.periods_per_year,
         )
 
