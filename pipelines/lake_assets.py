@@ -332,14 +332,22 @@ def _path_bands(
 
 
 def _results(panel: Panel, rules: Sequence[Rules], *, ledger: bool = True) -> Iterator[SimulationResult | Exception]:
-    """Yield every scenario's result in order, or the error that it met."""
+    """Yield every scenario's result in order, or the error that it meets also by itself."""
     results = simulate(panel, rules, ledger=ledger)
-    for done in range(1, len(rules) + 1):
+    for place in range(len(rules)):
         try:
             yield next(results)
-        except Exception as error:
-            yield error
-            results = simulate(panel, rules[done:], ledger=ledger)
+        except Exception:  # of this scenario, or of one that ran beside it
+            yield _result_alone(panel, rules[place], ledger)
+            results = simulate(panel, rules[place + 1 :], ledger=ledger)
+
+
+def _result_alone(panel: Panel, rules: Rules, ledger: bool) -> SimulationResult | Exception:
+    try:
+        (result,) = simulate(panel, [rules], ledger=ledger)
+    except Exception as error:
+        return error
+    return result
 
 
 Simulated = tuple[Scenario, SimulationResult | Exception, dict[BarPath, SimulationResult | Exception]]

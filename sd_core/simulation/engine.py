@@ -1,4 +1,4 @@
-"""The engine: many scenarios of one panel, each on its own thread, results in the order asked for.
+"""The engine: many scenarios of one panel, some side by side and on every core, results in the order asked for.
 
 A scenario's rows depend on its rules and the panel alone, so serial and parallel runs agree to the last bit, and so do
 runs in pieces and in one. What happens within a session belongs in ``kernel``.
@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.market.panel import Dates, Floats, Panel, last_known
+from sd_core.market.panel import Dates, Panel, last_known
 from sd_core.simulation.kernel import book
 from sd_core.simulation.kernel.lanes import LANES
 from sd_core.simulation.kernel.lookback import GAP_SESSIONS
@@ -27,6 +28,11 @@ from sd_core.simulation.rules import Coordination, Every, Rules
 ENGINE_VERSION = "4"
 
 DAYS_PER_YEAR = 365.0
+
+# How many scenarios of the plain rule run side by side, and how many assets they have together: what they hold while
+# they run must stay small.
+SIDE_BY_SIDE = 8
+ASSETS_SIDE_BY_SIDE = 1000
 
 _TERMS_OF = attrgetter(*(book.TERMS.names or ()))
 
@@ -52,7 +58,8 @@ def simulate(
         ledger: whether rows of the ledger and of lots are kept; the days and the state are the same without.
 
     Yields:
-        One result per scenario, in order. At most two per worker wait to be taken, so memory stays bounded.
+        One result per scenario, in order. They come in batches, of which two per worker wait at most, so memory stays
+        bounded.
 
     Raises:
         ValueError: a state that is not one of these rules on this panel, or a stop outside the panel.
@@ -66,25 +73,60 @@ def simulate(
         _check_states(panel, rules, states, end)
         starts = [*states]
     market = _market(panel)
+    threads = workers or os.cpu_count() or 1
+    side_by_side = max(1, min(SIDE_BY_SIDE, ASSETS_SIDE_BY_SIDE // len(panel.tickers), -(-len(rules) // threads)))
     per_thread = threading.local()
 
-    def run_one(scenario: Rules, start: State | None) -> SimulationResult:
+    def run_batch(batch: _Batch) -> list[SimulationResult]:
         if not hasattr(per_thread, "buffers"):
-            per_thread.buffers = _Buffers(ledger)
-        return _simulate(market, scenario, start, end, per_thread.buffers)
+            per_thread.buffers = _Buffers(ledger, side_by_side)
+        return _simulate(market, batch, end, per_thread.buffers)
 
-    threads = workers or os.cpu_count() or 1
+    batches = _batches(rules, starts, side_by_side)
     if threads == 1 or len(rules) == 1:
-        yield from map(run_one, rules, starts)
+        for batch in batches:
+            yield from run_batch(batch)
         return
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[SimulationResult]] = deque()
-        for scenario, start in zip(rules, starts, strict=True):
-            waiting.append(pool.submit(run_one, scenario, start))
+        waiting: deque[Future[list[SimulationResult]]] = deque()
+        for batch in batches:
+            waiting.append(pool.submit(run_batch, batch))
             if len(waiting) >= 2 * threads:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()
+
+
+class _Batch(NamedTuple):
+    """Scenarios that run side by side from the same session, each on from its state where it has one."""
+
+    rules: Sequence[Rules]
+    starts: Sequence[State | None]
+
+    @property
+    def first(self) -> int:
+        """The first session they simulate."""
+        return _sessions(self.starts[0])
+
+
+def _sessions(start: State | None) -> int:
+    """Return how many sessions are behind a scenario."""
+    return start.sessions if start else 0
+
+
+def _batches(rules: Sequence[Rules], starts: Sequence[State | None], most: int) -> Iterator[_Batch]:
+    """Yield scenarios in order, as many together as may run side by side: those of the plain rule."""
+    first = 0
+    for place in range(1, len(rules) + 1):
+        if (
+            place == len(rules)
+            or place - first == most
+            or _has_policy(rules[first])
+            or _has_policy(rules[place])
+            or _sessions(starts[first]) != _sessions(starts[place])
+        ):
+            yield _Batch(rules[first:place], starts[first:place])
+            first = place
 
 
 def _check_states(panel: Panel, rules: Sequence[Rules], states: Sequence[State], end: int) -> None:
@@ -136,12 +178,6 @@ def _lanes(assets: int) -> int:
     return assets + -assets % LANES
 
 
-def _in_lanes(values: Floats) -> Floats:
-    filled = np.zeros(_lanes(len(values)))
-    filled[: len(values)] = values
-    return filled
-
-
 def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
     """Tell which period each session begins, the longest where several do, as a number of ``Every``."""
     months = sessions.astype("datetime64[M]").astype(np.int64)
@@ -149,11 +185,6 @@ def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
     for every, length in ((Every.MONTH, 1), (Every.QUARTER, 3), (Every.YEAR, 12)):  # the longer overwrite the shorter
         period[1:][np.diff(months // length) != 0] = every
     return period
-
-
-def _terms(rules: Rules) -> np.void:
-    terms: np.void = np.array([_TERMS_OF(rules)], dtype=book.TERMS)[0]
-    return terms
 
 
 def _has_policy(rules: Rules) -> bool:
@@ -174,9 +205,10 @@ def _windows(rules: Rules) -> tuple[int, int]:
 
 @dataclass
 class _Buffers:
-    """What a thread writes rows to, one scenario after the other; pages that were written once are there."""
+    """What a thread writes rows to, one batch after the other; pages that were written once are there."""
 
     keeps_rows: bool
+    scenarios: int
     rows: int = 4096
     ledger: Rows = field(init=False)
     sold: Rows = field(init=False)
@@ -184,101 +216,104 @@ class _Buffers:
 
     def __post_init__(self) -> None:
         kept = self.rows if self.keeps_rows else 0
-        self.ledger, self.sold = np.empty(kept, dtype=LEDGER), np.empty(kept, dtype=LOTS)
-        self.lots = np.empty(self.rows, dtype=book.LOT)
+        self.ledger = np.empty((self.scenarios, kept), dtype=LEDGER)
+        self.sold = np.empty((self.scenarios, kept), dtype=LOTS)
+        self.lots = np.empty((self.scenarios, self.rows), dtype=book.LOT)
 
     def grow(self) -> None:
         self.rows *= 4
         self.__post_init__()
 
 
-def _simulate(market: book.Market, rules: Rules, start: State | None, end: int, buffers: _Buffers) -> SimulationResult:
-    state = start or _first_state(rules)
+def _simulate(market: book.Market, batch: _Batch, end: int, buffers: _Buffers) -> list[SimulationResult]:
+    """Simulate scenarios side by side, so that prices that were read once serve all of them."""
+    terms = np.array([_TERMS_OF(rules) for rules in batch.rules], dtype=book.TERMS)
     while True:
-        totals = state.totals.copy()
-        found = _book(state, totals, rules, buffers, end - state.sessions)
-        policy = None
-        if _has_policy(rules):
-            policy = book.Policy(np.array(rules.candidates, dtype=np.int64), state.returns.copy(), state.gaps.copy())
-        if run(market, _terms(rules), found, policy, state.sessions, end):
-            return _result(found, totals, policy, end)
+        books = _open(batch, buffers, end)
+        policy = _policy(batch)
+        if run(market, terms, books, policy, batch.first, end):
+            return _results(books, policy, end)
         buffers.grow()
 
 
-def _first_state(rules: Rules) -> State:
-    """Return where a scenario stands before the first session."""
-    assets = len(rules.weights)
-    totals = np.zeros(1, dtype=book.STATE)
-    totals["bank"] = totals["value"] = rules.capital
-    totals["index"] = totals["peak"] = totals["trough"] = totals["eagerness"] = 1.0
-    returns, gaps = _windows(rules)
-    positions = np.zeros(assets, dtype=book.POSITION)
-    positions["bracket"] = rules.brackets
-    return State(
-        sessions=0,
-        totals=totals,
-        positions=positions,
-        holdings=np.zeros(assets),
-        needs=np.zeros(assets),
-        lots=np.empty(0, dtype=book.LOT),
-        returns=np.zeros(returns),
-        gaps=np.zeros((gaps, assets), dtype=np.int8),
-    )
-
-
-def _book(state: State, totals: Rows, rules: Rules, buffers: _Buffers, sessions: int) -> book.Book:
-    """Open the books of a scenario where a state stands."""
-    assets = len(rules.weights)
-    positions = state.positions.copy()
-    positions["weight"], positions["share"], positions["lot_size"] = rules.weights, rules.profit_shares, rules.lot_sizes
-    if not rules.adaptive_bracket:
-        positions["bracket"] = rules.brackets
-    positions["newest_lot"] = positions["oldest_lot"] = -1
-    while len(buffers.lots) < len(state.lots):
-        buffers.grow()
-    buffers.lots[: len(state.lots)] = state.lots
-    totals["slots"] = len(state.lots)
-    holdings = _in_lanes(state.holdings)
-    return book.Book(
-        state=totals[0],
+def _open(batch: _Batch, buffers: _Buffers, end: int) -> book.Books:
+    """Open the books of scenarios, each where its state stands, or with its capital."""
+    scenarios, assets = len(batch.rules), len(batch.rules[0].weights)
+    state = np.zeros(scenarios, dtype=book.STATE)
+    state["bank"] = state["value"] = [rules.capital for rules in batch.rules]
+    state["index"] = state["peak"] = state["trough"] = state["eagerness"] = 1.0
+    positions = np.zeros((scenarios, assets), dtype=book.POSITION)
+    brackets = [rules.brackets for rules in batch.rules]
+    holdings, needs = np.zeros((2, scenarios, _lanes(assets)))
+    for place, start in enumerate(batch.starts):
+        if start is None:
+            continue
+        while buffers.rows < len(start.lots):
+            buffers.grow()
+        state[place] = start.totals[0]
+        state[place]["slots"] = len(start.lots)
+        positions[place] = start.positions
+        if batch.rules[place].adaptive_bracket:
+            brackets[place] = start.positions["bracket"]
+        holdings[place, :assets], needs[place, :assets] = start.holdings, start.needs
+        buffers.lots[place, : len(start.lots)] = start.lots
+    positions["bracket"] = brackets
+    positions["weight"] = [rules.weights for rules in batch.rules]
+    positions["share"] = [rules.profit_shares for rules in batch.rules]
+    positions["lot_size"] = [rules.lot_sizes for rules in batch.rules]
+    return book.Books(
+        state=state,
         positions=positions,
         holdings=holdings,
-        needs=_in_lanes(state.needs),
-        sell_at=np.full(len(holdings), np.inf),
-        buy_at=np.full(len(holdings), -np.inf),
+        needs=needs,
+        sell_at=np.full_like(holdings, np.inf),
+        buy_at=np.full_like(holdings, -np.inf),
         lots=buffers.lots,
         ledger=buffers.ledger,
         sold=buffers.sold,
-        daily=np.empty(sessions, dtype=DAILY),
+        daily=np.empty((scenarios, end - batch.first), dtype=DAILY),
         paths=np.zeros(assets, dtype=book.PATH),
         turns=np.zeros(assets, dtype=book.TURN),
     )
 
 
-def _result(found: book.Book, totals: Rows, policy: book.Policy | None, end: int) -> SimulationResult:
-    """Copy a scenario's rows and state out of the buffers."""
-    lots = found.lots[: totals["slots"][0]]
-    still_open = _whole(lots)[lots["quantity"] > 0.0].view(lots.dtype)
-    still_open["older"] = still_open["newer"] = -1
-    rows, sold = totals["rows"][0], totals["sold"][0]
-    totals["rows"] = totals["sold"] = totals["slots"] = 0
-    found.positions["newest_lot"] = found.positions["oldest_lot"] = -1  # places in buffers that others will use
-    assets = len(found.positions)
-    return SimulationResult(
-        ledger=_copy(found.ledger[:rows]),
-        daily=found.daily,
-        lots=_copy(found.sold[:sold]),
-        state=State(
-            sessions=end,
-            totals=totals,
-            positions=found.positions,
-            holdings=found.holdings[:assets].copy(),
-            needs=found.needs[:assets].copy(),
-            lots=still_open,
-            returns=policy.returns if policy else np.zeros(0),
-            gaps=policy.gaps if policy else np.zeros((0, assets), dtype=np.int8),
-        ),
+def _policy(batch: _Batch) -> book.Policy | None:
+    """Return what a scenario has beyond the plain rule; one that has anything is alone in its batch."""
+    rules, start = batch.rules[0], batch.starts[0]
+    if not _has_policy(rules):
+        return None
+    returns, gaps = _windows(rules)
+    return book.Policy(
+        candidates=np.array(rules.candidates, dtype=np.int64),
+        returns=np.zeros(returns) if start is None else start.returns.copy(),
+        gaps=np.zeros((gaps, len(rules.weights)), dtype=np.int8) if start is None else start.gaps.copy(),
     )
+
+
+def _results(books: book.Books, policy: book.Policy | None, end: int) -> list[SimulationResult]:
+    """Copy every scenario's rows out of the buffers, and tell where it stands."""
+    scenarios, assets = books.positions.shape
+    counts = [books.state[name].tolist() for name in ("rows", "sold", "slots")]
+    for name in ("rows", "sold", "slots"):
+        books.state[name] = 0
+    return [
+        SimulationResult(
+            ledger=_copy(books.ledger[place, :rows]),
+            daily=books.daily[place],
+            lots=_copy(books.sold[place, :sold]),
+            state=State(
+                sessions=end,
+                totals=books.state[place : place + 1],
+                positions=books.positions[place],
+                holdings=books.holdings[place, :assets],
+                needs=books.needs[place, :assets],
+                lots=_copy(books.lots[place, :still_open]),
+                returns=policy.returns if policy else np.zeros(0),
+                gaps=policy.gaps if policy else np.zeros((0, assets), dtype=np.int8),
+            ),
+        )
+        for place, rows, sold, still_open in zip(range(scenarios), *counts, strict=True)
+    ]
 
 
 def _copy(rows: Rows) -> Rows:

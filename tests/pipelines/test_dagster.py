@@ -17,6 +17,7 @@ from pipelines.model_fits import FIT_KEYS
 from pipelines.partitions import range_tags, simulation_grid
 from sd_core.schemas import TABLES
 from sd_core.simulation import engine
+from sd_core.simulation.rules import Variant
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -204,21 +205,19 @@ def test_partition_that_cannot_be_stored_is_named_and_the_others_stay(
 def test_partition_that_cannot_be_simulated_is_named_and_the_others_stay(
     fresh_lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    simulate_one, calls = engine._simulate, iter(range(100))
+    simulate_batch = engine._simulate
 
-    def failing(market, rules, *rest):
-        if rules.reserve == 0.1 and next(calls) == 0:
+    def failing(market, batch, *rest):
+        if any(rules.reserve == 0.1 and rules.variant is Variant.FULL for rules in batch.rules):
             raise RuntimeError("no memory left")
-        return simulate_one(market, rules, *rest)
+        return simulate_batch(market, batch, *rest)
 
     monkeypatch.setattr(engine, "_simulate", failing)
     outcome = fresh_lab.sdlab("run")
     assert outcome.code == 1
     named = [line for line in outcome.err.splitlines() if line.startswith("partition ")]
-    assert len(named) == 1
-    assert "RuntimeError: no memory left" in named[0]
-    assert len(stored(fresh_lab)) == len(GRID) - 1
-    assert stored(fresh_lab) == materialised(fresh_lab)
+    assert named == ["partition r10|sd8: RuntimeError: no memory left"]
+    assert stored(fresh_lab) == materialised(fresh_lab) == GRID - {"r10|sd8"}
 
 
 def test_whole_run_materialises_every_partition(finished: Lab) -> None:

@@ -129,6 +129,26 @@ class Book(NamedTuple):
     turns: Rows
 
 
+class Books(NamedTuple):
+    """The books of scenarios that run side by side: the fields of ``Book`` with a first axis by scenario.
+
+    Scratch is used by one scenario after the other.
+    """
+
+    state: Rows
+    positions: Rows
+    holdings: Floats
+    needs: Floats
+    sell_at: Floats
+    buy_at: Floats
+    lots: Rows
+    ledger: Rows
+    sold: Rows
+    daily: Rows
+    paths: Rows
+    turns: Rows
+
+
 class Policy(NamedTuple):
     """What a scenario has beyond the plain rule; scenarios without any of it get a kernel that knows none of it.
 

@@ -1,4 +1,4 @@
-"""The session loop: one scenario over one panel, from any session to any later one.
+"""The session loop: scenarios side by side over one panel, from any session to any later one.
 
 Cash arrives, the legs of the bar trade, the portfolio's rules and withdrawals act at the close, the close marks. What
 happens on the legs belongs in ``rule``, at the close in ``portfolio_rules`` and ``withdrawals``.
@@ -21,6 +21,7 @@ from sd_core.simulation.kernel.book import (
     PEAK,
     PORTFOLIO,
     STRICT,
+    Book,
     compiled,
     inlined,
     number,
@@ -39,6 +40,9 @@ INITIAL_BUY, DIVIDEND, INTEREST, DEPOSIT = (
     number(Kind.INTEREST),
     number(Kind.DEPOSIT),
 )
+
+# So many prices at a time serve one scenario after the other: what the core's own cache holds beside the books.
+PIECE = number(1 << 14)
 
 
 @inlined
@@ -119,6 +123,65 @@ def mark(market, terms, book, policy, session, row):
     state.passed_rungs = 0
 
 
+@compiled
+def open_book(terms, book, first):
+    """Chain the lots that are open, and set the limits around the anchors that stand."""
+    forget_chains(book)
+    for slot in range(book.state.slots):
+        chain(book, slot)
+    if first > 0:
+        for asset in range(len(book.positions)):
+            set_limits(terms, book, asset)
+
+
+@compiled
+def advance(market, terms, book, policy, first, start, stop):
+    """Simulate sessions ``start`` to ``stop - 1`` of a scenario whose days begin with session ``first``."""
+    for session in range(start, stop):
+        if session == 0:
+            first_purchases(market, terms, book)
+        else:
+            if policy is not None and terms.adaptive_bracket:
+                if 0 < market.dates[session].period <= MONTH:
+                    adapt_brackets(terms, book, policy, session)
+                note_gaps(market, terms, book, policy, session)
+            arrive(market, terms, book, session)
+            touched = touched_assets(market, terms, book, session)
+            if touched:
+                trade(market, terms, book, policy, session, touched)
+            if policy is not None:
+                follow_portfolio_rules(market, terms, book, policy, session)
+                if 0 < market.dates[session].period <= terms.withdrawal_every:
+                    withdraw(market, terms, book, session)
+            if book.state.refusals:
+                forget_refusals(market, book, policy, session)
+        mark(market, terms, book, policy, session, session - first)
+
+
+@compiled
+def close_book(book):
+    """List the open lots, and move them together at the front of their buffer."""
+    forget_chains(book)
+    still_open = 0
+    for slot in range(book.state.slots):
+        lot = book.lots[slot]
+        if lot.quantity > 0.0:
+            list_lot(book, lot, OPEN, lot.quantity, NAN)
+            lot.older = -1
+            lot.newer = -1
+            book.lots[still_open] = lot
+            still_open += 1
+    book.state.slots = still_open
+
+
+@inlined
+def forget_chains(book):
+    """Leave every asset without lots."""
+    for asset in range(len(book.positions)):
+        book.positions[asset].newest_lot = -1
+        book.positions[asset].oldest_lot = -1
+
+
 def _compile(digest: int) -> Callable[..., bool]:
     """Return the compiled loop, from the cache where it stems from sources of the same digest.
 
@@ -127,39 +190,35 @@ def _compile(digest: int) -> Callable[..., bool]:
     """
 
     @njit(**STRICT, cache=True, nogil=True)
-    def run(market, terms, book, policy, first, stop):
-        """Simulate sessions ``first`` to ``stop - 1``; return False where a buffer was too short for their rows."""
+    def run(market, terms, books, policy, first, stop):
+        """Simulate sessions ``first`` to ``stop - 1`` of every scenario; return False where a buffer was too short."""
         digest  # noqa: B018
-        for slot in range(book.state.slots):
-            chain(book, slot)
-        if first > 0:
-            for asset in range(len(book.positions)):
-                set_limits(terms, book, asset)
-        for session in range(first, stop):
-            if session == 0:
-                first_purchases(market, terms, book)
-            else:
-                if policy is not None and terms.adaptive_bracket:
-                    if 0 < market.dates[session].period <= MONTH:
-                        adapt_brackets(terms, book, policy, session)
-                    note_gaps(market, terms, book, policy, session)
-                arrive(market, terms, book, session)
-                touched = touched_assets(market, terms, book, session)
-                if touched:
-                    trade(market, terms, book, policy, session, touched)
-                if policy is not None:
-                    follow_portfolio_rules(market, terms, book, policy, session)
-                    if 0 < market.dates[session].period <= terms.withdrawal_every:
-                        withdraw(market, terms, book, session)
-                if book.state.refusals:
-                    forget_refusals(market, book, policy, session)
-            mark(market, terms, book, policy, session, session - first)
-            if not room(book):
-                return False
-        for slot in range(book.state.slots):
-            if book.lots[slot].quantity > 0.0:
-                list_lot(book, book.lots[slot], OPEN, book.lots[slot].quantity, NAN)
-        return room(book)
+        piece = max(1, PIECE // market.prices[0].size)
+        for start in range(first, max(stop, first + 1), piece):
+            end = min(start + piece, stop)
+            for scenario in range(len(books.state)):
+                book = Book(  # in place: no function could return the record
+                    books.state[scenario],
+                    books.positions[scenario],
+                    books.holdings[scenario],
+                    books.needs[scenario],
+                    books.sell_at[scenario],
+                    books.buy_at[scenario],
+                    books.lots[scenario],
+                    books.ledger[scenario],
+                    books.sold[scenario],
+                    books.daily[scenario],
+                    books.paths,
+                    books.turns,
+                )
+                if start == first:
+                    open_book(terms[scenario], book, first)
+                advance(market, terms[scenario], book, policy, first, start, end)
+                if end == stop and room(book):
+                    close_book(book)
+                if not room(book):
+                    return False
+        return True
 
     return run
 

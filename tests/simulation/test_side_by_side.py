@@ -1,0 +1,69 @@
+"""Scenarios of a panel run side by side, a piece of it at a time: each books what it books alone, to the last byte."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from generators import draw_case, panel_of, rules_of
+
+from sd_core.simulation.engine import simulate
+from sd_core.simulation.results import SimulationResult
+from sd_core.simulation.rules import Rules
+
+# Longer than what the engine runs over in one go.
+SESSIONS = 3_000
+ASSETS = 3
+CUT = 1_100
+
+RNG = np.random.default_rng(31)
+PANEL = panel_of(*(100.0 * np.exp(np.cumsum(RNG.normal(0.0, 0.02, (ASSETS, SESSIONS)), axis=1))).tolist())
+
+
+def drawn_rules() -> list[Rules]:
+    """Return rules of every kind, those of portfolios between the plain ones."""
+    cases = (draw_case(seed) for seed in range(400))
+    return [case.rules for case in cases if len(case.rules.weights) == ASSETS]
+
+
+def everything(result: SimulationResult) -> list[bytes]:
+    assert result.state is not None
+    rows = (result.ledger, result.daily, result.lots)
+    return [np.asarray(each).tobytes() for each in (*rows, *dataclasses.astuple(result.state))]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_scenarios_side_by_side_book_what_each_books_alone(workers: int) -> None:
+    rules = drawn_rules()
+    assert len(rules) > 50
+    together = simulate(PANEL, rules, workers)
+    for found, chosen in zip(together, rules, strict=True):
+        (alone,) = simulate(PANEL, [chosen])
+        assert everything(found) == everything(alone), chosen
+
+
+def test_scenarios_side_by_side_go_on_from_their_states() -> None:
+    rules = drawn_rules()
+    before = list(simulate(PANEL, rules, stop=CUT))
+    after = simulate(PANEL, rules, states=[each.state for each in before if each.state])
+    for first, second, whole in zip(before, after, simulate(PANEL, rules), strict=True):
+        assert np.concatenate([first.ledger, second.ledger]).tobytes() == whole.ledger.tobytes()
+        assert np.concatenate([first.daily, second.daily]).tobytes() == whole.daily.tobytes()
+        assert everything(second)[3:] == everything(whole)[3:]
+
+
+def test_scenarios_from_different_sessions_go_on_each_from_its_own() -> None:
+    rules = [rules_of(assets=ASSETS, reserve=reserve) for reserve in (0.0, 0.1, 0.2, 0.3)]
+    stops = [CUT, CUT, CUT + 1, CUT]
+    states = [next(simulate(PANEL, [each], stop=stop)).state for each, stop in zip(rules, stops, strict=True)]
+    after = simulate(PANEL, rules, states=[state for state in states if state])
+    for found, whole, stop in zip(after, simulate(PANEL, rules), stops, strict=True):
+        assert found.daily.tobytes() == whole.daily[stop:].tobytes()
+
+
+def test_one_scenario_with_more_rows_than_the_buffers_changes_no_other() -> None:
+    quiet = [rules_of(assets=ASSETS, reserve=reserve) for reserve in (0.1, 0.2, 0.3)]
+    rules = [quiet[0], rules_of(assets=ASSETS, bracket=0.002, reserve=0.5), *quiet[1:]]
+    found = list(simulate(PANEL, rules, 1))
+    assert len(found[1].ledger) > 50_000
+    for each, chosen in zip(found, rules, strict=True):
+        assert everything(each) == everything(next(simulate(PANEL, [chosen])))
