@@ -107,6 +107,17 @@ class Withdrawals(_Part):
             raise MisfitError(["indexed: true: expected false, since the value that the rate is of grows by itself"])
         return self
 
+    @model_validator(mode="after")
+    def _nothing_without_effect(self) -> Self:
+        misfits = []
+        if "of" in self.model_fields_set and self.rate is None:
+            misfits.append(f"of: {self.of}: expected a rate beside it, since an amount is taken of nothing")
+        if "coverage_of" in self.model_fields_set and "coverage" not in self.model_fields_set:
+            misfits.append(f"coverage_of: {self.coverage_of}: expected a coverage beside it")
+        if misfits:
+            raise MisfitError(misfits)
+        return self
+
 
 class Taxes(_Part):
     """Rates at which gains and income are taxed; ``docs/taxes.md`` says what they apply to."""
@@ -397,6 +408,8 @@ class Study(_Part):
                 yield f"candidates: {show(candidate)}: expected tickers of the universe, of weight 0 or any other"
         if len(set(self.candidates)) < len(self.candidates):
             yield f"candidates: {show(self.candidates)}: expected every ticker once"
+        if self.candidates and all(strategy.cash_high is None for strategy in self.strategies.values()):
+            yield f"candidates: {show(self.candidates)}: expected none, since no strategy has a cash_high to deploy"
         benchmark = self.benchmark.lower()
         if (asset := assets.get(benchmark, self.benchmark)) != self.benchmark:
             yield f"benchmark: {show(self.benchmark)}: expected {asset}, as the universe writes it"

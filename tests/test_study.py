@@ -282,6 +282,25 @@ def test_withdrawals_are_refused_where_one_of_their_parts_is_wrong(
     assert_one_finding(lines, f"withdrawals.{key}: ", str(value), expected)
 
 
+@pytest.mark.parametrize(
+    ("withdrawals", "finding"),
+    [
+        ({"amount": 100, "of": "value"}, "of: value: expected a rate beside it"),
+        ({"rate": 0.04, "coverage_of": "net"}, "coverage_of: net: expected a coverage beside it"),
+    ],
+)
+def test_withdrawals_are_refused_where_a_key_has_nothing_to_act_on(
+    tmp_path: Path, withdrawals: dict[str, object], finding: str
+) -> None:
+    lines = refusal(written(tmp_path, changed((["withdrawals"], withdrawals))))
+    assert len(lines) == 1
+    assert lines[0].startswith(f"withdrawals.{finding}")
+
+
+def test_coverage_of_zero_may_stand_beside_what_it_is_of(tmp_path: Path) -> None:
+    load_study(written(tmp_path, changed((["withdrawals"], {"rate": 0.04, "coverage": 0, "coverage_of": "net"}))))
+
+
 def test_symmetric_sizing_is_refused_with_the_oldest_lot_first(tmp_path: Path) -> None:
     rules = {"sizing": "symmetric", "lot_order": "fifo"}
     lines = refusal(written(tmp_path, changed((("strategies", "sd8"), rules))))
@@ -600,10 +619,20 @@ def test_portfolio_rules_that_miss_something_or_do_nothing_are_refused(tmp_path,
     ],
 )
 def test_candidates_that_are_no_distinct_assets_are_refused(tmp_path, candidates, finding) -> None:
-    changes = [(["universe"], {"A": {"weight": 1}, "B": {"weight": 0}}), (["candidates"], candidates)]
+    changes = [
+        (["universe"], {"A": {"weight": 1}, "B": {"weight": 0}}),
+        (["candidates"], candidates),
+        (["strategies", "sd8", "cash_high"], 0.2),
+    ]
     lines = refusal(written(tmp_path, changed(*changes)))
     assert len(lines) == 1
     assert lines[0].startswith(finding)
+
+
+def test_candidates_that_no_strategy_would_buy_are_refused(tmp_path) -> None:
+    lines = refusal(written(tmp_path, changed((["candidates"], ["VOO"]))))
+    assert len(lines) == 1
+    assert lines[0].startswith("candidates: ['VOO']: expected none, since no strategy has a cash_high")
 
 
 def test_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:

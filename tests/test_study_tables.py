@@ -91,7 +91,9 @@ def test_open_end_is_null() -> None:
 
 def test_assets_come_in_order_with_their_share_and_null_for_what_they_do_not_override() -> None:
     universe = {"ZZZ": {"weight": 1, "asset_class": "crypto", "lot_size": 1, "sd_n": 6}, "AAA": {"weight": 3}}
-    study = study_with((["universe"], universe), (["candidates"], ["AAA"]))
+    study = study_with(
+        (["universe"], universe), (["candidates"], ["AAA"]), (["strategies", "sd8"], {"sd_n": 8, "cash_high": 0.2})
+    )
     assert study_tables(study)["study_asset"].to_pylist() == [
         {
             "position": 1,
