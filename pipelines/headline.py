@@ -164,20 +164,24 @@ def sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) ->
             "holding would have brought.",
         ]
     rivals = [row for row in rows if row["variant"] != "buy_and_hold" and row["excess_over_buy_and_hold"] is not None]
-    return [*sentences, *_verdict(rivals, holding)] if rivals else sentences
+    by_rule = [row for row in rivals if row["coordination"] != "hold"]
+    without_rule = [row for row in rivals if row["coordination"] == "hold"]
+    return [*sentences, *_verdict(by_rule, holding), *_baseline(without_rule)]
 
 
 def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any]) -> Iterator[str]:
-    """Say how the scenarios that trade did against simply holding; what differs by rounding alone is the same."""
+    """Say how the scenarios of the rule did against simply holding; what differs by rounding alone is the same."""
+    if not rivals:
+        return
     more = sum(row["excess_over_buy_and_hold"] > SAME_RETURN for row in rivals)
     less = [row for row in rivals if row["excess_over_buy_and_hold"] < -SAME_RETURN]
     same = len(rivals) - more - len(less)
     best = max(rivals, key=lambda row: row["twr"])
     counts = [f"{count} {than}" for count, than in ((more, "more"), (same, "the same"), (len(less), "less")) if count]
     counts[0] = counts[0].replace(" ", " returned ", 1)
-    wins = "wins: it " if len(less) == len(rivals) else ""
+    wins = "beats the rule: it " if len(less) == len(rivals) else ""
     yield (
-        f"Simply holding {wins}returned {_percent(holding['twr'])}. Of {len(rivals)} scenarios that trade, "
+        f"Simply holding {wins}returned {_percent(holding['twr'])}. Of {len(rivals)} scenarios of the rule, "
         f"{', '.join(counts)}. The best, {_place(best)}, returned {_percent(best['twr'])}."
     )
     calmer = sum(
@@ -185,6 +189,16 @@ def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any]) -> Itera
     )
     if calmer:
         yield f"Of those that returned less, {calmer} had a higher Sharpe ratio and a lower volatility than holding."
+
+
+def _baseline(without_rule: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Say what rebalancing and the other portfolio rules brought by themselves."""
+    if without_rule:
+        best = max(without_rule, key=lambda row: row["twr"])
+        yield (
+            "Portfolio rules without the Synthetic Dividend: "
+            f"the best, {_place(best)}, returned {_percent(best['twr'])}."
+        )
 
 
 def _place(row: dict[str, Any]) -> str:

@@ -7,10 +7,13 @@ import pytest
 from pipelines.headline import sentences
 
 
-def row(strategy: str, variant: str, twr: float, sharpe: float = 0.5, volatility: float = 0.2) -> dict[str, Any]:
+def row(
+    strategy: str, variant: str, twr: float, sharpe: float = 0.5, volatility: float = 0.2, coordination: str = "simple"
+) -> dict[str, Any]:
     return {
         "strategy": strategy,
         "variant": variant,
+        "coordination": coordination,
         "reserve": 0.0,
         "twr": twr,
         "sharpe": sharpe,
@@ -26,10 +29,13 @@ HOLDING = row("hold", "buy_and_hold", 0.5)
 @pytest.mark.parametrize(
     ("returns", "expected"),
     [
-        ([0.4, 0.3], "Simply holding wins: it returned 50.0 %. Of 2 scenarios that trade, 2 returned less. The best, "),
-        ([0.6], "Simply holding returned 50.0 %. Of 1 scenarios that trade, 1 returned more. The best, "),
-        ([0.5], "Simply holding returned 50.0 %. Of 1 scenarios that trade, 1 returned the same. The best, "),
-        ([0.6, 0.5, 0.4], "Of 3 scenarios that trade, 1 returned more, 1 the same, 1 less. The best, "),
+        (
+            [0.4, 0.3],
+            "Simply holding beats the rule: it returned 50.0 %. Of 2 scenarios of the rule, 2 returned less. ",
+        ),
+        ([0.6], "Simply holding returned 50.0 %. Of 1 scenarios of the rule, 1 returned more. The best, "),
+        ([0.5], "Simply holding returned 50.0 %. Of 1 scenarios of the rule, 1 returned the same. The best, "),
+        ([0.6, 0.5, 0.4], "Of 3 scenarios of the rule, 1 returned more, 1 the same, 1 less. The best, "),
     ],
 )
 def test_verdict_counts_what_returned_more_the_same_and_less(returns: list[float], expected: str) -> None:
@@ -44,6 +50,15 @@ def test_calmer_scenario_needs_the_higher_sharpe_ratio_and_the_lower_volatility(
     # A loss over more volatility has the higher, because less negative, ratio and is calmer in no way.
     wild = row("wild", "full", 0.3, sharpe=0.6, volatility=0.3)
     assert sentences([HOLDING, calm, wild], HOLDING)[1].startswith("Of those that returned less, 1 had ")
+
+
+def test_portfolios_without_the_rule_are_told_apart_from_it() -> None:
+    yearly, monthly = (row(name, "full", twr, coordination="hold") for name, twr in (("yearly", 0.7), ("monthly", 0.6)))
+    verdict, baseline = sentences([HOLDING, yearly, row("sd8", "full", 0.4), monthly], HOLDING)
+    assert verdict.startswith("Simply holding beats the rule: it returned 50.0 %. Of 1 scenarios of the rule, 1 ")
+    assert baseline == (
+        "Portfolio rules without the Synthetic Dividend: the best, yearly at a reserve of 0 %, returned 70.0 %."
+    )
 
 
 def test_study_without_simply_holding_says_so() -> None:
