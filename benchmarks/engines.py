@@ -21,7 +21,7 @@ from benchmarks import report
 from benchmarks.environments import PROJECT, ROOM, NotInstalledError, python_of
 from benchmarks.market import ASSETS, SCENARIOS, SESSIONS, make_panel, write_case, write_panel
 from benchmarks.processes import FailedError, Lines, run
-from benchmarks.tasks import Outcome, Task, closes, closes_apart, closes_one_rung, difference, four_legs, read
+from benchmarks.tasks import Outcome, Task, closes, closes_apart, closes_one_rung, difference, four_legs, in_bands, read
 from sd_core.market.panel import Panel
 from sd_core.simulation.rules import Coordination
 
@@ -108,8 +108,9 @@ def measure(assets: int = ASSETS, sessions: int = SESSIONS, scenarios: int = SCE
         scratch = Path(folder)
         return [
             Figure("numpy: sum of the prices", "", rate=rate_of_sums(panel)),
-            *with_first_result(own_figures(whole), panel, scratch),
+            *with_first_result(own_figures(whole), panel, Coordination.SIMPLE, scratch),
             *own_figures(four_legs(panel, scenarios, Coordination.NAV_OPPORTUNISTIC)),
+            *with_first_result(own_figures(in_bands(panel, scenarios)), panel, Coordination.HYBRID, scratch),
             plain_figure(whole.first(SLOW_SCENARIOS)),
             alternative_figure(VECTORBT, whole.first(VECTORBT_SCENARIOS), panel, scratch),
             *own_figures(one_rung)[:1],
@@ -164,12 +165,14 @@ def _drop_results(task: Task, workers: int) -> None:
         pass
 
 
-def with_first_result(figures: Sequence[Figure], panel: Panel, scratch: Path) -> list[Figure]:
+def with_first_result(
+    figures: Sequence[Figure], panel: Panel, coordination: Coordination, scratch: Path
+) -> list[Figure]:
     """Add to the first figure how long a new process takes to its first scenario."""
     prices = scratch / "panel.npz"
     write_panel(prices, panel)
-    command = [sys.executable, "-m", "benchmarks.first_result", str(prices)]
-    uncached, cached = run_twice(command, scratch / "compiled")
+    command = [sys.executable, "-m", "benchmarks.first_result", str(prices), coordination.name]
+    uncached, cached = run_twice(command, scratch / f"compiled_{coordination.name}")
     first = replace(figures[0], first_result=cached.first_after, first_result_uncached=uncached.first_after)
     return [first, *figures[1:]]
 

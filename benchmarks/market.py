@@ -6,11 +6,12 @@ What is measured on them belongs in the other modules.
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path as File
+from typing import Any
 
 import numpy as np
 
 from sd_core.market.panel import Panel
-from sd_core.simulation.rules import Coordination, Path, Rules
+from sd_core.simulation.rules import Rules
 
 ASSETS = 20
 SESSIONS = 5_000
@@ -69,20 +70,18 @@ def make_rules(
     assets: int = ASSETS,
     scenarios: int = SCENARIOS,
     *,
-    coordination: Coordination = Coordination.SIMPLE,
-    path: Path = Path.NEAREST,
-    max_rungs: int = 64,
     capital: float = CAPITAL,
     lot_size: float = 0.0,
+    **others: Any,
 ) -> list[Rules]:
     """Return sd8 with half of the gains traded, equal weights and no costs, one scenario per reserve.
 
     Args:
         assets: number of assets.
         scenarios: number of reserves, spread evenly from 0 to ``HIGHEST_RESERVE``.
-        coordination, path, max_rungs: as in :class:`Rules`.
         capital: money at the start.
         lot_size: smallest tradable quantity of every asset; 0 is fractional.
+        others: fields of :class:`Rules`, such as the path.
     """
     return [
         Rules(
@@ -92,9 +91,7 @@ def make_rules(
             brackets=np.full(assets, 2 ** (1 / SD_N) - 1),
             profit_shares=np.full(assets, PROFIT_SHARE),
             lot_sizes=np.full(assets, lot_size),
-            coordination=coordination,
-            path=path,
-            max_rungs=max_rungs,
+            **others,
         )
         for reserve in np.linspace(0.0, HIGHEST_RESERVE, scenarios)
     ]

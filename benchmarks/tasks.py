@@ -12,7 +12,7 @@ from benchmarks.market import CAPITAL, make_rules
 from sd_core.market.panel import Panel
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Kind, SimulationResult
-from sd_core.simulation.rules import Coordination, Path, Rules
+from sd_core.simulation.rules import Coordination, Path, Rules, Width
 
 # Turnover and final values agree when they differ by less than this share.
 AGREE = 1e-6
@@ -61,6 +61,14 @@ def four_legs(panel: Panel, scenarios: int, coordination: Coordination = Coordin
     """Return the whole rule: the path of a bar in four legs, every rung that it crosses."""
     name = "four legs" if coordination is Coordination.SIMPLE else f"four legs, {coordination.name.lower()}"
     return Task(name, [panel], make_rules(len(panel.tickers), scenarios, coordination=coordination))
+
+
+def in_bands(panel: Panel, scenarios: int) -> Task:
+    """Return the whole rule inside bands of half the weights around them: what portfolio rules add to it in time."""
+    rules = make_rules(
+        len(panel.tickers), scenarios, coordination=Coordination.HYBRID, band=0.5, band_width=Width.RELATIVE
+    )
+    return Task("four legs, bands around the weights", [panel], rules)
 
 
 def closes(panel: Panel, scenarios: int) -> Task:

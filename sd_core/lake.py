@@ -155,7 +155,9 @@ def _damaged(home: Path, what: str) -> InputError:
 def _write(table: pa.Table, file: Path) -> None:
     """Write one table; a dictionary pays for text, which repeats, and only costs time for numbers, which do not."""
     text = [field.name for field in table.schema if _is_text(field.type)]
-    pq.write_table(table, file, compression="zstd", compression_level=1, use_dictionary=text or False)
+    with open(file, "wb") as handle:
+        pq.write_table(table, handle, compression="zstd", compression_level=1, use_dictionary=text or False)
+        os.fsync(handle.fileno())  # the pointer, which is put down after it, must not outlive a loss of power alone
 
 
 def _is_text(kind: pa.DataType) -> bool:

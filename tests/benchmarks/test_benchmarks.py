@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import engines, environments, market, report, scale, tasks, warehouse
+from benchmarks import correlation, engines, environments, market, report, scale, tasks, warehouse
 from benchmarks.processes import FailedError, Lines, run
 from sd_core.simulation.rules import Coordination
 
@@ -165,7 +165,7 @@ def test_plain_engine_agrees_with_this_one():
 
 def test_first_result_comes_in_a_process_of_its_own(tmp_path):
     market.write_panel(tmp_path / "panel.npz", market.make_panel(2, 50))
-    lines = run([sys.executable, "-m", "benchmarks.first_result", str(tmp_path / "panel.npz")])
+    lines = run([sys.executable, "-m", "benchmarks.first_result", str(tmp_path / "panel.npz"), "SIMPLE"])
     assert lines.last == "first result"
 
 
@@ -189,6 +189,24 @@ def test_warehouse_is_filled_and_sound(capsys):
     assert seconds.total == pytest.approx(sum(vars(seconds).values()))
     warehouse.show(seconds, rows)
     assert "from prices to tables" in capsys.readouterr().out
+
+
+def test_correlation_is_measured_beside_what_gives_the_same(monkeypatch, capsys):
+    def refuse(name):
+        raise environments.NotInstalledError(f"no {name} for this Python")
+
+    monkeypatch.setattr(engines, "SECONDS", 0.001)
+    monkeypatch.setattr(correlation, "python_of", refuse)
+    sizes = [correlation.Size(4, 100, every_session=True), correlation.Size(4, 100, every_session=False)]
+    figures = correlation.measure(sizes)
+    assert [(figure.tool.split()[0], figure.outcome) for figure in figures] == [
+        ("SD", ""),
+        ("pandas", "agrees"),
+        ("Polars", "not measured: no polars for this Python"),
+        ("SD", ""),
+    ]
+    correlation.show(figures)
+    assert "month ends |" in capsys.readouterr().out
 
 
 def test_figures_are_written_as_json_with_the_machine(tmp_path, monkeypatch):
