@@ -7,6 +7,7 @@ become belongs to the rest of this package.
 import contextlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -19,6 +20,7 @@ from sqlglot.errors import ParseError
 from sqlglot.optimizer.scope import traverse_scope
 
 from pipelines.home import PROJECT
+from pipelines.side_by_side import SideBySide
 from sd_core.schemas import TABLES, Table
 
 SQL = PROJECT / "sql"
@@ -112,9 +114,9 @@ def needed_for(models: Iterable[Model], names: Iterable[str]) -> list[Model]:
 def build(con: duckdb.DuckDBPyConnection, models: Iterable[Model], macros: str) -> dict[str, Built]:
     """Create macros, tables and views in the connection's current database, described by their comments.
 
-    The lake's tables must be there as ``lake.<table>``. Staging copies and sorts, on all threads. What comes after it
-    runs on one: threads would add up numbers in an order of their own, and the same lake would give tables that differ
-    in the last digits.
+    The lake's tables must be there as ``lake.<table>``. Staging copies and sorts, one model after the other, each on
+    all threads. Every model after it has one thread, and as many run at once: several threads would add up the numbers
+    of a model in an order of their own, and the same lake would give tables that differ in the last digits.
 
     Args:
         con: its current database is filled; it must not hold the tables yet.
@@ -129,10 +131,26 @@ def build(con: duckdb.DuckDBPyConnection, models: Iterable[Model], macros: str) 
         duckdb.Error: a query fails.
     """
     con.execute(macros)
+    models = list(models)
+    built = {model.name: _build(con, model) for model in models if model.layer == COPIED_LAYER}
+    built |= _build_side_by_side(con, [model for model in models if model.layer != COPIED_LAYER])
+    return {model.name: built[model.name] for model in models}
+
+
+def _build_side_by_side(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> dict[str, Built]:
+    """Build each model once those that it reads are there, on one thread each."""
+    waiting = {model.name: model for model in models}
+    order = TopologicalSorter({name: waiting.keys() & set(model.depends_on) for name, model in waiting.items()})
+    order.prepare()
     built: dict[str, Built] = {}
-    for model in models:
-        with contextlib.nullcontext() if model.layer == COPIED_LAYER else _single_thread(con):
-            built[model.name] = _build(con, model)
+    with _single_thread(con) as threads, SideBySide(con, threads) as pool:
+        running: dict[Future[Built], str] = {}
+        while order.is_active():
+            running |= {pool.submit(_build, waiting[name]): name for name in order.get_ready()}
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name = running.pop(future)
+                built[name] = future.result()
+                order.done(name)
     return built
 
 
@@ -228,11 +246,12 @@ def _check_columns(con: duckdb.DuckDBPyConnection, model: Model) -> None:
 
 
 @contextlib.contextmanager
-def _single_thread(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def _single_thread(con: duckdb.DuckDBPyConnection) -> Iterator[int]:
+    """Let every query have one thread; yield how many there were."""
     threads = con.execute("select current_setting('threads')").fetchall()[0][0]
     con.execute("set threads = 1")
     try:
-        yield
+        yield threads
     finally:
         con.execute(f"set threads = {threads}")
 

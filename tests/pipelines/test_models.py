@@ -1,5 +1,6 @@
 """Reading the folder of SQL models, and building it."""
 
+import time
 from pathlib import Path
 
 import duckdb
@@ -174,6 +175,22 @@ def test_threads_are_as_before_even_after_a_failure(tmp_path, con):
     with pytest.raises(duckdb.CatalogException):
         build(con, models, "")
     assert con.execute("select current_setting('threads')").fetchall() == [(3,)]
+
+
+def test_failure_of_one_model_interrupts_those_beside_it(tmp_path, con):
+    con.execute("set threads = 2")
+    con.execute("create table lake.many as select i from range(1000000) as numbers(i)")
+    # Adds up for hours, if nobody stops it.
+    slow = "select 'sum' as name, sum(sin(a.i) * sin(b.i)) as amount from lake.many as a, lake.many as b"
+    broken = "select name, error('not today')::double as amount from lake.goods"
+    root = folder(tmp_path, analytics__slow=slow, analytics__broken=broken)
+    models = read(root, table("slow", "analytics"), table("broken", "analytics"))
+    began = time.perf_counter()
+    with pytest.raises(duckdb.InvalidInputException, match="not today"):
+        build(con, models, "")
+    assert time.perf_counter() - began < 30
+    assert con.execute("select current_setting('threads')").fetchall() == [(2,)]
+    assert con.execute("select count(*) from lake.goods").fetchall() == [(1,)]
 
 
 def test_published_file_works_opened_directly_and_attached_under_another_name(tmp_path):
