@@ -8,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from sd_core.lake import Version
+from sd_core.market.panel import periods_per_year
 from sd_core.schemas import TABLES
 from sd_core.study import Study
 from sd_core.study_tables import study_tables
@@ -39,7 +41,10 @@ def register_market(connection: duckdb.DuckDBPyConnection, study: Study, market:
     connection.execute("attach ':memory:' as lake")
     for name in MARKET_TABLES:
         register_files(connection, name, [market.file(name)])
-    for name, table in study_tables(study).items():
+    sessions = pq.read_table(market.file("sessions"))["session"].to_numpy()
+    tables = study_tables(study)
+    tables["study"] = tables["study"].append_column("periods_per_year", pa.array([periods_per_year(sessions)]))
+    for name, table in tables.items():
         register_table(connection, name, table)
 
 

@@ -25,7 +25,7 @@ SQL = Path(__file__).parent.parent / "sql"
 CONTRACT = """
 CREATE TABLE lake.study (name VARCHAR, source VARCHAR, start_date DATE, end_date DATE, calendar VARCHAR, capital DOUBLE,
     currency VARCHAR, benchmark VARCHAR, risk_free VARCHAR, deposit_amount DOUBLE, deposit_every VARCHAR,
-    tax_short_term DOUBLE, tax_long_term DOUBLE, tax_dividends DOUBLE, tax_interest DOUBLE);
+    tax_short_term DOUBLE, tax_long_term DOUBLE, tax_dividends DOUBLE, tax_interest DOUBLE, periods_per_year BIGINT);
 CREATE TABLE lake.study_asset (position INTEGER, ticker VARCHAR, asset_class VARCHAR, weight DOUBLE,
     target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, candidate INTEGER);
 CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, sweep VARCHAR, keep VARCHAR, variant VARCHAR,
@@ -106,6 +106,7 @@ STUDY = {
     "currency": "USD",
     "benchmark": "universe",
     "risk_free": "0.05",
+    "periods_per_year": 252,
 }
 
 

@@ -36,7 +36,16 @@ def fill_from_simulation(
 ) -> dict[str, SimulationResult]:
     """Put a panel and the scenarios of some rules, by name of strategy, into the lake; return what the engine gave."""
     first = next(iter(rules.values()))
-    insert(con, "study", {**STUDY, "capital": first.capital, "benchmark": benchmark})
+    insert(
+        con,
+        "study",
+        {
+            **STUDY,
+            "capital": first.capital,
+            "benchmark": benchmark,
+            "periods_per_year": panel.periods_per_year,
+        },
+    )
     _add(con, "sessions", pa.table({"session": pa.array(panel.sessions)}))
     _add(
         con,

@@ -51,9 +51,19 @@ class Panel:
 
     @property
     def periods_per_year(self) -> int:
-        """Sessions that a year has: 365 where some fall on a weekend, else 252."""
-        weekday = (self.sessions.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
-        return 365 if (weekday >= 5).any() else 252
+        """Sessions that a year has, see :func:`periods_per_year`."""
+        return periods_per_year(self.sessions)
+
+
+def periods_per_year(sessions: Dates) -> int:
+    """Return how many sessions make a year: 365 where weekends are days like any other, else 252.
+
+    They are where Saturdays and Sundays are each at least half as frequent as Wednesdays. A lone special Saturday makes
+    no seven-day market, nor do the Sundays of one that rests on Friday and Saturday.
+    """
+    weekday = (sessions.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+    wednesdays, saturdays, sundays = (np.count_nonzero(weekday == day) for day in (2, 5, 6))
+    return 365 if min(saturdays, sundays) > 0 and 2 * min(saturdays, sundays) >= wednesdays else 252
 
 
 def risk_free_returns(sessions: Dates, rates: Floats) -> Floats:

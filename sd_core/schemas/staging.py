@@ -61,7 +61,7 @@ STUDY = Table(
             "tax_dividends": number("Tax rate of dividends; NULL: no taxes.", FRACTION, SHARE, nullable=True),
             "tax_interest": number("Tax rate of interest; NULL: no taxes.", FRACTION, SHARE, nullable=True),
             "periods_per_year": whole(
-                "Sessions that make a year in annualised figures: 365 where sessions fall on weekends, else 252.",
+                "Sessions that make a year in annualised figures: 365 in a market of seven days, else 252.",
                 COUNT,
                 POSITIVE,
             ),

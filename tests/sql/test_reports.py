@@ -271,17 +271,6 @@ def test_holdings_leave_out_the_benchmark_and_keep_what_was_never_bought(small, 
     assert held == [("AAA", 5.0), ("BBB", 20.0), ("CCC", 0.0)]
 
 
-@pytest.mark.parametrize(
-    ("calendar", "last_session", "expected"),
-    [("union", "2024-01-06", 365), ("union", "2024-01-05", 252), ("XNYS", "2024-01-06", 252)],
-)
-def test_year_has_365_periods_only_where_a_union_meets_on_weekends(small, build_all, calendar, last_session, expected):
-    small.execute("update lake.study set calendar = ?", [calendar])
-    insert(small, "sessions", {"session": last_session})
-    build_all(small)
-    assert column(small, "select periods_per_year from study") == [expected]
-
-
 def test_parts_of_a_lot_are_numbered_as_they_were_sold(small, build_all):
     lot = {"strategy": "sd8", "reserve": 0.1, "lot": 2, "ticker": "AAA", "opened": SESSIONS[0], "price": 95.0}
     insert(
