@@ -295,17 +295,23 @@ def _draw_panel(rng: np.random.Generator, rules: Rules, length: int) -> Panel:
         pays = rng.random(length) < rng.choice([0.0, 0.1])
         dividends[pays, asset] = rng.uniform(0.001, 0.03, size=pays.sum()) * first_price
         bars[:, _draw_missing(rng, length), asset] = np.nan
+    sessions, rates, price_index = _draw_sessions(rng, length), _draw_rates(rng, length), _draw_price_index(rng, length)
+    # A fall in which they buy on credit, and a crash that leaves them with less than nothing.
+    if rng.random() < (0.75 if rules.margin_limit > 0.0 else 0.05):
+        first, last = np.sort(rng.integers(length // 2, length, size=2))
+        bars[:, first:] *= rng.uniform(0.5, 0.9)
+        bars[:, last:] *= np.exp(rng.uniform(-6.0, -1.0))
     opens, highs, lows, closes = bars
     return Panel(
         tickers=tuple(f"A{number}" for number in range(assets)),
-        sessions=_draw_sessions(rng, length),
+        sessions=sessions,
         open=opens,
         high=highs,
         low=lows,
         close=closes,
         dividends=dividends,
-        rates=_draw_rates(rng, length),
-        price_index=_draw_price_index(rng, length),
+        rates=rates,
+        price_index=price_index,
     )
 
 

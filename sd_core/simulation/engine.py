@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.market.panel import Dates, Panel, last_known
+from sd_core.market.panel import DAYS_PER_YEAR, Dates, Panel, last_known, risk_free_returns
 from sd_core.simulation.kernel import book
 from sd_core.simulation.kernel.lanes import LANES
 from sd_core.simulation.kernel.lookback import GAP_SESSIONS
@@ -25,9 +25,7 @@ from sd_core.simulation.results import DAILY, LEDGER, LOTS, Rows, SimulationResu
 from sd_core.simulation.rules import Coordination, Every, Rules
 
 # Raised whenever the same inputs would give other rows; stored beside every partition.
-ENGINE_VERSION = "4"
-
-DAYS_PER_YEAR = 365.0
+ENGINE_VERSION = "5"
 
 # How many scenarios of the plain rule run side by side, and how many assets they have together: what they hold while
 # they run must stay small.
@@ -160,7 +158,7 @@ def _market(panel: Panel) -> book.Market:
     days = np.diff(panel.sessions).astype("timedelta64[D]").astype(np.float64)
     dates = np.zeros(len(panel.sessions), dtype=book.DATE)
     dates["years"][1:] = days / DAYS_PER_YEAR
-    dates["interest"][1:] = panel.rates[:-1] * dates["years"][1:]
+    dates["interest"] = risk_free_returns(panel.sessions, panel.rates)
     dates["prices"] = 1.0 if panel.price_index is None else panel.price_index / panel.price_index[0]
     dates["period"] = _periods(panel.sessions)
     dates["pays"] = (panel.dividends != 0.0).any(axis=1)

@@ -139,15 +139,14 @@ class PortfolioRules:
         """Sell a rung of the dearest asset for the cheapest, once for as long as they stand too far apart."""
         if math.isinf(self.rules.premium_spread):
             return
-        # Of several equal ones, max and min take the first.
         trading = self.portfolio.trading
-        dearest = max(trading, key=premium_at_close, default=None)
-        cheapest = min(trading, key=premium_at_close, default=None)
-        was_wide, self.spread_was_wide = self.spread_was_wide, False
-        if dearest is None or premium_at_close(dearest) - premium_at_close(cheapest) <= self.rules.premium_spread:
-            return
-        self.spread_was_wide = True
-        if was_wide:
+        if len(trading) < 2:
+            return  # one price has no spread, and says nothing of the one before
+        # Of several equal ones, max and min take the first.
+        dearest, cheapest = max(trading, key=premium_at_close), min(trading, key=premium_at_close)
+        was_wide = self.spread_was_wide
+        self.spread_was_wide = premium_at_close(dearest) - premium_at_close(cheapest) > self.rules.premium_spread
+        if was_wide or not self.spread_was_wide:
             return
         step = self.begin_step()
         brought = step.sell(Kind.REBALANCE_SELL, dearest, dearest.rung_of_gain())

@@ -98,8 +98,9 @@ class Position:
         return math.floor(quantity / self.lot_size + LOT_ROUNDING) * self.lot_size
 
     def sellable(self, wanted: float) -> float:
-        """Return what can be sold of a quantity: whole lots, and no more than there is."""
-        return min(self.rounded(wanted), self.holdings)
+        """Return what can be sold of a quantity: whole lots, or all where no more than rounding would be left."""
+        quantity = self.rounded(wanted)
+        return self.holdings if quantity >= self.holdings * (1 - SAME_QUANTITY) else quantity
 
     def rung_of_gain(self) -> float:
         """What a sale at the next rung up sells of the gain, before rounding."""

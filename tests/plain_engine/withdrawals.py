@@ -85,7 +85,7 @@ class Withdrawals:
         """Sell what is above its target, the largest excess first, and return the need that is left."""
         value = self.portfolio.value()
         to_be_invested = (1 - self.rules.reserve) * value
-        rounding = SAME_MONEY * value
+        rounding = SAME_MONEY * abs(value)
         excesses = [(position.worth - position.weight * to_be_invested, position) for position in held]
         above = [(excess, position) for excess, position in excesses if excess > rounding]
         for excess, position in largest_first(above, rounding):

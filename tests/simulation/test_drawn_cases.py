@@ -100,6 +100,8 @@ def _traits_of_rows(result: SimulationResult) -> Iterator[str]:
         yield "pass"
     if (result.daily["bank"] < -MONEY_TOLERANCE).any():
         yield "bank below 0"
+    if (result.daily["value"] < -MONEY_TOLERANCE).any():
+        yield "worth less than nothing"
     if len(np.unique(lots["lot"])) < len(lots):
         yield "lot sold in parts"
     if (lots["closed"] == -1).any():
@@ -183,7 +185,7 @@ EXPECTED_TRAITS = {
     *("rate above 0", "rate of 0", "rate below 0"),
     *("pass", "gain of some", "gain of none", "lot sold in parts", "lot still open"),
     *("refused, then bought", "refused, and refused again"),
-    *("credit", "no credit", "bank below 0"),
+    *("credit", "no credit", "bank below 0", "worth less than nothing"),
     *(f"{flow} every {every.name}" for flow in ("deposit", "withdrawal") for every in list(Every)[1:]),
     *("withdrawal", "withdrawal_share"),
     *(f"sales as Shortfall.{policy.name}" for policy in list(Shortfall)[1:]),

@@ -9,7 +9,7 @@ from sd_core.simulation.kernel.book import CLOSE, LAST, NOBODY, NONE_YET, PEAK, 
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import volatility
 from sd_core.simulation.kernel.rule import ON_THE_EDGE, lower_edge, move_anchor, rung_sale, upper_edge
-from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots
+from sd_core.simulation.kernel.trades import buy, fee_of, sell, sellable, whole_lots
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Coordination, Width
 
@@ -111,12 +111,16 @@ def trade_spread(market, terms, book, session):
     """Sell a rung of the dearest asset and buy the cheapest for it, once while their premiums lie far apart."""
     dearest, cheapest = NOBODY, NOBODY
     highest, lowest = -np.inf, np.inf
+    bars = 0
     for asset in range(len(book.positions)):
         premium = market.closes[session, asset] / market.prices[session - 1, PEAK, asset] - 1.0
-        if premium > highest:  # a missing close compares false
+        bars += premium >= -1.0  # a missing close compares false
+        if premium > highest:
             dearest, highest = asset, premium
         if premium < lowest:
             cheapest, lowest = asset, premium
+    if bars < 2:
+        return  # on a weekend, say, where one asset trades alone: no spread, and no end of one
     apart = highest - lowest > terms.premium_spread
     if apart and not book.state.spread_tried:
         value = worth_of(market, book, session)
@@ -189,7 +193,7 @@ def affordable(terms, price, money):
 def sell_at_close(market, terms, book, session, kind, asset, quantity, value):
     """Sell at today's close and move the anchor there; return the proceeds, 0 where the sale is not worth making."""
     price = market.closes[session, asset]
-    quantity = min(whole_lots(quantity, book.positions[asset].lot_size), book.holdings[asset])
+    quantity = sellable(book, asset, quantity)
     fee = fee_of(terms, quantity * price)
     if not (worth_making(terms, quantity, price, fee, value) and quantity * price > fee):
         return 0.0

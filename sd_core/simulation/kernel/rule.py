@@ -30,7 +30,7 @@ from sd_core.simulation.kernel.lanes import (
     lanes_other_than,
     lowest_lane,
 )
-from sd_core.simulation.kernel.trades import buy, fee_of, sell, whole_lots, write
+from sd_core.simulation.kernel.trades import buy, fee_of, sell, sellable, whole_lots, write
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant, Width
 
@@ -239,7 +239,7 @@ def sell_rungs(market, terms, book, policy, session, leg, place):
         quantity = rung_sale(position, held)
         if terms.sizing == SYMMETRIC and position.newest_lot >= 0:
             quantity = book.lots[position.newest_lot].quantity
-        quantity = min(whole_lots(quantity, position.lot_size), held)
+        quantity = sellable(book, asset, quantity)
         fee = fee_of(terms, quantity * price)
         below_peak = terms.variant == ATH_SELL and limit * (1.0 + TOUCH) < peak
         if below_peak or quantity <= 0.0 or quantity * price <= fee:
@@ -299,8 +299,12 @@ def rung_sale(position, held):
 
 @inlined
 def weight_of(terms, book, worth):
-    """Return the share that a holding's worth has in what was to be invested at the last close."""
-    return worth / ((1.0 - terms.reserve) * book.state.value)
+    """Return the share that a holding's worth has in what was to be invested at the last close.
+
+    A portfolio worth nothing has room for none.
+    """
+    value = book.state.value
+    return worth / ((1.0 - terms.reserve) * value) if value > 0.0 else np.inf
 
 
 @inlined

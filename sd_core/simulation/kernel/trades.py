@@ -11,7 +11,7 @@ from sd_core.simulation.rules import LotOrder, Proceeds, Shortfall
 
 # Lots count as whole when they miss a multiple by less than this.
 WHOLE_LOT = 1e-9
-# What a sale still wants and what a lot still holds are the same when they differ by less than this share of the sale.
+# What a sale wants and what there is, in a lot or in all, are the same when they differ by less than this share of it.
 SAME_SHARES = 1e-9
 
 BUY, SELL = number(Kind.BUY), number(Kind.SELL)
@@ -30,6 +30,14 @@ def whole_lots(quantity, lot_size):
     if lot_size == 0.0:
         return quantity
     return np.floor(quantity / lot_size + WHOLE_LOT) * lot_size
+
+
+@inlined
+def sellable(book, asset, wanted):
+    """Return what can be sold of a quantity: whole lots, or all where no more than rounding would be left."""
+    held = book.holdings[asset]
+    quantity = whole_lots(wanted, book.positions[asset].lot_size)
+    return quantity if quantity < held * (1.0 - SAME_SHARES) else held
 
 
 @compiled

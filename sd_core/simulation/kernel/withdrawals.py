@@ -2,7 +2,7 @@
 
 from sd_core.simulation.kernel.book import CLOSE, DUST, NAN, NONE_YET, PEAK, PORTFOLIO, compiled, number
 from sd_core.simulation.kernel.portfolio_rules import TOO_SMALL, await_turn, take_turn, worth_of
-from sd_core.simulation.kernel.trades import fee_of, sell, whole_lots, write
+from sd_core.simulation.kernel.trades import fee_of, sell, sellable, write
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Shortfall
 
@@ -71,16 +71,17 @@ def sell_least_gained(market, terms, book, session, need):
 @compiled
 def sell_overweight(market, terms, book, session, value, need):
     """Sell down to the targets, the largest excess first, until the need is met; return what is still needed."""
+    rounding = TOO_SMALL * abs(value)  # who bought on credit may be worth less than nothing
     waiting = NONE_YET
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight * (1.0 - terms.reserve) * value
         excess = book.holdings[asset] * market.closes[session, asset] - target
-        if book.holdings[asset] > 0.0 and excess > TOO_SMALL * value:  # a missing close compares false
+        if book.holdings[asset] > 0.0 and excess > rounding:  # a missing close compares false
             waiting = await_turn(book, asset, excess, waiting)
     for _ in range(waiting):
         if need <= DUST:
             break
-        asset, excess = take_turn(book, waiting, TOO_SMALL * value)
+        asset, excess = take_turn(book, waiting, rounding)
         price = market.closes[session, asset]
         quantity = min(excess / price, gross_of(terms, need, price))
         need -= sell_for_cash(market, terms, book, session, asset, quantity)
@@ -114,7 +115,7 @@ def sell_pro_rata(market, terms, book, session, need):
 def sell_for_cash(market, terms, book, session, asset, quantity):
     """Sell at today's close without moving the anchor; return the proceeds, 0 where a sale would not pay its fee."""
     price = market.closes[session, asset]
-    quantity = min(whole_lots(quantity, book.positions[asset].lot_size), book.holdings[asset])
+    quantity = sellable(book, asset, quantity)
     fee = fee_of(terms, quantity * price)
     if quantity > 0.0 and quantity * price > fee:  # a missing close compares false
         premium = price / market.prices[session - 1, PEAK, asset] - 1.0
