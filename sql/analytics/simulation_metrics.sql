@@ -63,85 +63,48 @@ owed as (
         sum(liquidation_tax) as liquidation_tax
     from simulation_taxes
     group by strategy, reserve
-),
-
-scenarios as (
-    select
-        stored.strategy,
-        stored.reserve,
-        performance.first_session,
-        performance.last_session,
-        performance.days,
-        performance.growth - 1 as twr,
-        cagr(performance.growth, performance.days) as cagr,
-        performance.volatility,
-        performance.sharpe,
-        performance.sortino,
-        performance.max_drawdown,
-        wealth.final_value,
-        wealth.total_return,
-        wealth.skipped_buys,
-        wealth.passed_rungs,
-        wealth.mean_cash_share,
-        bookings.dividend_income,
-        bookings.interest_income,
-        bookings.harvest_gross,
-        bookings.harvest_net,
-        bookings.dividend_income + bookings.interest_income + bookings.harvest_net as income,
-        bookings.fees,
-        bookings.trades,
-        bookings.deposits,
-        bookings.withdrawals,
-        bookings.harvest_gross / bookings.scheduled as coverage_gross,
-        bookings.harvest_net / bookings.scheduled as coverage_net,
-        stored.xirr,
-        owed.taxes,
-        wealth.final_value - owed.taxes as after_tax_value,
-        wealth.final_value - owed.taxes - owed.liquidation_tax as after_tax_liquidation_value,
-        (wealth.final_value - owed.taxes) / stored.capital - 1 as after_tax_total_return
-    from lake.simulation_partition as stored
-    inner join performance using (strategy, reserve)
-    inner join wealth using (strategy, reserve)
-    inner join bookings using (strategy, reserve)
-    left join owed using (strategy, reserve)
-    where stored.keep = 'ledger'
 )
 
 select
-    strategy,
-    reserve,
-    first_session,
-    last_session,
-    final_value,
-    total_return,
-    twr,
-    cagr,
-    volatility,
-    sharpe,
-    sortino,
-    max_drawdown,
-    calmar(cagr, max_drawdown) as calmar,
-    dividend_income,
-    interest_income,
-    harvest_gross,
-    harvest_net,
-    income,
-    per_year(income, days) as income_per_year,
-    fees,
-    trades,
-    skipped_buys,
-    passed_rungs,
-    mean_cash_share,
-    deposits,
-    withdrawals,
-    coverage_gross,
-    coverage_net,
-    xirr,
-    taxes,
-    after_tax_value,
-    after_tax_liquidation_value,
-    after_tax_total_return
-from scenarios
+    stored.strategy,
+    stored.reserve,
+    performance.first_session,
+    performance.last_session,
+    wealth.final_value,
+    wealth.total_return,
+    performance.growth - 1 as twr,
+    cagr(performance.growth, performance.days) as cagr,
+    performance.volatility,
+    performance.sharpe,
+    performance.sortino,
+    performance.max_drawdown,
+    calmar(cagr, performance.max_drawdown) as calmar,
+    bookings.dividend_income,
+    bookings.interest_income,
+    bookings.harvest_gross,
+    bookings.harvest_net,
+    bookings.dividend_income + bookings.interest_income + bookings.harvest_net as income,
+    per_year(income, performance.days) as income_per_year,
+    bookings.fees,
+    bookings.trades,
+    wealth.skipped_buys,
+    wealth.passed_rungs,
+    wealth.mean_cash_share,
+    bookings.deposits,
+    bookings.withdrawals,
+    bookings.harvest_gross / bookings.scheduled as coverage_gross,
+    bookings.harvest_net / bookings.scheduled as coverage_net,
+    stored.xirr,
+    owed.taxes,
+    wealth.final_value - owed.taxes as after_tax_value,
+    wealth.final_value - owed.taxes - owed.liquidation_tax as after_tax_liquidation_value,
+    (wealth.final_value - owed.taxes) / stored.capital - 1 as after_tax_total_return
+from lake.simulation_partition as stored
+inner join performance using (strategy, reserve)
+inner join wealth using (strategy, reserve)
+inner join bookings using (strategy, reserve)
+left join owed using (strategy, reserve)
+where stored.keep = 'ledger'
 union all
 -- What was told of a scenario before its rows were let go of.
 select
