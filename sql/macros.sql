@@ -80,6 +80,25 @@ create macro calmar(growth_rate, max_drawdown) as
 comment on macro calmar is
     'CAGR / size of the maximum drawdown; NULL without a drawdown.';
 
+create macro value_at_risk(simple_return) as
+    case when count(simple_return) >= 2 then quantile_cont(simple_return, 0.05) end;
+
+comment on macro value_at_risk is
+    'Aggregate: historical value at risk at 95 %, the 5th percentile of returns, linearly interpolated; negative for a '
+    'loss; NULL for fewer than two returns.';
+
+create macro conditional_value_at_risk(simple_return) as
+    case
+        when count(simple_return) >= 2
+            then list_avg(
+                list_filter(list(simple_return), lambda one: one <= quantile_cont(simple_return, 0.05))
+            )
+    end;
+
+comment on macro conditional_value_at_risk is
+    'Aggregate: conditional value at risk at 95 % or expected shortfall, the mean of the returns at or below the value '
+    'at risk; negative for a loss; NULL for fewer than two returns.';
+
 create macro taxable_gain(own, other) as
     greatest(own + least(other, 0), 0);
 

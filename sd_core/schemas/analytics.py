@@ -124,6 +124,16 @@ SIMULATION_METRICS = Table(
             "sortino": number("Annualised mean excess return over its downside deviation.", RATIO, nullable=True),
             "max_drawdown": number("Deepest fall of time-weighted growth below its peak.", FRACTION, NOT_POSITIVE),
             "calmar": number("CAGR over the size of the maximum drawdown.", RATIO, nullable=True),
+            "value_at_risk": number(
+                "5th percentile of the returns of sessions, negative for a loss; NULL: fewer than two.",
+                FRACTION,
+                nullable=True,
+            ),
+            "conditional_value_at_risk": number(
+                "Mean of the returns at or below the value at risk (expected shortfall); NULL as above.",
+                FRACTION,
+                nullable=True,
+            ),
             "dividend_income": number("Dividends received.", MONEY),
             "interest_income": number("Interest on the bank.", MONEY),
             "harvest_gross": number("What sales by the rule brought before fees.", MONEY, NOT_NEGATIVE),

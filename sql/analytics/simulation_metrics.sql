@@ -13,7 +13,9 @@ performance as (
         annualised_volatility(returns.simple_return, study.periods_per_year) as volatility,
         sharpe(returns.excess_return, study.periods_per_year) as sharpe,
         sortino(returns.excess_return, study.periods_per_year) as sortino,
-        min(returns.drawdown) as max_drawdown
+        min(returns.drawdown) as max_drawdown,
+        value_at_risk(returns.simple_return) as value_at_risk,
+        conditional_value_at_risk(returns.simple_return) as conditional_value_at_risk
     from simulation_returns as returns
     cross join study
     group by returns.strategy, returns.reserve, study.periods_per_year
@@ -79,6 +81,8 @@ select
     performance.sortino,
     performance.max_drawdown,
     calmar(cagr, performance.max_drawdown) as calmar,
+    performance.value_at_risk,
+    performance.conditional_value_at_risk,
     bookings.dividend_income,
     bookings.interest_income,
     bookings.harvest_gross,
@@ -121,6 +125,8 @@ select
     sortino,
     max_drawdown,
     calmar,
+    value_at_risk,
+    conditional_value_at_risk,
     dividend_income,
     interest_income,
     harvest_gross,

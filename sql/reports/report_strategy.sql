@@ -43,6 +43,8 @@ select
     metrics.sortino,
     metrics.max_drawdown,
     metrics.calmar,
+    metrics.value_at_risk,
+    metrics.conditional_value_at_risk,
     metrics.dividend_income,
     metrics.interest_income,
     metrics.harvest_gross,

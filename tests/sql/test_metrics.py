@@ -126,6 +126,40 @@ def test_calmar_agrees_with_empyrical(con, case):
     assert found == pytest.approx(empyrical.calmar_ratio(returns), rel=TOLERANCE)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_value_at_risk_agrees_with_numpys_percentile_and_empyrical(con, case):
+    returns = fractions(case)
+    found = aggregate(con, "value_at_risk(r)", returns)
+    assert found == pytest.approx(np.nanpercentile(returns, 5), rel=TOLERANCE)
+    assert found == pytest.approx(empyrical.value_at_risk(returns.dropna(), 0.05), rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_conditional_value_at_risk_is_the_mean_of_the_returns_at_or_below_pandas_quantile(con, case):
+    returns = fractions(case)
+    expected = returns[returns <= returns.quantile(0.05)].mean()
+    assert aggregate(con, "conditional_value_at_risk(r)", returns) == pytest.approx(expected, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("case", ["mixed", "noise"])
+def test_conditional_value_at_risk_of_different_returns_agrees_with_empyrical(con, case):
+    expected = empyrical.conditional_value_at_risk(fractions(case).dropna(), 0.05)
+    assert aggregate(con, "conditional_value_at_risk(r)", fractions(case)) == pytest.approx(expected, rel=TOLERANCE)
+
+
+def test_values_at_risk_of_forty_one_returns_are_the_third_worst_and_the_mean_of_all_as_bad(con):
+    # 5 % of the way from the first to the last of 41 is the third; two more returns are as bad as that one.
+    returns = [-0.09, -0.06, *[-0.03] * 3, *[0.01] * 36]
+    assert aggregate(con, "value_at_risk(r)", returns) == pytest.approx(-0.03, rel=TOLERANCE)
+    assert aggregate(con, "conditional_value_at_risk(r)", returns) == pytest.approx(-0.24 / 5, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("metric", ["value_at_risk", "conditional_value_at_risk"])
+@pytest.mark.parametrize("returns", [[], [-0.01], [None, -0.01]])
+def test_too_few_returns_have_no_value_at_risk(con, metric, returns):
+    assert aggregate(con, f"{metric}(r)", returns) is None
+
+
 def test_per_year_of_an_amount_over_half_a_year_is_twice_the_amount(con):
     assert scalar(con, "per_year(100, 182.625)") == pytest.approx(200, rel=TOLERANCE)
 

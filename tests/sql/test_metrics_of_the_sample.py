@@ -46,6 +46,8 @@ def test_metrics_of_real_prices_agree_with_empyrical(con, build_all, sample):
             "sharpe": empyrical.sharpe_ratio(returns - riskless),
             "sortino": empyrical.sortino_ratio(returns - riskless),
             "max_drawdown": empyrical.max_drawdown(returns),
+            "value_at_risk": empyrical.value_at_risk(returns),
+            "conditional_value_at_risk": empyrical.conditional_value_at_risk(returns),
             # By calendar days, where empyrical counts sessions.
             "cagr": growth ** (365.25 / days) - 1,
         }

@@ -91,6 +91,9 @@ def test_report_tells_performance_of_the_returns_earned(small, build_all):
         "sortino": statistics.mean(excess) / math.sqrt(0.002**2 / 3) * math.sqrt(252),
         "max_drawdown": -0.002,  # below the capital, which counts as the first peak
         "calmar": cagr / 0.002,
+        # A tenth of the way from the first return, the worst, to the third; only the worst lies below.
+        "value_at_risk": returns[0] + 0.1 * (returns[2] - returns[0]),
+        "conditional_value_at_risk": -0.002,
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-10)
 
@@ -164,6 +167,7 @@ def test_single_session_has_figures_but_no_rates(small, build_all):
     found = report(small, "sd8", 0.1)
     assert found["twr"] == pytest.approx(-0.002, rel=1e-10)
     rates = ["cagr", "volatility", "sharpe", "sortino", "calmar", "income_per_year"]
+    rates += ["value_at_risk", "conditional_value_at_risk"]
     assert [found[name] for name in rates] == [None] * len(rates)
 
 
