@@ -26,7 +26,9 @@ from sd_core.schemas.table import Table, ordered
 REPORT_STRATEGY = Table(
     name="report_strategy",
     layer="reports",
-    description="Every metric of a scenario over its whole period, and how it did against simply holding.",
+    description=(
+        "Every metric of a scenario over its whole period, and how it did against simply holding and never buying."
+    ),
     key=("strategy", "reserve"),
     schema=ordered(
         {
@@ -40,6 +42,13 @@ REPORT_STRATEGY = Table(
             ),
             "excess_over_same_reserve": number(
                 "Time-weighted return above that of simply holding at the same reserve; NULL as above.",
+                FRACTION,
+                nullable=True,
+            ),
+            "volatility_alpha": number(
+                "Total return above that of ath_only with otherwise the same keys, at the same reserve: what buying "
+                "dips and selling rebounds brought; NULL: the variant is not full, or there is no such strategy of the "
+                "same prices.",
                 FRACTION,
                 nullable=True,
             ),

@@ -1,4 +1,4 @@
--- Every metric of a scenario over its whole period, and how it did against simply holding.
+-- Every metric of a scenario over its whole period, and how it did against simply holding and never buying.
 -- Grain: strategy, reserve.
 -- Sources: simulation_metrics, simulation_path_band, study_strategy, simulation_partition.
 with
@@ -15,6 +15,43 @@ simply_holding as (
         and metrics.strategy = (
             select strategy from study_strategy where variant = 'buy_and_hold' order by position limit 1
         )
+),
+
+-- What a strategy does: its keys without those that name it or say what is kept of it, and apart from its variant.
+rules as (
+    select
+        strategy,
+        position,
+        variant,
+        struct_update(keys, strategy := null, position := null, sweep := null, keep := null, variant := null) as others
+    from study_strategy as keys
+),
+
+-- The study's first strategy that does the same but never buys.
+without_buybacks as (
+    select
+        rules.strategy,
+        arg_min(twin.strategy, twin.position) as twin
+    from rules
+    inner join rules as twin
+        on rules.others is not distinct from twin.others
+        and rules.variant = 'full'
+        and twin.variant = 'ath_only'
+    group by rules.strategy
+),
+
+never_buying as (
+    select
+        without_buybacks.strategy,
+        metrics.reserve,
+        metrics.total_return,
+        stored.prices_version
+    from without_buybacks
+    inner join simulation_metrics as metrics on without_buybacks.twin = metrics.strategy
+    inner join simulation_partition as stored
+        on metrics.strategy = stored.strategy
+        and metrics.reserve = stored.reserve
+    where stored.is_current
 ),
 
 bands as (
@@ -67,6 +104,7 @@ select
     metrics.after_tax_total_return,
     metrics.twr - without_reserve.twr as excess_over_buy_and_hold,
     metrics.twr - same_reserve.twr as excess_over_same_reserve,
+    metrics.total_return - never_buying.total_return as volatility_alpha,
     bands.final_value_low,
     bands.final_value_high,
     bands.twr_low,
@@ -83,5 +121,10 @@ left join simply_holding as without_reserve
 left join simply_holding as same_reserve
     on metrics.reserve = same_reserve.reserve
     and stored.prices_version = same_reserve.prices_version
+    and stored.is_current
+left join never_buying
+    on metrics.strategy = never_buying.strategy
+    and metrics.reserve = never_buying.reserve
+    and stored.prices_version = never_buying.prices_version
     and stored.is_current
 order by metrics.strategy, metrics.reserve

@@ -6,7 +6,9 @@ import statistics
 
 import duckdb
 import pytest
-from lake_tables import SESSIONS, add_scenario, asset, bar, insert
+from lake_tables import SESSIONS, add_scenario, asset, bar, insert, strategy
+
+from sd_core.schemas import TABLES
 
 EXACT = 1e-12
 
@@ -132,6 +134,58 @@ def test_first_buy_and_hold_of_the_study_is_the_one_compared_with(small, build_a
     small.execute("update lake.study_strategy set variant = 'buy_and_hold', position = 3 where strategy = 'sd8'")
     build_all(small)
     assert report(small, "sd8", 0.1)["excess_over_same_reserve"] == pytest.approx(0.0245, rel=1e-10)
+
+
+def add_ath_only(con: duckdb.DuckDBPyConnection, **keys: object) -> None:
+    """Add to the small study what sd8 does without ever buying, from 1000 to 1040 at a reserve of 0.1."""
+    insert(con, "study_strategy", strategy(3, "ath_only", "ath_only") | keys)
+    add_scenario(con, "ath_only", 0.1, bank=(100.0,) * 3, value=(999.0, 1030.0, 1040.0))
+
+
+def test_volatility_alpha_is_the_difference_to_the_same_rule_that_never_buys(small, build_all):
+    add_ath_only(small, sweep="others", keep="metrics")
+    add_scenario(small, "ath_only", 0.0, bank=(0.0,) * 3, value=(1000.0, 1100.0, 1200.0))
+    # Another one like it, but later in the study.
+    insert(small, "study_strategy", strategy(4, "again", "ath_only"))
+    add_scenario(small, "again", 0.1, bank=(100.0,) * 3, value=(1000.0, 1000.0, 1000.0))
+    build_all(small)
+    assert report(small, "sd8", 0.1)["volatility_alpha"] == pytest.approx(0.0695 - 0.04, rel=1e-10)
+    told = column(small, "select strategy from report_strategy where volatility_alpha is not null")
+    assert told == ["sd8"]
+    assert column(small, "select count(*) from report_strategy") == [6]
+
+
+def test_volatility_alpha_counts_a_final_value_that_withdrawals_made_smaller(small, build_all):
+    add_ath_only(small)
+    small.execute("update lake.simulation_daily set withdrawals = 30 where strategy = 'sd8' and session = '2024-01-03'")
+    build_all(small)
+    # Total returns, as they stand in the report; the time-weighted return of sd8 has risen.
+    assert report(small, "sd8", 0.1)["volatility_alpha"] == pytest.approx(0.0695 - 0.04, rel=1e-10)
+
+
+KEYS = [name for name in TABLES["study_strategy"].types if name not in ("position", "strategy", "sweep", "keep")]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_strategy_that_differs_in_a_key_is_no_twin(small, build_all, key):
+    add_ath_only(small)
+    other = {"VARCHAR": "'other'", "BOOLEAN": "true"}.get(TABLES["study_strategy"].types[key], "0.75")
+    small.execute(f"update lake.study_strategy set {key} = {other} where strategy = 'ath_only'")
+    build_all(small)
+    assert report(small, "sd8", 0.1)["volatility_alpha"] is None
+
+
+@pytest.mark.parametrize("of", ["sd8", "ath_only"])
+@pytest.mark.parametrize("change", ["is_current = false", "prices_version = 'p0'", "reserve = 0.2"])
+def test_volatility_alpha_compares_current_scenarios_of_the_same_prices_and_reserve(small, build_all, of, change):
+    add_ath_only(small)
+    small.execute(f"update lake.simulation_partition set {change} where strategy = '{of}'")
+    if "reserve" in change:
+        for table in ("daily", "ledger"):
+            small.execute(f"update lake.simulation_{table} set {change} where strategy = '{of}'")
+    build_all(small)
+    assert column(small, "select count(*) from report_strategy where volatility_alpha is not null") == [0]
+    assert column(small, "select count(*) from report_strategy") == [4]
 
 
 def test_outdated_scenario_keeps_its_row_without_differences(small, build_all):
