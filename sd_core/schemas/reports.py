@@ -146,6 +146,7 @@ REPORT_RESERVE = Table(
             "final_value": _OF_METRICS["final_value"],
             **_interval("final_value", "Cash and holdings at the last close", MONEY, middle=True),
             "twr": _OF_METRICS["twr"],
+            **_interval("twr", "Time-weighted return over the whole period", FRACTION),
             "xirr": _OF_METRICS["xirr"],
             **_interval("xirr", "Money-weighted return", YEARLY),
             "sharpe": _OF_METRICS["sharpe"],
@@ -160,28 +161,38 @@ REPORT_RESERVE = Table(
                 "Standard deviation (ddof 1) of the income of calendar months.", MONEY, NOT_NEGATIVE, nullable=True
             ),
             **_interval("income_volatility", "Standard deviation of monthly income", MONEY),
+            "income_variability": number(
+                "Standard deviation (ddof 1) of the income of calendar months over the value at the end of the month "
+                "before.",
+                "fraction per month",
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
             "months_without_income": number(
                 "Share of the calendar months whose income was not positive.", FRACTION, SHARE, nullable=True
             ),
+            **_interval("months_without_income", "Share of the months whose income was not positive", FRACTION),
             "coverage_gross": _OF_METRICS["coverage_gross"],
             **_interval("coverage_gross", "Gross harvest over withdrawals", RATIO),
             "coverage_net": _OF_METRICS["coverage_net"],
+            **_interval("coverage_net", "Net harvest over withdrawals", RATIO),
             "skipped_buys": _OF_METRICS["skipped_buys"],
             **_interval("skipped_buys", "Purchases refused", COUNT),
             "skipped_buy_cost": number(
                 "What the purchases refused would have gained; negative where they would have lost.", MONEY
             ),
             "mean_cash_share": _OF_METRICS["mean_cash_share"],
+            **_interval("mean_cash_share", "Mean over sessions of the bank's share of value", FRACTION),
             "cash_drag_per_year": number(
                 "What the bank would have earned more in the benchmark: mean of its share of the value x the "
                 "benchmark's excess return, per year; negative where cash did better.",
                 YEARLY,
                 nullable=True,
             ),
-            "low_cash_sessions": whole(
-                "Sessions that ended with the bank under 5 % of the value; NULL: no days were kept.",
-                COUNT,
-                NOT_NEGATIVE,
+            "low_cash_share": number(
+                "Share of the sessions that ended with the bank under 5 % of the value; NULL: no days were kept.",
+                FRACTION,
+                SHARE,
                 nullable=True,
             ),
             **_interval("low_cash_share", "Share of sessions with the bank under 5 % of the value", FRACTION),

@@ -1,6 +1,6 @@
 -- The reserve question: what each cash reserve of a strategy brought and cost, with intervals from resampled histories.
 -- Grain: strategy, reserve.
--- Sources: simulation_metrics, simulation_daily, simulation_income, reserve_bootstrap, reserve_comparison, skipped_buy_cost, benchmark_daily, rates, study.
+-- Sources: simulation_metrics, simulation_daily, simulation_income, simulation_partition, reserve_bootstrap, reserve_comparison, skipped_buy_cost, benchmark_daily, rates, study.
 with
 cash as (
     select
@@ -18,7 +18,7 @@ drag as (
     select
         cash.strategy,
         cash.reserve,
-        count(cash.session) filter (where cash.is_low) as low_cash_sessions,
+        avg(cash.is_low::integer) as low_cash_share,
         -- What the bank would have earned in the benchmark instead, over the value.
         avg(cash.share_before * (benchmark.simple_return - rates.risk_free_return)) * study.periods_per_year
             as cash_drag_per_year
@@ -29,13 +29,31 @@ drag as (
     group by cash.strategy, cash.reserve, study.periods_per_year
 ),
 
+months as (
+    select
+        income.strategy,
+        income.reserve,
+        income.income,
+        -- Before the first month there is the capital.
+        lag(daily.value, 1, stored.capital) over (
+            partition by income.strategy, income.reserve order by income.month
+        ) as value_before
+    from simulation_income as income
+    inner join simulation_partition as stored using (strategy, reserve)
+    inner join simulation_daily as daily
+        on income.strategy = daily.strategy
+        and income.reserve = daily.reserve
+        and income.last_session = daily.session
+),
+
 income as (
     select
         strategy,
         reserve,
         stddev_samp(income) as income_volatility,
+        stddev_samp(income / nullif(value_before, 0)) as income_variability,
         avg((income <= 0)::integer) as months_without_income
-    from simulation_income
+    from months
     group by strategy, reserve
 ),
 
@@ -57,6 +75,8 @@ intervals as (
         interval_low(final_value) as final_value_low,
         median(final_value) as final_value_median,
         interval_high(final_value) as final_value_high,
+        interval_low(twr) as twr_low,
+        interval_high(twr) as twr_high,
         interval_low(xirr) as xirr_low,
         interval_high(xirr) as xirr_high,
         interval_low(sharpe) as sharpe_low,
@@ -71,10 +91,16 @@ intervals as (
         interval_high(income_per_year) as income_per_year_high,
         interval_low(income_volatility) as income_volatility_low,
         interval_high(income_volatility) as income_volatility_high,
+        interval_low(months_without_income) as months_without_income_low,
+        interval_high(months_without_income) as months_without_income_high,
         interval_low(coverage_gross) as coverage_gross_low,
         interval_high(coverage_gross) as coverage_gross_high,
+        interval_low(coverage_net) as coverage_net_low,
+        interval_high(coverage_net) as coverage_net_high,
         interval_low(skipped_buys) as skipped_buys_low,
         interval_high(skipped_buys) as skipped_buys_high,
+        interval_low(mean_cash_share) as mean_cash_share_low,
+        interval_high(mean_cash_share) as mean_cash_share_high,
         interval_low(low_cash_share) as low_cash_share_low,
         interval_high(low_cash_share) as low_cash_share_high
     from reserve_bootstrap
@@ -112,6 +138,8 @@ select
     intervals.final_value_median,
     intervals.final_value_high,
     metrics.twr,
+    intervals.twr_low,
+    intervals.twr_high,
     metrics.xirr,
     intervals.xirr_low,
     intervals.xirr_high,
@@ -132,18 +160,25 @@ select
     income.income_volatility,
     intervals.income_volatility_low,
     intervals.income_volatility_high,
+    income.income_variability,
     income.months_without_income,
+    intervals.months_without_income_low,
+    intervals.months_without_income_high,
     metrics.coverage_gross,
     intervals.coverage_gross_low,
     intervals.coverage_gross_high,
     metrics.coverage_net,
+    intervals.coverage_net_low,
+    intervals.coverage_net_high,
     metrics.skipped_buys,
     intervals.skipped_buys_low,
     intervals.skipped_buys_high,
     coalesce(skipped.skipped_buy_cost, 0) as skipped_buy_cost,
     metrics.mean_cash_share,
+    intervals.mean_cash_share_low,
+    intervals.mean_cash_share_high,
     drag.cash_drag_per_year,
-    drag.low_cash_sessions,
+    drag.low_cash_share,
     intervals.low_cash_share_low,
     intervals.low_cash_share_high,
     next_levels.next_reserve,

@@ -12,6 +12,8 @@ from pipelines.lake_assets import load_panel
 from sd_core.resampling.histories import draw_sessions
 from sd_core.resampling.outcomes import Outcome as ScenarioOutcome
 from sd_core.resampling.outcomes import outcomes
+from sd_core.resampling.subsets import income_variability
+from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import resolve
 
 HISTORIES = 30
@@ -39,7 +41,6 @@ def test_history_as_it_was_has_the_outcomes_that_sql_tells_of_the_simulation(ask
     rules = [resolve(study, scenario) for scenario in study.scenarios]
     (found,) = outcomes(panel, rules, [np.arange(1, len(panel.sessions))], workers=1)
     reported = lab.table("report_strategy").merge(lab.table("report_reserve"), on=["strategy", "reserve"])
-    reported["low_cash_share"] = reported["low_cash_sessions"] / len(panel.sessions)
     reported = reported.set_index(["strategy", "reserve"])
     for scenario, outcome in zip(study.scenarios, found, strict=True):
         row = reported.loc[(scenario.strategy, scenario.reserve)]
@@ -130,6 +131,17 @@ def test_cash_drag_is_what_the_bank_would_have_earned_more_in_the_benchmark(aske
     assert report.loc[("sd8", 0.3), "cash_drag_per_year"] == pytest.approx((share * excess).mean() * 252, rel=1e-12)
 
 
+def test_income_varies_as_in_the_portfolios_of_some_assets(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    study = lab.home.study
+    panel, _ = load_panel(lab.home)
+    report = lab.table("report_reserve").set_index(["strategy", "reserve"])["income_variability"]
+    rules = [resolve(study, scenario) for scenario in study.scenarios]
+    for scenario, result in zip(study.scenarios, simulate(panel, rules), strict=True):
+        expected = income_variability(result, panel, study.capital)
+        assert report[(scenario.strategy, scenario.reserve)] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
 def test_months_of_income_add_up_to_the_income_of_the_whole_period(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
     sums = lab.table("simulation_income").groupby(["strategy", "reserve"])["income"].sum()
@@ -144,9 +156,9 @@ def test_without_histories_what_was_is_told_and_what_is_drawn_is_null(finished: 
     report = finished.table("report_reserve")
     assert len(report) == 3 * len(RESERVES)
     drawn = [name for name in report if name.endswith(("_low", "_median", "_high", "_beats_next"))]
-    assert len(drawn) == 26
+    assert len(drawn) == 34
     assert report[[*drawn, "histories", "block_length"]].isna().all(axis=None)
-    assert report[["final_value", "cash_drag_per_year", "low_cash_sessions"]].notna().all(axis=None)
+    assert report[["final_value", "cash_drag_per_year", "low_cash_share"]].notna().all(axis=None)
 
 
 def test_histories_of_other_settings_are_left_out(asked: tuple[Lab, Outcome], tmp_path) -> None:
