@@ -294,7 +294,7 @@ RESERVE_MEASURE = Table(
             **scenario(),
             "history": whole("Number of the history, from 1.", COUNT, FROM_ONE),
             "measure": text("What is compared; more is better.", MEASURES),
-            "goodness": number("Wealth with withdrawals, Sharpe ratio, or worst drawdown.", "as the measure"),
+            "score": number("Wealth with withdrawals, Sharpe ratio, or worst drawdown.", "as the measure"),
         }
     ),
 )

@@ -218,7 +218,7 @@ REPORT_RESERVE_VERDICT = Table(
             "strategy": text("Name of the strategy in the study."),
             "measure": text("What is compared: wealth with withdrawals, sharpe or max_drawdown.", MEASURES),
             "best_reserve": number("Reserve with the best median over the histories.", FRACTION, BELOW_ONE),
-            "median_goodness": number("That median.", "as the measure"),
+            "median_score": number("That median.", "as the measure"),
             "least_probability": number(
                 "Smallest share of the histories in which it beat another level; NULL: no other.",
                 FRACTION,

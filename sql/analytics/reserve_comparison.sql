@@ -7,7 +7,7 @@ select
     one.reserve,
     other.reserve as other_reserve,
     -- Half a win each where both did the same.
-    avg(case when one.goodness > other.goodness then 1 when one.goodness = other.goodness then 0.5 else 0 end)
+    avg(case when one.score > other.score then 1 when one.score = other.score then 0.5 else 0 end)
         as probability,
     count(one.history) as histories
 from reserve_measure as one

@@ -6,7 +6,7 @@ select
     reserve,
     history,
     measure,
-    goodness
+    score
 from (
     select
         strategy,
@@ -18,5 +18,5 @@ from (
         max_drawdown
     from reserve_bootstrap
 )
-unpivot (goodness for measure in (wealth, sharpe, max_drawdown))
+unpivot (score for measure in (wealth, sharpe, max_drawdown))
 order by strategy, reserve, history, measure

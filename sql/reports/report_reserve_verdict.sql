@@ -7,7 +7,7 @@ medians as (
         strategy,
         measure,
         reserve,
-        median(goodness) as median_goodness
+        median(score) as median_score
     from reserve_measure
     group by strategy, measure, reserve
 ),
@@ -17,8 +17,8 @@ best as (
         strategy,
         measure,
         -- The smaller reserve where two have the same median.
-        arg_max(reserve, (median_goodness, -reserve)) as best_reserve,
-        max(median_goodness) as median_goodness,
+        arg_max(reserve, (median_score, -reserve)) as best_reserve,
+        max(median_score) as median_score,
         min(reserve) as lowest_reserve,
         max(reserve) as highest_reserve,
         count(reserve) as levels
@@ -56,7 +56,7 @@ verdicts as (
         best.strategy,
         best.measure,
         best.best_reserve,
-        best.median_goodness,
+        best.median_score,
         close_rivals.least_probability,
         coalesce(close_rivals.rivals, 0) as rivals,
         close_rivals.indistinguishable,
@@ -71,7 +71,7 @@ select
     strategy,
     measure,
     best_reserve,
-    median_goodness,
+    median_score,
     least_probability,
     rivals,
     is_at_edge,
