@@ -211,9 +211,7 @@ SECTIONS = (
     Section("growth", "Growth, drawdown and cash", ("simulation_returns", "simulation_daily"), _growth),
     Section("income", "Income", ("simulation_income",), _income),
     Section("reserve", "Which reserve?", ("report_reserve", "report_strategy", "report_reserve_verdict"), _reserve),
-    Section(
-        "rebalancing", "When to rebalance?", ("study_strategy", "report_strategy", "simulation_ledger"), _rebalancing
-    ),
+    Section("rebalancing", "When to rebalance?", ("report_rebalancing",), _rebalancing),
     Section("attribution", "Where profit came from", ("report_attribution",), _attribution),
     Section("regimes", "Regimes of the market", ("market_regime",), _regimes),
     Section("correlation", "How assets move together", ("correlation_pair", "correlation_regime"), _correlation),

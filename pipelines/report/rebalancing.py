@@ -1,4 +1,4 @@
-"""The comparison of strategies that return the portfolio to its targets, by what makes them do so."""
+"""The comparison of strategies that rebalance, by what makes them do so."""
 
 from typing import Any
 
@@ -9,63 +9,11 @@ from pipelines.report.numbers import decimal, level, percent
 from pipelines.report.page import Cell, table
 
 _STRATEGIES = """
-with
-rules as (
-    select
-        strategy,
-        position,
-        variant = 'buy_and_hold' as is_holding,
-        coordination,
-        rebalance_every,
-        deviation,
-        deviation_kind,
-        volatility as trigger_volatility,
-        volatility_window,
-        band,
-        band_kind
-    from study_strategy
-    where coordination in ('target', 'hybrid', 'hold') or variant = 'buy_and_hold'
-),
-best as (
-    select
-        strategy,
-        arg_max(reserve, twr) as reserve
-    from report_strategy
-    where is_current
-    group by strategy
-),
-traded as (
-    select
-        strategy,
-        reserve,
-        sum(abs(ledger.quantity * ledger.price)) filter (where ledger.kind <> 'INITIAL_BUY') as traded
-    from best
-    inner join simulation_ledger as ledger using (strategy, reserve)
-    group by strategy, reserve
-),
-worth as (
-    select
-        strategy,
-        reserve,
-        avg(daily.value) as mean_value
-    from best
-    inner join simulation_daily as daily using (strategy, reserve)
-    group by strategy, reserve
-)
-select
-    report_strategy.*,
-    rules.* exclude (strategy),
-    case
-        when traded.strategy is not null
-            then turnover(coalesce(traded.traded, 0), worth.mean_value, last_session - first_session)
-    end as turnover
-from rules
-inner join best using (strategy)
-inner join report_strategy using (strategy, reserve)
-left join worth using (strategy, reserve)
--- A scenario that kept no ledger has a turnover that nobody knows, not none.
-left join traded using (strategy, reserve)
-order by rules.position
+select report_rebalancing.*
+from report_rebalancing
+inner join study_strategy using (strategy)
+qualify row_number() over (partition by strategy order by twr desc, reserve) = 1
+order by study_strategy.position
 """
 
 
@@ -94,20 +42,26 @@ def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline)
         ]
         for row in rows
     ]
-    marked = [number for number, row in enumerate(rows) if row["is_holding"] and not _rule(row)]
+    marked = [number for number, row in enumerate(rows) if row["variant"] == "buy_and_hold"]
     header = ("strategy", "rebalances", *(name for name, *_ in columns))
     return table(header, cells, name="Strategies that rebalance", marked=marked, sortable=True)
 
 
 def _rule(row: dict[str, Any]) -> str:
-    """Say what makes a strategy return to its targets; empty for one that never does."""
+    """Say what makes a strategy rebalance; empty for one that never does."""
     triggers = []
     if row["rebalance_every"]:
         triggers.append(f"every {row['rebalance_every']}")
     if row["deviation"] is not None:
         triggers.append(f"{level(row['deviation'])} off target ({row['deviation_kind']})")
-    if row["trigger_volatility"] is not None:
-        triggers.append(f"volatility of {row['volatility_window']} sessions above {level(row['trigger_volatility'])}")
+    if row["volatility_level"] is not None:
+        triggers.append(f"volatility of {row['volatility_window']} sessions above {level(row['volatility_level'])}")
     if row["band"] is not None:
         triggers.append(f"at the edges of a band of ±{level(row['band'])} ({row['band_kind']})")
+    if row["drift"] is not None:
+        triggers.append(f"{level(row['drift'])} above target (profit taken)")
+    if row["premium_spread"] is not None:
+        triggers.append(f"premiums over {level(row['premium_spread'])} apart")
+    if row["cash_high"] is not None:
+        triggers.append(f"cash above {level(row['cash_high'])} (deployed)")
     return ", or ".join(triggers)

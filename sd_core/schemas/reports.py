@@ -21,6 +21,7 @@ from sd_core.schemas.columns import (
     text,
     whole,
 )
+from sd_core.schemas.staging import STUDY_STRATEGY
 from sd_core.schemas.table import Table, ordered
 
 REPORT_STRATEGY = Table(
@@ -267,8 +268,60 @@ REPORT_INCOME_SMOOTHING = Table(
     ),
 )
 
+_OF_STRATEGY = STUDY_STRATEGY.schema.columns
+REPORT_REBALANCING = Table(
+    name="report_rebalancing",
+    layer="reports",
+    description=(
+        "When to rebalance: what each trigger made of a strategy, what it traded and cost, beside simply holding."
+    ),
+    key=("strategy", "reserve"),
+    schema=ordered(
+        {
+            **scenario(),
+            "variant": _OF_STRATEGY["variant"],
+            "coordination": _OF_STRATEGY["coordination"],
+            **{name: _OF_STRATEGY[name] for name in ("rebalance_every", "deviation", "deviation_kind")},
+            # The other volatility is that of the returns.
+            "volatility_level": _OF_STRATEGY["volatility"],
+            **{name: _OF_STRATEGY[name] for name in ("volatility_window", "band", "band_kind")},
+            **{name: _OF_STRATEGY[name] for name in ("cash_low", "cash_high", "drift", "premium_spread")},
+            "rebalancing_trades": whole(
+                "Trades back to targets, into bands or for a premium spread: REBALANCE_BUY and REBALANCE_SELL; NULL: "
+                "no ledger was kept.",
+                COUNT,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "deploy_buys": whole(
+                "Purchases with cash above cash_high: DEPLOY_BUY; NULL as above.", COUNT, NOT_NEGATIVE, nullable=True
+            ),
+            "profit_sells": whole(
+                "Sales of what drifted above its target: PROFIT_SELL; NULL as above.",
+                COUNT,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "rebalancing_fees": number(
+                "Fees of these three together; NULL as above.", MONEY, NOT_NEGATIVE, nullable=True
+            ),
+            "trades": _OF_METRICS["trades"],
+            "fees": _OF_METRICS["fees"],
+            "turnover": number(
+                "Half of the worth of all trades after the first purchases, over the mean value, per year; NULL as "
+                "above, or no days or value.",
+                YEARLY,
+                nullable=True,
+            ),
+            **{name: _OF_METRICS[name] for name in ("twr", "cagr", "volatility", "sharpe", "max_drawdown")},
+            "excess_over_same_reserve": REPORT_STRATEGY.schema.columns["excess_over_same_reserve"],
+        }
+    ),
+)
+
 REPORTS = (
     REPORT_STRATEGY,
+    REPORT_REBALANCING,
     REPORT_REGIME,
     REPORT_DATA_QUALITY,
     REPORT_RESERVE,

@@ -287,6 +287,20 @@ def test_strategies_that_rebalance_stand_beside_holding_with_their_turnover(smal
     assert turnover == pytest.approx(203 / 2 / ((998 + 1045.5 + 1069.5) / 3) * 365.25 / 2, rel=1e-12)
 
 
+def test_every_trigger_of_a_strategy_is_said_in_words(small_report: Report) -> None:
+    def watch(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(
+            "update lake.study_strategy set coordination = 'hybrid', band = 0.05, band_kind = 'absolute', drift = 0.4, "
+            "premium_spread = 0.15, cash_low = 0.05, cash_high = 0.2 where strategy = 'sd8'"
+        )
+
+    _, watched, _ = parse(small_report(watch)).one("section", id="rebalancing").one("table").rows()
+    assert watched[1].text.replace("\u202f%", " %") == (
+        "at the edges of a band of ±5 % (absolute), or 40 % above target (profit taken), or premiums over 15 % apart, "
+        "or cash above 20 % (deployed)"
+    )
+
+
 # Studies with much in them
 
 
