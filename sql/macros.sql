@@ -99,6 +99,38 @@ comment on macro conditional_value_at_risk is
     'Aggregate: conditional value at risk at 95 % or expected shortfall, the mean of the returns at or below the value '
     'at risk; negative for a loss; NULL for fewer than two returns.';
 
+create macro beta(excess_return, benchmark_excess_return) as
+    case
+        when stddev_samp(case when excess_return is not null then benchmark_excess_return end) > 1e-12
+            then regr_slope(excess_return, benchmark_excess_return)
+    end;
+
+comment on macro beta is
+    'Aggregate: slope of the least-squares line of excess returns on those of the benchmark; NULL for fewer than two pairs '
+    'or a benchmark that does not move.';
+
+create macro jensens_alpha(excess_return, benchmark_excess_return, periods_per_year) as
+    case
+        when stddev_samp(case when excess_return is not null then benchmark_excess_return end) > 1e-12
+            then regr_intercept(excess_return, benchmark_excess_return) * periods_per_year
+    end;
+
+comment on macro jensens_alpha is
+    'Aggregate: intercept of that line, mean excess return - beta x that of the benchmark, x the periods per year, not '
+    'compounded; NULL as beta.';
+
+create macro correlation(one, other) as
+    case
+        when
+            stddev_samp(case when other is not null then one end) > 1e-12
+            and stddev_samp(case when one is not null then other end) > 1e-12
+            -- Rounding may lead a hair beyond.
+            then greatest(least(corr(one, other), 1), -1)
+    end;
+
+comment on macro correlation is
+    'Aggregate: correlation after Pearson; NULL for fewer than two pairs or where one side does not move.';
+
 create macro taxable_gain(own, other) as
     greatest(own + least(other, 0), 0);
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pipelines.headline import HARVEST_NOTE, Headline, read_headline, records
+from pipelines.headline import HARVEST_NOTE, SAME_RETURN, Headline, read_headline, records
 from pipelines.report import market, page
 from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import Choice, choose
-from pipelines.report.numbers import decimal, typeset
+from pipelines.report.numbers import decimal, percent, typeset
 from pipelines.report.performance import Days, income_figures, reserve_figures
 from pipelines.report.rebalancing import rebalancing_table
 from pipelines.report.scenarios import all_scenarios, headline_table
@@ -90,7 +90,29 @@ def _end(headline: Headline) -> str:
 
 
 def _headline(given: Given) -> str:
-    return headline_table(given.headline) + page.paragraph(HARVEST_NOTE)
+    return headline_table(given.headline) + page.paragraph(HARVEST_NOTE) + _beside_benchmark(given.connection)
+
+
+def _beside_benchmark(connection: duckdb.DuckDBPyConnection) -> str:
+    """Say how many scenarios beat the benchmark; empty where none was compared with it."""
+    [found] = records(connection, _BENCHMARK, [SAME_RETURN])
+    if not found["scenarios"]:
+        return ""
+    name = "the same assets in equal parts" if found["benchmark"] == "universe" else found["benchmark"]
+    return page.paragraph(
+        f"The benchmark, {name}, returned {percent(found['benchmark_return'])}; {decimal(found['better'])} of "
+        f"{decimal(found['scenarios'])} scenarios returned more."
+    )
+
+
+_BENCHMARK = """
+select
+    any_value(benchmark) as benchmark,
+    max(benchmark_return) as benchmark_return,
+    count(*) filter (where excess_over_benchmark > $1) as better,
+    count(*) as scenarios
+from report_benchmark
+"""
 
 
 def _growth(given: Given) -> str:
@@ -207,7 +229,7 @@ def _findings(given: Given) -> str:
 MOST_FINDINGS = 100
 
 SECTIONS = (
-    Section("headline", "In short", ("report_strategy",), _headline),
+    Section("headline", "In short", ("report_strategy", "report_benchmark"), _headline),
     Section("growth", "Growth, drawdown and cash", ("simulation_returns", "simulation_daily"), _growth),
     Section("income", "Income", ("simulation_income",), _income),
     Section("reserve", "Which reserve?", ("report_reserve", "report_strategy", "report_reserve_verdict"), _reserve),

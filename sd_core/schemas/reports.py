@@ -4,6 +4,7 @@ import pandera.pandas as pa
 
 from sd_core.schemas.analytics import MEASURES, REGIMES, SIMULATION_METRICS
 from sd_core.schemas.columns import (
+    AT_LEAST_TOTAL_LOSS,
     BELOW_ONE,
     COUNT,
     FRACTION,
@@ -13,6 +14,7 @@ from sd_core.schemas.columns import (
     RATIO,
     SHARE,
     YEARLY,
+    correlation,
     day,
     flag,
     number,
@@ -21,7 +23,7 @@ from sd_core.schemas.columns import (
     text,
     whole,
 )
-from sd_core.schemas.staging import STUDY_STRATEGY
+from sd_core.schemas.staging import STUDY, STUDY_STRATEGY
 from sd_core.schemas.table import Table, ordered
 
 REPORT_STRATEGY = Table(
@@ -319,8 +321,54 @@ REPORT_REBALANCING = Table(
     ),
 )
 
+REPORT_BENCHMARK = Table(
+    name="report_benchmark",
+    layer="reports",
+    description="Whether a scenario beat the benchmark of the study, and how closely it followed it.",
+    key=("strategy", "reserve"),
+    schema=ordered(
+        {
+            **scenario(),
+            "benchmark": STUDY.schema.columns["benchmark"],
+            "sessions": whole("Sessions on which both have a return: all that follows is of these.", COUNT, FROM_ONE),
+            "portfolio_return": number("Time-weighted return of the scenario.", FRACTION),
+            "benchmark_return": number(
+                "Return of the benchmark, dividends reinvested, without costs.", FRACTION, AT_LEAST_TOTAL_LOSS
+            ),
+            "excess_over_benchmark": number(
+                "Return of the scenario less that of the benchmark; above 0: it beat it.", FRACTION
+            ),
+            "beta": number(
+                "Slope of excess returns on those of the benchmark; NULL: fewer than two, or a benchmark that does not "
+                "move.",
+                RATIO,
+                nullable=True,
+            ),
+            "alpha": number(
+                "Jensen's alpha: mean excess return less beta times that of the benchmark, annualised without "
+                "compounding; NULL as above.",
+                YEARLY,
+                nullable=True,
+            ),
+            "tracking_error": number(
+                "Annualised standard deviation of the differences of returns; NULL: fewer than two.",
+                YEARLY,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "information_ratio": number(
+                "Annualised mean of the differences of returns over the tracking error; NULL as above, or all alike.",
+                RATIO,
+                nullable=True,
+            ),
+            "correlation": correlation("Correlation of returns with those of the benchmark; NULL: one does not move."),
+        }
+    ),
+)
+
 REPORTS = (
     REPORT_STRATEGY,
+    REPORT_BENCHMARK,
     REPORT_REBALANCING,
     REPORT_REGIME,
     REPORT_DATA_QUALITY,

@@ -267,6 +267,22 @@ def test_profit_by_asset_in_the_small_study_is_that_of_its_trades(small_report: 
     }
 
 
+def test_benchmark_is_said_to_have_been_beaten_by_those_that_returned_more(small_report: Report) -> None:
+    def index(connection: duckdb.DuckDBPyConnection) -> None:
+        for session, close in zip(lake_tables.SESSIONS, (10.0, 11.0, 10.48), strict=True):
+            insert(connection, "prices", lake_tables.bar(session, "SPY", close))
+        connection.execute("update lake.study set benchmark = 'SPY'")
+
+    text = parse(small_report(index)).one("section", id="headline").text.replace("\u202f%", " %")
+    # 6.95 % and 5 % are more, 4.5 % is not.
+    assert "The benchmark, SPY, returned 4.8 %; 2 of 3 scenarios returned more." in text
+
+
+def test_study_without_prices_of_its_benchmark_says_nothing_of_it(small_report: Report) -> None:
+    text = small_report(lambda connection: connection.execute("update lake.study set benchmark = 'SPY'"))
+    assert "The benchmark" not in text
+
+
 def test_study_in_which_nothing_rebalances_has_no_such_part(small_report: Report) -> None:
     assert "rebalancing" not in {one.attributes["id"] for one in parse(small_report()).all("section")}
 

@@ -228,3 +228,94 @@ def test_every_macro_says_what_it_computes(con):
     comments = dict(con.execute("select function_name, comment from duckdb_functions() where not internal").fetchall())
     assert "sharpe" in comments
     assert all(comments.values())
+
+
+# Beside a benchmark
+
+
+def paired(
+    con: duckdb.DuckDBPyConnection, expression: str, one: list[float | None], other: list[float | None]
+) -> float | None:
+    """Evaluate an expression over the columns r and b, in which what is not a number arrives as NULL."""
+    con.execute("create or replace table pairs (r double, b double)")
+    rows = [[None if x is None or math.isnan(x) else x for x in pair] for pair in zip(one, other, strict=True)]
+    con.executemany("insert into pairs values (?, ?)", rows)
+    return con.execute(f"select {expression} from pairs").fetchall()[0][0]
+
+
+def followed(seed: int) -> tuple[list[float], list[float]]:
+    """Return drawn returns of a portfolio that follows a benchmark at times, and those of the benchmark."""
+    draws = np.random.default_rng(seed)
+    benchmark = draws.normal(0.0004, 0.011, 700)
+    portfolio = draws.uniform(-0.5, 1.5) * benchmark + draws.normal(0.0002, 0.004, 700)
+    return portfolio.tolist(), benchmark.tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("periods", [252, 365])
+def test_beta_and_alpha_agree_with_empyrical(con, seed, periods):
+    portfolio, benchmark = followed(seed)
+    alpha, beta = empyrical.alpha_beta(pd.Series(portfolio), pd.Series(benchmark), annualization=periods)
+    assert paired(con, "beta(r, b)", portfolio, benchmark) == pytest.approx(beta, rel=1e-10)
+    # empyrical compounds the alpha of a session over a year, the macro multiplies it.
+    of_a_session = (1 + alpha) ** (1 / periods) - 1
+    found = paired(con, f"jensens_alpha(r, b, {periods})", portfolio, benchmark)
+    assert found == pytest.approx(of_a_session * periods, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_information_ratio_and_tracking_error_agree_with_empyrical(con, seed):
+    portfolio, benchmark = followed(seed)
+    # empyrical's excess Sharpe ratio is that of a session.
+    ratio = empyrical.excess_sharpe(pd.Series(portfolio), pd.Series(benchmark)) * math.sqrt(YEAR)
+    active = pd.Series(portfolio) - pd.Series(benchmark)
+    assert paired(con, "sharpe(r - b, 252)", portfolio, benchmark) == pytest.approx(ratio, rel=1e-10)
+    assert paired(con, "annualised_volatility(r - b, 252)", portfolio, benchmark) == pytest.approx(
+        empyrical.annual_volatility(active), rel=1e-10
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_correlation_agrees_with_numpy(con, seed):
+    portfolio, benchmark = followed(seed)
+    expected = np.corrcoef(portfolio, benchmark)[0, 1]
+    assert paired(con, "correlation(r, b)", portfolio, benchmark) == pytest.approx(expected, rel=1e-10)
+
+
+def test_line_through_two_pairs_is_the_line_through_two_points(con):
+    one, other = [0.03, 0.07, None, 0.5], [0.01, 0.03, 0.5, None]
+    assert paired(con, "beta(r, b)", one, other) == pytest.approx(2, rel=TOLERANCE)
+    assert paired(con, "jensens_alpha(r, b, 252)", one, other) == pytest.approx(0.01 * 252, rel=1e-10)
+
+
+def test_correlation_of_a_line_is_one_and_never_beyond(con):
+    for seed in range(50):
+        series = np.random.default_rng(seed).normal(0, 0.01, 30)
+        for slope in (0.3, -0.7):
+            found = paired(con, "correlation(r, b)", (slope * series).tolist(), series.tolist())
+            assert found is not None
+            assert found == pytest.approx(math.copysign(1, slope), abs=TOLERANCE)
+            assert abs(found) <= 1
+
+
+@pytest.mark.parametrize("measure", ["beta(r, b)", "jensens_alpha(r, b, 252)", "correlation(r, b)"])
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [(0.01, 0.02)],
+        [(None, 0.02), (0.01, 0.03)],
+        [(0.01, 0.02), (0.03, 0.02), (None, 0.05)],
+        [(0.01, 0.1 + 0.2), (0.03, 0.3)],
+    ],
+    ids=["one pair", "one whole pair", "benchmark stands where both are", "benchmark moves by rounding"],
+)
+def test_nothing_is_told_beside_a_benchmark_that_does_not_move(con, measure, pairs):
+    one, other = ([pair[side] for pair in pairs] for side in (0, 1))
+    assert paired(con, measure, one, other) is None
+
+
+def test_portfolio_that_does_not_move_has_a_beta_of_zero_and_no_correlation(con):
+    still, moving = [0.001] * 3, [0.01, -0.02, 0.03]
+    assert paired(con, "beta(r, b)", still, moving) == pytest.approx(0, abs=TOLERANCE)
+    assert paired(con, "jensens_alpha(r, b, 252)", still, moving) == pytest.approx(0.252, rel=1e-10)
+    assert paired(con, "correlation(r, b)", still, moving) is None
