@@ -21,6 +21,7 @@ from sd_core.schemas.columns import (
     one_of,
     scenario,
     text,
+    ticker,
     whole,
 )
 from sd_core.schemas.staging import STUDY, STUDY_STRATEGY
@@ -366,9 +367,26 @@ REPORT_BENCHMARK = Table(
     ),
 )
 
+REPORT_SINGLE_ASSET = Table(
+    name="report_single_asset",
+    layer="reports",
+    description="What holding each asset alone would have brought: did a portfolio beat its own parts?",
+    key=("ticker",),
+    schema=ordered(
+        {
+            "ticker": ticker(),
+            "first_session": day("First session, at whose close it is bought."),
+            "last_session": day("Last session."),
+            "twr": number("Return over the whole period, dividends reinvested, without costs.", FRACTION),
+            **{name: _OF_METRICS[name] for name in ("cagr", "volatility", "sharpe", "max_drawdown")},
+        }
+    ),
+)
+
 REPORTS = (
     REPORT_STRATEGY,
     REPORT_BENCHMARK,
+    REPORT_SINGLE_ASSET,
     REPORT_REBALANCING,
     REPORT_REGIME,
     REPORT_DATA_QUALITY,
