@@ -20,6 +20,8 @@ MARKET_TABLES = ("sessions", "prices", "rates", "price_findings")
 
 # What a simulation leaves of a scenario, as its files are called.
 ROWS = ("ledger", "daily", "lots", "tax_lots")
+# Numbers in these files that the tables of the same name leave out: other models read them from the lake.
+UNPUBLISHED = {"ledger": ("sale_limit",)}
 
 # One row per scenario: what the pointer of its partition says, beside the rows in its files.
 PARTITION_SCHEMA = pa.schema(
@@ -50,8 +52,20 @@ def register_market(connection: duckdb.DuckDBPyConnection, study: Study, market:
 
 def register_files(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path]) -> None:
     """Show Parquet files as one view."""
+    connection.execute(f"create view lake.{name} as from {_scan(files)}")
+
+
+def register_rows(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path]) -> None:
+    """Show the files of one of ``ROWS`` as one view; a column that an older engine did not write is NULL there."""
+    register_table(connection, f"no_{name}", no_rows(name))
+    written = f"union all by name from {_scan(files, 'union_by_name = true')}" if files else ""
+    connection.execute(f"create view lake.simulation_{name} as from lake.no_{name} {written}")
+
+
+def _scan(files: Sequence[Path], *options: str) -> str:
+    """Return the SQL that reads Parquet files together."""
     listed = ", ".join(f"'{quoted(file)}'" for file in files)
-    connection.execute(f"create view lake.{name} as from read_parquet([{listed}], hive_partitioning = false)")
+    return f"read_parquet({', '.join([f'[{listed}]', 'hive_partitioning = false', *options])})"
 
 
 def register_table(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
@@ -62,8 +76,11 @@ def register_table(connection: duckdb.DuckDBPyConnection, name: str, table: pa.T
 
 
 def no_rows(name: str) -> pa.Table:
-    """Return the empty table of one of ``ROWS``."""
-    return TABLES[f"simulation_{name}"].arrow_schema.empty_table()
+    """Return the empty table of one of ``ROWS``, with what no published table shows of it."""
+    schema = TABLES[f"simulation_{name}"].arrow_schema
+    for column in UNPUBLISHED.get(name, ()):
+        schema = schema.append(pa.field(column, pa.float64()))
+    return schema.empty_table()
 
 
 def quoted(path: Path) -> str:

@@ -20,10 +20,9 @@ from pipelines.lake_assets import SIMULATIONS, TAX_LOTS, current_market, lake_ke
 from pipelines.lake_views import (
     PARTITION_SCHEMA,
     ROWS,
-    no_rows,
     quoted,
-    register_files,
     register_market,
+    register_rows,
     register_table,
 )
 from pipelines.model_fits import register_fits
@@ -137,10 +136,7 @@ def _register_scenarios(
     connection: duckdb.DuckDBPyConnection, stored: Mapping[Scenario, Version], current: Collection[Scenario]
 ) -> None:
     for name in ROWS:
-        if files := [version.file(name) for version in stored.values() if name in version.rows]:
-            register_files(connection, f"simulation_{name}", files)
-        else:
-            register_table(connection, f"simulation_{name}", no_rows(name))
+        register_rows(connection, name, [version.file(name) for version in stored.values() if name in version.rows])
     register_table(connection, "simulation_partition", _partitions(stored, current))
     told = [version.facts["metrics"] for version in stored.values() if "metrics" in version.facts]
     register_table(connection, METRICS.name, metrics_table(told))

@@ -45,7 +45,7 @@ CREATE TABLE lake.price_findings (ticker VARCHAR, rule VARCHAR, first_session DA
     detail VARCHAR);
 CREATE TABLE lake.simulation_ledger (strategy VARCHAR, reserve DOUBLE, seq INTEGER, session DATE, leg TINYINT,
     ticker VARCHAR, kind VARCHAR, quantity DOUBLE, skipped_quantity DOUBLE, price DOUBLE, fee DOUBLE, amount DOUBLE,
-    bank_after DOUBLE, premium DOUBLE, buyback_gain DOUBLE);
+    bank_after DOUBLE, premium DOUBLE, buyback_gain DOUBLE, sale_limit DOUBLE);
 CREATE TABLE lake.simulation_daily (strategy VARCHAR, reserve DOUBLE, session DATE, bank DOUBLE, invested DOUBLE,
     value DOUBLE, nav_value DOUBLE, income DOUBLE, sells DOUBLE, buys DOUBLE, withdrawals DOUBLE, deposits DOUBLE,
     skipped_buys INTEGER, passed_rungs INTEGER);
@@ -142,7 +142,7 @@ def fill_small_study(con: duckdb.DuckDBPyConnection) -> None:
         {"session": SESSIONS[2], "leg": 1, "ticker": "AAA", "kind": "BUY", "quantity": 1.0, "price": 95.0, "fee": 1.0,
          "amount": -96.0, "bank_after": 119.5, "premium": 95 / 110 - 1},
         {"session": SESSIONS[2], "leg": 1, "ticker": "AAA", "kind": "SKIP_BUY", "skipped_quantity": 2.0, "price": 90.0,
-         "fee": 0.0, "amount": 0.0, "bank_after": 119.5, "premium": 90 / 110 - 1},
+         "fee": 0.0, "amount": 0.0, "bank_after": 119.5, "premium": 90 / 110 - 1, "sale_limit": 90 * 1.0905},
     ]:  # fmt: skip
         insert(con, "simulation_ledger", {"strategy": "sd8", "reserve": 0.1, "seq": next(numbers), **row})
     lot = {"strategy": "sd8", "reserve": 0.1, "lot": 1, "ticker": "AAA", "opened": SESSIONS[2], "price": 95.0}

@@ -76,8 +76,13 @@ def fill_from_simulation(
         )
     results = dict(zip(rules, simulate(panel, list(rules.values()), workers=1), strict=True))
     for position, (name, scenario) in enumerate(rules.items(), start=1):
-        margin = {"margin_limit": scenario.margin_limit or None}
-        insert(con, "study_strategy", {**strategy(position, name, scenario.variant.name.lower()), **margin})
+        settings = {
+            "path": scenario.path.name.lower(),
+            "cost_fixed": scenario.fee_fixed,
+            "cost_bps": scenario.fee_rate * 10_000,
+            "margin_limit": scenario.margin_limit or None,
+        }
+        insert(con, "study_strategy", {**strategy(position, name, scenario.variant.name.lower()), **settings})
         insert(
             con,
             "simulation_partition",

@@ -172,7 +172,7 @@ ATTRIBUTION_BRINSON = Table(
 SKIPPED_BUY_COST = Table(
     name="skipped_buy_cost",
     layer="analytics",
-    description="What every refused purchase would have gained until its sale, or until now.",
+    description="What every purchase refused for want of cash would have gained until its sale, or until now.",
     key=("strategy", "reserve", "seq"),
     schema=ordered(
         {
@@ -182,8 +182,8 @@ SKIPPED_BUY_COST = Table(
             "ticker": ticker(),
             "quantity": number("Shares that were not bought.", SHARES, POSITIVE),
             "price": number("Price that they would have cost.", PER_SHARE, POSITIVE),
-            "sale_limit": number("Limit of the sale that would have followed, one rung up.", PER_SHARE, POSITIVE),
-            "sale_session": day("First later session whose high reached it; NULL: none did.", nullable=True),
+            "sale_limit": number("Limit of the sale that would have followed.", PER_SHARE, POSITIVE),
+            "sale_session": day("First later session that reached it; NULL: none did.", nullable=True),
             "exit_price": number("That limit, or the last close where it was never reached.", PER_SHARE, POSITIVE),
             "cost": number("Shares x (exit price - price); below 0 where the refusal saved money.", MONEY),
         }

@@ -52,6 +52,8 @@ LEDGER_NUMBERS = (
     "bank_after",
     "premium",
     "buyback_gain",
+    # Of a refused purchase: the limit of the sale that would have followed it.
+    "sale_limit",
 )
 LEDGER = np.dtype(
     [

@@ -1,24 +1,46 @@
--- What every refused purchase would have gained until its sale, or until now.
+-- What every purchase refused for want of cash would have gained until its sale, or until now.
 -- Grain: strategy, reserve, seq.
--- Sources: simulation_ledger, study_asset, study_strategy, prices, asset_returns, lake.simulation_partition.
+-- Sources: simulation_daily, study_strategy, prices, asset_returns, lake.simulation_ledger, lake.simulation_partition.
 with
-skips as (
+refusals as (
     select
         ledger.strategy,
         ledger.reserve,
-        ledger.seq,
+        ledger.seq::bigint as seq,
         ledger.session,
         ledger.ticker,
         ledger.skipped_quantity as quantity,
         ledger.price,
-        -- The sale that would have followed is one rung up.
-        ledger.price
-        * (1 + coalesce(study_asset.bracket, rung(study_asset.sd_n), study_strategy.bracket)) as sale_limit
-    from simulation_ledger as ledger
+        ledger.sale_limit,
+        ledger.bank_after as bank,
+        study_strategy.path,
+        study_strategy.cost_fixed + study_strategy.cost_bps / 10000 * (ledger.skipped_quantity * ledger.price) as fee,
+        coalesce(study_strategy.margin_limit, 0) as margin_limit
+    from lake.simulation_ledger as ledger
     inner join lake.simulation_partition as stored using (strategy, reserve)
     inner join study_strategy using (strategy)
-    inner join study_asset using (ticker)
     where stored.is_current and ledger.kind = 'SKIP_BUY'
+),
+
+-- Without those that the bank covered, with the credit on the last close: a band refused them.
+skips as (
+    select
+        refusals.strategy,
+        refusals.reserve,
+        refusals.seq,
+        refusals.session,
+        refusals.ticker,
+        refusals.quantity,
+        refusals.price,
+        refusals.sale_limit,
+        refusals.path
+    from refusals
+    asof inner join simulation_daily as before
+        on refusals.strategy = before.strategy
+        and refusals.reserve = before.reserve
+        and refusals.session > before.session
+    -- The tolerance with which the simulation takes a purchase for covered.
+    where refusals.quantity * refusals.price + refusals.fee > refusals.bank + refusals.margin_limit * before.value + 1e-9
 ),
 
 sales as (
@@ -28,7 +50,7 @@ sales as (
         on skips.ticker = prices.ticker
         and skips.session < prices.session
         -- The tolerance with which the simulation takes a limit for reached.
-        and skips.sale_limit * (1 - 1e-12) <= prices.high
+        and skips.sale_limit * (1 - 1e-12) <= case when skips.path = 'close_only' then prices.close else prices.high end
     group by skips.strategy, skips.reserve, skips.seq
 ),
 

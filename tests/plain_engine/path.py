@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from plain_engine.portfolio import NEGLIGIBLE_CASH, Portfolio
 from plain_engine.position import (
+    NOT_APPLICABLE,
     TOUCH,
     Band,
     Bar,
@@ -149,7 +150,7 @@ class Rule:
             if quantity <= 0:
                 portfolio.day.passed_rungs += 1
             elif self.makes_too_much(position, quantity, price) or not self.is_covered(quantity, price):
-                self.refuse(leg, Kind.SKIP_BUY, quantity, price)
+                self.refuse(leg, Kind.SKIP_BUY, quantity, price, sale_limit=self.next_sale(position, limit, price))
                 return
             else:
                 portfolio.buy_lot(leg.number, position, quantity, price)
@@ -165,6 +166,13 @@ class Rule:
         credit = portfolio.rules.margin_limit * portfolio.last_value
         return quantity * price + portfolio.fee(quantity, price) <= portfolio.bank + credit + NEGLIGIBLE_CASH
 
+    def next_sale(self, position: Position, limit: float, price: float) -> float:
+        """Return the limit of the sale that follows a purchase: the first rung up that the variant does not pass."""
+        sale_limit = self.anchor_after(limit, price) * (1 + position.bracket)
+        while self.holds_out_for_more(position, sale_limit):
+            sale_limit *= 1 + position.bracket
+        return sale_limit
+
     # Both.
 
     def band(self, position: Position) -> Band:
@@ -175,7 +183,9 @@ class Rule:
         """Return the weight of so many shares at a price, in a portfolio worth what it was at the last close."""
         return weight_at(self.portfolio.rules, holdings * price, self.portfolio.last_value)
 
-    def refuse(self, leg: Leg, kind: Kind, quantity: float, price: float) -> None:
+    def refuse(
+        self, leg: Leg, kind: Kind, quantity: float, price: float, *, sale_limit: float = NOT_APPLICABLE
+    ) -> None:
         """Book that a trade is not made, once while the reason lasts; nothing else changes."""
         position, portfolio = leg.position, self.portfolio
         if kind in position.refusals_booked:
@@ -191,8 +201,13 @@ class Rule:
             price=price,
             amount=0.0,
             premium=position.premium(price),
+            sale_limit=sale_limit,
         )
 
     def leave_rung(self, position: Position, limit: float, price: float) -> None:
         """Move the anchor after a fill, and after a pass as if it had been one."""
-        position.move_anchor(limit if self.portfolio.rules.anchor is Anchor.LADDER else price)
+        position.move_anchor(self.anchor_after(limit, price))
+
+    def anchor_after(self, limit: float, price: float) -> float:
+        """Return where the anchor stands after a rung: at its limit, or where it was traded."""
+        return limit if self.portfolio.rules.anchor is Anchor.LADDER else price

@@ -176,6 +176,7 @@ class Portfolio:
         fee: float = 0.0,
         premium: float = NOT_APPLICABLE,
         buyback_gain: float = NOT_APPLICABLE,
+        sale_limit: float = NOT_APPLICABLE,
     ) -> None:
         """Move the bank by an amount, and write the ledger row that says why."""
         self.bank += amount
@@ -193,6 +194,7 @@ class Portfolio:
                 self.bank,
                 premium,
                 buyback_gain,
+                sale_limit,
             )
         )
 

@@ -191,6 +191,51 @@ def test_ath_sell_keeps_what_it_bought_until_the_highest_close_is_back(engine):
     assert result.ledger["buyback_gain"][-2:] == pytest.approx([82.944, 88.6272], rel=1e-12)
 
 
+# The bank is spent on the way, and the next rung down refused: with a reserve, after one purchase of 2 for 160.
+SPENT = {"capital": 1_000.0}
+SPENT_AT_80 = {"capital": 1_160.0, "reserve": 160 / 1_160}
+
+
+@pytest.mark.parametrize(
+    ("prices", "rules", "limit"),
+    [
+        # On a leg the price is the limit of 80, so both anchors would lie there and the next sale a quarter higher.
+        ([100.0, (90.0, 95.0, 75.0, 90.0)], rules_of(**FIFTHS, **SPENT), 100.0),
+        ([100.0, (90.0, 95.0, 75.0, 90.0)], rules_of(**FIFTHS, **SPENT, anchor=Anchor.FILL), 100.0),
+        # An open at 70 lies below the limit of 80: the ladder counts from 80, a fill from 70.
+        ([100.0, 70.0], rules_of(**FIFTHS, **SPENT), 100.0),
+        ([100.0, 70.0], rules_of(**FIFTHS, **SPENT, anchor=Anchor.FILL), 87.5),
+        # So does a close that is all of the path.
+        ([100.0, (90.0, 95.0, 70.0, 70.0)], rules_of(**FIFTHS, **SPENT, path=Path.CLOSE_ONLY), 100.0),
+        # After the purchase at 80 the one at 64 is refused; the rung at 80 lies below the highest close.
+        ([100.0, 80.0, 64.0], rules_of(**FIFTHS, **SPENT_AT_80), 80.0),
+        ([100.0, 80.0, 64.0], rules_of(**FIFTHS, **SPENT_AT_80, variant=Variant.ATH_SELL), 100.0),
+        # From 60 rungs are at 75, 93.75 and 117.1875.
+        (
+            [100.0, 80.0, 60.0],
+            rules_of(**FIFTHS, **SPENT_AT_80, variant=Variant.ATH_SELL, anchor=Anchor.FILL),
+            117.1875,
+        ),
+    ],
+    ids=["leg", "leg_fill", "gap", "gap_fill", "close_only", "full", "ath_sell", "ath_sell_gap_fill"],
+)
+def test_refusal_tells_the_limit_of_the_sale_that_would_have_followed(engine, prices, rules, limit):
+    ledger = engine(panel_of(prices), rules).ledger
+
+    assert ledger["kind"][-1] == Kind.SKIP_BUY
+    assert ledger["sale_limit"][-1] == pytest.approx(limit, rel=1e-12)
+    assert np.isnan(ledger["sale_limit"][:-1]).all()
+
+
+def test_limit_of_the_sale_after_a_refusal_goes_by_the_bracket_in_force(engine):
+    # Ninety sessions without a gap set six rungs per doubling; the limit is 100 / 2^(1/6) = 89.09, the open lies at 80.
+    rules = rules_of(**FIFTHS, **SPENT, adaptive_bracket=True, anchor=Anchor.FILL)
+    ledger = engine(panel_of([*[100.0] * 130, 80.0]), rules).ledger
+
+    assert ledger["kind"].tolist() == [Kind.INITIAL_BUY, Kind.SKIP_BUY]
+    assert ledger["sale_limit"][1] == pytest.approx(80 * 2 ** (1 / 6), rel=1e-12)
+
+
 def test_ath_sell_goes_by_the_rung_not_by_the_price_when_the_open_gaps_above_the_highest_close(engine):
     # The open at 125 has passed the rungs at 80, 100 and 125. Only the first lies below the highest close.
     rules = rules_of(**FIFTHS, variant=Variant.ATH_SELL, capital=2_000.0, reserve=0.5)

@@ -15,7 +15,8 @@ from simulated_lake import fill_from_simulation
 from pipelines.audit import read_identities
 from pipelines.models import build, needed_for, read_macros, read_models
 from sd_core.schemas import attribution
-from sd_core.simulation.rules import Coordination, Every, Variant
+from sd_core.simulation.results import Kind
+from sd_core.simulation.rules import Anchor, Coordination, Every, Path, Variant
 
 EXACT = 1e-12
 ATTRIBUTION = [table.name for table in attribution.ATTRIBUTION]
@@ -402,20 +403,27 @@ def test_regime_is_that_of_the_session_before_the_purchase(small):
 # Skipped purchases
 
 
-def skipped(con: duckdb.DuckDBPyConnection, closes: list[float], *, own: dict[str, float] | None = None, at: int = 1):
-    """Return what refusing two shares at 80 costs, with a bracket of 0.25 unless the asset has its own."""
+def refuse(con: duckdb.DuckDBPyConnection, closes: list[float], at: int = 1, bank: float = 0.0) -> None:
+    """Refuse two shares at 80, for a fee of 1, which would have been sold at 100."""
     days = [f"2024-01-{day:02}" for day in range(2, 2 + len(closes))]
     insert(con, "study", STUDY)
-    insert(con, "study_asset", {**asset(1, "AAA"), **(own or {})})
-    insert(con, "study_strategy", {**strategy(1, "sd8", "full"), "bracket": 0.25})
+    insert(con, "study_asset", asset(1, "AAA"))
+    insert(con, "study_strategy", strategy(1, "sd8", "full"))
+    scenario = {"strategy": "sd8", "reserve": 0.1}
     for day, close in zip(days, closes, strict=True):
         insert(con, "sessions", {"session": day})
         insert(con, "prices", bar(day, "AAA", close))
-    scenario = {"strategy": "sd8", "reserve": 0.1}
+        insert(con, "simulation_daily", {**scenario, "session": day, "bank": 0.0, "value": 1000.0})
     insert(con, "simulation_partition", {**scenario, "capital": 1000.0, "prices_version": "p1", "is_current": True})
     refusal = {"session": days[at], "leg": 1, "ticker": "AAA", "kind": "SKIP_BUY", "fee": 0.0, "amount": 0.0}
-    insert(con, "simulation_ledger", {**scenario, "seq": 1, **refusal, "skipped_quantity": 2.0, "price": 80.0})
+    wanted = {"skipped_quantity": 2.0, "price": 80.0, "bank_after": bank, "sale_limit": 100.0}
+    insert(con, "simulation_ledger", {**scenario, "seq": 1, **refusal, **wanted})
     build_only(con, "skipped_buy_cost")
+
+
+def skipped(con: duckdb.DuckDBPyConnection, closes: list[float], at: int = 1) -> list[object]:
+    """Return the sale that would have followed a refusal, and what the refusal cost."""
+    refuse(con, closes, at)
     found = row(con, "from skipped_buy_cost")
     return [found["sale_session"] and str(found["sale_session"]), *columns(found, "sale_limit", "exit_price", "cost")]
 
@@ -432,9 +440,69 @@ def test_highs_before_the_refusal_and_of_its_own_session_sell_nothing(con):
     assert skipped(con, [100, 100, 90], at=1) == [None, 100.0, 90.0, 20.0]
 
 
-@pytest.mark.parametrize(("own", "limit"), [({"bracket": 0.5}, 120.0), ({"sd_n": 2.0}, 80 * math.sqrt(2))])
-def test_an_assets_own_rungs_come_before_the_strategys(con, own, limit):
-    assert skipped(con, [100, 80, 119.5], own=own)[1] == pytest.approx(limit)
+@pytest.mark.parametrize(("bank", "count"), [(160.5, 1), (161.0, 0)], ids=["too_little", "enough"])
+def test_bank_must_cover_a_purchase_and_its_fee(con, bank, count):
+    refuse(con, [100, 80, 90], bank=bank)
+    assert len(rows(con, "from skipped_buy_cost")) == count
+
+
+# Ten shares at 100, rungs at 64, 80, 100 and 125; a purchase is a fifth of the holdings (r·s with s = 0.8).
+RUNGS = {"bracket": 0.25, "profit_share": 0.8}
+SPENT = rules_of(**RUNGS, capital=1_000)
+SPENT_AT_80 = rules_of(**RUNGS, capital=1_160, reserve=160 / 1_160)
+
+
+@pytest.mark.parametrize(
+    ("prices", "rules", "expected"),
+    [
+        # Two shares at an open of 70, below the limit of 80: sold again at 100, or from an anchor at 70 at 87.5.
+        ([100, 70, 90, 100], SPENT, [3, 100.0, 60.0]),
+        ([100, 70, 90, 100], dataclasses.replace(SPENT, anchor=Anchor.FILL), [2, 87.5, 35.0]),
+        # Nothing trades at a high where closes are all of the path.
+        (
+            [100, (90, 95, 70, 70), (75, 110, 75, 90), 100],
+            dataclasses.replace(SPENT, path=Path.CLOSE_ONLY),
+            [3, 100.0, 60.0],
+        ),
+        # 2.4 shares (a fifth of 12) at 64: sold at 80, or where only new highs sell at 100.
+        ([100, 80, 64, 80, 100], SPENT_AT_80, [3, 80.0, 2.4 * 16]),
+        ([100, 80, 64, 80, 100], dataclasses.replace(SPENT_AT_80, variant=Variant.ATH_SELL), [4, 100.0, 2.4 * 36]),
+    ],
+    ids=["gap", "gap_fill", "close_only", "full", "ath_sell"],
+)
+def test_sale_that_would_have_followed_is_the_variants_own(con, prices, rules, expected):
+    panel = panel_of(prices)
+    fill_from_simulation(con, panel, {"own": rules})
+    build_only(con, "skipped_buy_cost")
+    session, limit, cost = expected
+    found = row(con, "select sale_session, sale_limit, cost from skipped_buy_cost")
+    assert found["sale_session"] == panel.sessions[session].astype(dt.date)
+    assert columns(found, "sale_limit", "cost") == pytest.approx([limit, cost], rel=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("setting", "costs"),
+    [
+        ({"reserve": 0.2, "band": 0.09}, []),
+        ({"reserve": 0.0, "band": 0.2}, [10]),
+        ({"reserve": 0.0, "band": 0.09}, [10]),
+        ({"reserve": 0.0, "band": 0.09, "margin_limit": 0.1}, [10]),
+        ({"reserve": 0.0, "band": 0.09, "margin_limit": 0.11}, []),
+    ],
+    ids=["band", "bank", "both", "band_and_too_little_credit", "band_with_credit"],
+)
+def test_purchase_that_only_a_band_refused_costs_nothing(con, setting, costs):
+    # The second halves: 5 · 100 + 5 · 50 are worth 750, and 1 000 with a reserve of 250. One more of the first at 80,
+    # which would be sold at 100 and stands at 90 in the end, would weigh 6 · 80 / 750 = 0.64, or 480 / 800 = 0.6: above
+    # a band of 0.59. A tenth of 750 on credit does not pay for it, 0.11 of it does.
+    settings = {"reserve": 0.0, **setting}
+    capital = 1_000 / (1 - settings["reserve"])
+    rules = rules_of(assets=2, **RUNGS, capital=capital, coordination=Coordination.HYBRID, min_trade=150.0, **settings)
+    rules = dataclasses.replace(rules, profit_shares=np.array([0.8, 0.0]))
+    results = fill_from_simulation(con, panel_of([100, 100, 80, 90], [100, 50, 50, 50]), {"own": rules})
+    assert (results["own"].ledger["kind"] == Kind.SKIP_BUY).sum() == 1
+    build_only(con, "skipped_buy_cost")
+    assert [found["cost"] for found in rows(con, "from skipped_buy_cost")] == pytest.approx(costs, rel=EXACT)
 
 
 # The laws

@@ -30,7 +30,7 @@ from sd_core.simulation.kernel.lanes import (
     lanes_other_than,
     lowest_lane,
 )
-from sd_core.simulation.kernel.trades import buy, fee_of, sell, sellable, whole_lots, write
+from sd_core.simulation.kernel.trades import buy, fee_of, note_sale_limit, sell, sellable, whole_lots, write
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant, Width
 
@@ -279,15 +279,14 @@ def buy_rungs(market, terms, book, policy, session, leg, place):
             state.passed_rungs += 1
         else:
             fee = fee_of(terms, quantity * price)
-            premium = price / peak - 1.0
             refused = quantity * price + fee > spendable(terms, book)
             if policy is not None and terms.coordination == HYBRID:
                 upper = upper_edge(terms, position) + ON_THE_EDGE
                 refused = refused or weight_of(terms, book, (held + quantity) * price) > upper
             if refused:
-                refuse_purchase(terms, book, session, leg, asset, quantity, price, premium)
+                refuse_purchase(terms, book, session, leg, asset, quantity, price, peak, limit)
                 return
-            buy(terms, book, session, leg, BUY, asset, quantity, price, fee, premium)
+            buy(terms, book, session, leg, BUY, asset, quantity, price, fee, price / peak - 1.0)
         move_anchor(terms, book, asset, price if terms.anchor == FILL else limit)
 
 
@@ -326,14 +325,26 @@ def half_width(terms, position):
 
 
 @compiled
-def refuse_purchase(terms, book, session, leg, asset, quantity, price, premium):
+def refuse_purchase(terms, book, session, leg, asset, quantity, price, peak, limit):
     """Book that a purchase is refused, once until the anchor moves or a session closes above the limit."""
     if book.needs[asset] == 0.0:
         same_tomorrow = terms.cash_low == 0.0 and not terms.adaptive_bracket
         book.needs[asset] = quantity * (1.0 + terms.fee_rate) * (1.0 - TOUCH) if same_tomorrow else -1.0
         book.state.refusals += 1
         book.state.skipped_buys += 1
-        write(book, session, leg, SKIP_BUY, asset, NAN, quantity, price, 0.0, 0.0, premium, NAN)
+        write(book, session, leg, SKIP_BUY, asset, NAN, quantity, price, 0.0, 0.0, price / peak - 1.0, NAN)
+        note_sale_limit(book, next_sale(terms, book.positions[asset], price if terms.anchor == FILL else limit, peak))
+
+
+@inlined
+def next_sale(terms, position, anchor, peak):
+    """Return the limit at which the variant sells next from an anchor: at the first rung up that it does not pass."""
+    limit = anchor * (1.0 + position.bracket)
+    if terms.variant == ATH_SELL:
+        # Not rung by rung: so small a bracket that 1 swallows it would never get there.
+        passed = np.ceil((np.log(peak / limit) - TOUCH) / np.log1p(position.bracket))
+        limit *= (1.0 + position.bracket) ** max(0.0, passed)
+    return limit
 
 
 @compiled

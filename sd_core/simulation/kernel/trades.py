@@ -91,7 +91,16 @@ def write(book, session, leg, kind, asset, quantity, skipped, price, fee, amount
         row.bank_after = bank
         row.premium = premium
         row.buyback_gain = gain
+        row.sale_limit = NAN
     state.rows = number + 1
+
+
+@inlined
+def note_sale_limit(book, limit):
+    """Note in the row booked last at which limit its purchase would have been sold again."""
+    number = book.state.rows - 1
+    if number < len(book.ledger):
+        book.ledger[number].sale_limit = limit
 
 
 @inlined
