@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
         months_without_income: share of the months whose income was not positive.
         withdrawals: paid, money.
         coverage_gross, coverage_net: harvest over withdrawals scheduled.
-        skipped_buys: purchases that the bank did not cover, one per episode.
+        skipped_buys: purchases refused, for want of cash or, under hybrid, by the band, one per episode.
         mean_cash_share: mean of the bank over the value.
         low_cash_share: share of the sessions that end with the bank under 5 % of the value.
     """

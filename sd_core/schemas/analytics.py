@@ -146,7 +146,11 @@ SIMULATION_METRICS = Table(
             "income_per_year": number("Income per 365.25 calendar days.", "currency per year", nullable=True),
             "fees": number("Fees of all trades.", MONEY, NOT_NEGATIVE),
             "trades": whole("Fills after the first purchases.", COUNT, NOT_NEGATIVE),
-            "skipped_buys": whole("Purchases that the bank could not cover, one per episode.", COUNT, NOT_NEGATIVE),
+            "skipped_buys": whole(
+                "Purchases refused, for want of cash or, under hybrid, by the band, one per episode.",
+                COUNT,
+                NOT_NEGATIVE,
+            ),
             "passed_rungs": whole("Rungs passed without a trade.", COUNT, NOT_NEGATIVE),
             "mean_cash_share": number("Mean over sessions of the bank's share of value.", FRACTION, nullable=True),
             "deposits": number("Money that came in.", MONEY, NOT_NEGATIVE),

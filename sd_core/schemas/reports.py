@@ -91,7 +91,12 @@ REPORT_REGIME = Table(
                 nullable=True,
             ),
             "win_rate": number("Share of returns above 0; NULL as above.", FRACTION, SHARE, nullable=True),
-            "trades": whole("Fills in these sessions, first purchases apart.", COUNT, NOT_NEGATIVE),
+            "trades": whole(
+                "Fills in these sessions, first purchases apart; NULL: no ledger was kept.",
+                COUNT,
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
         }
     ),
 )
@@ -183,7 +188,10 @@ REPORT_RESERVE = Table(
             "skipped_buys": _OF_METRICS["skipped_buys"],
             **_interval("skipped_buys", "Purchases refused", COUNT),
             "skipped_buy_cost": number(
-                "What the purchases refused would have gained; negative where they would have lost.", MONEY
+                "What the purchases refused for want of cash would have gained; negative where they would have lost; "
+                "NULL: no ledger was kept, or it is outdated.",
+                MONEY,
+                nullable=True,
             ),
             "mean_cash_share": _OF_METRICS["mean_cash_share"],
             **_interval("mean_cash_share", "Mean over sessions of the bank's share of value", FRACTION),

@@ -111,7 +111,11 @@ STUDY_STRATEGY = Table(
             "bracket": number("Distance of the next higher rung, relative to the price.", FRACTION, POSITIVE),
             "profit_share": number("Share of a rung's gain that is traded.", FRACTION, SHARE),
             "sizing": option("How much a sale sells.", Sizing),
-            "coordination": option("In which order assets trade.", Coordination),
+            "coordination": option(
+                "In which order the rule trades assets, whether inside bands or at all, and whether weights are "
+                "rebalanced.",
+                Coordination,
+            ),
             "path": option("Which way a bar's price is taken to have gone.", Path),
             "anchor": option("Where the anchor stands after a fill.", Anchor),
             "max_rungs": whole("Most rungs that an asset fills or passes per side and leg.", COUNT, FROM_ONE),
@@ -299,7 +303,11 @@ SIMULATION_LEDGER = Table(
                 AT_LEAST_TOTAL_LOSS,
                 nullable=True,
             ),
-            "buyback_gain": number("What a SELL gained on the buyback lots it took.", MONEY, nullable=True),
+            "buyback_gain": number(
+                "What a sale, of whatever kind, gained on the buyback lots it took; NULL: no sale.",
+                MONEY,
+                nullable=True,
+            ),
         }
     ),
 )
@@ -322,7 +330,11 @@ SIMULATION_DAILY = Table(
             "buys": number("Cash spent on purchases of the session.", MONEY),
             "withdrawals": number("Money taken out in the session.", MONEY, NOT_NEGATIVE),
             "deposits": number("Money put in during the session.", MONEY, NOT_NEGATIVE),
-            "skipped_buys": whole("Purchases refused in the session, one per episode.", COUNT, NOT_NEGATIVE),
+            "skipped_buys": whole(
+                "Purchases refused in the session, for want of cash or, under hybrid, by the band, one per episode.",
+                COUNT,
+                NOT_NEGATIVE,
+            ),
             "passed_rungs": whole("Rungs passed without a trade in the session.", COUNT, NOT_NEGATIVE),
         }
     ),
@@ -374,7 +386,9 @@ RESERVE_BOOTSTRAP = Table(
             "withdrawals": number("Withdrawals paid.", MONEY, NOT_NEGATIVE),
             "coverage_gross": number("Gross harvest over withdrawals scheduled; NULL: none.", RATIO, nullable=True),
             "coverage_net": number("Net harvest over withdrawals scheduled; NULL: none.", RATIO, nullable=True),
-            "skipped_buys": number("Purchases that the bank did not cover.", COUNT, NOT_NEGATIVE),
+            "skipped_buys": number(
+                "Purchases refused, for want of cash or, under hybrid, by the band.", COUNT, NOT_NEGATIVE
+            ),
             "mean_cash_share": number("Mean of the bank over the value.", FRACTION),
             "low_cash_share": number("Share of sessions with the bank under 5 % of the value.", FRACTION, SHARE),
             "block_length": number("Mean length of the blocks that were drawn.", "sessions", FROM_ONE),

@@ -1,6 +1,6 @@
 -- How every scenario did by the regime of the market at the session before.
 -- Grain: strategy, reserve, regime.
--- Sources: simulation_returns, simulation_ledger, market_regime, study.
+-- Sources: simulation_returns, simulation_ledger, simulation_partition, market_regime, study.
 with
 rules as (
     -- A month of returns; what fewer tell says nothing about a year.
@@ -40,13 +40,15 @@ performance as (
         annualised_volatility(returns.simple_return, rules.periods_per_year) as volatility,
         sharpe(returns.excess_return, rules.periods_per_year) as sharpe,
         win_rate(returns.simple_return) as win_rate,
-        coalesce(sum(fills.trades), 0)::bigint as trades
+        case when stored.keep = 'ledger' then coalesce(sum(fills.trades), 0)::bigint end as trades
     from simulation_returns as returns
     inner join known using (session)
+    inner join simulation_partition as stored using (strategy, reserve)
     left join fills using (strategy, reserve, session)
     cross join rules
     where known.regime is not null
-    group by returns.strategy, returns.reserve, known.regime, rules.fewest_returns, rules.periods_per_year
+    group by
+        returns.strategy, returns.reserve, known.regime, stored.keep, rules.fewest_returns, rules.periods_per_year
 )
 
 select

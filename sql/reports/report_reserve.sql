@@ -57,13 +57,16 @@ income as (
     group by strategy, reserve
 ),
 
+-- A scenario without a ledger, or with an outdated one, has no rows because nobody knows, not because all was bought.
 skipped as (
     select
-        strategy,
-        reserve,
-        sum(cost) as skipped_buy_cost
-    from skipped_buy_cost
-    group by strategy, reserve
+        stored.strategy,
+        stored.reserve,
+        coalesce(sum(refusals.cost), 0) as skipped_buy_cost
+    from simulation_partition as stored
+    left join skipped_buy_cost as refusals using (strategy, reserve)
+    where stored.keep = 'ledger' and stored.is_current
+    group by stored.strategy, stored.reserve
 ),
 
 intervals as (
@@ -173,7 +176,7 @@ select
     metrics.skipped_buys,
     intervals.skipped_buys_low,
     intervals.skipped_buys_high,
-    coalesce(skipped.skipped_buy_cost, 0) as skipped_buy_cost,
+    skipped.skipped_buy_cost,
     metrics.mean_cash_share,
     intervals.mean_cash_share_low,
     intervals.mean_cash_share_high,

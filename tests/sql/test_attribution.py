@@ -505,6 +505,21 @@ def test_purchase_that_only_a_band_refused_costs_nothing(con, setting, costs):
     assert [found["cost"] for found in rows(con, "from skipped_buy_cost")] == pytest.approx(costs, rel=EXACT)
 
 
+@pytest.mark.parametrize(
+    ("stored", "cost"),
+    [("keep = 'ledger'", 20.0), ("keep = 'daily'", None), ("is_current = false", None)],
+    ids=["current", "no_ledger", "outdated"],
+)
+def test_cost_of_refusals_is_unknown_without_a_current_ledger(small, stored, cost):
+    # Two shares at 80, which bank 119.5 does not cover, are worth 90 each in the end.
+    small.execute("update lake.simulation_ledger set price = 80 where kind = 'SKIP_BUY'")
+    build_only(small, "report_reserve")
+    small.execute(f"update simulation_partition set {stored} where strategy = 'sd8'")
+    found = small.sql(MODELS["report_reserve"].sql).to_arrow_table().to_pylist()
+    costs = {(level["strategy"], level["reserve"]): level["skipped_buy_cost"] for level in found}
+    assert costs == {("buy_and_hold", 0.0): 0.0, ("buy_and_hold", 0.1): 0.0, ("sd8", 0.1): cost}
+
+
 # The laws
 
 

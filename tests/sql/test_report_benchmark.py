@@ -34,7 +34,9 @@ def compared(con: duckdb.DuckDBPyConnection, strategy: str, reserve: float) -> d
     return found
 
 
-def measures(returns: np.ndarray, benchmark_returns: np.ndarray, cash: np.ndarray) -> dict[str, float]:
+def measures(
+    returns: np.ndarray, benchmark_returns: np.ndarray, cash: np.ndarray, periods: int
+) -> dict[str, float]:
     """Return what numpy finds: a least-squares line through excess returns, and the spread of differences."""
     excess, benchmark_excess = returns - cash, benchmark_returns - cash
     line = np.column_stack([np.ones_like(excess), benchmark_excess])
@@ -45,9 +47,9 @@ def measures(returns: np.ndarray, benchmark_returns: np.ndarray, cash: np.ndarra
         "benchmark_return": np.prod(1 + benchmark_returns) - 1,
         "excess_over_benchmark": np.prod(1 + returns) - np.prod(1 + benchmark_returns),
         "beta": beta,
-        "alpha": alpha * 252,
-        "tracking_error": active.std(ddof=1) * np.sqrt(252),
-        "information_ratio": active.mean() / active.std(ddof=1) * np.sqrt(252),
+        "alpha": alpha * periods,
+        "tracking_error": active.std(ddof=1) * np.sqrt(periods),
+        "information_ratio": active.mean() / active.std(ddof=1) * np.sqrt(periods),
         "correlation": np.corrcoef(returns, benchmark_returns)[0, 1],
     }
 
@@ -116,6 +118,6 @@ def test_drawn_portfolios_are_measured_as_numpy_does(con):
     value = np.asarray(results["sd8"].daily["value"])
     returns = value / np.concatenate([[rules.capital], value[:-1]]) - 1
     held = (closes / closes[:, :1]).mean(axis=0)
-    expected = measures(returns, np.concatenate([[0.0], held[1:] / held[:-1] - 1]), risk_free_returns(panel))
+    expected = measures(returns, np.concatenate([[0.0], held[1:] / held[:-1] - 1]), risk_free_returns(panel), panel.periods_per_year)
     assert found["sessions"] == 300
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-8)

@@ -19,11 +19,16 @@ def returns() -> np.ndarray:
     return np.random.default_rng(8).normal(0.001, 0.01, COUNT)
 
 
-def report(regimes: list[str | None], returns: np.ndarray, fills: list[tuple[str, str]] = ()) -> pd.DataFrame:
+def report(
+    regimes: list[str | None], returns: np.ndarray, fills: list[tuple[str, str]] = (), keep: str = "ledger"
+) -> pd.DataFrame:
     """Return report_regime of one scenario; fills are days and kinds."""
     with duckdb.connect() as con:
         con.execute(read_macros(SQL))
         con.execute("create table study as select 252::bigint as periods_per_year")
+        con.execute(
+            f"create table simulation_partition as select 'sd8' as strategy, 0.1::double as reserve, '{keep}' as keep"
+        )
         con.execute("create table market_regime (session date, regime varchar)")
         con.execute(
             "create table simulation_returns (strategy varchar, reserve double, session date, simple_return double, "
@@ -81,3 +86,9 @@ def test_trades_are_counted_where_they_happened_without_purchases_of_the_first_d
         (DAYS[41], "BUY"),
     ]
     assert report(["bull"] * 40 + ["bear"] * 50, returns, fills)["trades"].to_dict() == {"bull": 3, "bear": 1}
+
+
+def test_trades_are_unknown_where_no_ledger_is_kept(returns):
+    found = report(["bull"] * 40 + ["bear"] * 50, returns, keep="daily")
+    assert found["trades"].isna().tolist() == [True, True]
+    assert found["sessions"].to_dict() == {"bull": 40, "bear": 49}
