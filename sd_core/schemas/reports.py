@@ -79,6 +79,7 @@ REPORT_REGIME = Table(
             "regime": text("Regime of the session before, as in market_regime.", one_of(REGIMES)),
             "sessions": whole("Sessions after one of that regime.", COUNT, FROM_ONE),
             "session_share": number("Those over all sessions after one with a regime.", FRACTION, SHARE),
+            "episodes": whole("Uninterrupted runs of the regime that these sessions belong to.", COUNT, FROM_ONE),
             "mean_return": number(
                 "Mean return, annualised without compounding; NULL: fewer than 21 returns.", YEARLY, nullable=True
             ),

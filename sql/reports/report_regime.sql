@@ -18,6 +18,23 @@ known as (
     from market_regime
 ),
 
+changes as (
+    select
+        session,
+        regime,
+        regime is distinct from lag(regime) over (order by session) as is_change
+    from known
+),
+
+-- Sessions of the same regime without another one between them share a number.
+episodes as (
+    select
+        session,
+        regime,
+        sum(is_change::integer) over (order by session) as episode
+    from changes
+),
+
 fills as (
     select
         strategy,
@@ -33,8 +50,9 @@ performance as (
     select
         returns.strategy,
         returns.reserve,
-        known.regime,
+        episodes.regime,
         count(returns.session) as sessions,
+        count(distinct episodes.episode) as episodes,
         count(returns.simple_return) >= rules.fewest_returns as is_enough,
         annualised_mean(returns.simple_return, rules.periods_per_year) as mean_return,
         annualised_volatility(returns.simple_return, rules.periods_per_year) as volatility,
@@ -42,13 +60,13 @@ performance as (
         win_rate(returns.simple_return) as win_rate,
         case when stored.keep = 'ledger' then coalesce(sum(fills.trades), 0)::bigint end as trades
     from simulation_returns as returns
-    inner join known using (session)
+    inner join episodes using (session)
     inner join simulation_partition as stored using (strategy, reserve)
     left join fills using (strategy, reserve, session)
     cross join rules
-    where known.regime is not null
+    where episodes.regime is not null
     group by
-        returns.strategy, returns.reserve, known.regime, stored.keep, rules.fewest_returns, rules.periods_per_year
+        returns.strategy, returns.reserve, episodes.regime, stored.keep, rules.fewest_returns, rules.periods_per_year
 )
 
 select
@@ -57,6 +75,7 @@ select
     regime,
     sessions,
     sessions / sum(sessions) over (partition by strategy, reserve) as session_share,
+    episodes,
     case when is_enough then mean_return end as mean_return,
     case when is_enough then volatility end as volatility,
     case when is_enough then sharpe end as sharpe,

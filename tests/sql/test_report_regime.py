@@ -20,9 +20,13 @@ def returns() -> np.ndarray:
 
 
 def report(
-    regimes: list[str | None], returns: np.ndarray, fills: list[tuple[str, str]] = (), keep: str = "ledger"
+    regimes: list[str | None],
+    returns: np.ndarray,
+    fills: list[tuple[str, str]] = (),
+    keep: str = "ledger",
+    first: int = 0,
 ) -> pd.DataFrame:
-    """Return report_regime of one scenario; fills are days and kinds."""
+    """Return report_regime of one scenario, which has returns from a session on; fills are days and kinds."""
     with duckdb.connect() as con:
         con.execute(read_macros(SQL))
         con.execute("create table study as select 252::bigint as periods_per_year")
@@ -39,7 +43,7 @@ def report(
             "quantity double)"
         )
         con.executemany("insert into market_regime values (?, ?)", list(zip(DAYS, regimes, strict=True)))
-        rows = [["sd8", 0.1, day, r, r - 0.0001] for day, r in zip(DAYS, returns.tolist(), strict=True)]
+        rows = [["sd8", 0.1, day, r, r - 0.0001] for day, r in zip(DAYS, returns.tolist(), strict=True)][first:]
         con.executemany("insert into simulation_returns values (?, ?, ?, ?, ?)", rows)
         for day, kind in fills:
             quantity = None if kind.startswith("SKIP") else 1.0
@@ -64,6 +68,21 @@ def test_sessions_after_one_without_a_regime_are_in_no_row(returns):
     found = report([None] * 30 + ["sideways"] * 60, returns)
     assert found["sessions"].to_dict() == {"sideways": 59}
     assert found["session_share"]["sideways"] == 1
+
+
+def test_episodes_are_runs_without_another_regime_between_them(returns):
+    # Bull three times: at first, after bear, and after a session without a tag. The tag of the last session is no
+    # return's, so the 20 sideways ones of the end are 19 returns of one run.
+    tags = ["bull"] * 5 + ["bear"] * 10 + ["bull"] * 4 + [None] + ["bull"] * 30 + ["bear"] * 20 + ["sideways"] * 20
+    found = report(tags, returns)
+    assert found["episodes"].to_dict() == {"bull": 3, "bear": 2, "sideways": 1}
+    assert found["sessions"].to_dict() == {"bull": 39, "bear": 30, "sideways": 19}
+
+
+def test_episode_that_a_scenario_did_not_live_through_does_not_count(returns):
+    tags = ["bear"] * 5 + ["bull"] * 5 + ["bear"] * 80
+    assert report(tags, returns)["episodes"].to_dict() == {"bear": 2, "bull": 1}
+    assert report(tags, returns, first=6)["episodes"].to_dict() == {"bear": 1, "bull": 1}
 
 
 def test_regime_of_less_than_a_month_is_counted_and_not_judged(returns):
