@@ -34,9 +34,7 @@ def compared(con: duckdb.DuckDBPyConnection, strategy: str, reserve: float) -> d
     return found
 
 
-def measures(
-    returns: np.ndarray, benchmark_returns: np.ndarray, cash: np.ndarray, periods: int
-) -> dict[str, float]:
+def measures(returns: np.ndarray, benchmark_returns: np.ndarray, cash: np.ndarray, periods: int) -> dict[str, float]:
     """Return what numpy finds: a least-squares line through excess returns, and the spread of differences."""
     excess, benchmark_excess = returns - cash, benchmark_returns - cash
     line = np.column_stack([np.ones_like(excess), benchmark_excess])
@@ -118,6 +116,8 @@ def test_drawn_portfolios_are_measured_as_numpy_does(con):
     value = np.asarray(results["sd8"].daily["value"])
     returns = value / np.concatenate([[rules.capital], value[:-1]]) - 1
     held = (closes / closes[:, :1]).mean(axis=0)
-    expected = measures(returns, np.concatenate([[0.0], held[1:] / held[:-1] - 1]), risk_free_returns(panel), panel.periods_per_year)
+    expected = measures(
+        returns, np.concatenate([[0.0], held[1:] / held[:-1] - 1]), risk_free_returns(panel), panel.periods_per_year
+    )
     assert found["sessions"] == 300
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-8)
