@@ -99,36 +99,35 @@ class Lake:
             InputError: somebody else changed the partition's files.
         """
         home = self.root / dataset / key
-        try:
-            pointer = json.loads((home / POINTER).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            raise _damaged(home, f"{POINTER} cannot be read") from None
-        version = pointer["version"]
-        for table in pointer["rows"]:
-            if not (home / version / f"{table}.parquet").is_file():
-                raise _damaged(home, f"{version}/{table}.parquet is missing")
-        return Version(home / version, version, pointer["rows"], pointer["facts"], tuple(pointer["kept"]))
+        current = _read_pointer(home)
+        if current is not None:
+            for table in current.rows:
+                if not current.file(table).is_file():
+                    raise _damaged(home, f"{current.version}/{table}.parquet is missing")
+        return current
 
     def prune(self) -> None:
         """Remove what no pointer names: superseded versions and the drafts of writers that died.
 
-        Does nothing while anybody reads or writes; the next run comes by again. Partitions stay, whether a study still
-        names them or not.
+        Does nothing while anybody reads or writes; the next run tries again. Partitions stay, whether a study still
+        names them or not, and nothing is removed where a pointer is damaged: which versions it named is not known.
         """
         with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
             if not held:
                 return
             for home, folders, files in os.walk(self.root):
                 stored = {name for name in folders if VERSION.match(name)}
-                for name in stored - _wanted(Path(home)):
+                # Partitions may lie deeper, but nothing lies inside a version.
+                folders[:] = [name for name in folders if name not in stored]
+                try:
+                    current = _read_pointer(Path(home))
+                except InputError:
+                    continue
+                for name in stored - ({current.version, *current.kept} if current else set()):
                     shutil.rmtree(Path(home, name))
                 for name in files:
                     if name.startswith(_draft_prefix(POINTER)):
                         Path(home, name).unlink()
-                # Partitions may lie deeper, but nothing lies inside a version.
-                folders[:] = [name for name in folders if name not in stored]
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
@@ -178,10 +177,21 @@ def _draft_prefix(name: str) -> str:
     return f".{name}."
 
 
-def _wanted(home: Path) -> set[str]:
-    """Return the versions that a partition's pointer names; none where no pointer was ever written."""
+def _read_pointer(home: Path) -> Version | None:
+    """Return the version that a partition's pointer names, or None where none was ever written.
+
+    Raises:
+        InputError: the pointer is not one that :meth:`Lake.write` put there.
+    """
     try:
         pointer = json.loads((home / POINTER).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return set()
-    return {pointer["version"], *pointer["kept"]}
+        return None
+    except ValueError:
+        raise _damaged(home, f"{POINTER} cannot be read") from None
+    match pointer:
+        case {"version": str(version), "rows": dict(rows), "facts": dict(facts), "kept": list(kept)} if all(
+            isinstance(count, int) for count in rows.values()
+        ) and all(isinstance(name, str) for name in kept):
+            return Version(home / version, version, rows, facts, tuple(kept))
+    raise _damaged(home, f"{POINTER} does not name a version")

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -54,16 +55,46 @@ def test_what_was_written_is_read_with_its_facts(lake: Lake) -> None:
     assert version.read("splits").equals(NEW["splits"])
 
 
-@pytest.mark.parametrize("damage", ["pointer", "table"])
-def test_damage_done_from_outside_is_told_with_the_folder_to_remove(lake: Lake, damage: str) -> None:
-    stored = lake.write("prices", "VOO", OLD, {})
+def assert_refused_as_damaged(lake: Lake) -> None:
     home = lake.root / "prices" / "VOO"
-    if damage == "pointer":
-        (home / POINTER).write_text("{")
-    else:
-        stored.file("bars").unlink()
     with pytest.raises(InputError, match=f"{home}: .* expected what a run wrote there; remove this folder"):
         lake.current("prices", "VOO")
+
+
+def test_missing_table_is_refused_with_the_folder_to_remove(lake: Lake) -> None:
+    lake.write("prices", "VOO", OLD, {}).file("bars").unlink()
+    assert_refused_as_damaged(lake)
+
+
+DAMAGED_POINTERS = [
+    pytest.param(b"", id="empty"),
+    pytest.param(b"{", id="cut off"),
+    pytest.param(b"\xff\xfe", id="no text"),
+    pytest.param(b"{}", id="nothing named"),
+    pytest.param(b"null", id="null"),
+    pytest.param(b'["version", "rows", "facts", "kept"]', id="list"),
+    pytest.param(b'{"version": 1, "rows": {}, "facts": {}, "kept": []}', id="version is a number"),
+    pytest.param(b'{"version": "1", "rows": ["bars"], "facts": {}, "kept": []}', id="rows are a list"),
+    pytest.param(b'{"version": "1", "rows": {"bars": "2"}, "facts": {}, "kept": []}', id="row count is text"),
+    pytest.param(b'{"version": "1", "rows": {}, "facts": null, "kept": []}', id="facts are null"),
+    pytest.param(b'{"version": "1", "rows": {}, "facts": {}, "kept": [["0"]]}', id="kept are lists"),
+]
+
+
+@pytest.mark.parametrize("pointer", DAMAGED_POINTERS)
+def test_damaged_pointer_is_refused_with_its_folder_and_pruning_removes_nothing_there(
+    lake: Lake, pointer: bytes
+) -> None:
+    lake.write("prices", "VOO", OLD, {})
+    damaged = lake.write("prices", "VOO", NEW, {}).folder.parent
+    elsewhere = [lake.write("prices", "GLD", tables, {}) for tables in (OLD, NEW)]
+    (damaged / POINTER).write_bytes(pointer)
+    (damaged / f".{POINTER}.0badf00d").touch()  # of a writer that died
+    before = names(damaged)
+    assert_refused_as_damaged(lake)
+    lake.prune()
+    assert names(damaged) == before
+    assert [version.folder.exists() for version in elsewhere] == [False, True]
 
 
 def test_types_and_nulls_survive(lake: Lake) -> None:
@@ -148,8 +179,8 @@ def test_write_that_fails_at_its_second_table_leaves_the_version_before(
     lake.write("prices", "VOO", OLD, {})
     write_table: Callable[..., None] = pq.write_table
 
-    def only_bars(table: pa.Table, where: Path, **options: object) -> None:
-        if where.stem != "bars":
+    def only_bars(table: pa.Table, where: BinaryIO, **options: object) -> None:
+        if Path(where.name).stem != "bars":
             _raise_disk_full()
         write_table(table, where, **options)
 
@@ -185,7 +216,14 @@ def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 def die_at_the_second(table, where, write_table=pq.write_table, **options):
-    die() if "bars" not in str(where) else write_table(table, where, **options)
+    die() if "bars" not in where.name else write_table(table, where, **options)
+
+synced = []
+
+def die_after_two_tables(handle):
+    synced.append(handle)
+    if len(synced) == 3:
+        die()
 
 root, step = Path(sys.argv[1]), sys.argv[2]
 if step == "second table":
@@ -193,7 +231,7 @@ if step == "second table":
 elif step == "version's name":
     Path.rename = die
 elif step == "pointer's text":
-    os.fsync = die
+    os.fsync = die_after_two_tables
 elif step == "pointer's name":
     Path.replace = die
 Lake(root).write("prices", "VOO", {"bars": pa.table({"close": [9.0]}), "splits": pa.table({"ratio": [9.0]})}, {})
