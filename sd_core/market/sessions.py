@@ -5,6 +5,7 @@ ends, belongs in ``build``; the judgement of missing bars belongs in ``quality``
 """
 
 import datetime as dt
+import textwrap
 from collections.abc import Sequence
 from functools import reduce
 
@@ -18,6 +19,9 @@ from sd_core.market.panel import Dates, Floats
 Positions = npt.NDArray[np.intp]
 
 ONE_DAY = dt.timedelta(days=1)
+
+# What the library says about a calendar that it cannot give may list every date that it meant to.
+MOST_OF_A_REASON = 200
 
 
 def calendar_sessions(name: str, start: dt.date, end: dt.date) -> Dates:
@@ -38,9 +42,8 @@ def calendar_sessions(name: str, start: dt.date, end: dt.date) -> Dates:
     except NoSessionsError:
         return np.empty(0, "datetime64[D]")
     except Exception as error:  # of many kinds: unknown names, dates out of reach, holidays that it cannot compute
-        raise InputError(
-            f"sessions: {name}: expected a calendar known from {start} to {end}: {type(error).__name__}: {error}"
-        ) from None
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", MOST_OF_A_REASON, placeholder=" …")
+        raise InputError(f"sessions: {name}: expected a calendar known from {start} to {end}: {reason}") from None
     days = calendar_days(calendar.sessions)
     return days[days <= np.datetime64(end)]
 

@@ -2,7 +2,9 @@
 
 import datetime as dt
 
+import exchange_calendars
 import numpy as np
+import pandas as pd
 import pytest
 
 from sd_core.errors import InputError
@@ -44,6 +46,24 @@ def test_calendar_of_a_weekend_is_empty():
 def test_calendar_that_the_library_does_not_know_is_refused_by_name(name, start):
     with pytest.raises(InputError, match=f"sessions: {name}: expected a calendar known from {start}"):
         calendar_sessions(name, start, dt.date(2024, 1, 1))
+
+
+def test_long_words_of_the_library_are_shortened(monkeypatch):
+    # As of Tel Aviv's calendar, whose refusal lists every Sunday that it knows.
+    sundays = [f"Timestamp('{day} 13:40:00+0000', tz='UTC')" for day in pd.date_range("2010", "2024", freq="W-SUN")]
+
+    def refuse(*_, **__):
+        raise ValueError(f"Special dates [{', '.join(sundays)}]\nare no sessions")
+
+    monkeypatch.setattr(exchange_calendars, "get_calendar", refuse)
+    with pytest.raises(InputError) as refused:
+        calendar_sessions("XTAE", dt.date(2010, 1, 1), dt.date(2024, 1, 1))
+    stated, _, reason = str(refused.value).partition(": ValueError: ")
+    assert stated == "sessions: XTAE: expected a calendar known from 2010-01-01 to 2024-01-01"
+    assert reason.startswith("Special dates [Timestamp('2010-01-03")
+    assert reason.endswith(" …")
+    assert len("ValueError: " + reason) <= 200
+    assert "\n" not in reason
 
 
 def test_intersection_and_union_of_three_assets():
