@@ -6,8 +6,9 @@ Judging prices belongs in ``sd_core.market``; here it is told.
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.exit_code import ExitCode
 from pipelines.home import StudyHome
-from pipelines.lake_assets import MARKET
+from pipelines.lake_assets import MARKET, OTHER_SETTINGS, WHOLE_RUN_FIRST, answers
 from pipelines.run import PLAIN_WIDTH
 from pipelines.warehouse import current_scenarios, stored_scenarios
 from sd_core.errors import FetchError, InputError
@@ -15,14 +16,12 @@ from sd_core.lake import Version
 from sd_core.market import raw
 from sd_core.market.source import PriceSource, fetch, open_source
 
-DONE, FAILED = 0, 1
 
-
-def check(home: StudyHome, *, ask_source: bool) -> int:
+def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
     """Print what a study asks for and what is there for it; with ``ask_source``, ask the source too and store nothing.
 
     Returns:
-        0, or 1 where the source does not deliver a ticker.
+        DONE, or FAILED where the source does not deliver a ticker.
 
     Raises:
         InputError: the source refuses its files.
@@ -37,7 +36,7 @@ def check(home: StudyHome, *, ask_source: bool) -> int:
     console.print(_prices(home))
     _print_scenarios(console, home)
     console.print(f"warehouse: {home.warehouse if home.warehouse.exists() else 'not published yet'}", soft_wrap=True)
-    return _ask_source(console, home) if ask_source else DONE
+    return _ask_source(console, home) if ask_source else ExitCode.DONE
 
 
 def _prices(home: StudyHome) -> Table:
@@ -58,14 +57,17 @@ def _stored(version: Version) -> tuple[str, ...]:
 def _print_scenarios(console: Console, home: StudyHome) -> None:
     stored = stored_scenarios(home)
     market = home.lake.current(MARKET)
-    current = 0 if market is None else len(current_scenarios(home.study, stored, market))
+    prepared = market is not None and answers(market, home.study)
+    current = len(current_scenarios(home.study, stored, market)) if market is not None and prepared else 0
     console.print(
         f"scenarios: {current} up to date, {len(stored) - current} outdated, "
         f"{len(home.study.scenarios) - len(stored)} not simulated yet"
     )
+    if market is not None and not prepared:
+        console.print(f"{OTHER_SETTINGS}, and so all scenarios are outdated: {WHOLE_RUN_FIRST}", soft_wrap=True)
 
 
-def _ask_source(console: Console, home: StudyHome) -> int:
+def _ask_source(console: Console, home: StudyHome) -> ExitCode:
     source = open_source(home.study)
     failures = 0
     refused = []
@@ -79,7 +81,7 @@ def _ask_source(console: Console, home: StudyHome) -> int:
             refused.append(str(error))
     if refused:
         raise InputError("\n".join(refused))
-    return FAILED if failures else DONE
+    return ExitCode.FAILED if failures else ExitCode.DONE
 
 
 def _answer(source: PriceSource, home: StudyHome, ticker: str) -> str:

@@ -9,26 +9,25 @@ import sys
 import warnings
 from collections.abc import Sequence
 
+from pipelines.exit_code import ExitCode
 from sd_core.errors import InputError
 
-DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> ExitCode:
     """Run one command and return its exit code."""
     parsed = _parser().parse_args(arguments)
     try:
-        return int(parsed.command(parsed))
+        return ExitCode(parsed.command(parsed))
     except InputError as error:
         print(f"refused:\n{error}", file=sys.stderr)
-        return REFUSED
+        return ExitCode.REFUSED
     except KeyboardInterrupt:
         print("\ninterrupted; the published warehouse is as it was", file=sys.stderr)
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Whoever reads our output had enough, as `head` does.
         sys.stderr.close()
-        return DONE
+        return ExitCode.DONE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(parsed: argparse.Namespace) -> int:
+def _run(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.home import open_home
     from pipelines.run import run
 
@@ -73,7 +72,7 @@ def _run(parsed: argparse.Namespace) -> int:
     return run(open_home(parsed.study), parsed.select)
 
 
-def _ui(parsed: argparse.Namespace) -> int:
+def _ui(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.home import open_home
     from pipelines.ui import serve
 
@@ -81,14 +80,14 @@ def _ui(parsed: argparse.Namespace) -> int:
     return serve(open_home(parsed.study), parsed.port)
 
 
-def _query(parsed: argparse.Namespace) -> int:
+def _query(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.home import open_home
     from pipelines.query import query
 
     return query(open_home(parsed.study), parsed.sql)
 
 
-def _check(parsed: argparse.Namespace) -> int:
+def _check(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.check import check
     from pipelines.home import open_home
 

@@ -6,13 +6,11 @@ Every study has its own Dagster home, lake and warehouse; this module only puts 
 import dagster as dg
 
 from pipelines.home import StudyHome, open_home
-from pipelines.jobs import REFRESH, nightly_refresh, rebuild_sensor, refresh_job, reserve_question_job
+from pipelines.jobs import nightly_refresh, rebuild_sensor, refresh_job, reserve_question_job
 from pipelines.lake_assets import lake_assets
 from pipelines.model_fits import model_fit_assets
 from pipelines.resampling_assets import resampling_assets
 from pipelines.warehouse_assets import warehouse_assets
-
-__all__ = ["REFRESH", "build_definitions", "defs"]
 
 
 def build_definitions(home: StudyHome) -> dg.Definitions:

@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from pipelines.exit_code import ExitCode
 from pipelines.home import StudyHome
 from pipelines.lake_views import MARKET_TABLES
 from pipelines.partitions import partition_key, scenarios_of, simulation_grid
@@ -56,8 +57,14 @@ DESCRIBED_PARTITIONS = 500
 # Files of a partition, by what its strategy keeps.
 KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", TAX_LOTS), "daily": ("daily",), "metrics": ()}
 
-INPUT_REFUSED = 2
 OWNERS = ["team:sd-lab"]
+
+WHOLE_RUN_FIRST = "first run the whole study, with `sdlab run` or the job refresh in Dagster"
+FETCH_FIRST = "first fetch them, with `sdlab run --select raw_prices` or the asset raw_prices in Dagster"
+OTHER_SETTINGS = (
+    "the prices in the lake were prepared for other settings of this study (source, dates, sessions, tickers, "
+    "currency, risk-free rate or price index)"
+)
 
 
 class FetchConfig(dg.Config):
@@ -68,7 +75,7 @@ class FetchConfig(dg.Config):
 
 def refusal(error: InputError) -> dg.Failure:
     """Return the failure of a step whose input is refused; the command line reads its exit code from it."""
-    return dg.Failure(str(error), metadata={"exit_code": INPUT_REFUSED}, allow_retries=False)
+    return dg.Failure(str(error), metadata={"exit_code": int(ExitCode.REFUSED)}, allow_retries=False)
 
 
 def lake_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
@@ -221,7 +228,7 @@ def _build_market(home: StudyHome) -> tuple[Market, str]:
     if study.rate_ticker and rate is None:
         missing.append(study.rate_ticker)
     if missing:
-        raise dg.Failure(f"{', '.join(missing)}: no prices in the lake yet: materialise raw_prices first")
+        raise dg.Failure(f"{', '.join(missing)}: no prices in the lake yet: {FETCH_FIRST}")
     try:
         price_index = read_price_index(Path(study.price_index)) if study.price_index else None
         built = build_market(study, {ticker: h for ticker, h in histories.items() if h is not None}, rate, price_index)
@@ -454,13 +461,15 @@ def current_market(home: StudyHome) -> Version:
     """Return the market in the lake; fail where there is none, or one for other settings of the study."""
     market = home.lake.current(MARKET)
     if market is None:
-        raise dg.Failure("no prices in the lake yet: run the whole refresh first")
-    if market.facts["market_hash"] != market_fingerprint(home.study):
-        raise dg.Failure(
-            "the prices in the lake were prepared for other settings of this study (source, dates, sessions, universe "
-            "or rate): run the whole refresh first"
-        )
+        raise dg.Failure(f"no prices in the lake yet: {WHOLE_RUN_FIRST}")
+    if not answers(market, home.study):
+        raise dg.Failure(f"{OTHER_SETTINGS}: {WHOLE_RUN_FIRST}")
     return market
+
+
+def answers(market: Version, study: Study) -> bool:
+    """Tell whether a market of the lake was prepared for the present settings of a study."""
+    return bool(market.facts["market_hash"] == market_fingerprint(study))
 
 
 def _facts(stored: Version) -> dict[str, Any]:

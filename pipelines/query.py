@@ -6,6 +6,7 @@ import sys
 
 import duckdb
 
+from pipelines.exit_code import ExitCode
 from pipelines.home import StudyHome
 from sd_core.errors import InputError
 
@@ -23,7 +24,7 @@ def open_warehouse(home: StudyHome) -> duckdb.DuckDBPyConnection:
         raise InputError(f"{home.warehouse}: expected what a run published; run again: {error}") from None
 
 
-def query(home: StudyHome, sql: str) -> int:
+def query(home: StudyHome, sql: str) -> ExitCode:
     """Print a query's rows: a box on a terminal, CSV anywhere else. Return the exit code."""
     with open_warehouse(home) as connection:
         try:
@@ -33,7 +34,7 @@ def query(home: StudyHome, sql: str) -> int:
                 _write_csv(connection, sql)
         except duckdb.Error as error:
             raise InputError(f"SQL: {error}") from None
-    return 0
+    return ExitCode.DONE
 
 
 def _print_box(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

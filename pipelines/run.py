@@ -12,6 +12,7 @@ import dagster as dg
 from rich.console import Console
 
 from pipelines.definitions import build_definitions
+from pipelines.exit_code import ExitCode
 from pipelines.headline import print_headline
 from pipelines.home import StudyHome
 from pipelines.instance import PROCESS_TAG, open_instance, prune_history
@@ -33,7 +34,7 @@ MODEL_KEYS = (*FIT_KEYS, SUBSETS_KEY)
 PLAIN_WIDTH = 132
 
 
-def run(home: StudyHome, select: str | None) -> int:
+def run(home: StudyHome, select: str | None) -> ExitCode:
     """Materialise a study, or what ``select`` names of it, print the headline, and return the exit code."""
     definitions = build_definitions(home)
     job, assets, scenarios = _selection(home.study, definitions, select)
@@ -41,7 +42,7 @@ def run(home: StudyHome, select: str | None) -> int:
     what = f"{len(scenarios)} scenarios" if SIMULATIONS_KEY in assets else str(select)
     console.print(f"{home.study.name}: {what}", markup=False, highlight=False)
     code = _execute(home, definitions, job, assets, scenarios, whole=select is None)
-    if code == 0 and REPORT_KEY in assets:
+    if code == ExitCode.DONE and REPORT_KEY in assets:
         with open_warehouse(home) as connection:
             print_headline(console, connection)
         _print_next_steps(console, home)
@@ -90,7 +91,7 @@ def _execute(
     scenarios: Sequence[Scenario],
     *,
     whole: bool,
-) -> int:
+) -> ExitCode:
     """Run a job, or a part of it, in this process and return the exit code."""
     handler = ProgressHandler()
     with_progress = dg.Definitions.merge(definitions, dg.Definitions(loggers={"progress": progress_logger(handler)}))
@@ -110,11 +111,11 @@ def _execute(
     finally:
         handler.close()
     if result.success:
-        return 0
+        return ExitCode.DONE
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     if any(_is_interrupt(failure) for failure in failures):
         raise KeyboardInterrupt
-    return max((_report(failure) for failure in failures), default=1)
+    return max((_report(failure) for failure in failures), default=ExitCode.FAILED)
 
 
 def _is_interrupt(failure: Any) -> bool:
@@ -127,19 +128,19 @@ def _is_interrupt(failure: Any) -> bool:
     return False
 
 
-def _report(failure: Any) -> int:
-    """Print why a step failed and return the exit code that it asks for: a refusal's own, else 1."""
+def _report(failure: Any) -> ExitCode:
+    """Print why a step failed and return the exit code that it asks for: a refusal's own, else FAILED."""
     known = failure.user_failure_data
     if known is not None and known.description:
-        code = int(known.metadata["exit_code"].value) if "exit_code" in known.metadata else 1
-        print(("refused:\n" if code == 2 else "failed:\n") + known.description, file=sys.stderr)
+        code = ExitCode(known.metadata["exit_code"].value) if "exit_code" in known.metadata else ExitCode.FAILED
+        print(("refused:\n" if code == ExitCode.REFUSED else "failed:\n") + known.description, file=sys.stderr)
         return code
     cause = failure.error.cause
     if cause is not None and cause.cls_name == InputError.__name__:
         print(f"refused:\n{cause.message.partition(': ')[2].strip()}", file=sys.stderr)
-        return 2
+        return ExitCode.REFUSED
     print(f"failed:\n{failure.error.to_string()}", file=sys.stderr)
-    return 1
+    return ExitCode.FAILED
 
 
 def _print_next_steps(console: Console, home: StudyHome) -> None:

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
+from pipelines.exit_code import ExitCode
 from pipelines.home import PROJECT, StudyHome
 from pipelines.instance import open_instance
 from sd_core.errors import InputError
@@ -19,8 +20,8 @@ POLL_SECONDS = 0.25
 LOG_TAIL = 2_000
 
 
-def serve(home: StudyHome, port: int) -> int:
-    """Serve until interrupted; return 0, or 1 where the server ended by itself.
+def serve(home: StudyHome, port: int) -> ExitCode:
+    """Serve until interrupted; return DONE, or FAILED where the server ended by itself.
 
     Raises:
         InputError: the port is taken, or the study is already being served: two daemons on one home corrupt it.
@@ -48,10 +49,10 @@ def serve(home: StudyHome, port: int) -> int:
                 announced = True
         if not interrupted.is_set():
             print(f"failed: the server ended by itself:\n{log.read_text()[-LOG_TAIL:]}", file=sys.stderr)
-            return 1
+            return ExitCode.FAILED
         server.send_signal(signal.SIGINT)
         server.wait()
-    return 0
+    return ExitCode.DONE
 
 
 def _start(port: int, log: Path, lock: TextIO) -> subprocess.Popen[bytes]:

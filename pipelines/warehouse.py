@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from pipelines.audit import Identity, Verdict, audit
 from pipelines.home import StudyHome
-from pipelines.lake_assets import SIMULATIONS, TAX_LOTS, current_market, lake_key
+from pipelines.lake_assets import SIMULATIONS, TAX_LOTS, WHOLE_RUN_FIRST, current_market, lake_key
 from pipelines.lake_views import (
     PARTITION_SCHEMA,
     ROWS,
@@ -75,7 +75,7 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
             market = current_market(home)
             stored = stored_scenarios(home)
             if not stored:
-                raise dg.Failure("no scenario of the study was simulated yet: run the whole refresh first")
+                raise dg.Failure(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")
             with contextlib.closing(duckdb.connect()) as connection:
                 connection.execute(f"attach '{quoted(draft)}' as warehouse (storage_version '{STORAGE_VERSION}')")
                 current = current_scenarios(home.study, stored, market)

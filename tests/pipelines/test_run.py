@@ -5,12 +5,14 @@ import io
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from lab import RESERVES, STRATEGIES, Lab, Outcome, small_study, write_study
 
+from sd_core.lake import POINTER
 from sd_core.schemas import TABLES
 
 GRID = {(strategy, reserve) for strategy, reserve in product(STRATEGIES, RESERVES)}
@@ -180,7 +182,7 @@ def test_prices_can_be_fetched_alone_before_anything_was_published(fresh_lab: La
 def test_partition_before_any_prices_fails_and_says_what_to_run(fresh_lab: Lab) -> None:
     outcome = fresh_lab.sdlab("run", "--select", "r10|sd8")
     assert outcome.code == 1
-    assert "run the whole refresh first" in outcome.err
+    assert "first run the whole study, with `sdlab run`" in outcome.err
     assert "Traceback" not in outcome.err
 
 
@@ -275,6 +277,72 @@ def test_asset_taken_out_of_the_study_leaves_other_partitions_outdated(changed_s
     outcome = lab.sdlab("run", "--select", "r10|sd8")
     assert outcome.code == 0, outcome.err
     assert scenarios_in(lab.table("report_strategy").query("is_current")) == {("sd8", 0.1)}
+
+
+# What is there
+
+
+@pytest.mark.parametrize(
+    ("keys", "scenarios"),
+    [
+        pytest.param({}, "6 up to date, 0 outdated, 0 not", id="nothing"),
+        pytest.param({"costs": {"bps": 50}}, "0 up to date, 6 outdated, 0 not", id="costs"),
+        pytest.param({"benchmark": "AAA"}, "6 up to date, 0 outdated, 0 not", id="benchmark"),
+        pytest.param({"reserves": [0.0, 0.1, 0.2]}, "6 up to date, 0 outdated, 3 not", id="reserve"),
+    ],
+)
+def test_check_counts_the_scenarios_that_a_changed_study_leaves(
+    changed_study: Callable[..., Lab], keys: dict[str, Any], scenarios: str
+) -> None:
+    outcome = changed_study(**keys).sdlab("check")
+    assert outcome.code == 0, outcome.err
+    assert f"scenarios: {scenarios} simulated yet\n" in outcome.out
+    assert "whole study" not in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        pytest.param("start", "2023-06-01", id="start"),
+        pytest.param("sessions", "XNYS", id="sessions"),
+        pytest.param("risk_free", 0.01, id="rate"),
+        pytest.param("universe", {"AAA": {"weight": 1}, "BBB": {"weight": 1}}, id="universe"),
+    ],
+)
+def test_check_calls_everything_outdated_where_the_prices_were_prepared_for_other_settings(
+    changed_study: Callable[..., Lab], key: str, value: object
+) -> None:
+    lab = changed_study(**{key: value})
+    outcome = lab.sdlab("check")
+    assert outcome.code == 0, outcome.err
+    assert "scenarios: 0 up to date, 6 outdated, 0 not simulated yet\n" in outcome.out
+    expected = "the prices in the lake were prepared for other settings of this study"
+    assert expected in outcome.out
+    assert "all scenarios are outdated: first run the whole study, with `sdlab run`" in outcome.out
+    # As a run of a part says.
+    assert expected in lab.sdlab("run", "--select", "r10|sd8").err
+
+
+def test_check_before_any_run_counts_nothing_as_there(fresh_lab: Lab) -> None:
+    outcome = fresh_lab.sdlab("check")
+    assert outcome.code == 0, outcome.err
+    assert "scenarios: 0 up to date, 0 outdated, 6 not simulated yet\n" in outcome.out
+    assert "whole study" not in outcome.out
+
+
+def test_damaged_pointer_is_refused_and_one_of_a_strategy_taken_out_keeps_no_run_from_ending_well(
+    changed_study: Callable[..., Lab],
+) -> None:
+    lab = changed_study()
+    pointer = lab.home.lake.root / "simulations" / "sd8" / "r10" / POINTER
+    pointer.write_text("{}", encoding="utf-8")
+    outcome = lab.sdlab("run", "--select", "report_strategy")
+    assert outcome.code == 2
+    assert f"{pointer.parent}: {POINTER} does not name a version: expected what a run wrote there" in outcome.err
+    assert "Traceback" not in outcome.err
+    study = small_study(Path(lab.home.study.source.folder or ""))
+    write_study(lab.study_file, study | {"strategies": {"buy_and_hold": {"variant": "buy_and_hold"}}})
+    assert lab.sdlab("run", "--select", "report_strategy").code == 0
 
 
 # Questions

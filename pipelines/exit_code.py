@@ -1,0 +1,12 @@
+"""How a command ends: the exit codes of ``sdlab``."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a shell learns of a command."""
+
+    DONE = 0
+    FAILED = 1
+    REFUSED = 2
+    INTERRUPTED = 130
