@@ -7,7 +7,7 @@ belongs in ``simulation``; where its prices come from in ``market``.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
@@ -258,26 +258,38 @@ class Strategy(_Rung):
 
     def _parts_without_effect(self) -> Iterator[str]:
         """Name what could never do anything: it would mislead whoever reads the study."""
-        portfolio_rules = ("drift", "premium_spread", "cash_high", "cost_aware")
-        rules_on_the_rule = ("cash_low", "adaptive_bracket", "portfolio_stop")
-        given = {name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default}
-        if self.rebalance is not None and self.coordination not in ("target", "hold"):
-            yield f"rebalance: expected the coordination target or hold, was {self.coordination}"
-        if self.band is not None and self.coordination != "hybrid":
-            yield f"band: expected the coordination hybrid, was {self.coordination}"
-        if self.variant == "buy_and_hold" and self.coordination in ("target", "hybrid", "hold"):
-            yield (
-                f"coordination: {self.coordination}: expected simple, since the variant is buy_and_hold; a rebalanced "
-                "portfolio has the variant full and the coordination hold"
-            )
-        if self.variant == "buy_and_hold":
-            for name in (*portfolio_rules, *rules_on_the_rule):
-                if name in given:
-                    yield f"{name}: expected none, since the variant is buy_and_hold"
-        elif self.coordination == "hold":
-            for name in rules_on_the_rule:
-                if name in given:
-                    yield f"{name}: expected none, since the coordination is hold and the rule does not trade"
+        variant, coordination = self.variant, self.coordination
+        if coordination not in ("target", "hold"):
+            yield from self._unwanted(["rebalance"], f"the coordination is {coordination} and not target or hold")
+        if coordination != "hybrid":
+            yield from self._unwanted(["band"], f"the coordination is {coordination} and not hybrid")
+        purchases = ("margin", "cash_low", "portfolio_stop")
+        closing = ("drift", "premium_spread", "cash_high")
+        if variant == "buy_and_hold":
+            if coordination in ("target", "hybrid", "hold"):
+                yield (
+                    f"coordination: {coordination}: expected simple, since the variant is buy_and_hold; a rebalanced "
+                    "portfolio has the variant full and the coordination hold"
+                )
+            everything = (*closing, "cost_aware", *purchases, "adaptive_bracket")
+            yield from self._unwanted(everything, "the variant is buy_and_hold")
+            return
+        if coordination == "hold":
+            reason = "the coordination is hold and the rule does not trade"
+            yield from self._unwanted((*purchases, "adaptive_bracket"), reason)
+        elif variant == "ath_only":
+            yield from self._unwanted(purchases, "the variant is ath_only and the rule does not buy")
+        if all(getattr(self, name) is None for name in ("rebalance", "band", *closing)):
+            reason = f"there is no trade to forgo without rebalance, band, {', '.join(closing[:-1])} or {closing[-1]}"
+            yield from self._unwanted(["cost_aware"], reason)
+
+    def _unwanted(self, names: Iterable[str], reason: str) -> Iterator[str]:
+        """Word a finding for each of the keys that is given."""
+        for name in names:
+            value = getattr(self, name)
+            if value != type(self).model_fields[name].default:
+                written = value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+                yield f"{name}: {show(written)}: expected none, since {reason}"
 
     @property
     def is_passive(self) -> bool:

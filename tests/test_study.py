@@ -575,7 +575,25 @@ RULES_THAT_HANG_TOGETHER = [
     {"coordination": "hybrid", "band": {"width": 0.2, "kind": "relative"}, "cost_aware": {"min_trade": 10}},
     {"cash_low": 0.05, "cash_high": 0.2, "drift": 0.4, "premium_spread": 0.15, "portfolio_stop": 0.3},
     {"adaptive_bracket": True, "variant": "ath_only"},
+    {"variant": "ath_only", "cash_high": 0.2, "drift": 0.4, "cost_aware": {"max_cost": 0.01}},
+    {"variant": "ath_sell", "margin": {"limit": 0.2, "rate": 0.05}, "cash_low": 0.1, "portfolio_stop": 0.3},
+    {"coordination": "hold", "rebalance": {"every": "year"}, "cost_aware": {"min_trade": 10}},
+    {"drift": 0.4, "cost_aware": {"min_trade": 10}},
+    {"premium_spread": 0.4, "cost_aware": {"min_trade": 10}},
+    {"cash_high": 0.0, "cost_aware": {"min_trade": 10}},
+    # What strategies share may stand in one that holds alone.
+    {
+        "variant": "buy_and_hold",
+        "sd_n": 6,
+        "profit_share": 0.3,
+        "path": "low_first",
+        "anchor": "fill",
+        "max_rungs": 2,
+        "sizing": "symmetric",
+    },
 ]
+
+CREDIT = {"limit": 0.2, "rate": 0.05}
 
 
 @pytest.mark.parametrize("rules", RULES_THAT_HANG_TOGETHER)
@@ -588,14 +606,44 @@ def test_portfolio_rules_that_hang_together_are_taken(tmp_path, rules) -> None:
     [
         ({"coordination": "target"}, "rebalance: missing: expected a trigger"),
         ({"coordination": "hybrid"}, "band: missing: expected a width"),
-        ({"rebalance": {"every": "month"}}, "rebalance: expected the coordination target or hold, was simple"),
-        ({"band": {"width": 0.1}}, "band: expected the coordination hybrid, was simple"),
+        (
+            {"rebalance": {"every": "month"}},
+            "rebalance: {'every': 'month'}: expected none, since the coordination is simple and not target or hold",
+        ),
+        (
+            {"band": {"width": 0.1}},
+            "band: {'width': 0.1}: expected none, since the coordination is simple and not hybrid",
+        ),
         ({"coordination": "target", "rebalance": {}}, "rebalance.every: missing: expected a trigger"),
         ({"variant": "buy_and_hold", "coordination": "hold"}, "coordination: hold: expected simple"),
-        ({"variant": "buy_and_hold", "drift": 0.4}, "drift: expected none, since the variant is buy_and_hold"),
-        ({"variant": "buy_and_hold", "portfolio_stop": 0.4}, "portfolio_stop: expected none"),
-        ({"variant": "buy_and_hold", "cash_high": 0.0}, "cash_high: expected none, since the variant is buy_and_hold"),
-        ({"coordination": "hold", "cash_low": 0.1}, "cash_low: expected none, since the coordination is hold"),
+        ({"variant": "buy_and_hold", "drift": 0.4}, "drift: 0.4: expected none, since the variant is buy_and_hold"),
+        ({"variant": "buy_and_hold", "portfolio_stop": 0.4}, "portfolio_stop: 0.4: expected none"),
+        (
+            {"variant": "buy_and_hold", "cash_high": 0.0},
+            "cash_high: 0.0: expected none, since the variant is buy_and_hold",
+        ),
+        ({"variant": "buy_and_hold", "adaptive_bracket": True}, "adaptive_bracket: true: expected none"),
+        (
+            {"variant": "buy_and_hold", "margin": CREDIT},
+            "margin: {'limit': 0.2, 'rate': 0.05}: expected none, since the variant is buy_and_hold",
+        ),
+        ({"coordination": "hold", "cash_low": 0.1}, "cash_low: 0.1: expected none, since the coordination is hold"),
+        ({"coordination": "hold", "margin": CREDIT}, "margin: {'limit': 0.2, 'rate': 0.05}: expected none, since"),
+        (
+            {"variant": "ath_only", "margin": CREDIT},
+            "margin: {'limit': 0.2, 'rate': 0.05}: expected none, since the variant is ath_only and the rule does not",
+        ),
+        ({"variant": "ath_only", "cash_low": 0.1}, "cash_low: 0.1: expected none, since the variant is ath_only"),
+        (
+            {"variant": "ath_only", "coordination": "hybrid", "band": {"width": 0.1}, "portfolio_stop": 0.2},
+            "portfolio_stop: 0.2: expected none, since the variant is ath_only",
+        ),
+        (
+            {"cost_aware": {"min_trade": 100}},
+            "cost_aware: {'min_trade': 100.0}: expected none, since there is no trade to forgo without rebalance, band, "
+            "drift, premium_spread or cash_high",
+        ),
+        ({"coordination": "hold", "cost_aware": {"max_cost": 0.1}}, "cost_aware: {'max_cost': 0.1}: expected none"),
         ({"drift": 0}, "drift: 0: expected a number above 0"),
         ({"cash_high": 1}, "cash_high: 1: expected a number below 1"),
         ({"cost_aware": {"max_cost": 2}}, "cost_aware.max_cost: 2: expected a number of at most 1"),
@@ -608,6 +656,7 @@ def test_portfolio_rules_that_hang_together_are_taken(tmp_path, rules) -> None:
 )
 def test_portfolio_rules_that_miss_something_or_do_nothing_are_refused(tmp_path, rules, finding) -> None:
     lines = refusal(written(tmp_path, changed((["strategies", "sd8"], rules))))
+    assert len(lines) == 1
     assert lines[0].startswith(f"strategies.sd8.{finding}"), lines
 
 
