@@ -57,7 +57,7 @@ def test_benchmark_is_bought_at_the_first_close_and_reinvests_its_dividends(smal
     found = compared(small, "sd8", 0.1)
     # The fees of the first session count: 1000 became 998.
     returns = np.array([998 / 1000, 1045.5 / 998, 1069.5 / 1045.5]) - 1
-    expected = measures(returns, np.array([0.0, 0.1, -0.05]), np.array([0.0, 0.0001, 0.0002]))
+    expected = measures(returns, np.array([0.0, 0.1, -0.05]), np.array([0.0, 0.0001, 0.0002]), 252)
     assert (found["benchmark"], found["sessions"]) == ("SPY", 3)
     assert (found["portfolio_return"], found["benchmark_return"]) == pytest.approx((0.0695, 0.045), rel=1e-10)
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)

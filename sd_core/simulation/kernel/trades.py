@@ -76,9 +76,9 @@ def write(book, session, leg, kind, asset, quantity, skipped, price, fee, amount
     state = book.state
     bank = state.bank + amount
     state.bank = bank
-    number = state.rows
-    if number < len(book.ledger):
-        row = book.ledger[number]
+    place = state.rows
+    if place < len(book.ledger):
+        row = book.ledger[place]
         row.session = session
         row.leg = leg
         row.kind = kind
@@ -92,15 +92,15 @@ def write(book, session, leg, kind, asset, quantity, skipped, price, fee, amount
         row.premium = premium
         row.buyback_gain = gain
         row.sale_limit = NAN
-    state.rows = number + 1
+    state.rows = place + 1
 
 
 @inlined
 def note_sale_limit(book, limit):
     """Note in the row booked last at which limit its purchase would have been sold again."""
-    number = book.state.rows - 1
-    if number < len(book.ledger):
-        book.ledger[number].sale_limit = limit
+    place = book.state.rows - 1
+    if place < len(book.ledger):
+        book.ledger[place].sale_limit = limit
 
 
 @inlined
@@ -179,9 +179,9 @@ def take_from_lots(terms, book, session, asset, quantity, price):
 @inlined
 def list_lot(book, lot, session, quantity, price):
     """List what was sold of a lot, or what is left of it: in session -1, at no price."""
-    number = book.state.sold
-    if number < len(book.sold):
-        row = book.sold[number]
+    place = book.state.sold
+    if place < len(book.sold):
+        row = book.sold[place]
         row.lot = lot.number
         row.asset = lot.asset
         row.opened = lot.session
@@ -190,4 +190,4 @@ def list_lot(book, lot, session, quantity, price):
         row.price = lot.price
         row.sale_price = price
         row.premium = lot.premium
-    book.state.sold = number + 1
+    book.state.sold = place + 1
