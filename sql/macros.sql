@@ -179,11 +179,11 @@ create macro percent_text(fraction) as
 comment on macro percent_text is
     'A fraction in words: 0.125 is "12.5 %".';
 
-create macro is_arbitrage(highest_premium, lowest_premium) as
+create macro is_wide_spread(highest_premium, lowest_premium) as
     highest_premium - lowest_premium > 0.15;
 
-comment on macro is_arbitrage is
-    'Whether premiums lie so far apart, over 15 points, that selling the one asset for the other suggests itself.';
+comment on macro is_wide_spread is
+    'Whether two premiums lie over 15 points apart: a relative-value signal, since nothing says that they will meet.';
 
 create macro same_return(one, other) as
     abs(one - other) <= 1e-9 * greatest(1, abs(other));

@@ -326,8 +326,8 @@ PREMIUM_SPREAD = Table(
     name="premium_spread",
     layer="analytics",
     description=(
-        "How far the dearest asset stands above the cheapest, each measured by its own highest close: an arbitrage "
-        "opportunity?"
+        "How far the dearest asset stands above the cheapest, each measured by its own highest close: a "
+        "relative-value signal."
     ),
     key=("session",),
     schema=ordered(

@@ -1,4 +1,4 @@
--- How far the dearest asset stands above the cheapest, each measured by its own highest close: an arbitrage opportunity?
+-- How far the dearest asset stands above the cheapest, each measured by its own highest close: a relative-value signal.
 -- Grain: session.
 -- Sources: prices, sessions, study_asset.
 with
@@ -37,6 +37,6 @@ select
     lowest_ticker,
     lowest_premium,
     highest_premium - lowest_premium as spread,
-    is_arbitrage(highest_premium, lowest_premium) as is_opportunity
+    is_wide_spread(highest_premium, lowest_premium) as is_opportunity
 from extremes
 order by session
