@@ -1,4 +1,4 @@
-"""Declarations of attribution: where a scenario's profit and return come from, in both layers that tell it."""
+"""Declarations of attribution: where a scenario's profit and return come from, in both layers that have it."""
 
 import pandera.pandas as pa
 
@@ -50,7 +50,7 @@ def _holding_period() -> pa.Column:
 
 
 def _gain_statistics() -> dict[str, pa.Column]:
-    """Return the columns that tell how round trips turned out, after their counts."""
+    """Return the columns that say how round trips turned out, after their counts."""
     return {
         "win_rate": number("Share of round trips that gained; NULL: there were none.", FRACTION, SHARE, nullable=True),
         "average_win": number("Mean gain of those that gained; NULL: none did.", MONEY, POSITIVE, nullable=True),

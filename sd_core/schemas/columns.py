@@ -79,7 +79,7 @@ def day(description: str, *, nullable: bool = False) -> pa.Column:
 
 
 def correlation(description: str) -> pa.Column:
-    """Return a column of correlations, NULL where one cannot be told."""
+    """Return a column of correlations, NULL where one cannot be computed."""
     return number(description, RATIO, CORRELATION, nullable=True)
 
 

@@ -20,8 +20,8 @@ The tables of a published warehouse. This page is generated:
 `python -m sd_core.schemas > docs/data-dictionary.md` writes it anew.
 
 Fractions are fractions: 0.1 is ten percent. Money and prices are in the study's currency. A session is a date without a
-time zone. Numbers are finite; one that cannot be told is NULL, never NaN. The same descriptions stand in the warehouse
-as comments."""
+time zone. Numbers are finite; one that cannot be computed is NULL, never NaN. The same descriptions stand in the
+warehouse as comments."""
 
 
 def data_dictionary(tables: Iterable[Table]) -> str:

@@ -36,7 +36,7 @@ REPORT_STRATEGY = Table(
     key=("strategy", "reserve"),
     schema=ordered(
         {
-            # Whatever is told of a scenario by itself, and then what a comparison takes.
+            # Whatever is known of a scenario by itself, and then what a comparison takes.
             **SIMULATION_METRICS.schema.columns,
             "excess_over_buy_and_hold": number(
                 "Time-weighted return above that of simply holding without a reserve; NULL: not in the study, or not "

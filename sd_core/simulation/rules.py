@@ -108,7 +108,13 @@ class Rules:
         lot_sizes: smallest tradable quantity by asset; 0 is fractional.
         fee_fixed: fee per trade in the study's currency.
         fee_rate: fee per traded value, a fraction.
+        variant: which trades the rule makes.
+        sizing: how much a sale sells.
+        coordination: in which order assets trade, and what holds them to their targets.
+        path: which way a bar's price is taken to have gone.
+        anchor: where the anchor stands after a fill.
         max_rungs: most rungs that an asset fills or passes per side and leg.
+        lot_order: which buyback lots a sale takes first.
         margin_limit: how far a buy may overdraw the bank, a fraction of the portfolio's value at the previous close.
         margin_rate: what an overdrawn bank pays, a fraction per year.
         deposit: money that comes in each period, in the study's currency.
