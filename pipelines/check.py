@@ -1,6 +1,6 @@
 """``sdlab check``: a study, and what the lake and the warehouse hold for it, without running anything.
 
-Judging prices belongs in ``sd_core.market``; here it is told.
+Judging prices belongs in ``sd_core.market``.
 """
 
 from rich.console import Console

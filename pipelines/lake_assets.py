@@ -1,7 +1,7 @@
 """The assets of the lake: raw prices as fetched, the market made from them, and the simulated scenarios.
 
-Each leaves a version of a dataset in the lake and tells Dagster what it holds. The tables of the warehouse belong in
-``warehouse_assets``.
+Each leaves a version of a dataset in the lake and reports to Dagster what it holds. The tables of the warehouse
+belong in ``warehouse_assets``.
 """
 
 import os
@@ -50,9 +50,9 @@ RAW_PRICES_KEY = dg.AssetKey(["lake", "raw_prices"])
 MARKET_KEYS = {name: dg.AssetKey(["lake", name]) for name in MARKET_TABLES}
 SIMULATIONS_KEY = dg.AssetKey(["lake", "simulations"])
 
-# Days of all assets of the scenarios whose metrics are told at once: ledgers grow with both.
+# Days of all assets of the scenarios whose metrics are computed at once: ledgers grow with both.
 ASSET_DAYS_AT_ONCE = 500_000
-# Beyond this many partitions Dagster is not told what each holds: it would take longer than to simulate them.
+# Beyond this many partitions Dagster does not learn what each holds: it would take longer than to simulate them.
 DESCRIBED_PARTITIONS = 500
 # Files of a partition, by what its strategy keeps.
 KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", TAX_LOTS), "daily": ("daily",), "metrics": ()}
@@ -92,12 +92,12 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
         kinds={"parquet", study.source.kind},
         owners=OWNERS,
         description=(
-            "Prices as the source published them, one version per ticker and fetch. A past that a later fetch tells "
+            "Prices as the source published them, one version per ticker and fetch. A past that a later fetch brings "
             "differently is kept beside the new one and reported."
         ),
         check_specs=[
             dg.AssetCheckSpec("every_ticker_fetched", asset=RAW_PRICES_KEY, description="No ticker is stale."),
-            dg.AssetCheckSpec("past_unchanged", asset=RAW_PRICES_KEY, description="No fetch told another past."),
+            dg.AssetCheckSpec("past_unchanged", asset=RAW_PRICES_KEY, description="No fetch brought another past."),
         ],
     )
     def raw_prices(context: dg.AssetExecutionContext, config: FetchConfig):  # type: ignore[no-untyped-def]
@@ -287,7 +287,7 @@ def simulate_into_lake(
 ) -> Iterator[tuple[Scenario, Version | Exception]]:
     """Simulate scenarios on the prices in the lake, and store what each keeps.
 
-    Compressing and telling metrics take longer than simulating, so every core stores.
+    Compressing and computing metrics take longer than simulating, so every core stores.
 
     Yields:
         Each scenario, in order, with what was stored of it, or with the error that kept it from being simulated or
@@ -314,7 +314,7 @@ def simulate_into_lake(
 
 
 def _batches(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Iterator[list[Scenario]]:
-    """Put neighbours together that keep less than their ledger, since telling metrics of many at once is cheaper."""
+    """Put neighbours together that keep less than their ledger, since computing metrics of many at once is cheaper."""
     most = max(1, ASSET_DAYS_AT_ONCE // (len(panel.sessions) * len(panel.tickers)))
     for reduced, neighbours in groupby(
         scenarios, lambda scenario: study.strategies[scenario.strategy].keep != "ledger"
@@ -387,9 +387,9 @@ def _store(
                 }
                 for scenario in reduced
             ]
-            told = reduction.metrics([rows[scenario] for scenario in reduced], partitions)
+            metrics = reduction.metrics([rows[scenario] for scenario in reduced], partitions)
             for scenario in reduced:
-                facts[scenario] |= {"metrics": told[scenario], "metrics_version": reduction.version}
+                facts[scenario] |= {"metrics": metrics[scenario], "metrics_version": reduction.version}
     except Exception as error:
         stored |= dict.fromkeys(reduced, error)
     for scenario in rows.keys() - stored.keys():

@@ -1,6 +1,6 @@
 """Progress of a run for the person who waits: a bar on a terminal, plain lines anywhere else.
 
-Dagster tells a run's events to its loggers; this logger shows the few that matter. What a run found belongs in
+Dagster passes a run's events to its loggers; this logger shows the few that matter. What a run found belongs in
 ``headline``.
 """
 
@@ -19,7 +19,7 @@ _COUNTED = re.compile(r"(?P<what>.+): (?P<done>\d+) of (?P<total>\d+)")
 
 
 def report_progress(context: dg.AssetExecutionContext, what: str, done: int, total: int) -> None:
-    """Tell how far a step is, at most some twenty times."""
+    """Report how far a step is, at most some twenty times."""
     if done == total or done % max(1, total // 20) == 0:
         context.log.info(f"{what}: {done} of {total}")
 
@@ -39,7 +39,7 @@ class ProgressHandler(logging.Handler):
             self._bar.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show a step's start and end, counted progress, and what a step says; failures are told at the end."""
+        """Show a step's start and end, counted progress, and what a step says; failures are reported at the end."""
         event = getattr(record, "dagster_event", None)
         step = (event.step_key if event else None) or ""
         kind = event.event_type_value if event else None

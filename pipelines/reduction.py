@@ -1,4 +1,4 @@
-"""Scenarios that keep less than their ledger: their metrics, told and audited while all of their rows are at hand.
+"""Scenarios that keep less than their ledger: their metrics, computed and audited while all of their rows are at hand.
 
 The SQL is the warehouse's own, built in memory from the rows of some scenarios at a time, so that each formula stands
 once and memory stays bounded. What is written of a scenario belongs in ``lake_assets``.
@@ -34,7 +34,7 @@ class UnsoundError(Exception):
 
 
 class Reduction:
-    """Tells the metrics of scenarios from their rows."""
+    """Computes the metrics of scenarios from their rows."""
 
     def __init__(self, home: StudyHome, market: Version) -> None:
         self._study = home.study
@@ -75,13 +75,13 @@ class Reduction:
             broken = [verdict for verdict in audit(connection, self._identities, self._tables) if not verdict.passed]
             if broken:
                 raise UnsoundError("\n".join(f"{found.table}: {found.check}\n{found.examples}" for found in broken))
-            told = connection.sql(f"from {METRICS.name}").to_arrow_table().to_pylist()
-        return {Scenario(strategy=row["strategy"], reserve=row["reserve"]): _as_json(row) for row in told}
+            computed = connection.sql(f"from {METRICS.name}").to_arrow_table().to_pylist()
+        return {Scenario(strategy=row["strategy"], reserve=row["reserve"]): _as_json(row) for row in computed}
 
 
 @cache
 def metrics_version() -> str:
-    """Return a hash of all SQL that metrics are told by; metrics that other SQL told are of no use any more."""
+    """Return a hash of all SQL that metrics are computed by; metrics of other SQL are of no use any more."""
     models = needed_for(own_models(), [METRICS.name])
     text = "".join([read_macros(SQL), *(model.sql for model in models)])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -29,7 +29,7 @@ from sd_core.study_tables import scenario_fingerprint
 BOOTSTRAP, SUBSETS = BOOTSTRAP_KEY.path[-1], "income_subset"
 SUBSETS_KEY = dg.AssetKey(["lake", SUBSETS])
 
-# A history takes a tenth of a second; progress is told this often.
+# A history takes a tenth of a second; progress is reported this often.
 REPORTED_EVERY = 10
 
 BOOTSTRAP_SCHEMA = pa.schema(

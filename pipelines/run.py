@@ -30,7 +30,7 @@ from sd_core.study import Scenario, Study
 # What a part of the run keeps up to date besides: each returns at once where nothing changed.
 MODEL_KEYS = (*FIT_KEYS, SUBSETS_KEY)
 
-# Wide enough for the headline where no terminal tells its width.
+# Wide enough for the headline where no terminal states its width.
 PLAIN_WIDTH = 132
 
 

@@ -121,14 +121,14 @@ def _remove(draft: Path) -> None:
 def stored_scenarios(home: StudyHome) -> dict[Scenario, Version]:
     """Return the study's scenarios that the lake holds; others in the lake belong to no table.
 
-    One whose metrics other SQL told, and whose rows are gone, is not held any more.
+    One whose metrics other SQL computed, and whose rows are gone, is not held any more.
     """
     found = {scenario: home.lake.current(SIMULATIONS, lake_key(scenario)) for scenario in home.study.scenarios}
-    told_by = metrics_version()
+    version_now = metrics_version()
     return {
         scenario: version
         for scenario, version in found.items()
-        if version is not None and version.facts.get("metrics_version", told_by) == told_by
+        if version is not None and version.facts.get("metrics_version", version_now) == version_now
     }
 
 
@@ -138,8 +138,8 @@ def _register_scenarios(
     for name in ROWS:
         register_rows(connection, name, [version.file(name) for version in stored.values() if name in version.rows])
     register_table(connection, "simulation_partition", _partitions(stored, current))
-    told = [version.facts["metrics"] for version in stored.values() if "metrics" in version.facts]
-    register_table(connection, METRICS.name, metrics_table(told))
+    metrics = [version.facts["metrics"] for version in stored.values() if "metrics" in version.facts]
+    register_table(connection, METRICS.name, metrics_table(metrics))
     register_table(connection, PATH_BAND.name, _path_bands(stored))
 
 

@@ -1,6 +1,6 @@
 """The tables of the warehouse as assets: one per SQL model, all made by one step that rebuilds, audits and publishes.
 
-How the rebuild works belongs in ``warehouse``, what is checked in ``audit``; here both are told to Dagster.
+How the rebuild works belongs in ``warehouse``, what is checked in ``audit``; here both are declared to Dagster.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

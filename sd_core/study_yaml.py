@@ -53,7 +53,7 @@ def _parse(path: Path, text: str) -> object:
     try:
         return yaml.load(text)
     except DuplicateKeyError as error:
-        # The library goes on to tell both values and how to switch the check off.
+        # The library goes on to state both values and how to switch the check off.
         repeated = str(error.problem).partition(" with value")[0]
         raise InputError(f"{path}: {_line(error)}{repeated}: expected every key once") from None
     except MarkedYAMLError as error:

@@ -155,16 +155,16 @@ def _reserve(given: Given) -> str:
         band = (
             f"Bands: 5th to 95th percentile over {decimal(histories['histories'])} histories, resampled in blocks of "
             f"{decimal(histories['block'])} sessions on average. "
-            f"Where bands overlap, the past tells levels apart badly."
+            f"Where bands overlap, the past hardly tells levels apart."
         )
     else:
-        band = "One past tells one value per level; whether another past would agree is not known here."
+        band = "One past gives one value per level; whether another past would agree is not known here."
     return (
         page.paragraph(band)
         + page.keys(figures[0].keys)
         + page.figures(figures, legend=False)
         + (
-            page.details("What can be told about the best reserve", page.bullets(map(typeset, verdicts)))
+            page.details("What can be said about the best reserve", page.bullets(map(typeset, verdicts)))
             if verdicts
             else ""
         )

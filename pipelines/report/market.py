@@ -75,7 +75,7 @@ where
 
 
 def regime_strip(connection: duckdb.DuckDBPyConnection) -> Figure | None:
-    """Draw the regime of most sessions of each month; None where no regime can be told."""
+    """Draw the regime of most sessions of each month; None where no regime is known."""
     months = records(connection, _MARKET_MONTHS)
     if not months:
         return None
@@ -83,13 +83,13 @@ def regime_strip(connection: duckdb.DuckDBPyConnection) -> Figure | None:
     total = sum(days.values())
     x = dates(months[0]["month"], months[-1]["last_session"])
     shares = [(name, days.get(name, 0)) for name in MARKET_COLOURS]
-    told = ", ".join(f"{_words(name)} {percent(count / total, 0)}" for name, count in shares)
+    shown = ", ".join(f"{_words(name)} {percent(count / total, 0)}" for name, count in shares)
     return Figure(
         "Regime of the market",
         svg.strip(
             _spans([(row["month"], row["last_session"], row["regime"]) for row in months], MARKET_COLOURS),
             x,
-            label=f"Regime of the market by month; of all sessions: {told}.",
+            label=f"Regime of the market by month; of all sessions: {shown}.",
         ),
         tuple(
             Key(f"{_words(name)}, {percent(count / total, 0)} of sessions", MARKET_COLOURS[name])

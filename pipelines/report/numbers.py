@@ -1,4 +1,4 @@
-"""Numbers as people read them: thin spaces between thousands, a true minus, and a dash for what cannot be told."""
+"""Numbers as people read them: thin spaces between thousands, a true minus, and a dash for what is not known."""
 
 import datetime as dt
 import re

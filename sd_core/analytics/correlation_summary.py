@@ -22,7 +22,7 @@ STEP = 4_000_000
 
 
 class Summary(NamedTuple):
-    """One entry per session asked for; NaN where a number cannot be told.
+    """One entry per session asked for; NaN where a number cannot be computed.
 
     Attributes:
         assets: assets of the session.
@@ -51,7 +51,7 @@ def summarise(closes: Floats, rows: Integers, window: int, weights: Floats, mark
         closes: a row per session, a column per asset; NaN where there is none.
         rows: where to compute, ascending; each at least ``window``.
         window: length in rows.
-        weights: of the assets in the portfolio whose diversification is told, on any scale, 0 or more.
+        weights: of the assets in the portfolio whose diversification is measured, on any scale, 0 or more.
         marked: the assets that make a group of their own, such as cryptocurrencies.
     """
     numbers = len(Summary._fields) - 1
@@ -70,12 +70,12 @@ def summarise(closes: Floats, rows: Integers, window: int, weights: Floats, mark
             at = np.arange(len(rows))[step][places]
             mine = _Group(weights[members], marked[members])
             if complete[places[0]]:
-                told = _from_returns(windows[places][:, members], mine)
+                computed = _from_returns(windows[places][:, members], mine)
             else:
                 spread = np.sqrt(squares[places][:, members])
-                told = _from_pairs(rolling(closes[:, members], rows[at], window).correlation, spread, mine)
-            for into, numbers_told in zip(found[1:], told, strict=True):
-                into[at] = numbers_told
+                computed = _from_pairs(rolling(closes[:, members], rows[at], window).correlation, spread, mine)
+            for into, column in zip(found[1:], computed, strict=True):
+                into[at] = column
     return found
 
 
@@ -121,7 +121,7 @@ def _alike(used: Flags, complete: Flags) -> Iterator[tuple[Flags, Integers]]:
 
 
 def _from_returns(windows: Floats, group: _Group) -> tuple[Floats, ...]:
-    """Tell the numbers of complete windows without any pair: sums of pairs are squares of sums."""
+    """Compute the numbers of complete windows without any pair: sums of pairs are squares of sums."""
     moves = windows - windows.mean(axis=2, keepdims=True)
     spread = np.sqrt((moves**2).sum(axis=2))
     standard = moves / spread[:, :, None]
@@ -147,7 +147,7 @@ def _mean_of_pairs(standard_sums: Floats, count: int) -> Floats:
 
 
 def _from_pairs(correlation: Floats, spread: Floats, group: _Group) -> tuple[Floats, ...]:
-    """Tell the numbers from the correlations of all pairs; what needs the whole matrix is NaN where one is missing."""
+    """Compute the numbers from all pairs' correlations; what needs the whole matrix is NaN where one is missing."""
     first, second = pair_places(len(group.weights))
     both, neither = group.marked[first] & group.marked[second], ~group.marked[first] & ~group.marked[second]
     matrix = np.zeros((len(spread), len(group.weights), len(group.weights)))

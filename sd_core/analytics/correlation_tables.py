@@ -56,7 +56,7 @@ SHORT, MIDDLE, LONG = 21, 63, 252
 WEEKS, MONTHS = 52, 36
 # RiskMetrics (1996), for daily returns: 98 % of the weight lies on the last 63.
 DECAY = 0.94
-# Up to this many assets the middle window is told at every session; more would make most of a warehouse of pairs.
+# Up to this many assets the middle window is reported at every session; more would make most of a warehouse of pairs.
 EVERY_SESSION_ASSETS = 20
 CRYPTO = "crypto"
 # Two years of a series that only moves with a quarter's window.
@@ -121,7 +121,7 @@ class _Block(NamedTuple):
 
 
 def _blocks(days: npt.NDArray[np.datetime64], closes: Floats) -> Iterator[_Block]:
-    """Yield what is told of every pair, in the order of the table's key."""
+    """Yield what is reported of every pair, in the order of the table's key."""
     month_ends = _period_ends(_months(days))
     rows = month_ends[month_ends >= MIDDLE]
     yield _Block("daily", "ewma", None, rows, exponentially_weighted(closes, rows, DECAY, recent=MIDDLE))
@@ -204,5 +204,5 @@ def _state_table(days: npt.NDArray[np.datetime64], average: Floats) -> pa.Table:
     # An average of one: all assets move as one.
     transformed = np.arctanh(np.clip(average[known], -1 + 1e-9, 1 - 1e-9))
     probability = refitted_monthly(transformed, _months(days), FEWEST_AVERAGES, shared_mean=False)
-    told = np.isfinite(probability)
-    return pa.table({"session": days[told], "high_correlation_probability": probability[told]}, STATE_SCHEMA)
+    known = np.isfinite(probability)
+    return pa.table({"session": days[known], "high_correlation_probability": probability[known]}, STATE_SCHEMA)

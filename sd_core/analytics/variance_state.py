@@ -30,7 +30,7 @@ def variance_state(benchmark: pa.Table) -> pa.Table:
     moved = np.isfinite(returns) & (returns != 0)
     months = sessions[moved].astype("datetime64[M]").astype(np.int64)
     of_moves = refitted_monthly(returns[moved], months, FEWEST_RETURNS, shared_mean=True)
-    # Before the first move there is nothing to tell.
+    # Before the first move there is nothing to report.
     probability = np.concatenate([[np.nan], of_moves])[np.cumsum(moved)]
-    told = np.isfinite(probability)
-    return pa.table({"session": sessions[told], "high_variance_probability": probability[told]}, SCHEMA)
+    known = np.isfinite(probability)
+    return pa.table({"session": sessions[known], "high_variance_probability": probability[known]}, SCHEMA)

@@ -179,7 +179,7 @@ def _candidate_sessions(study: Study, universe: Sequence[PriceHistory]) -> Dates
 def _judged_sessions(study: Study, universe: Sequence[PriceHistory], candidates: Dates) -> Dates:
     """Return the sessions on which bars are expected.
 
-    Sessions that are the assets' own dates cannot tell what is missing: a hole that all have is none of theirs. There
+    Sessions that are the assets' own dates cannot show what is missing: a hole that all have is none of theirs. There
     every weekday counts too; no asset trades so rarely that its holidays make a hole of more than a week.
     """
     if study.sessions not in ("intersection", "union"):
@@ -284,7 +284,7 @@ def _yearly_rate(study: Study, rate: PriceHistory | None, sessions: Dates) -> Fl
     if rate is None:
         return np.full(len(sessions), float(study.risk_free))
     known = np.searchsorted(calendar_days(rate.bars.index), sessions, side="right") - 1
-    # Before the rate begins its first value stands in, which a finding tells.
+    # Before the rate begins its first value stands in, which a finding states.
     return rate.bars["close"].to_numpy(np.float64)[np.maximum(known, 0)] / 100.0
 
 

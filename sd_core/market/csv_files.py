@@ -33,7 +33,7 @@ class CsvSource:
     accident would otherwise be paid twice. Other columns are ignored. Dates are ISO 8601 (``2024-01-31``), strictly
     ascending; a time of day is dropped, so that a date with a time zone means the calendar day in that zone. A file is
     checked as a whole, also where only a part of it is asked for. Without a dividends file an asset pays nothing.
-    Splits are not told: prices and dividends are split-adjusted already.
+    Splits are not given: prices and dividends are split-adjusted already.
     """
 
     def __init__(self, folder: str | Path) -> None:

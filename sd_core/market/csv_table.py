@@ -32,7 +32,7 @@ def read_table(path: Path, columns: Sequence[tuple[str, ...]]) -> pd.DataFrame:
         InputError: the file cannot be read, is not UTF-8 text, is empty, lacks a column or has it twice, or has rows of
             another length than its header.
     """
-    # The standard library's reader, since it alone tells the line of a record: pandas renames a repeated column and
+    # The standard library's reader, since it alone reports the line of a record: pandas renames a repeated column and
     # fills up a short row, both without a word.
     reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
     try:

@@ -132,7 +132,7 @@ def dividends_incomplete(history: PriceHistory, sessions: Dates) -> Iterator[Fin
 
     A pause is suspicious when it is longer than 2.5 times the median of the pauses between payments; it may be one
     between two payments or the one from the last payment to the last bar. A single payment in more than two years is
-    suspicious too. No payment at all, or a late first one, tells nothing: many assets pay none, and some begin.
+    suspicious too. No payment at all, or a late first one, says nothing: many assets pay none, and some begin.
     """
     payments = calendar_days(history.dividends.index)
     present = _sessions_with_bar(history, sessions)
@@ -256,7 +256,7 @@ def hindsight(sessions: Dates) -> Finding:
 
 
 def history_changed(change: RawChange) -> Finding:
-    """Return the finding of a past that a later fetch told differently; ``change`` must hold at least one change.
+    """Return the finding of a past that a later fetch brought differently; ``change`` must hold at least one change.
 
     Its dates are those of the first and the last change, and its ``sessions`` counts the changes.
     """
@@ -269,7 +269,7 @@ def history_changed(change: RawChange) -> Finding:
         last_session=change.last,
         sessions=change.count,
         detail=(
-            f"The source told {change.ticker}'s past differently than before ({change.what}; {change.count} in all), "
+            f"The source delivered another past of {change.ticker} than before ({change.what}; {change.count} in all), "
             f"first: {change.example}. The earlier version is kept."
         ),
     )

@@ -1,6 +1,6 @@
 """The raw store: what the sources delivered, ticker by ticker, in the lake.
 
-A fetch becomes the ticker's current version, joined with what earlier fetches know of other dates. Where a fetch tells
+A fetch becomes the ticker's current version, joined with what earlier fetches know of other dates. Where a fetch brings
 another past than the one stored, the stored version stays readable beside it and the change is reported. Sources belong
 in their own modules; what is wrong with a history is judged in ``quality``.
 """
@@ -53,8 +53,8 @@ def store(lake: Lake, history: PriceHistory) -> RawChange:
     or a source that was cut off loses nothing. The exception are stored bars that stand on another basis than the
     fetch, as before a split: they would not fit, and remain in the earlier version only.
 
-    Nothing is joined with what a source tells as a whole, such as a file: what it left out is gone, and what another
-    source told before is another past.
+    Nothing is joined with what a source delivers as a whole, such as a file: what it left out is gone, and what another
+    source delivered before is another past.
 
     An earlier version is kept beside the current one whenever the past changed: a bar, dividend or split was altered,
     added or taken away on a date that both cover, or bars outside the fetched dates were left behind.

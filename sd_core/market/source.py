@@ -27,8 +27,8 @@ class PriceHistory:
         splits: new shares per old share by date; may be empty.
         source: which source and which file or address, for people.
         fetched_at: when, UTC.
-        currency: quote currency where the source tells it.
-        whole: whether the source tells its whole past at every fetch, as a file does: what it no longer tells is gone.
+        currency: quote currency where the source states it.
+        whole: whether the source delivers its whole past at every fetch, as a file does: what it no longer has is gone.
     """
 
     ticker: str
@@ -77,6 +77,6 @@ def open_source(study: Study) -> PriceSource:
 
 
 def fetch(source: PriceSource, study: Study, ticker: str) -> PriceHistory:
-    """Return what a source tells of a study's ticker, a rate or an asset; raises as :class:`PriceSource` does."""
+    """Return what a source has of a study's ticker, a rate or an asset; raises as :class:`PriceSource` does."""
     ask = source.rates if ticker == study.rate_ticker else source.prices
     return ask(ticker, study.start, study.end)

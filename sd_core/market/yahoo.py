@@ -53,7 +53,7 @@ class _Answer:
 
     Attributes:
         table: yfinance's columns in lower case, by the exchange's calendar date.
-        metadata: what Yahoo tells of the ticker and its exchange.
+        metadata: what Yahoo states of the ticker and its exchange.
         asked_at: the moment before the request, UTC.
     """
 
@@ -66,7 +66,7 @@ class YahooSource:
     """Daily prices as Yahoo publishes them: split-adjusted, not dividend-adjusted.
 
     A bar is taken only when its day was over before Yahoo was asked: every day before today at the exchange, and today
-    from the end of its regular session on, as Yahoo's metadata tells it (16:00 at the exchange where they do not).
+    from the end of its regular session on, as Yahoo's metadata states it (16:00 at the exchange where they do not).
     Currencies and cryptocurrencies trade round the clock: their day is over at midnight of the zone Yahoo keeps them
     in, which for a cryptocurrency is UTC. Rows without any price, such as Yahoo sends for some holidays, are left out,
     and a dividend on them is kept; rows with some of the four prices are refused. Capital gains that a fund distributes
@@ -75,7 +75,7 @@ class YahooSource:
     Args:
         session: the HTTP session to use; it is the source's own from then on. None: one that Yahoo takes for a browser.
         sleep: waits a number of seconds.
-        clock: tells the time, UTC.
+        clock: returns the time, UTC.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class YahooSource:
         self._sleep = sleep
         self._clock = clock
         self._attempts = ATTEMPTS
-        # What goes wrong is told by our own errors, once.
+        # What goes wrong is reported by our own errors, once.
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)
 
     def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
@@ -216,9 +216,9 @@ def _last_finished_day(answer: _Answer) -> dt.date:
 
 def _close(now: dt.datetime, metadata: Mapping[str, Any]) -> dt.datetime:
     """Return when today's regular session ends; Yahoo's period counts only where it is today's."""
-    told = metadata.get("currentTradingPeriod", {}).get("regular", {}).get("end")
-    if told is not None and told.date() == now.date():
-        return told
+    stated = metadata.get("currentTradingPeriod", {}).get("regular", {}).get("end")
+    if stated is not None and stated.date() == now.date():
+        return stated
     return dt.datetime.combine(now.date(), USUAL_CLOSE, tzinfo=now.tzinfo)
 
 

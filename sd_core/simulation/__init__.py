@@ -2,5 +2,5 @@
 
 ``rules`` resolves a study into the numbers that one scenario runs on, ``kernel`` is what is compiled, ``engine`` runs
 many scenarios over one panel, ``results`` names the rows that come out. Prices and sessions belong in ``market``;
-``docs/simulation.md`` tells the semantics.
+``docs/simulation.md`` defines the semantics.
 """

@@ -1,6 +1,6 @@
 """What a simulation returns: the rows of its ledger, its days and its lots, as structured arrays and as Arrow tables.
 
-The meaning of every column is told once, in ``schemas``; how rows come about belongs in ``kernel``.
+The meaning of every column is stated once, in ``schemas``; how rows come about belongs in ``kernel``.
 """
 
 from collections.abc import Mapping, Sequence

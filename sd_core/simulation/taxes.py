@@ -1,6 +1,6 @@
 """Tax lots: which shares every sale sold, what they had cost, and which losses wash sales defer.
 
-Works on a finished ledger, so a simulation does not depend on it. What the rules are and where they come from is told
+Works on a finished ledger, so a simulation does not depend on it. What the rules are and where they come from is stated
 in ``docs/taxes.md``; rates, years and the tax itself belong in ``sql``.
 """
 

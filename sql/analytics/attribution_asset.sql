@@ -37,7 +37,7 @@ returns as (
     inner join days using (session)
 ),
 
--- The factors of a period that was a total loss cannot be told.
+-- The factors of a period that was a total loss do not exist.
 month_factors as (
     select
         scenario,

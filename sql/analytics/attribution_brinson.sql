@@ -156,7 +156,7 @@ returns as (
     where simulation_returns.simple_return is not null
 ),
 
--- The factors of a period that was a total loss cannot be told.
+-- The factors of a period that was a total loss do not exist.
 month_factors as (
     select
         scenario,

@@ -55,7 +55,7 @@ portfolios as (
         marks.premium,
         coalesce(positions.holdings, 0) as holdings
     from simulation_daily as daily
-    -- Days alone do not tell what is held.
+    -- Days alone do not show what is held.
     inner join simulation_partition as stored
         on daily.strategy = stored.strategy
         and daily.reserve = stored.reserve

@@ -1,4 +1,4 @@
--- Linked effects add up to what a portfolio returned more than its policy mix, told from the assets' own growth.
+-- Linked effects add up to what a portfolio returned more than its policy mix, computed from the assets' own growth.
 -- table: attribution_brinson
 with
 -- The policy mix is put back to its targets at the close of the first session of each month.
@@ -54,7 +54,7 @@ survivors as (
     select strategy, reserve
     from simulation_returns
     group by all
-    -- After a total loss there is nothing to tell, and sessions of an empty portfolio are not compared.
+    -- After a total loss there is nothing to compare, and sessions of an empty portfolio are not compared.
     having min(simple_return) > -1 and count(simple_return) = count(*)
 ),
 attributed as (

@@ -5,7 +5,7 @@ survivors as (
     select strategy, reserve
     from simulation_returns
     group by all
-    -- After a total loss there is nothing to tell.
+    -- After a total loss there is nothing to compare.
     having min(simple_return) > -1
 ),
 attributed as (

@@ -11,7 +11,7 @@ expected as (
     inner join lake.simulation_partition as stored using (strategy, reserve)
     where stored.is_current and stored.keep = 'ledger'
     group by all
-    -- After a total loss there is nothing to tell.
+    -- After a total loss there is nothing to compare.
     having min(returns.simple_return) > -1
 ),
 attributed as (

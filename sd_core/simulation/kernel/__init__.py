@@ -1,4 +1,4 @@
-"""The compiled kernel: one scenario over one panel, as ``docs/simulation.md`` tells it.
+"""The compiled kernel: one scenario over one panel, as ``docs/simulation.md`` defines it.
 
 ``sessions`` is the loop that the engine calls. It reads top down: ``rule`` is the rule on the legs of a bar,
 ``lookback`` what the sessions before change about it, ``portfolio_rules`` and ``withdrawals`` what happens at the
