@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
         print(f"refused:\n{error}", file=sys.stderr)
         return ExitCode.REFUSED
     except KeyboardInterrupt:
-        print("\ninterrupted; the published warehouse is as it was", file=sys.stderr)
+        print("\ninterrupted; the published warehouse is whole", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # Whoever reads our output had enough, as `head` does.

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 _ROWS = """
@@ -28,7 +29,11 @@ order by position, reserve
 HARVEST_NOTE = (
     "Income is dividends, interest and net harvest, per year. Harvest is money taken out of the holdings, not a yield."
 )
+REBALANCING_NOTE = "Where a strategy rebalances, harvest may go straight back into the holdings."
 NAMED = 8
+WIDEST = 1_000
+# Coordinations under which the rule trades and the portfolio is rebalanced, too.
+REBALANCED = ("target", "hybrid")
 # Returns that differ by less are the same but for rounding.
 SAME_RETURN = 1e-9
 
@@ -52,6 +57,7 @@ class Headline:
         rows: every row of report_strategy, in the study's order, with what its strategy is.
         holding: the one that is simply holding; None where the study has none.
         chosen: the rows to show.
+        notes: what the columns of those rows mean.
         sentences: where holding wins, and what cannot be compared.
         findings: about the prices of single tickers, in a sentence each.
     """
@@ -62,6 +68,7 @@ class Headline:
     rows: list[dict[str, Any]]
     holding: dict[str, Any] | None
     chosen: list[Chosen]
+    notes: list[str]
     sentences: list[str]
     findings: list[str]
 
@@ -80,7 +87,8 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
         rows=rows,
         holding=holding,
         chosen=_chosen(rows, holding),
-        sentences=sentences(rows, holding),
+        notes=[HARVEST_NOTE, *([REBALANCING_NOTE] if any(row["coordination"] in REBALANCED for row in rows) else [])],
+        sentences=[*sentences(rows, holding), *about_withdrawals(rows), *_taxes(study)],
         findings=[row["detail"] for row in findings if row["ticker"] is not None],
     )
 
@@ -90,8 +98,11 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
     headline = read_headline(connection)
     for notice in ("", headline.title, *headline.notices):
         _say(console, notice, style="bold")
-    console.print(_table(headline.chosen))
-    for sentence in (HARVEST_NOTE, *headline.sentences):
+    table = _table(headline.chosen)
+    # Rows are never cut: a terminal that is narrower wraps them.
+    width = max(console.width, Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum)
+    console.print(table, width=width, soft_wrap=True)
+    for sentence in (*headline.notes, *headline.sentences):
         _say(console, sentence)
     _print_findings(console, headline.findings)
 
@@ -120,11 +131,14 @@ def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> l
 
 
 def _table(chosen: Sequence[Chosen]) -> Table:
+    withdrawing = any(line.row["withdrawals_scheduled"] for line in chosen)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("strategy")
-    table.add_column("")
-    for name in ("reserve", "value", "TWR", "Sharpe", "drawdown", "income/year", "skipped buys", "TWR - holding"):
-        table.add_column(name, justify="right")
+    # The names of a sweep's strategies end with what sets them apart.
+    table.add_column("strategy", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    names = ("reserve", "value", "TWR", "Sharpe", "drawdown", "cash", "income/year", "skipped buys", "TWR - holding")
+    for name in (*names[:2], "withdrawn", *names[2:]) if withdrawing else names:
+        table.add_column(name, justify="right", no_wrap=True)
     for line in chosen:
         row = line.row
         table.add_row(
@@ -132,14 +146,26 @@ def _table(chosen: Sequence[Chosen]) -> Table:
             line.label,
             _percent(row["reserve"], digits=None),
             f"{row['final_value']:,.0f}",
+            *([withdrawn(row)] if withdrawing else []),
             _percent(row["twr"]),
             "-" if row["sharpe"] is None else f"{row['sharpe']:.2f}",
             _percent(row["max_drawdown"]),
+            _percent(row["mean_cash_share"]),
             "-" if row["income_per_year"] is None else f"{row['income_per_year']:,.0f}",
             f"{row['skipped_buys']:,}",
             _percent(row["excess_over_buy_and_hold"]),
         )
     return table
+
+
+def withdrawn(row: dict[str, Any]) -> str:
+    """Return what was paid of the withdrawals that fell due."""
+    paid, due = row["withdrawals"], row["withdrawals_scheduled"]
+    return f"{paid:,.0f}" if _is_all(paid, due) else f"{paid:,.0f} of {due:,.0f}"
+
+
+def _is_all(paid: float, due: float) -> bool:
+    return paid >= due * (1 - SAME_RETURN)
 
 
 def _percent(fraction: float | None, digits: int | None = 1) -> str:
@@ -201,6 +227,24 @@ def _baseline(without_rule: Sequence[dict[str, Any]]) -> Iterator[str]:
         )
 
 
+def about_withdrawals(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Say how many scenarios paid less than what was due: what they kept is in their value."""
+    due = [row for row in rows if row["withdrawals_scheduled"]]
+    short = [row for row in due if not _is_all(row["withdrawals"], row["withdrawals_scheduled"])]
+    if short:
+        yield (
+            f"Of {len(due)} scenarios with withdrawals, {len(short)} paid less than was due. What they kept back is "
+            "part of their value, so compare what was withdrawn as well."
+        )
+    elif due:
+        yield f"All {len(due)} scenarios with withdrawals paid what was due."
+
+
+def _taxes(study: dict[str, Any]) -> Iterator[str]:
+    if study["tax_short_term"] is not None:
+        yield "All of this is before taxes; report_strategy has values and returns after them."
+
+
 def _place(row: dict[str, Any]) -> str:
     return f"{row['strategy']} at a reserve of {_percent(row['reserve'], None)}"
 
@@ -212,7 +256,7 @@ def _over(one: float | None, other: float | None) -> bool:
 def _print_findings(console: Console, findings: Sequence[str]) -> None:
     if not findings:
         return
-    _say(console, f"\nFindings about the prices (table report_data_quality): {len(findings)}")
+    _say(console, f"\nFindings about the prices of single tickers (table report_data_quality): {len(findings)}")
     for finding in findings[:NAMED]:
         _say(console, f"  {finding}")
     if len(findings) > NAMED:

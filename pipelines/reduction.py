@@ -26,7 +26,7 @@ from sd_core.study import Scenario
 METRICS = TABLES["simulation_metrics"]
 PATH_BAND = TABLES["simulation_path_band"]
 # Tables that are built besides, for the audit to look at.
-AUDITED = (*(f"simulation_{name}" for name in ROWS), "simulation_partition", "prices", "study_asset")
+AUDITED = (*(f"simulation_{name}" for name in ROWS), "simulation_partition", "sessions", "prices", "study_asset")
 
 
 class UnsoundError(Exception):

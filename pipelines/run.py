@@ -30,6 +30,9 @@ from sd_core.study import Scenario, Study
 # What a part of the run keeps up to date besides: each returns at once where nothing changed.
 MODEL_KEYS = (*FIT_KEYS, SUBSETS_KEY)
 
+# What DuckDB says where Ctrl-C meets a query.
+QUERY_INTERRUPTED = "Query interrupted"
+
 # Wide enough for the headline where no terminal states its width.
 PLAIN_WIDTH = 132
 
@@ -113,16 +116,19 @@ def _execute(
     if result.success:
         return ExitCode.DONE
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    if any(_is_interrupt(failure) for failure in failures):
+    canceled = any(event.event_type == dg.DagsterEventType.RUN_CANCELED for event in result.all_events)
+    if canceled or any(_is_interrupt(failure) for failure in failures):
         raise KeyboardInterrupt
     return max((_report(failure) for failure in failures), default=ExitCode.FAILED)
 
 
 def _is_interrupt(failure: Any) -> bool:
-    """Tell whether a step failed because the person waiting pressed Ctrl-C: Dagster makes an error of it."""
+    """Tell whether a step failed because the person waiting pressed Ctrl-C: Dagster and DuckDB make errors of it."""
     error = failure.error
     while error is not None:
         if error.cls_name in (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
+            return True
+        if error.cls_name == RuntimeError.__name__ and QUERY_INTERRUPTED in error.message:
             return True
         error = error.cause
     return False
@@ -148,7 +154,8 @@ def _print_next_steps(console: Console, home: StudyHome) -> None:
     for line in (
         f"\nreport:    {home.report}",
         f"warehouse: {home.warehouse}",
-        f'query it:  .venv/bin/sdlab query{option} "from report_strategy"',
+        f'query it:  .venv/bin/sdlab query{option} "select strategy, reserve, cagr, sharpe from report_strategy"',
+        f"how much cash, luck apart (a minute or two):  .venv/bin/sdlab run{option} --select reserve_bootstrap",
         f"look:      .venv/bin/sdlab ui{option}",
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -90,7 +90,8 @@ def _end(headline: Headline) -> str:
 
 
 def _headline(given: Given) -> str:
-    return headline_table(given.headline) + page.paragraph(HARVEST_NOTE) + _beside_benchmark(given.connection)
+    notes = "".join(page.paragraph(note) for note in given.headline.notes)
+    return headline_table(given.headline) + notes + _beside_benchmark(given.connection)
 
 
 def _beside_benchmark(connection: duckdb.DuckDBPyConnection) -> str:
@@ -174,7 +175,7 @@ def _reserve(given: Given) -> str:
 def _rebalancing(given: Given) -> str:
     found = rebalancing_table(given.connection, given.headline)
     words = (
-        "Each at the reserve with its highest return, and simply holding, which never trades. Turnover is half of what "
+        "Each at the reserve with its highest return, and simply holding. Turnover is half of what "
         "was bought and sold, relative to the mean value."
     )
     return page.paragraph(words) + found if found else ""

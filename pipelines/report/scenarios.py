@@ -18,6 +18,7 @@ _OF_HEADLINE = {
     "cagr",
     "sharpe",
     "max_drawdown",
+    "mean_cash_share",
     "income_per_year",
     "skipped_buys",
     "excess_over_buy_and_hold",
@@ -43,8 +44,8 @@ def _columns(currency: str) -> list[Column]:
         ("Sharpe", "sharpe", _ratio),
         ("Sortino", "sortino", _ratio),
         ("worst drawdown", "max_drawdown", percent),
-        (f"income per year, {currency}", "income_per_year", _MONEY),
         ("mean cash share", "mean_cash_share", percent),
+        (f"income per year, {currency}", "income_per_year", _MONEY),
         ("trades", "trades", _COUNT),
         (f"fees, {currency}", "fees", _MONEY),
         ("skipped buys", "skipped_buys", _COUNT),
@@ -58,10 +59,15 @@ def _flow_columns(currency: str) -> list[Column]:
     return [
         ("money-weighted (XIRR)", "xirr", percent),
         (f"deposits, {currency}", "deposits", _MONEY),
-        (f"withdrawals, {currency}", "withdrawals", _MONEY),
+        _withdrawn_column(currency),
+        (f"withdrawals due, {currency}", "withdrawals_scheduled", _MONEY),
         ("coverage, gross", "coverage_gross", _ratio),
         ("coverage, net", "coverage_net", _ratio),
     ]
+
+
+def _withdrawn_column(currency: str) -> Column:
+    return (f"withdrawn, {currency}", "withdrawals", _MONEY)
 
 
 def _tax_columns(currency: str) -> list[Column]:
@@ -70,12 +76,16 @@ def _tax_columns(currency: str) -> list[Column]:
         (f"taxes, {currency}", "taxes", _MONEY),
         (f"value after taxes, {currency}", "after_tax_value", _MONEY),
         ("total return after taxes", "after_tax_total_return", percent),
+        (f"value after selling all, after taxes, {currency}", "after_tax_liquidation_value", _MONEY),
     ]
 
 
 def headline_table(headline: Headline) -> str:
     """Return the rows of the headline, or the best of them where they are many: simply holding, then strategies."""
-    columns = [column for column in _columns(headline.study["currency"]) if column[1] in _OF_HEADLINE]
+    currency = headline.study["currency"]
+    columns = [column for column in _columns(currency) if column[1] in _OF_HEADLINE]
+    if any(one.row["withdrawals_scheduled"] for one in headline.chosen):
+        columns.append(_withdrawn_column(currency))
     best = sorted(headline.chosen, key=lambda one: (one.row is not headline.holding, -one.row["twr"]))[:MOST_CHOSEN]
     kept = [one for one in headline.chosen if one in best]
     rows = [[_name(one.row), Cell(one.label, is_number=False), *_cells(one.row, columns)] for one in kept]

@@ -155,6 +155,7 @@ SIMULATION_METRICS = Table(
             "mean_cash_share": number("Mean over sessions of the bank's share of value.", FRACTION, nullable=True),
             "deposits": number("Money that came in.", MONEY, NOT_NEGATIVE),
             "withdrawals": number("Money that went out.", MONEY, NOT_NEGATIVE),
+            "withdrawals_scheduled": number("Money that was due to go out, paid or not.", MONEY, NOT_NEGATIVE),
             "coverage_gross": number(
                 "What sales by the rule brought before fees, over the withdrawals scheduled; NULL: none scheduled.",
                 RATIO,

@@ -49,9 +49,12 @@ bookings as (
         coalesce(sum(ledger.amount) filter (where ledger.kind = 'DEPOSIT'), 0) as deposits,
         coalesce(-sum(ledger.amount) filter (where ledger.kind = 'WITHDRAWAL'), 0) as withdrawals,
         -- What was not paid of a withdrawal stands where a skipped order has its quantity.
-        sum(coalesce(ledger.skipped_quantity, 0) - ledger.amount) filter (
-            where ledger.kind in ('WITHDRAWAL', 'SKIP_WITHDRAWAL')
-        ) as scheduled
+        coalesce(
+            sum(coalesce(ledger.skipped_quantity, 0) - ledger.amount) filter (
+                where ledger.kind in ('WITHDRAWAL', 'SKIP_WITHDRAWAL')
+            ),
+            0
+        ) as withdrawals_scheduled
     from lake.simulation_partition as stored
     left join simulation_ledger as ledger using (strategy, reserve)
     group by stored.strategy, stored.reserve
@@ -96,8 +99,9 @@ select
     wealth.mean_cash_share,
     bookings.deposits,
     bookings.withdrawals,
-    bookings.harvest_gross / bookings.scheduled as coverage_gross,
-    bookings.harvest_net / bookings.scheduled as coverage_net,
+    bookings.withdrawals_scheduled,
+    bookings.harvest_gross / nullif(bookings.withdrawals_scheduled, 0) as coverage_gross,
+    bookings.harvest_net / nullif(bookings.withdrawals_scheduled, 0) as coverage_net,
     stored.xirr,
     owed.taxes,
     wealth.final_value - owed.taxes as after_tax_value,
@@ -140,6 +144,7 @@ select
     mean_cash_share,
     deposits,
     withdrawals,
+    withdrawals_scheduled,
     coverage_gross,
     coverage_net,
     xirr,

@@ -95,6 +95,7 @@ select
     metrics.mean_cash_share,
     metrics.deposits,
     metrics.withdrawals,
+    metrics.withdrawals_scheduled,
     metrics.coverage_gross,
     metrics.coverage_net,
     metrics.xirr,

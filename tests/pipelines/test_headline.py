@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.headline import sentences
+from pipelines.headline import about_withdrawals, sentences, withdrawn
 
 
 def row(
@@ -64,3 +64,16 @@ def test_portfolios_without_the_rule_are_told_apart_from_it() -> None:
 def test_study_without_simply_holding_says_so() -> None:
     (sentence,) = sentences([row("sd8", "full", 0.4)], None)
     assert "no strategy of the variant buy_and_hold at a reserve of 0" in sentence
+
+
+def withdrawing(paid: float, due: float) -> dict[str, Any]:
+    return {"withdrawals": paid, "withdrawals_scheduled": due}
+
+
+def test_withdrawals_that_were_not_paid_are_told_beside_the_values() -> None:
+    rows = [withdrawing(60_000, 60_000), withdrawing(33_000, 60_000), withdrawing(0, 0)]
+    assert [withdrawn(row) for row in rows] == ["60,000", "33,000 of 60,000", "0"]
+    (sentence,) = about_withdrawals(rows)
+    assert sentence.startswith("Of 2 scenarios with withdrawals, 1 paid less than was due.")
+    assert list(about_withdrawals(rows[:1])) == ["All 1 scenarios with withdrawals paid what was due."]
+    assert list(about_withdrawals(rows[2:])) == []

@@ -97,12 +97,12 @@ def test_table_of_all_scenarios_holds_the_numbers_of_report_strategy(small_repor
 
 def test_columns_about_flows_and_taxes_are_there_where_there_are_any(small_report: Report) -> None:
     [plain, *_] = all_scenarios(small_report())
-    assert not {"taxes, USD", "withdrawals, USD"} & plain.keys()
+    assert not {"taxes, USD", "withdrawn, USD"} & plain.keys()
     html = small_report(
         change_tables=lambda con: con.execute("update report_strategy set taxes = 12, withdrawals = 34")
     )
     [full, *_] = all_scenarios(html)
-    assert (full["taxes, USD"].text, full["withdrawals, USD"].text) == ("12", "34")
+    assert (full["taxes, USD"].text, full["withdrawn, USD"].text) == ("12", "34")
 
 
 def test_number_is_written_with_thin_spaces_and_a_true_minus(small_report: Report) -> None:
