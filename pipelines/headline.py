@@ -237,7 +237,7 @@ def about_withdrawals(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
             "part of their value, so compare what was withdrawn as well."
         )
     elif due:
-        yield f"All {len(due)} scenarios with withdrawals paid what was due."
+        yield "Every withdrawal that fell due was paid."
 
 
 def _taxes(study: dict[str, Any]) -> Iterator[str]:

@@ -75,5 +75,5 @@ def test_withdrawals_that_were_not_paid_are_told_beside_the_values() -> None:
     assert [withdrawn(row) for row in rows] == ["60,000", "33,000 of 60,000", "0"]
     (sentence,) = about_withdrawals(rows)
     assert sentence.startswith("Of 2 scenarios with withdrawals, 1 paid less than was due.")
-    assert list(about_withdrawals(rows[:1])) == ["All 1 scenarios with withdrawals paid what was due."]
+    assert list(about_withdrawals(rows[:1])) == ["Every withdrawal that fell due was paid."]
     assert list(about_withdrawals(rows[2:])) == []
