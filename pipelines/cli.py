@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from pipelines.exit_code import ExitCode
+from pipelines.exit_code import QUERY_INTERRUPTED, ExitCode
 from sd_core.errors import InputError
 
 
@@ -22,12 +22,20 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
         print(f"refused:\n{error}", file=sys.stderr)
         return ExitCode.REFUSED
     except KeyboardInterrupt:
-        print("\ninterrupted; the published warehouse is whole", file=sys.stderr)
-        return ExitCode.INTERRUPTED
+        return _interrupted()
+    except RuntimeError as error:
+        if QUERY_INTERRUPTED not in str(error):
+            raise
+        return _interrupted()
     except BrokenPipeError:
         # Whoever reads our output had enough, as `head` does.
         sys.stderr.close()
         return ExitCode.DONE
+
+
+def _interrupted() -> ExitCode:
+    print("\ninterrupted; the published warehouse is whole", file=sys.stderr)
+    return ExitCode.INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ import dagster as dg
 from rich.console import Console
 
 from pipelines.definitions import build_definitions
-from pipelines.exit_code import ExitCode
+from pipelines.exit_code import QUERY_INTERRUPTED, ExitCode
 from pipelines.headline import print_headline
 from pipelines.home import StudyHome
 from pipelines.instance import PROCESS_TAG, open_instance, prune_history
@@ -29,9 +29,6 @@ from sd_core.study import Scenario, Study
 
 # What a part of the run keeps up to date besides: each returns at once where nothing changed.
 MODEL_KEYS = (*FIT_KEYS, SUBSETS_KEY)
-
-# What DuckDB says where Ctrl-C meets a query.
-QUERY_INTERRUPTED = "Query interrupted"
 
 # Wide enough for the headline where no terminal states its width.
 PLAIN_WIDTH = 132
@@ -116,10 +113,10 @@ def _execute(
     if result.success:
         return ExitCode.DONE
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    canceled = any(event.event_type == dg.DagsterEventType.RUN_CANCELED for event in result.all_events)
-    if canceled or any(_is_interrupt(failure) for failure in failures):
+    # A run that failed in no step was interrupted between two.
+    if not failures or any(_is_interrupt(failure) for failure in failures):
         raise KeyboardInterrupt
-    return max((_report(failure) for failure in failures), default=ExitCode.FAILED)
+    return max(_report(failure) for failure in failures)
 
 
 def _is_interrupt(failure: Any) -> bool:
