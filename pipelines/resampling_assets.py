@@ -18,9 +18,9 @@ from pipelines.lake_assets import MARKET_KEYS, OWNERS, load_panel
 from pipelines.lake_views import register_files, register_table
 from pipelines.progress import report_progress
 from sd_core.lake import Version
+from sd_core.resampling import subsets
 from sd_core.resampling.histories import block_length, draw_sessions
 from sd_core.resampling.outcomes import Outcome, outcomes
-from sd_core.resampling.subsets import subset_outcomes
 from sd_core.simulation.engine import ENGINE_VERSION
 from sd_core.simulation.rules import resolve
 from sd_core.study import Scenario, Study
@@ -48,6 +48,7 @@ SUBSETS_SCHEMA = pa.schema(
         ("reserve", pa.float64()),
         ("tickers", pa.list_(pa.string())),
         ("average_correlation", pa.float64()),
+        ("mean_volatility", pa.float64()),
         ("income_variability", pa.float64()),
     ]
 )
@@ -89,6 +90,7 @@ def _facts(study: Study, name: str, prices_version: str) -> dict[str, Any]:
     return {
         "prices_version": prices_version,
         "engine_version": ENGINE_VERSION,
+        **({"model_version": subsets.VERSION} if name == SUBSETS else {}),
         # Portfolios are drawn with the seed; how many histories there are is nothing to them.
         "bootstrap": study.bootstrap.model_dump(mode="json", include=None if name == BOOTSTRAP else {"seed"}),
         "scenarios": {
@@ -160,9 +162,9 @@ def _income_subset(home: StudyHome) -> dg.AssetsDefinition:
         group_name=MODELS_GROUP,
         kinds={"numba", "parquet"},
         owners=OWNERS,
-        code_version=ENGINE_VERSION,
+        code_version=f"{ENGINE_VERSION}.{subsets.VERSION}",
         automation_condition=WHEN_LAKE_MOVED,
-        description="Correlation and variability of income in portfolios of some of the assets.",
+        description="Correlation, volatility and variability of income in portfolios of some of the assets.",
     )
     def income_subset(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         panel, prices_version = load_panel(home)
@@ -170,7 +172,8 @@ def _income_subset(home: StudyHome) -> dg.AssetsDefinition:
         stored = home.lake.current(SUBSETS)
         if stored is None or stored.facts != facts:
             scenario = smoothed_scenario(study)
-            found = subset_outcomes(panel, resolve(study, scenario), study.bootstrap.seed) if scenario else []
+            seed = study.bootstrap.seed
+            found = subsets.subset_outcomes(panel, resolve(study, scenario), seed) if scenario else []
             rows: list[Mapping[str, Any]] = [
                 {"subset": number, "strategy": scenario.strategy, "reserve": scenario.reserve, **subset._asdict()}
                 for number, subset in enumerate(found, start=1)

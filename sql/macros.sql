@@ -167,6 +167,45 @@ create macro is_told_apart(probability) as
 comment on macro is_told_apart is
     'Whether one level did better than another in so many histories that it is no accident: 95 % of them.';
 
+create macro least_squares_slope(outcome, regressor) as
+    case
+        when stddev_samp(regressor) filter (where outcome is not null) > 1e-12 then regr_slope(outcome, regressor)
+    end;
+
+comment on macro least_squares_slope is
+    'Aggregate: slope of the least-squares line of an outcome on one regressor; NULL where that has no spread.';
+
+create macro partial_slope(outcome, regressor, control) as
+    case
+        -- The plane through three points fits whatever the numbers are.
+        when regr_count(outcome, regressor) filter (where control is not null) < 4
+            or (stddev_samp(regressor) filter (where outcome is not null and control is not null)) <= 1e-12
+            then null
+        -- A control without spread is held fixed as it is.
+        when (stddev_samp(control) filter (where outcome is not null and regressor is not null)) <= 1e-12
+            then regr_slope(outcome, regressor) filter (where control is not null)
+        -- Squares keep half the digits: beyond 1 - 1e-9 the rest is the rounding of one and the same regressor.
+        when regr_r2(control, regressor) filter (where outcome is not null) < 1 - 1e-9
+            then (
+                regr_slope(outcome, regressor) filter (where control is not null)
+                - regr_slope(outcome, control) filter (where regressor is not null)
+                * regr_slope(control, regressor) filter (where outcome is not null)
+            ) / (1 - regr_r2(control, regressor) filter (where outcome is not null))
+    end;
+
+comment on macro partial_slope is
+    'Aggregate: slope of an outcome on a regressor with a control held fixed, that of the least-squares plane on both: '
+    '(slope on the regressor - slope on the control x slope of the control on the regressor) / (1 - squared '
+    'correlation of the two); NULL for fewer than four observations, and where the regressor has no spread or only '
+    'moves with the control.';
+
+create macro jackknife_error(slope) as
+    case when count(slope) = count(*) and count(*) >= 2 then sqrt((count(*) - 1) * var_pop(slope)) end;
+
+comment on macro jackknife_error is
+    'Aggregate: standard error of a slope from the slopes without one of n units each: root of (n - 1) / n x their sum '
+    'of squares around their mean, Tukey (1958); NULL for fewer than two, or where one of them is NULL.';
+
 create macro is_low_cash(bank, value) as
     bank < 0.05 * value;
 

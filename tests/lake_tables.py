@@ -56,7 +56,7 @@ CREATE TABLE lake.reserve_bootstrap (strategy VARCHAR, reserve DOUBLE, history B
     months_without_income DOUBLE, withdrawals DOUBLE, coverage_gross DOUBLE, coverage_net DOUBLE, skipped_buys DOUBLE,
     mean_cash_share DOUBLE, low_cash_share DOUBLE, block_length DOUBLE);
 CREATE TABLE lake.income_subset (subset BIGINT, strategy VARCHAR, reserve DOUBLE, tickers VARCHAR[],
-    average_correlation DOUBLE, income_variability DOUBLE);
+    average_correlation DOUBLE, mean_volatility DOUBLE, income_variability DOUBLE);
 CREATE TABLE lake.simulation_tax_lots (strategy VARCHAR, reserve DOUBLE, part INTEGER, purchase_seq INTEGER,
     sale_seq INTEGER, ticker VARCHAR, acquired DATE, held_since DATE, sold DATE, long_term BOOLEAN, quantity DOUBLE,
     cost DOUBLE, basis DOUBLE, proceeds DOUBLE, gain DOUBLE, wash_sale_disallowed DOUBLE, market_value DOUBLE);

@@ -16,6 +16,8 @@ from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Kind, SimulationResult
 from sd_core.simulation.rules import Rules
 
+VERSION = "1"
+
 # Enough to see a slope, few enough for a second or two.
 MOST_SUBSETS = 500
 MOST_ASSETS = 5
@@ -28,12 +30,15 @@ class Subset(NamedTuple):
     Attributes:
         tickers: its assets, in the study's order.
         average_correlation: mean over its pairs of the correlation of daily log returns, whole period.
+        mean_volatility: mean over its assets of the standard deviation (ddof 1) of the same returns, a fraction per
+            year of :func:`sd_core.market.panel.periods_per_year` sessions.
         income_variability: standard deviation (ddof 1) of the income of calendar months over the value at the end of
             the month before, a fraction per month; None for fewer than two months.
     """
 
     tickers: tuple[str, ...]
     average_correlation: float
+    mean_volatility: float
     income_variability: float | None
 
 
@@ -54,15 +59,23 @@ def subset_outcomes(panel: Panel, rules: Rules, seed: int) -> list[Subset]:
     if size < FEWEST_ASSETS:
         return []
     chosen = _choices(len(weighted), size, seed)
-    logs = np.diff(np.log(last_known(panel.close)), axis=0)
+    logs = np.diff(np.log(last_known(panel.close[:, weighted])), axis=0)
+    volatility = np.std(logs, axis=0, ddof=1) * math.sqrt(panel.periods_per_year)
     with np.errstate(invalid="ignore", divide="ignore"):  # an asset that never moves correlates with nothing
-        correlation = np.corrcoef(logs[:, weighted], rowvar=False)
+        correlation = np.corrcoef(logs, rowvar=False)
     found = []
     for members in chosen:
         part, part_rules = _part(panel, rules, weighted[list(members)])
         (result,) = simulate(part, [part_rules], workers=1)
         pairs = [correlation[one, other] for one, other in combinations(members, 2)]
-        found.append(Subset(part.tickers, float(np.mean(pairs)), income_variability(result, panel, rules.capital)))
+        found.append(
+            Subset(
+                part.tickers,
+                average_correlation=float(np.mean(pairs)),
+                mean_volatility=float(np.mean(volatility[list(members)])),
+                income_variability=income_variability(result, panel, rules.capital),
+            )
+        )
     return [subset for subset in found if not math.isnan(subset.average_correlation)]
 
 

@@ -249,8 +249,7 @@ REPORT_INCOME_SMOOTHING = Table(
     name="report_income_smoothing",
     layer="reports",
     description=(
-        "Whether income is steadier where assets move less together: the slope through portfolios of some of the "
-        "assets."
+        "Whether income is steadier where assets move less together at the same volatility: slopes through portfolios."
     ),
     key=("strategy", "reserve"),
     schema=ordered(
@@ -275,7 +274,22 @@ REPORT_INCOME_SMOOTHING = Table(
             ),
             "slope_low": number("Slope less two standard errors.", "fraction per month", nullable=True),
             "slope_high": number("Slope plus two standard errors.", "fraction per month", nullable=True),
-            "verdict": text("The same in a sentence."),
+            "partial_slope": number(
+                "The slope with mean volatility held fixed; NULL: fewer than four portfolios, or no spread of its own.",
+                "fraction per month",
+                nullable=True,
+            ),
+            "partial_standard_error": number(
+                "Of the partial slope, by leaving out one asset at a time; NULL: not estimable.",
+                "fraction per month",
+                NOT_NEGATIVE,
+                nullable=True,
+            ),
+            "partial_slope_low": number("Partial slope less two standard errors.", "fraction per month", nullable=True),
+            "partial_slope_high": number(
+                "Partial slope plus two standard errors.", "fraction per month", nullable=True
+            ),
+            "verdict": text("What the partial slope says, in a sentence."),
         }
     ),
 )

@@ -400,7 +400,8 @@ INCOME_SUBSET = Table(
     name="income_subset",
     layer="staging",
     description=(
-        "Portfolios of some of the assets: how much their assets move together, and how variable their income is."
+        "Portfolios of some of the assets: how much these move together and by themselves, and how variable the income "
+        "is."
     ),
     key=("subset",),
     schema=ordered(
@@ -410,6 +411,11 @@ INCOME_SUBSET = Table(
             "tickers": text("Its assets, in the study's order, separated by a comma and a space."),
             "assets": whole("How many they are.", COUNT, FROM_ONE),
             "average_correlation": number("Mean correlation of the daily log returns of its pairs.", RATIO),
+            "mean_volatility": number(
+                "Mean over its assets of the annualised standard deviation (ddof 1) of daily log returns.",
+                YEARLY,
+                NOT_NEGATIVE,
+            ),
             "income_variability": number(
                 "Standard deviation (ddof 1) of monthly income over the value before; NULL: fewer than two months.",
                 "fraction per month",

@@ -1,4 +1,4 @@
--- Whether income is steadier where assets move less together: the slope through portfolios of some of the assets.
+-- Whether income is steadier where assets move less together at the same volatility: slopes through portfolios.
 -- Grain: strategy, reserve.
 -- Sources: income_subset, study_asset.
 with
@@ -8,8 +8,12 @@ whole as (
         reserve,
         count(subset) as portfolios,
         max(assets) as assets,
-        regr_slope(income_variability, average_correlation) as slope,
-        corr(income_variability, average_correlation) as correlation,
+        least_squares_slope(income_variability, average_correlation) as slope,
+        partial_slope(income_variability, average_correlation, mean_volatility) as partial_slope,
+        case
+            when least(stddev_samp(income_variability), stddev_samp(average_correlation)) > 1e-12
+                then corr(income_variability, average_correlation)
+        end as correlation,
         avg(income_variability) as mean_income_variability,
         min(average_correlation) as lowest_correlation,
         max(average_correlation) as highest_correlation
@@ -24,7 +28,10 @@ without_one as (
         income_subset.strategy,
         income_subset.reserve,
         study_asset.ticker,
-        regr_slope(income_subset.income_variability, income_subset.average_correlation) as slope
+        least_squares_slope(income_subset.income_variability, income_subset.average_correlation) as slope,
+        partial_slope(
+            income_subset.income_variability, income_subset.average_correlation, income_subset.mean_volatility
+        ) as partial_slope
     from study_asset
     inner join income_subset on not list_contains(string_split(income_subset.tickers, ', '), study_asset.ticker)
     where study_asset.weight > 0 and income_subset.income_variability is not null
@@ -35,8 +42,8 @@ jackknife as (
     select
         strategy,
         reserve,
-        -- Delete-one jackknife: (n - 1) / n x the sum of squares around the mean.
-        sqrt((count(slope) - 1) * var_pop(slope)) as standard_error
+        jackknife_error(slope) as standard_error,
+        jackknife_error(partial_slope) as partial_standard_error
     from without_one
     group by strategy, reserve
 ),
@@ -54,7 +61,11 @@ bounds as (
         whole.slope,
         jackknife.standard_error,
         whole.slope - 2 * jackknife.standard_error as slope_low,
-        whole.slope + 2 * jackknife.standard_error as slope_high
+        whole.slope + 2 * jackknife.standard_error as slope_high,
+        whole.partial_slope,
+        jackknife.partial_standard_error,
+        whole.partial_slope - 2 * jackknife.partial_standard_error as partial_slope_low,
+        whole.partial_slope + 2 * jackknife.partial_standard_error as partial_slope_high
     from whole
     left join jackknife using (strategy, reserve)
 )
@@ -72,12 +83,23 @@ select
     standard_error,
     slope_low,
     slope_high,
+    partial_slope,
+    partial_standard_error,
+    partial_slope_low,
+    partial_slope_high,
+    -- Assets that move less together are often the more volatile ones, so the plain slope would tell volatility.
     case
-        when slope is null or standard_error is null
-            then 'Too few portfolios that differ to say whether assets that move less together give steadier income.'
-        when slope_low > 0 then 'Portfolios whose assets move less together had steadier income.'
-        when slope_high < 0 then 'Portfolios whose assets move less together had less steady income.'
-        else 'The data cannot tell whether assets that move less together give steadier income.'
+        when partial_slope is null or partial_standard_error is null
+            then
+                'Too few portfolios that differ at the same volatility to say whether assets that move less together '
+                || 'give steadier income.'
+        -- Below 1e-12 a slope and its error are what rounding leaves of none.
+        when partial_slope_low > 1e-12
+            then 'At the same volatility, portfolios whose assets move less together had steadier income.'
+        when partial_slope_high < -1e-12
+            then 'At the same volatility, portfolios whose assets move less together had less steady income.'
+        else
+            'At the same volatility, the data cannot tell whether assets that move less together give steadier income.'
     end as verdict
 from bounds
 order by strategy, reserve

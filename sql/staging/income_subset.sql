@@ -1,4 +1,4 @@
--- Portfolios of some of the assets: how much their assets move together, and how variable their income is.
+-- Portfolios of some of the assets: how much these move together and by themselves, and how variable the income is.
 -- Grain: subset.
 -- Sources: lake.income_subset.
 select
@@ -8,6 +8,7 @@ select
     array_to_string(tickers, ', ') as tickers,
     len(tickers) as assets,
     average_correlation,
+    mean_volatility,
     income_variability
 from lake.income_subset
 order by subset

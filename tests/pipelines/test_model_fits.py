@@ -100,6 +100,25 @@ def test_settings_that_fits_do_not_depend_on_leave_them(changed_study: Callable[
     assert versions(lab) == before
 
 
+def test_portfolios_stored_before_volatility_was_told_are_left_out_and_then_made_anew(lab: Lab) -> None:
+    stored = lab.home.lake.current("income_subset")
+    assert stored
+    earlier = {name: value for name, value in stored.facts.items() if name != "model_version"}
+    tables = {"income_subset": stored.read("income_subset").drop_columns("mean_volatility")}
+    lab.home.lake.write("income_subset", "", tables, earlier)
+    before = lab.pointers()["income_subset"]
+    outcome = lab.sdlab("run", "--select", "report_strategy")
+    assert outcome.code == 0, outcome.err
+    assert "income_subset: of other prices or settings, so left out" in " ".join(outcome.err.split())
+    assert lab.pointers()["income_subset"] == before
+
+    assert lab.sdlab("run").code == 0
+    assert lab.pointers()["income_subset"] != before
+    renewed = lab.home.lake.current("income_subset")
+    assert renewed
+    assert renewed.facts == stored.facts
+
+
 def test_average_that_is_not_that_of_its_pairs_is_found(lab: Lab) -> None:
     fit = next(fit for fit in FITS if fit.name == "correlations")
     stored = lab.home.lake.current(fit.name)

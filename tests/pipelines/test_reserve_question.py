@@ -193,14 +193,18 @@ def test_portfolios_of_some_assets_are_told_with_a_slope_and_its_interval(
     (report,) = lab.table("report_income_smoothing").to_dict("records")
     assert (report["strategy"], report["reserve"], report["portfolios"], report["assets"]) == ("sd8", 0.1, 20, 3)
 
-    def slope(rows: pd.DataFrame) -> float:
-        return float(np.polyfit(rows["average_correlation"], rows["income_variability"], 1)[0])
+    def slope(rows: pd.DataFrame, *held_fixed: str) -> float:
+        regressors = rows[["average_correlation", *held_fixed]].assign(constant=1.0)
+        return float(np.linalg.lstsq(regressors, rows["income_variability"], rcond=None)[0][0])
 
-    left_out = [slope(subsets[~subsets["tickers"].str.contains(name * 3)]) for name in "ABCDEF"]
-    error = np.sqrt(5 / 6 * np.sum((left_out - np.mean(left_out)) ** 2))
-    assert report["slope"] == pytest.approx(slope(subsets), rel=1e-9)
-    assert report["standard_error"] == pytest.approx(error, rel=1e-9)
-    assert report["slope_low"] == pytest.approx(slope(subsets) - 2 * error, rel=1e-9)
+    for prefix, held_fixed in (("", ()), ("partial_", ("mean_volatility",))):
+        whole = slope(subsets, *held_fixed)
+        left_out = [slope(subsets[~subsets["tickers"].str.contains(name * 3)], *held_fixed) for name in "ABCDEF"]
+        error = np.sqrt(5 / 6 * np.sum((left_out - np.mean(left_out)) ** 2))
+        assert report[f"{prefix}slope"] == pytest.approx(whole, rel=1e-9)
+        assert report[f"{prefix}standard_error"] == pytest.approx(error, rel=1e-9)
+        assert report[f"{prefix}slope_low"] == pytest.approx(whole - 2 * error, rel=1e-9)
+        assert report[f"{prefix}slope_high"] == pytest.approx(whole + 2 * error, rel=1e-9)
 
 
 def test_study_of_three_assets_has_no_portfolios_to_compare(finished: Lab) -> None:

@@ -1,6 +1,8 @@
 """Portfolios of some of the assets."""
 
-from math import comb
+from itertools import pairwise
+from math import comb, log, sqrt
+from statistics import fmean, stdev
 
 import numpy as np
 import pytest
@@ -44,6 +46,36 @@ def test_correlation_of_a_portfolio_is_the_mean_over_its_pairs():
         members = [int(ticker[1:]) for ticker in subset.tickers]
         pairs = np.corrcoef(logs[members])[np.triu_indices(3, 1)]
         assert subset.average_correlation == pytest.approx(pairs.mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize(("sessions", "periods"), [("days", 365), ("business days", 252)])
+def test_volatility_of_a_portfolio_is_the_mean_of_its_assets_over_a_year_of_sessions(sessions, periods):
+    prices = walks(5)
+    days = np.datetime64("2020-01-01") + np.arange(len(prices[0]))
+    if sessions == "business days":
+        days = np.busday_offset("2020-01-01", np.arange(len(prices[0])))
+    found = subset_outcomes(panel_of(*prices, sessions=days), rules_of(assets=5), seed=1)
+    # The walks start at 100 and move by 3 % a day; the standard library's formula for each asset by itself.
+    yearly = [stdev(log(later / earlier) for earlier, later in pairwise(walk)) * sqrt(periods) for walk in prices]
+    assert len(found) == 10
+    for subset in found:
+        members = [int(ticker[1:]) for ticker in subset.tickers]
+        assert subset.mean_volatility == pytest.approx(fmean(yearly[member] for member in members), rel=1e-12)
+
+
+def test_volatility_is_that_of_the_assets_that_have_a_weight():
+    # Of five assets the first has none; prices that alternate between two have log returns of +-ln of their ratio.
+    ratios = [2.0, 1.1, 1.2, 1.3, 1.4]
+    days = 101  # 100 returns, half of them up and half down: a mean of 0, so the variance is ln^2 x 100 / 99
+    prices = [[100.0, 100.0 * ratio] * (days // 2) + [100.0] for ratio in ratios]
+    rules = rules_of(assets=5, weights=[0, 0.25, 0.25, 0.25, 0.25])
+    found = subset_outcomes(panel_of(*prices), rules, seed=1)
+    expected = {
+        (f"A{one}", f"A{other}"): sqrt(365 * 100 / 99) * (log(ratios[one]) + log(ratios[other])) / 2
+        for one in range(1, 5)
+        for other in range(one + 1, 5)
+    }
+    assert {subset.tickers: subset.mean_volatility for subset in found} == pytest.approx(expected, rel=1e-12)
 
 
 def test_assets_that_move_alike_have_a_correlation_of_one_and_the_income_of_one():
