@@ -21,7 +21,7 @@ from benchmarks.market import ASSETS, CAPITAL, HIGHEST_RESERVE, SCENARIOS, SESSI
 from pipelines.audit import read_identities
 from pipelines.home import StudyHome
 from pipelines.lake_assets import MARKET, simulate_into_lake
-from pipelines.models import read_models
+from pipelines.models import COPIED_LAYER, read_models
 from pipelines.warehouse import SQL, rebuild
 from sd_core.market.build import Market, build_market, version
 from sd_core.market.history import no_events
@@ -82,9 +82,8 @@ def _run(home: StudyHome) -> tuple[Seconds, int]:
     result = rebuild(home, models, identities)
     rebuilt = time.perf_counter() - stored
     assert result.sound, "the rebuilt warehouse breaks a law"
-    staging = {model.name for model in models if model.layer == "staging"}
-    loaded = sum(built.seconds for name, built in result.built.items() if name in staging)
-    derived = sum(built.seconds for name, built in result.built.items() if name not in staging)
+    loaded = sum(result.built[model.name].seconds for model in models if model.layer == COPIED_LAYER)
+    derived = result.build_seconds - loaded
     audited = sum(verdict.seconds for verdict in result.verdicts)
     rows = sum(built.rows or 0 for built in result.built.values())
     return Seconds(stored - began, loaded, derived, audited, rebuilt - loaded - derived - audited), rows
