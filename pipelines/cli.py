@@ -31,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
         # Whoever reads our output had enough, as `head` does.
         sys.stderr.close()
         return ExitCode.DONE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"failed:\n{error.filename}: {error.strerror}", file=sys.stderr)
+        return ExitCode.FAILED
 
 
 def _interrupted() -> ExitCode:

@@ -398,3 +398,14 @@ def test_query_before_any_run_is_refused_with_what_to_do(fresh_lab: Lab) -> None
     assert outcome.code == 2
     assert "sdlab run" in outcome.err
     assert not fresh_lab.root.exists()
+
+
+@pytest.mark.parametrize("command", ["run", "ui"])
+def test_folder_that_cannot_be_written_to_is_named_in_one_line(fresh_lab: Lab, tmp_path: Path, command: str) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder is needed")
+    outcome = Lab(fresh_lab.study_file, blocked).sdlab(command)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[0] == "failed:"
+    assert outcome.err.splitlines()[1].startswith(str(blocked))
+    assert len(outcome.err.splitlines()) == 2
