@@ -85,4 +85,4 @@ def _refuse_taken_port(port: int) -> None:
         try:
             probe.bind((HOST, port))
         except (OSError, OverflowError):
-            raise InputError(f"--port {port}: expected a free port on {HOST}") from None
+            raise InputError(f"--port {port}: expected a free port on {HOST}, 1 to 65535") from None
