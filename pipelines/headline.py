@@ -100,8 +100,10 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
         _say(console, notice, style="bold")
     table = _table(headline.chosen)
     # Rows are never cut: a terminal that is narrower wraps them.
-    width = max(console.width, Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum)
-    console.print(table, width=width, soft_wrap=True)
+    usual = console.width
+    console.width = max(usual, Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum)
+    console.print(table, soft_wrap=True)
+    console.width = usual
     for sentence in (*headline.notes, *headline.sentences):
         _say(console, sentence)
     _print_findings(console, headline.findings)

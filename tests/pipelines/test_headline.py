@@ -1,10 +1,14 @@
-"""The words of the headline, on reports made up for the purpose."""
+"""The words of the headline, most of them on reports made up for the purpose."""
 
+import io
 from typing import Any
 
+import duckdb
 import pytest
+from lab import Lab
+from rich.console import Console
 
-from pipelines.headline import about_withdrawals, sentences, withdrawn
+from pipelines.headline import about_withdrawals, print_headline, sentences, withdrawn
 
 
 def row(
@@ -77,3 +81,14 @@ def test_withdrawals_that_were_not_paid_are_told_beside_the_values() -> None:
     assert sentence.startswith("Of 2 scenarios with withdrawals, 1 paid less than was due.")
     assert list(about_withdrawals(rows[:1])) == ["Every withdrawal that fell due was paid."]
     assert list(about_withdrawals(rows[2:])) == []
+
+
+def test_rows_of_the_headline_are_printed_whole_however_narrow_the_terminal(finished: Lab) -> None:
+    with duckdb.connect(str(finished.published), read_only=True) as connection:
+        console = Console(width=40, file=io.StringIO())
+        print_headline(console, connection)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in printed
+    (line,) = (line for line in printed.splitlines() if "simply holding  " in line)
+    assert line.split()[0] == "buy_and_hold"
+    assert console.width == 40
