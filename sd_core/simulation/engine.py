@@ -243,11 +243,12 @@ def _open(batch: _Batch, buffers: _Buffers, end: int) -> book.Books:
     positions = np.zeros((scenarios, assets), dtype=book.POSITION)
     brackets = [rules.brackets for rules in batch.rules]
     holdings, needs = np.zeros((2, scenarios, _lanes(assets)))
+    # Before any lot is put into them: buffers that grow begin empty.
+    while buffers.rows < max((len(start.lots) for start in batch.starts if start), default=0):
+        buffers.grow()
     for place, start in enumerate(batch.starts):
         if start is None:
             continue
-        while buffers.rows < len(start.lots):
-            buffers.grow()
         state[place] = start.totals[0]
         state[place]["slots"] = len(start.lots)
         positions[place] = start.positions

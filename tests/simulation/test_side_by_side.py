@@ -67,3 +67,18 @@ def test_one_scenario_with_more_rows_than_the_buffers_changes_no_other() -> None
     assert len(found[1].ledger) > 50_000
     for each, chosen in zip(found, rules, strict=True):
         assert everything(each) == everything(next(simulate(PANEL, [chosen])))
+
+
+def test_more_open_lots_than_the_buffers_hold_leave_those_of_the_scenario_beside_them() -> None:
+    # A fall by 0.2 % a rung opens a lot at each of some 6 900; at 5 % a rung there are few.
+    prices = 1e6 * np.exp(np.linspace(0.0, -14.0, 250))
+    panel = panel_of(prices.tolist())
+    rules = [rules_of(bracket=bracket, reserve=0.9) for bracket in (0.05, 0.002)]
+    few, many = (next(simulate(panel, [each], stop=240)).state for each in rules)
+    assert few is not None
+    assert many is not None
+    assert 0 < len(few.lots) < 1_000
+    assert len(many.lots) > 5_000
+    together = simulate(panel, rules, 1, states=[few, many])
+    for found, chosen, state in zip(together, rules, (few, many), strict=True):
+        assert everything(found) == everything(next(simulate(panel, [chosen], states=[state])))
