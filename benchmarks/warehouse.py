@@ -18,17 +18,17 @@ import pandas as pd
 
 from benchmarks import report
 from benchmarks.market import ASSETS, CAPITAL, HIGHEST_RESERVE, SCENARIOS, SESSIONS, make_panel
-from pipelines.audit import read_identities
-from pipelines.home import StudyHome
-from pipelines.lake_assets import MARKET, simulate_into_lake
-from pipelines.models import COPIED_LAYER, read_models
-from pipelines.warehouse import SQL, rebuild
+from pipelines.lab.home import StudyHome
+from pipelines.lab.study_tables import market_fingerprint
+from pipelines.orchestration.lake_assets import MARKET, simulate_into_lake
+from pipelines.steps.rebuild import SQL, rebuild
+from pipelines.warehouse.audit import read_identities
+from pipelines.warehouse.models import COPIED_LAYER, read_models
 from sd_core.market.build import Market, build_market, version
-from sd_core.market.history import no_events
 from sd_core.market.panel import Panel
-from sd_core.market.source import BAR_COLUMNS, PriceHistory
-from sd_core.study import Study
-from sd_core.study_tables import market_fingerprint
+from sd_core.market.sources.bars import no_events
+from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.study.model import Study
 
 # The first run compiles, and fills the caches of the system; the last one counts.
 RUNS = 3

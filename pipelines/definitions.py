@@ -5,12 +5,12 @@ Every study has its own Dagster home, lake and warehouse; this module only puts 
 
 import dagster as dg
 
-from pipelines.home import StudyHome, open_home
-from pipelines.jobs import nightly_refresh, rebuild_sensor, refresh_job, reserve_question_job
-from pipelines.lake_assets import lake_assets
-from pipelines.model_fits import model_fit_assets
-from pipelines.resampling_assets import resampling_assets
-from pipelines.warehouse_assets import warehouse_assets
+from pipelines.lab.home import StudyHome, open_home
+from pipelines.orchestration.jobs import nightly_refresh, rebuild_sensor, refresh_job, reserve_question_job
+from pipelines.orchestration.lake_assets import lake_assets
+from pipelines.orchestration.warehouse_assets import warehouse_assets
+from pipelines.steps.fit import model_fit_assets
+from pipelines.steps.resample import resampling_assets
 
 
 def build_definitions(home: StudyHome) -> dg.Definitions:

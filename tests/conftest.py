@@ -1,8 +1,13 @@
-"""Fixtures for every room's tests."""
+"""Fixtures for every room's tests: real prices, and a finished run of a small study with labs that go on from it."""
 
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.lab import Lab, Outcome, small_study, write_prices, write_study
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +17,66 @@ def shared_market() -> Path:
     if not folder.is_dir():
         pytest.skip("no market data beside the repository (shared/data/market)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, Outcome]:
+    """Return a finished run of the small study, which tests leave as it is, and how it ended."""
+    folder = tmp_path_factory.mktemp("small")
+    file = write_study(folder / "small.yaml", small_study(write_prices(folder / "prices")))
+    lab = Lab(file, folder / "home")
+    return lab, lab.sdlab("run")
+
+
+@pytest.fixture(scope="session")
+def finished(ran: tuple[Lab, Outcome]) -> Lab:
+    """Return the lab of the finished run, which tests leave as it is."""
+    lab, outcome = ran
+    assert outcome.code == 0, outcome.err
+    return lab
+
+
+@pytest.fixture
+def lab(finished: Lab, tmp_path: Path) -> Lab:
+    """Return a lab that goes on where the finished run ended, to be changed at will; its price files are shared."""
+    return finished.copy_to(tmp_path / "home")
+
+
+@pytest.fixture
+def lab_with_prices(finished: Lab, tmp_path: Path) -> Lab:
+    """Return a lab with the published warehouse of the finished run and price files of its own, to be broken."""
+    prices = shutil.copytree(finished.study_file.parent / "prices", tmp_path / "prices")
+    root = finished.copy_to(tmp_path / "home").root
+    return Lab(write_study(tmp_path / "small.yaml", small_study(prices)), root)
+
+
+@pytest.fixture
+def fresh_lab(finished: Lab, tmp_path: Path) -> Lab:
+    """Return a lab in which nothing was ever run."""
+    return Lab(finished.study_file, tmp_path / "home")
+
+
+@pytest.fixture
+def changed_study(finished: Lab, tmp_path: Path) -> Callable[..., Lab]:
+    """Return a function that gives a lab as ``lab``, with some keys of the study changed."""
+
+    def change(**keys: Any) -> Lab:
+        study = small_study(finished.study_file.parent / "prices") | keys
+        root = finished.copy_to(tmp_path / "home").root
+        return Lab(write_study(tmp_path / "changed" / "small.yaml", study), root)
+
+    return change
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Return a list of processes that do not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import duckdb
 
-from pipelines.headline import read_headline
 from pipelines.report import market
 from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import choose
 from pipelines.report.performance import Days
 from pipelines.report.svg import picture
+from pipelines.report.verdicts import read_headline
 
 # Beside tables and checks a chart is looked at in passing; a coarser line costs a page less.
 POINTS = 240

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.headline import Headline
 from pipelines.report.numbers import level
 from pipelines.report.svg import BLACK, COLOURS, DASHES, Key, Stroke
+from pipelines.report.verdicts import Headline
 
 # More lines than this cannot be followed.
 MOST_RIVALS = 5

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pipelines.headline import HARVEST_NOTE, SAME_RETURN, Headline, read_headline, records
 from pipelines.report import market, page
 from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import Choice, choose
@@ -13,6 +12,7 @@ from pipelines.report.numbers import decimal, percent, typeset
 from pipelines.report.performance import Days, income_figures, reserve_figures
 from pipelines.report.rebalancing import rebalancing_table
 from pipelines.report.scenarios import all_scenarios, headline_table
+from pipelines.report.verdicts import HARVEST_NOTE, SAME_RETURN, Headline, read_headline, records
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 
 import duckdb
 
-from pipelines.headline import records
 from pipelines.report import svg
 from pipelines.report.numbers import NOTHING, decimal, percent
 from pipelines.report.scales import dates, linear
 from pipelines.report.svg import BLACK, Figure, Key, Line, Span, Stroke
+from pipelines.report.verdicts import records
 
 # The window of the correlations shown, in sessions; the regime is taken from the same one.
 WINDOW = 63

@@ -4,9 +4,9 @@ from typing import Any
 
 import duckdb
 
-from pipelines.headline import Headline, records
 from pipelines.report.numbers import decimal, level, percent
 from pipelines.report.page import Cell, table
+from pipelines.report.verdicts import Headline, records
 
 _STRATEGIES = """
 select report_rebalancing.*

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pipelines.headline import Headline
 from pipelines.report.numbers import decimal, level, percent
 from pipelines.report.page import Cell, table
+from pipelines.report.verdicts import Headline
 
 # A row takes about a kilobyte, and a page of more than some megabytes is a burden on a phone.
 MOST_ROWS = 1000

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 
 from sd_core.errors import InputError
 from sd_core.market import quality
-from sd_core.market.history import days
 from sd_core.market.panel import Dates, Floats, Panel, risk_free_returns
 from sd_core.market.quality import Finding
 from sd_core.market.sessions import (
@@ -28,8 +27,9 @@ from sd_core.market.sessions import (
     merge_bars,
     union,
 )
-from sd_core.market.source import BAR_COLUMNS, PriceHistory
-from sd_core.study import Study
+from sd_core.market.sources.bars import days
+from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.study.model import Study
 
 FEWEST_SESSIONS = 2
 

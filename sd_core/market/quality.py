@@ -14,7 +14,7 @@ import pyarrow as pa
 from sd_core.market.panel import Dates
 from sd_core.market.raw import RawChange
 from sd_core.market.sessions import Positions, calendar_days, next_session
-from sd_core.market.source import BAR_COLUMNS, PriceHistory
+from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
 
 # Sessions without a bar that pass unremarked: no exchange closes longer than a week but in a catastrophe.
 TOLERATED_SESSIONS = 5

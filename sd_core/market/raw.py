@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from sd_core.lake import Lake, Version
-from sd_core.market.source import BAR_COLUMNS, PriceHistory
+from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
 
 DATASET = "raw_prices"
 

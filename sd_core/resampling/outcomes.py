@@ -14,9 +14,9 @@ import numpy.typing as npt
 from numba import njit
 
 from sd_core.market.panel import Floats, Panel, risk_free_returns
+from sd_core.metrics.money_weighted import money_weighted_return
 from sd_core.resampling.histories import Relatives, Sessions
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.money_weighted import money_weighted_return
 from sd_core.simulation.results import NO_MONEY, Kind, SimulationResult
 from sd_core.simulation.rules import Rules
 

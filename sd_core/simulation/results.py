@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sd_core.market.panel import Floats, Panel
-from sd_core.study import Scenario
+from sd_core.study.model import Scenario
 
 
 class Kind(IntEnum):

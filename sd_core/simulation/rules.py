@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sd_core.market.panel import Floats
-from sd_core.study import Deposits, Rebalance, Scenario, Strategy, Study, Withdrawals
+from sd_core.study.model import Deposits, Rebalance, Scenario, Strategy, Study, Withdrawals
 
 
 class Variant(IntEnum):

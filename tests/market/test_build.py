@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 import pytest
-from price_histories import history, study, weekdays
+from support.price_histories import history, study, weekdays
 
 from sd_core.errors import InputError
 from sd_core.market.build import build_market, to_panel, version
-from sd_core.market.csv_files import CsvSource
+from sd_core.market.sources.csv_files import CsvSource
 
 # 2024-01-01 is a Monday and a holiday in New York, 2024-01-15 too; the sessions between are the other weekdays.
 FORTNIGHT = weekdays("2024-01-02", "2024-01-12")

@@ -4,7 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
-from price_histories import history, weekdays
+from support.price_histories import history, weekdays
 
 from sd_core.market import quality
 from sd_core.market.raw import RawChange

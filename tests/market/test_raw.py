@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from price_histories import FETCHED, history, weekdays
+from support.price_histories import FETCHED, history, weekdays
 
 from sd_core.lake import Lake
 from sd_core.market import raw

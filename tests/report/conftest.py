@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-import lake_tables
 import pytest
+from support import lake_tables
 
-from pipelines.models import build, read_macros, read_models
 from pipelines.report.content import report
+from pipelines.warehouse.models import build, read_macros, read_models
 
 
 @pytest.fixture(scope="session")

@@ -5,18 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-import lake_tables
 import pytest
-from lake_tables import SESSIONS, insert
 from reading import Element, parse
+from support import lake_tables
+from support.lake_tables import SESSIONS, insert
 
-from pipelines.headline import read_headline
-from pipelines.models import build, read_macros, read_models
 from pipelines.report.choice import choose
 from pipelines.report.content import report
 from pipelines.report.numbers import typeset
 from pipelines.report.performance import Days
 from pipelines.report.scenarios import MOST_ROWS
+from pipelines.report.verdicts import read_headline
+from pipelines.warehouse.models import build, read_macros, read_models
 
 Report = Callable[..., str]
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from generators import draw_case, panel_of
+from support.generators import draw_case, panel_of
 
 from sd_core.market.panel import Panel, last_known
 from sd_core.resampling.histories import Relatives, block_length, draw_sessions

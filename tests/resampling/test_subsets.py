@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 import pytest
-from generators import panel_of, rules_of
+from support.generators import panel_of, rules_of
 
 from sd_core.resampling.subsets import MOST_SUBSETS, income_variability, subset_outcomes
 from sd_core.simulation.engine import simulate

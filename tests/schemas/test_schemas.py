@@ -8,9 +8,9 @@ import pandas as pd
 import pandera.errors
 import pytest
 import sqlglot
-from lake_tables import SQL, add_taxes, connect, fill_small_study
+from support.lake_tables import SQL, add_taxes, connect, fill_small_study
 
-from pipelines.models import build, read_macros, read_models
+from pipelines.warehouse.models import build, read_macros, read_models
 from sd_core.schemas import TABLES
 from sd_core.schemas.dictionary import LAYERS, data_dictionary
 

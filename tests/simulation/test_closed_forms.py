@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 import pytest
-from generators import HUGE_LOT, SD8, draw_case, of_the_rule_alone, panel_of, rules_of
+from support.generators import HUGE_LOT, SD8, draw_case, of_the_rule_alone, panel_of, rules_of
 
 from sd_core.simulation.results import LEDGER, Kind, Rows
 from sd_core.simulation.rules import Anchor, Coordination, Every, LotOrder, Path, Sizing, Variant

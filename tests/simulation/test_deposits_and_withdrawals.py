@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from generators import panel_of, rules_of
+from support.generators import panel_of, rules_of
 
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Every, Proceeds, Shortfall, Variant

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import plain_engine
-from generators import HUGE_LOT, IDLE, Case, draw_case
-from simulation_laws import MONEY_TOLERANCE, ON_THE_PATH, SALES, asked_for, coverage_surplus
+from support.generators import HUGE_LOT, IDLE, Case, draw_case
+from support.simulation_laws import MONEY_TOLERANCE, ON_THE_PATH, SALES, asked_for, coverage_surplus
 
 from sd_core.market.panel import Panel
 from sd_core.simulation.engine import simulate

@@ -9,12 +9,12 @@ import dataclasses
 import numpy as np
 import plain_engine
 import pytest
-from generators import Case, draw_case
 from hypothesis import given, settings
-from ledger_readings import held_by_session
-from portfolio_laws import assert_portfolio_laws
-from simulation_laws import MONEY_TOLERANCE, asked_for, assert_laws, dust
-from small_cases import small_cases
+from support.generators import Case, draw_case
+from support.ledger_readings import held_by_session
+from support.portfolio_laws import assert_portfolio_laws
+from support.simulation_laws import MONEY_TOLERANCE, asked_for, assert_laws, dust
+from support.small_cases import small_cases
 
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Rows, SimulationResult

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generators import Case, draw_case, panel_of, rules_of
+from support.generators import Case, draw_case, panel_of, rules_of
 
 from sd_core.market.panel import Panel
 from sd_core.simulation.engine import simulate

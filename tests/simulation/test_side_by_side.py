@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from generators import draw_case, panel_of, rules_of
+from support.generators import draw_case, panel_of, rules_of
 
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import SimulationResult

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from generators import Price, panel_of, rules_of
+from support.generators import Price, panel_of, rules_of
 
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Anchor, LotOrder, Path, Rules, Variant

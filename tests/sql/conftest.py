@@ -1,10 +1,10 @@
 from collections.abc import Iterator
 
 import duckdb
-import lake_tables
 import pytest
+from support import lake_tables
 
-from pipelines.models import build, read_macros, read_models
+from pipelines.warehouse.models import build, read_macros, read_models
 
 
 @pytest.fixture

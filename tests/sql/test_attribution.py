@@ -8,12 +8,12 @@ from decimal import Decimal, getcontext
 import duckdb
 import numpy as np
 import pytest
-from generators import panel_of, rules_of
-from lake_tables import SESSIONS, SQL, STUDY, add_scenario, asset, bar, connect, insert, strategy
-from simulated_lake import fill_from_simulation
+from support.generators import panel_of, rules_of
+from support.lake_tables import SESSIONS, SQL, STUDY, add_scenario, asset, bar, connect, insert, strategy
+from support.simulated_lake import fill_from_simulation
 
-from pipelines.audit import read_identities
-from pipelines.models import build, needed_for, read_macros, read_models
+from pipelines.warehouse.audit import read_identities
+from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 from sd_core.schemas import attribution
 from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import Anchor, Coordination, Every, Path, Variant

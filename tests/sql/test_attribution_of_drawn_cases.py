@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import duckdb
-import lake_tables
 import numpy as np
 import pytest
-from generators import Case, draw_case
-from ledger_readings import last_closes
-from simulated_lake import CLASSES, asset_classes, fill_from_simulation, risk_free_returns
+from support import lake_tables
+from support.generators import Case, draw_case
+from support.ledger_readings import last_closes
+from support.simulated_lake import CLASSES, asset_classes, fill_from_simulation, risk_free_returns
 
-from pipelines.audit import audit, read_identities
-from pipelines.models import build, read_macros, read_models
+from pipelines.warehouse.audit import audit, read_identities
+from pipelines.warehouse.models import build, read_macros, read_models
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Kind, SimulationResult
 

@@ -4,9 +4,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from lake_tables import connect, insert
+from support.lake_tables import connect, insert
 
-from pipelines.models import SQL, build, needed_for, read_macros, read_models
+from pipelines.warehouse.models import SQL, build, needed_for, read_macros, read_models
 
 FEWEST = 252
 

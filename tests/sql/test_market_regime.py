@@ -6,9 +6,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from lake_tables import SQL, STUDY, asset, bar, connect, insert
+from support.lake_tables import SQL, STUDY, asset, bar, connect, insert
 
-from pipelines.models import build, needed_for, read_macros, read_models
+from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 
 YEAR = 252
 

@@ -7,9 +7,9 @@ import empyrical
 import numpy as np
 import pandas as pd
 import pytest
-from lake_tables import SQL
+from support.lake_tables import SQL
 
-from pipelines.models import read_macros
+from pipelines.warehouse.models import read_macros
 
 YEAR = 252
 TOLERANCE = 1e-12

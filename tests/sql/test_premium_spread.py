@@ -1,7 +1,7 @@
 """The spread of premiums over the universe, by hand."""
 
-import lake_tables
 import pytest
+from support import lake_tables
 
 
 def test_spread_is_between_the_assets_furthest_from_their_own_highest_earlier_close(small, build_all):

@@ -3,11 +3,11 @@
 import duckdb
 import numpy as np
 import pytest
-from generators import panel_of, rules_of
-from lake_tables import SESSIONS, SQL, add_scenario, bar, insert
-from simulated_lake import fill_from_simulation, risk_free_returns
+from support.generators import panel_of, rules_of
+from support.lake_tables import SESSIONS, SQL, add_scenario, bar, insert
+from support.simulated_lake import fill_from_simulation, risk_free_returns
 
-from pipelines.models import build, needed_for, read_macros, read_models
+from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 from sd_core.simulation.rules import Variant
 
 MODELS = needed_for(read_models(SQL), ["report_benchmark"])

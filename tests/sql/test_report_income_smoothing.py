@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 import pytest
-from lake_tables import SQL, asset, insert
+from support.lake_tables import SQL, asset, insert
 
-from pipelines.models import build, needed_for, read_macros, read_models
+from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 
 EXACT = 1e-9
 CANNOT_TELL = "the data cannot tell"

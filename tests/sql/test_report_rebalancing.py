@@ -2,7 +2,7 @@
 
 import duckdb
 import pytest
-from lake_tables import SESSIONS, add_scenario, insert, strategy
+from support.lake_tables import SESSIONS, add_scenario, insert, strategy
 
 TRADED = ("rebalancing_trades", "deploy_buys", "profit_sells", "rebalancing_fees")
 

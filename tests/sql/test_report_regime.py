@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.models import SQL, read_macros
+from pipelines.warehouse.models import SQL, read_macros
 
 YEAR = 252
 COUNT = 90

@@ -4,7 +4,7 @@ import statistics
 
 import duckdb
 import pytest
-from lake_tables import SESSIONS, add_scenario, insert
+from support.lake_tables import SESSIONS, add_scenario, insert
 
 EXACT = 1e-12
 

@@ -7,11 +7,11 @@ import statistics
 import duckdb
 import numpy as np
 import pytest
-from generators import panel_of, rules_of
-from lake_tables import SESSIONS, SQL
-from simulated_lake import fill_from_simulation
+from support.generators import panel_of, rules_of
+from support.lake_tables import SESSIONS, SQL
+from support.simulated_lake import fill_from_simulation
 
-from pipelines.models import build, needed_for, read_macros, read_models
+from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 from sd_core.simulation.rules import Variant
 
 MODELS = needed_for(read_models(SQL), ["report_single_asset", "report_strategy"])

@@ -6,7 +6,7 @@ import statistics
 
 import duckdb
 import pytest
-from lake_tables import SESSIONS, add_scenario, asset, bar, insert, strategy
+from support.lake_tables import SESSIONS, add_scenario, asset, bar, insert, strategy
 
 from sd_core.schemas import TABLES
 

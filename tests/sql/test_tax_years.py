@@ -5,7 +5,7 @@ from itertools import accumulate
 import duckdb
 import numpy as np
 import pytest
-from lake_tables import SESSIONS, add_taxes, ask_for_taxes, insert
+from support.lake_tables import SESSIONS, add_taxes, ask_for_taxes, insert
 
 EXACT = 1e-12
 

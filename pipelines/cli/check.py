@@ -1,0 +1,90 @@
+"""``sdlab check``: a study, and what the lake and the warehouse hold for it, without running anything.
+
+Judging prices belongs in ``sd_core.market``.
+"""
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.cli.exit_code import ExitCode
+from pipelines.cli.run import PLAIN_WIDTH
+from pipelines.lab.home import StudyHome
+from pipelines.orchestration.lake_assets import MARKET, OTHER_SETTINGS, WHOLE_RUN_FIRST, answers
+from pipelines.steps.rebuild import current_scenarios, stored_scenarios
+from sd_core.errors import FetchError, InputError
+from sd_core.lake import Version
+from sd_core.market import raw
+from sd_core.market.sources.base import PriceSource, fetch, open_source
+
+
+def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
+    """Print what a study asks for and what is there for it; with ``ask_source``, ask the source too and store nothing.
+
+    Returns:
+        DONE, or FAILED where the source does not deliver a ticker.
+
+    Raises:
+        InputError: the source refuses its files.
+    """
+    study = home.study
+    console = Console(width=PLAIN_WIDTH, highlight=False, markup=False)
+    console.print(
+        f"{home.study_file}: a valid study of {len(study.universe)} assets, {len(study.strategies)} strategies and "
+        f"{len(study.reserves)} reserves: {len(study.scenarios)} scenarios",
+        soft_wrap=True,
+    )
+    console.print(_prices(home))
+    _print_scenarios(console, home)
+    console.print(f"warehouse: {home.warehouse if home.warehouse.exists() else 'not published yet'}", soft_wrap=True)
+    return _ask_source(console, home) if ask_source else ExitCode.DONE
+
+
+def _prices(home: StudyHome) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("ticker", "bars", "from", "to", "fetched [UTC]", "source"):
+        table.add_column(name, justify="right" if name == "bars" else "left")
+    for ticker in home.study.fetched_tickers:
+        stored = home.lake.current(raw.DATASET, ticker)
+        table.add_row(ticker, *(_stored(stored) if stored else ("none stored yet", "", "", "", "")))
+    return table
+
+
+def _stored(version: Version) -> tuple[str, ...]:
+    facts = version.facts
+    return f"{facts['bars']:,}", facts["first"], facts["last"], facts["fetched_at"][:16], facts["source"]
+
+
+def _print_scenarios(console: Console, home: StudyHome) -> None:
+    stored = stored_scenarios(home)
+    market = home.lake.current(MARKET)
+    prepared = market is not None and answers(market, home.study)
+    current = len(current_scenarios(home.study, stored, market)) if market is not None and prepared else 0
+    console.print(
+        f"scenarios: {current} up to date, {len(stored) - current} outdated, "
+        f"{len(home.study.scenarios) - len(stored)} not simulated yet"
+    )
+    if market is not None and not prepared:
+        console.print(f"{OTHER_SETTINGS}, and so all scenarios are outdated: {WHOLE_RUN_FIRST}", soft_wrap=True)
+
+
+def _ask_source(console: Console, home: StudyHome) -> ExitCode:
+    source = open_source(home.study)
+    failures = 0
+    refused = []
+    for ticker in home.study.fetched_tickers:
+        try:
+            console.print(f"{ticker}: {_answer(source, home, ticker)}", soft_wrap=True)
+        except FetchError as error:
+            failures += 1
+            console.print(str(error), soft_wrap=True)
+        except InputError as error:
+            refused.append(str(error))
+    if refused:
+        raise InputError("\n".join(refused))
+    return ExitCode.FAILED if failures else ExitCode.DONE
+
+
+def _answer(source: PriceSource, home: StudyHome, ticker: str) -> str:
+    history = fetch(source, home.study, ticker)
+    first, last = history.bars.index[0], history.bars.index[-1]
+    return f"{len(history.bars):,} bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}, {history.source}"

@@ -1,0 +1,112 @@
+"""The command line: ``sdlab run | ui | query | check``.
+
+Each command opens one study, does its work through the modules beside this one, and ends with 0 (done), 1 (the run
+failed), 2 (the input was refused) or 130 (interrupted).
+"""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Sequence
+
+from pipelines.cli.exit_code import QUERY_INTERRUPTED, ExitCode
+from sd_core.errors import InputError
+
+
+def main(arguments: Sequence[str] | None = None) -> ExitCode:
+    """Run one command and return its exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        return ExitCode(parsed.command(parsed))
+    except InputError as error:
+        print(f"refused:\n{error}", file=sys.stderr)
+        return ExitCode.REFUSED
+    except KeyboardInterrupt:
+        return _interrupted()
+    except RuntimeError as error:
+        if QUERY_INTERRUPTED not in str(error):
+            raise
+        return _interrupted()
+    except BrokenPipeError:
+        # Whoever reads our output had enough, as `head` does.
+        sys.stderr.close()
+        return ExitCode.DONE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"failed:\n{error.filename}: {error.strerror}", file=sys.stderr)
+        return ExitCode.FAILED
+
+
+def _interrupted() -> ExitCode:
+    print("\ninterrupted; the published warehouse is whole", file=sys.stderr)
+    return ExitCode.INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sdlab", description="Research on Synthetic Dividend portfolios, in tables to be queried."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    study = argparse.ArgumentParser(add_help=False)
+    study.add_argument(
+        "--study", metavar="FILE", help="a study file, or the name of one in studies/ (default: $SD_STUDY, or demo)"
+    )
+
+    run = commands.add_parser("run", parents=[study], help="materialise the study and print what it found")
+    run.add_argument(
+        "--select",
+        metavar="WHAT",
+        help="only some simulations: a partition (r10|sd8), a strategy (sd8) or a reserve (r10), then the warehouse; "
+        "the histories of the reserve question (reserve_bootstrap), then the warehouse; or only one asset (raw_prices, "
+        "prices, simulations, report_strategy)",
+    )
+    run.set_defaults(command=_run)
+
+    ui = commands.add_parser("ui", parents=[study], help="open Dagster's web page and run its schedules")
+    ui.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1 (default: %(default)s)")
+    ui.set_defaults(command=_ui)
+
+    query = commands.add_parser("query", parents=[study], help="ask the published warehouse in SQL")
+    query.add_argument("sql", metavar="SQL")
+    query.set_defaults(command=_query)
+
+    check = commands.add_parser("check", parents=[study], help="validate a study and what the lake holds for it")
+    check.add_argument("--fetch", action="store_true", help="also ask the price source for every ticker")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _run(parsed: argparse.Namespace) -> ExitCode:
+    from pipelines.cli.run import run
+    from pipelines.lab.home import open_home
+
+    _quiet()
+    return run(open_home(parsed.study), parsed.select)
+
+
+def _ui(parsed: argparse.Namespace) -> ExitCode:
+    from pipelines.cli.ui import serve
+    from pipelines.lab.home import open_home
+
+    _quiet()
+    return serve(open_home(parsed.study), parsed.port)
+
+
+def _query(parsed: argparse.Namespace) -> ExitCode:
+    from pipelines.lab.home import open_home
+    from pipelines.warehouse.query import query
+
+    return query(open_home(parsed.study), parsed.sql)
+
+
+def _check(parsed: argparse.Namespace) -> ExitCode:
+    from pipelines.cli.check import check
+    from pipelines.lab.home import open_home
+
+    return check(open_home(parsed.study), ask_source=parsed.fetch)
+
+
+def _quiet() -> None:
+    """Keep Dagster's notices about its own release stages out of the way of our output."""
+    warnings.filterwarnings("ignore", module=r"dagster\..*")

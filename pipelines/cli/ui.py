@@ -1,0 +1,88 @@
+"""Dagster's web page and daemon for one study, on this machine only, with its home inside the project."""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TextIO
+
+from pipelines.cli.exit_code import ExitCode
+from pipelines.lab.home import PROJECT, StudyHome
+from pipelines.orchestration.instance import open_instance
+from sd_core.errors import InputError
+
+HOST = "127.0.0.1"
+POLL_SECONDS = 0.25
+LOG_TAIL = 2_000
+
+
+def serve(home: StudyHome, port: int) -> ExitCode:
+    """Serve until interrupted; return DONE, or FAILED where the server ended by itself.
+
+    Raises:
+        InputError: the port is taken, or the study is already being served: two daemons on one home corrupt it.
+    """
+    with open_instance(home):
+        pass  # its databases are there before the server's processes meet them
+    log = home.dagster_home / "ui.log"
+    with open(home.dagster_home / ".ui.lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{home.study.name}: already being served: expected one `sdlab ui` per study") from None
+        _refuse_taken_port(port)
+        print(f"{home.study.name}: starting, its log is {log}", flush=True)
+        # Set before the server starts: a shell that started us in the background has us ignore interrupts, and a
+        # server that inherits this would never end.
+        interrupted = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: interrupted.set())
+        server = _start(port, log, lock)
+        announced = False
+        while server.poll() is None and not interrupted.wait(POLL_SECONDS):
+            if not announced and _answers(port):
+                print(f"{home.study.name}: http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
+                announced = True
+        if not interrupted.is_set():
+            print(f"failed: the server ended by itself:\n{log.read_text()[-LOG_TAIL:]}", file=sys.stderr)
+            return ExitCode.FAILED
+        server.send_signal(signal.SIGINT)
+        server.wait()
+    return ExitCode.DONE
+
+
+def _start(port: int, log: Path, lock: TextIO) -> subprocess.Popen[bytes]:
+    command = [
+        *(sys.executable, "-m", "dagster", "dev"),
+        *("--workspace", str(PROJECT / "workspace.yaml")),
+        *("--host", HOST, "--port", str(port)),
+    ]
+    with open(log, "w", encoding="utf-8") as output:
+        return subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=os.environ | {"PYTHONWARNINGS": "ignore"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # Only we pass signals on, once; and should we be killed, the server goes on holding the lock.
+            start_new_session=True,
+            pass_fds=[lock.fileno()],
+        )
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _refuse_taken_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError):
+            raise InputError(f"--port {port}: expected a free port on {HOST}, 1 to 65535") from None

@@ -1,0 +1,64 @@
+"""Where one study lives on disk: its file, its lake, its warehouse and its Dagster home.
+
+Everything generated lies below one folder, the project's own unless ``SD_HOME`` names another.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sd_core.errors import InputError
+from sd_core.lake import Lake
+from sd_core.study.model import Study, load_study
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEFAULT_STUDY = "demo"
+
+
+@dataclass(frozen=True)
+class StudyHome:
+    """One study and the places that bear its name."""
+
+    study_file: Path
+    study: Study
+    root: Path
+
+    @property
+    def lake(self) -> Lake:
+        """The study's lake."""
+        return Lake(self.root / "warehouse" / self.study.name)
+
+    @property
+    def warehouse(self) -> Path:
+        """The published warehouse."""
+        return self.root / "warehouse" / f"{self.study.name}.duckdb"
+
+    @property
+    def report(self) -> Path:
+        """The report of the published warehouse."""
+        return self.lake.root / "report.html"
+
+    @property
+    def dagster_home(self) -> Path:
+        """The folder of Dagster's runs and settings for this study."""
+        return self.root / ".dagster" / self.study.name
+
+
+def open_home(study: str | None = None) -> StudyHome:
+    """Load the study that is named, or that ``SD_STUDY`` names, or the demo, with its places.
+
+    Args:
+        study: a study file, or the name of one in ``studies/``.
+
+    Raises:
+        InputError: there is no such study, or it is refused.
+    """
+    name = study or os.environ.get("SD_STUDY") or DEFAULT_STUDY
+    file = Path(name)
+    if not file.suffix and not file.is_file():
+        file = PROJECT / "studies" / f"{name}.yaml"
+        if not file.exists():
+            known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))
+            raise InputError(f"{name}: expected a study file or the name of a study in {file.parent}: {known}")
+    root = Path(os.environ.get("SD_HOME") or PROJECT).resolve()
+    return StudyHome(file.resolve(), load_study(file), root)

@@ -1,0 +1,87 @@
+"""Dagster's own records of a study: its settings, its runs, and keeping both in order.
+
+What a run does belongs in the modules of the assets; where the records lie is ``home``'s to say.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+
+import dagster as dg
+
+from pipelines.lab.home import StudyHome
+from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
+from sd_core.lake import put_whole
+
+# Tells which process works on a run from the command line.
+PROCESS_TAG = "sdlab/process"
+# Runs whose events are kept.
+KEPT_RUNS = 30
+
+# Telemetry and the welcome dialog off; more runs than two at once wait their turn.
+DAGSTER_SETTINGS = """\
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+# Partitions by the thousand are recorded at once.
+event_log_storage:
+  module: pipelines.orchestration.event_log
+  class: EventLog
+  config: {{base_dir: {history}}}
+# Our steps print nothing; catching what they might print takes processes of its own, which an interrupt would wake.
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+retention:
+  schedule: {{purge_after_days: 30}}
+  sensor: {{purge_after_days: {{skipped: 1, failure: 30, success: 30}}}}
+"""
+
+
+@contextlib.contextmanager
+def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
+    """Open a study's Dagster home, made where it is missing, and point this process and its children at it."""
+    home.dagster_home.mkdir(parents=True, exist_ok=True)
+    history = json.dumps(str(home.dagster_home / "history" / "runs"))
+    put_whole(home.dagster_home / "dagster.yaml", DAGSTER_SETTINGS.format(history=history))
+    os.environ["DAGSTER_HOME"] = str(home.dagster_home)
+    os.environ["SD_STUDY"] = str(home.study_file)
+    os.environ[BATCH_VARIABLE] = str(BATCH_SIZE)
+    with open(home.dagster_home / ".open.lock", "a") as lock:
+        # Two processes that make the same databases at once break each other.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        instance = dg.DagsterInstance.get()
+        _end_dead_runs(instance)
+    with instance:
+        yield instance
+
+
+def prune_history(instance: dg.DagsterInstance) -> None:
+    """Forget all but the newest finished runs: each takes a megabyte, and a whole run has made all of them anew."""
+    finished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
+    for run in instance.get_runs(finished)[KEPT_RUNS:]:
+        instance.delete_run(run.run_id)
+
+
+def _end_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs as failed whose process was killed: nobody else will, and they would hold up the queue for ever."""
+    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
+    for run in instance.get_runs(unfinished):
+        if PROCESS_TAG in run.tags and not _is_alive(int(run.tags[PROCESS_TAG])):
+            instance.report_run_failed(run, "its process ended before the run did")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,91 @@
+"""When things run: the job that refreshes everything, the one that draws histories, the nightly schedule, the sensor.
+
+What the steps do belongs in the modules of the assets.
+"""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from pipelines.orchestration.partitions import range_tags
+from sd_core.market.sessions import calendar_sessions
+from sd_core.study.model import Study
+
+REFRESH = "refresh"
+RESERVE_QUESTION = "reserve_question"
+BOOTSTRAP_KEY = dg.AssetKey(["lake", "reserve_bootstrap"])
+MODELS_GROUP = "models"
+WAREHOUSE_GROUPS = ("staging", "analytics", "reports")
+NEW_YORK = ZoneInfo("America/New_York")
+# After the close and the evening's corrections; a day's bar is final by then.
+NIGHTLY = "0 21 * * 1-5"
+
+# Prices or a partition materialised alone lead to fits and a rebuild; a run that made those too has already done it.
+WHEN_LAKE_MOVED = (
+    dg.AutomationCondition.any_deps_match(
+        dg.AutomationCondition.newly_updated() & ~dg.AutomationCondition.executed_with_root_target()
+    )
+    .since_last_handled()
+    .with_label("the lake holds something newer")
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+)
+
+
+def refresh_job(study: Study) -> UnresolvedAssetJobDefinition:
+    """Return the job that takes every asset from prices to reports, in one run over the whole grid."""
+    return dg.define_asset_job(
+        REFRESH,
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(BOOTSTRAP_KEY),
+        description="Prices, every scenario, the warehouse and its reports, in one run.",
+        tags=range_tags(study.scenarios),
+    )
+
+
+def reserve_question_job() -> UnresolvedAssetJobDefinition:
+    """Return the job that draws histories for the reserve question, then rebuilds the warehouse."""
+    return dg.define_asset_job(
+        RESERVE_QUESTION,
+        selection=dg.AssetSelection.assets(BOOTSTRAP_KEY) | dg.AssetSelection.groups(MODELS_GROUP, *WAREHOUSE_GROUPS),
+        description="Every scenario in resampled histories of the market, then the warehouse and its reports.",
+    )
+
+
+def nightly_refresh(study: Study) -> list[dg.ScheduleDefinition]:
+    """Return the schedule of a study whose prices grow; the others have none."""
+    if study.source.kind != "yahoo":
+        return []
+
+    @dg.schedule(
+        name="nightly_refresh",
+        job_name=REFRESH,
+        cron_schedule=NIGHTLY,
+        execution_timezone=str(NEW_YORK),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="The whole refresh at 21:00 New York on every trading day.",
+    )
+    def nightly(context: dg.ScheduleEvaluationContext):  # type: ignore[no-untyped-def]
+        day = context.scheduled_execution_time.astimezone(NEW_YORK).date()
+        if not is_trading_day(day):
+            return dg.SkipReason(f"{day} is no session in New York")
+        return dg.RunRequest(run_key=day.isoformat(), tags=range_tags(study.scenarios))
+
+    return [nightly]
+
+
+def is_trading_day(day: dt.date) -> bool:
+    """Tell whether New York's exchange has a session on a day."""
+    return len(calendar_sessions("XNYS", day, day)) == 1
+
+
+def rebuild_sensor() -> dg.AutomationConditionSensorDefinition:
+    """Return the sensor that fits models and rebuilds the warehouse when something newer than they lies in the lake."""
+    return dg.AutomationConditionSensorDefinition(
+        "rebuild_warehouse",
+        target=dg.AssetSelection.groups(MODELS_GROUP, *WAREHOUSE_GROUPS),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=15,
+        description="Fits models, rebuilds, audits and publishes the warehouse when the lake holds something newer.",
+    )

@@ -1,0 +1,199 @@
+"""The tables of the warehouse as assets: one per SQL model, all made by one step that rebuilds, audits and publishes.
+
+How the rebuild works belongs in ``warehouse``, what is checked in ``audit``; here both are declared to Dagster.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import dagster as dg
+import duckdb
+
+from pipelines.lab.home import StudyHome
+from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
+from pipelines.orchestration.lake_assets import MARKET_KEYS, OWNERS, SIMULATIONS_KEY
+from pipelines.orchestration.partitions import partition_key
+from pipelines.report.charts import table_charts
+from pipelines.report.content import SECTIONS
+from pipelines.steps.fit import fit_key
+from pipelines.steps.rebuild import Rebuild, rebuild
+from pipelines.steps.resample import resampling_key
+from pipelines.warehouse.audit import DECLARED, UNIQUE, Identity, Verdict, read_identities
+from pipelines.warehouse.models import SQL, Model, own_models
+from sd_core.schemas import TABLES, Table
+
+REPORT_KEY = dg.AssetKey("report_strategy")
+REPORT_HTML_KEY = dg.AssetKey("report_html")
+REGIME_KEY = dg.AssetKey("market_regime")
+SCENARIOS_CURRENT = "every_scenario_is_current"
+FITS_CURRENT = "every_fit_is_current"
+# Beyond this many the metadata of a check would be longer than anybody reads.
+NAMED_PARTITIONS = 20
+
+
+def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
+    """Return the multi-asset of all published tables."""
+    models = own_models()
+    identities = read_identities(SQL / "audit")
+
+    @dg.multi_asset(
+        name="warehouse",
+        specs=[*(_spec(model) for model in models), _report_spec()],
+        check_specs=_check_specs(identities),
+        can_subset=False,
+    )
+    def warehouse(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+        result = rebuild(home, models, identities)
+        if result.sound:
+            charts = _charts(home)
+            for model in models:
+                yield dg.MaterializeResult(dg.AssetKey(model.name), metadata=_metadata(result, model, charts))
+            yield dg.MaterializeResult(REPORT_HTML_KEY, metadata=_report_metadata(home))
+            yield from _completeness(result)
+        yield from (_check_result(verdict) for verdict in result.verdicts)
+        if not result.sound:
+            raise dg.Failure(_refusal(result))
+        if result.outdated_fits:
+            context.log.info(
+                f"{', '.join(result.outdated_fits)}: of other prices or settings, so left out of the tables"
+            )
+        context.log.info(f"published {home.warehouse.name}: {len(models)} tables, {len(result.verdicts)} checks passed")
+
+    return warehouse
+
+
+def _spec(model: Model) -> dg.AssetSpec:
+    table = TABLES[model.name]
+    return dg.AssetSpec(
+        model.name,
+        deps=[*model.depends_on, *sorted({key for name in model.lake_tables if (key := _lake_key(name))})],
+        group_name=table.layer,
+        kinds={"duckdb", "sql"},
+        owners=OWNERS,
+        description=f"{model.description}\n\n```sql\n{model.sql}\n```",
+        metadata={"dagster/column_schema": _column_schema(table), "key": ", ".join(table.key)},
+        automation_condition=WHEN_LAKE_MOVED,
+    )
+
+
+def _lake_key(name: str) -> dg.AssetKey | None:
+    """Return the asset that leaves a lake table; the study's own tables come from its file and from no asset."""
+    if name.startswith("simulation_"):
+        return SIMULATIONS_KEY
+    return MARKET_KEYS.get(name) or fit_key(name) or resampling_key(name)
+
+
+def _column_schema(table: Table) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name,
+                kind,
+                table.comments[name],
+                constraints=dg.TableColumnConstraints(nullable=bool(table.schema.columns[name].nullable)),
+            )
+            for name, kind in table.types.items()
+        ]
+    )
+
+
+def _check_specs(identities: list[Identity]) -> list[dg.AssetCheckSpec]:
+    declared = [
+        dg.AssetCheckSpec(
+            DECLARED, asset=table.name, description="Columns, types and values are as declared.", blocking=True
+        )
+        for table in TABLES.values()
+        if table.stored
+    ]
+    unique = [
+        dg.AssetCheckSpec(UNIQUE, asset=table.name, description=f"One row per {', '.join(table.key)}.", blocking=True)
+        for table in TABLES.values()
+        if table.stored
+    ]
+    laws = [
+        dg.AssetCheckSpec(identity.name, asset=identity.table, description=identity.description, blocking=True)
+        for identity in identities
+    ]
+    complete = [
+        dg.AssetCheckSpec(
+            SCENARIOS_CURRENT,
+            asset=REPORT_KEY,
+            description="Every strategy and reserve of the study was simulated on the present prices and settings.",
+        ),
+        dg.AssetCheckSpec(
+            FITS_CURRENT,
+            asset=REGIME_KEY,
+            description="Every model was fitted to the present prices and settings; what was not is left out.",
+        ),
+    ]
+    return [*declared, *unique, *laws, *complete]
+
+
+def _check_result(verdict: Verdict) -> dg.AssetCheckResult:
+    metadata: dict[str, dg.MetadataValue] = {"seconds": dg.MetadataValue.float(round(verdict.seconds, 3))}
+    if not verdict.passed:
+        metadata["failures"] = dg.MetadataValue.int(verdict.failures)
+        metadata["examples"] = dg.MetadataValue.md(f"```\n{verdict.examples}\n```")
+    return dg.AssetCheckResult(
+        asset_key=verdict.table, check_name=verdict.check, passed=verdict.passed, metadata=metadata
+    )
+
+
+def _refusal(result: Rebuild) -> str:
+    failed = [verdict for verdict in result.verdicts if not verdict.passed]
+    lines = [f"{verdict.table}: {verdict.check}: {verdict.failures} rows\n{verdict.examples}" for verdict in failed]
+    return "the rebuilt warehouse is not sound and was not published; the last one stays:\n" + "\n".join(lines)
+
+
+def _completeness(result: Rebuild) -> Iterator[dg.AssetCheckResult]:
+    scenarios = [str(partition_key(scenario)) for scenario in (*result.missing, *result.outdated)]
+    yield _to_materialise(REPORT_KEY, SCENARIOS_CURRENT, scenarios)
+    yield _to_materialise(REGIME_KEY, FITS_CURRENT, result.outdated_fits)
+
+
+def _to_materialise(asset_key: dg.AssetKey, check: str, names: Sequence[str]) -> dg.AssetCheckResult:
+    """Return a check that warns of what is missing or outdated, by name."""
+    named = ", ".join(names[:NAMED_PARTITIONS]) + (" …" if len(names) > NAMED_PARTITIONS else "")
+    return dg.AssetCheckResult(
+        asset_key=asset_key,
+        check_name=check,
+        passed=not names,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"to_materialise": named or "none"},
+    )
+
+
+def _metadata(
+    result: Rebuild, model: Model, charts: Mapping[str, dict[str, dg.MetadataValue]]
+) -> dict[str, dg.MetadataValue]:
+    built = result.built[model.name]
+    metadata: dict[str, dg.MetadataValue] = {
+        "seconds": dg.MetadataValue.float(round(built.seconds, 3)),
+    }
+    if built.rows is not None:
+        metadata["dagster/row_count"] = dg.MetadataValue.int(built.rows)
+    return metadata | charts.get(model.name, {})
+
+
+def _charts(home: StudyHome) -> dict[str, dict[str, dg.MetadataValue]]:
+    """Return the charts of the published tables, by table and name."""
+    charts: dict[str, dict[str, dg.MetadataValue]] = {}
+    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+        for table, name, picture in table_charts(connection):
+            charts.setdefault(table, {})[name] = dg.MetadataValue.md(picture)
+    return charts
+
+
+def _report_spec() -> dg.AssetSpec:
+    return dg.AssetSpec(
+        REPORT_HTML_KEY,
+        deps=sorted({table for section in SECTIONS for table in section.tables}),
+        group_name="reports",
+        kinds={"html"},
+        owners=OWNERS,
+        description="The report of the published warehouse, one HTML file that opens anywhere.",
+        automation_condition=WHEN_LAKE_MOVED,
+    )
+
+
+def _report_metadata(home: StudyHome) -> dict[str, dg.MetadataValue]:
+    return {"file": dg.MetadataValue.path(home.report), "bytes": dg.MetadataValue.int(home.report.stat().st_size)}

@@ -1,0 +1,268 @@
+"""The SQL models: the folder ``sql`` read, put in order, and built in a DuckDB connection. No Dagster here.
+
+What a table holds is declared in ``sd_core.schemas`` and computed in ``sql``; which assets, checks and files the models
+become belongs to the rest of this package.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError
+from sqlglot.optimizer.scope import traverse_scope
+
+from pipelines.lab.home import PROJECT
+from pipelines.warehouse.side_by_side import SideBySide
+from sd_core.schemas import TABLES, Table
+
+SQL = PROJECT / "sql"
+MACROS = "macros.sql"
+LAKE = "lake"
+# The layer that takes over the lake's rows as they are and adds none of their numbers up.
+COPIED_LAYER = "staging"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One SQL file: the query that fills one table.
+
+    Attributes:
+        table: declaration of what the query gives.
+        sql: the file's text, a header comment and one query.
+        description: first sentence of the header.
+        depends_on: models that the query reads, by name, ascending.
+        lake_tables: tables of the lake that it reads, without their schema, ascending.
+    """
+
+    table: Table
+    sql: str
+    description: str
+    depends_on: tuple[str, ...]
+    lake_tables: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the table and of the file."""
+        return self.table.name
+
+    @property
+    def layer(self) -> str:
+        """Name of the file's folder."""
+        return self.table.layer
+
+
+@dataclass(frozen=True)
+class Built:
+    """What building one model came to: rows, None for a view, which nobody has computed yet; and seconds."""
+
+    rows: int | None
+    seconds: float
+
+
+def read_macros(folder: Path) -> str:
+    """Return the statements that create the macros which models use."""
+    return (folder / MACROS).read_text(encoding="utf-8")
+
+
+def read_models(folder: Path, tables: Mapping[str, Table] = TABLES) -> list[Model]:
+    """Read the models of a folder, which has a folder per layer and in it a file per table.
+
+    Args:
+        folder: with ``<layer>/<table>.sql``; other folders in it are left alone.
+        tables: declarations by name; every one needs its file.
+
+    Returns:
+        The models in an order in which each comes after those it reads, the same on every call.
+
+    Raises:
+        ValueError: a file without a declaration or the other way round, in the wrong layer, without a header, with
+            anything but one query, or reading an unknown table; models that read each other in a circle. The message
+            names the file.
+    """
+    layers = sorted({table.layer for table in tables.values()})
+    models = [_read(file, tables) for layer in layers for file in sorted((folder / layer).glob("*.sql"))]
+    if missing := sorted(tables.keys() - {model.name for model in models}):
+        raise ValueError(f"{folder}: expected a file for every declared table, but there is none for {_list(missing)}")
+    return _in_order(models)
+
+
+@cache
+def own_models() -> tuple[Model, ...]:
+    """Return the product's own models, parsed once in a process: a run asks for them at several steps."""
+    return tuple(read_models(SQL))
+
+
+def needed_for(models: Iterable[Model], names: Iterable[str]) -> list[Model]:
+    """Return the models of some names with all that they read, in order; the models come in order."""
+    wanted = set(names)
+    chosen = []
+    for model in reversed(list(models)):
+        if model.name in wanted:
+            wanted.update(model.depends_on)
+            chosen.append(model)
+    return chosen[::-1]
+
+
+def build(con: duckdb.DuckDBPyConnection, models: Iterable[Model], macros: str) -> dict[str, Built]:
+    """Create macros, tables and views in the connection's current database, described by their comments.
+
+    The lake's tables must be there as ``lake.<table>``. Staging copies and sorts, one model after the other, each on
+    all threads. Every model after it has one thread, and as many run at once: several threads would add up the numbers
+    of a model in an order of their own, and the same lake would give tables that differ in the last digits.
+
+    Args:
+        con: its current database is filled; it must not hold the tables yet.
+        models: in order, as :func:`read_models` returns them.
+        macros: statements that create the macros.
+
+    Returns:
+        Rows and seconds by table.
+
+    Raises:
+        ValueError: a query gives other columns or types than its table declares.
+        duckdb.Error: a query fails.
+    """
+    con.execute(macros)
+    models = list(models)
+    built = {model.name: _build(con, model) for model in models if model.layer == COPIED_LAYER}
+    built |= _build_side_by_side(con, [model for model in models if model.layer != COPIED_LAYER])
+    return {model.name: built[model.name] for model in models}
+
+
+def _build_side_by_side(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> dict[str, Built]:
+    """Build each model once those that it reads are there, on one thread each."""
+    waiting = {model.name: model for model in models}
+    order = TopologicalSorter({name: waiting.keys() & set(model.depends_on) for name, model in waiting.items()})
+    order.prepare()
+    built: dict[str, Built] = {}
+    with _single_thread(con) as threads, SideBySide(con, threads) as pool:
+        running: dict[Future[Built], str] = {}
+        while order.is_active():
+            running |= {pool.submit(_build, waiting[name]): name for name in order.get_ready()}
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name = running.pop(future)
+                built[name] = future.result()
+                order.done(name)
+    return built
+
+
+def _read(file: Path, tables: Mapping[str, Table]) -> Model:
+    if file.stem not in tables:
+        raise ValueError(f"{file}: expected a declaration of {file.stem} in sd_core.schemas, but there is none")
+    table = tables[file.stem]
+    if file.parent.name != table.layer:
+        raise ValueError(f"{file}: expected in the folder of its layer, {table.layer}")
+    sql = file.read_text(encoding="utf-8")
+    own, of_lake = tables_read(file, sql)
+    if unknown := sorted(own - tables.keys()):
+        raise ValueError(f"{file}: reads {_list(unknown)}: expected declared tables, or the lake's as lake.<table>")
+    return Model(table, sql, _description(file, sql), tuple(sorted(own)), tuple(sorted(of_lake)))
+
+
+def tables_read(file: Path, sql: str) -> tuple[set[str], set[str]]:
+    """Return the tables that a query reads: those of its own database as written, and the names of the lake's.
+
+    Raises:
+        ValueError: it is not one query; the message names the file.
+    """
+    return _sources(_query(file, sql))
+
+
+def _description(file: Path, sql: str) -> str:
+    """Return the first sentence of the comment that a file begins with."""
+    first = sql.partition("\n")[0]
+    if not first.startswith("-- "):
+        raise ValueError(f"{file}: expected a comment on the first line that says what the table holds")
+    return first.removeprefix("-- ")
+
+
+def _query(file: Path, sql: str) -> exp.Query:
+    try:
+        statements = sqlglot.parse(sql, dialect="duckdb")
+    except ParseError as error:
+        raise ValueError(f"{file}: expected DuckDB's SQL: {error}") from None
+    match statements:
+        case [exp.Query() as query]:
+            return query
+        case [_]:
+            raise ValueError(f"{file}: expected a SELECT")
+        case _:
+            raise ValueError(f"{file}: expected one statement, was {len(statements)}")
+
+
+def _sources(query: exp.Query) -> tuple[set[str], set[str]]:
+    """Return the tables that a query reads: those of its own database as written, and the names of the lake's."""
+    own: set[str] = set()
+    of_lake: set[str] = set()
+    for scope in traverse_scope(query):
+        for source in scope.sources.values():
+            # What is no table is a common table expression, or a subquery with a scope of its own.
+            if isinstance(source, exp.Table):
+                if source.db == LAKE:
+                    of_lake.add(source.name)
+                else:
+                    own.add(exp.table_name(source) or source.sql())
+    return own, of_lake
+
+
+def _in_order(models: list[Model]) -> list[Model]:
+    by_name = {model.name: model for model in models}
+    try:
+        names = list(TopologicalSorter({model.name: model.depends_on for model in models}).static_order())
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        raise ValueError(f"models read each other in a circle: {' <- '.join(circle)}") from None
+    return [by_name[name] for name in names]
+
+
+def _build(con: duckdb.DuckDBPyConnection, model: Model) -> Built:
+    started = time.perf_counter()
+    _check_columns(con, model)
+    kind = "table" if model.table.stored else "view"
+    con.execute(f"create {kind} {model.name} as {model.sql}")
+    con.execute(f"comment on {kind} {model.name} is {_quoted(model.table.description)}")
+    for column, comment in model.table.comments.items():
+        con.execute(f"comment on column {model.name}.{column} is {_quoted(comment)}")
+    rows = con.execute(f"select count(*) from {model.name}").fetchall()[0][0] if model.table.stored else None
+    return Built(rows, seconds=time.perf_counter() - started)
+
+
+def _check_columns(con: duckdb.DuckDBPyConnection, model: Model) -> None:
+    """Compare the columns that a query gives with those that its table declares: names, order and types."""
+    given = [(name, kind) for name, kind, *_ in con.execute(f"describe {model.sql}").fetchall()]
+    declared = list(model.table.types.items())
+    if given != declared:
+        differing = [pair for pair in given if pair not in declared] or given
+        expected = [pair for pair in declared if pair not in given] or declared
+        raise ValueError(f"{model.name}: expected the columns {_columns(expected)}, was {_columns(differing)}")
+
+
+@contextlib.contextmanager
+def _single_thread(con: duckdb.DuckDBPyConnection) -> Iterator[int]:
+    """Let every query have one thread; yield how many there were."""
+    threads = con.execute("select current_setting('threads')").fetchall()[0][0]
+    con.execute("set threads = 1")
+    try:
+        yield threads
+    finally:
+        con.execute(f"set threads = {threads}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _columns(pairs: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in pairs)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,82 @@
+"""The protocol that every price source speaks, and what it hands over.
+
+A source delivers what its origin publishes, checked but not altered: stores belong in ``raw``, sessions and panels in
+``sessions`` and ``build``.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Protocol
+
+import pandas as pd
+
+from sd_core.study.model import Study
+
+BAR_COLUMNS = ["open", "high", "low", "close"]
+
+
+@dataclass(frozen=True)
+class PriceHistory:
+    """One ticker as one fetch found it.
+
+    Attributes:
+        ticker: the ticker asked for.
+        bars: open, high, low, close by date (a DatetimeIndex without time zone, midnight, strictly ascending, named
+            ``date``), float64, split-adjusted and not dividend-adjusted. A rate's bars are in percent and of any sign.
+        dividends: amount per share by ex-date, split-adjusted; may be empty.
+        splits: new shares per old share by date; may be empty.
+        source: which source and which file or address, for people.
+        fetched_at: when, UTC.
+        currency: quote currency where the source states it.
+        whole: whether the source delivers its whole past at every fetch, as a file does: what it no longer has is gone.
+    """
+
+    ticker: str
+    bars: pd.DataFrame
+    dividends: pd.Series
+    splits: pd.Series
+    source: str
+    fetched_at: dt.datetime
+    currency: str | None = None
+    whole: bool = False
+
+
+class PriceSource(Protocol):
+    """Where prices come from."""
+
+    def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+        """Return the daily bars of an asset from start to end, both included (end None: the newest there is).
+
+        Raises:
+            InputError: a file that is broken, named with line, field, value and what was expected.
+            FetchError: the source did not deliver, or what it delivered are not prices.
+        """
+        ...
+
+    def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+        """Return a yearly rate in percent, as bars of any sign; raises as :meth:`prices`."""
+        ...
+
+
+def open_source(study: Study) -> PriceSource:
+    """Return the source that a study names. Each is imported when it is used, since some are slow to import."""
+    match study.source.kind:
+        case "csv":
+            from sd_core.market.sources.csv_files import CsvSource
+
+            assert study.source.folder is not None  # the study's own validation
+            return CsvSource(study.source.folder)
+        case "sample":
+            from sd_core.market.sources.sample import SampleSource
+
+            return SampleSource()
+        case "yahoo":
+            from sd_core.market.sources.yahoo import YahooSource
+
+            return YahooSource()
+
+
+def fetch(source: PriceSource, study: Study, ticker: str) -> PriceHistory:
+    """Return what a source has of a study's ticker, a rate or an asset; raises as :class:`PriceSource` does."""
+    ask = source.rates if ticker == study.rate_ticker else source.prices
+    return ask(ticker, study.start, study.end)

@@ -1,0 +1,141 @@
+"""Prices, dividends and rates from a folder of CSV files.
+
+How a CSV file is taken apart belongs in ``csv_table``; which values are refused in ``refusal``.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sd_core.errors import InputError
+from sd_core.market.sources import validation as refusal
+from sd_core.market.sources.bars import between, days, flat_bars, no_events
+from sd_core.market.sources.base import PriceHistory
+from sd_core.market.sources.csv_table import read_table
+from sd_core.market.sources.validation import Finding
+
+# Accepted spellings of each column.
+DATE = ("Date",)
+CLOSE = ("Close",)
+BAR = [("Open",), ("High",), ("Low",), CLOSE]
+DIVIDEND = ("Dividends", "Dividend")
+INDEX_VALUE = ("Value",)
+
+
+class CsvSource:
+    """Prices from files ``TICKER.csv`` and, where an asset pays, ``TICKER_dividends.csv`` in one folder.
+
+    A price file has the columns Date, Open, High, Low, Close; a dividends file has Date and Dividends (or Dividend),
+    one row per ex-date: two payments of one day are written as their sum, since a row that stands there twice by
+    accident would otherwise be paid twice. Other columns are ignored. Dates are ISO 8601 (``2024-01-31``), strictly
+    ascending; a time of day is dropped, so that a date with a time zone means the calendar day in that zone. A file is
+    checked as a whole, also where only a part of it is asked for. Without a dividends file an asset pays nothing.
+    Splits are not given: prices and dividends are split-adjusted already.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+        """Return an asset's bars and dividends from start to end, both included (end None: to the file's last).
+
+        Raises:
+            InputError: a file is missing or broken, or has no bar in that time; a line per finding names file, line,
+                column, value and what was expected.
+        """
+        path = self.folder / f"{ticker}.csv"
+        bars = between(_read(path, BAR, refusal.bar_findings), start, end, str(path))
+        return _history(ticker, path, bars, self._dividends(ticker).loc[days(start, end)])
+
+    def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+        """Return a yearly rate in percent, of any sign, from a file of which Date and Close are read.
+
+        Raises as :meth:`prices`.
+        """
+        path = self.folder / f"{ticker}.csv"
+        table = _read(path, [CLOSE], lambda rates: refusal.rate_findings(rates["close"]))
+        return _history(ticker, path, flat_bars(between(table, start, end, str(path))["close"]), no_events())
+
+    def _dividends(self, ticker: str) -> pd.Series:
+        path = self.folder / f"{ticker}_dividends.csv"
+        if not path.exists():
+            return no_events()
+        table = _read(
+            path,
+            [DIVIDEND],
+            lambda amounts: refusal.positive_findings(amounts.iloc[:, 0], "an amount"),
+            may_be_empty=True,
+        )
+        return table.iloc[:, 0].rename(None)
+
+
+def read_price_index(path: Path) -> pd.Series:
+    """Return consumer prices by the date from which they are known, of any base, from columns Date and Value.
+
+    Raises as a CSV source's ``prices`` do.
+    """
+    return _read(path, [INDEX_VALUE], lambda table: refusal.positive_findings(table["value"], "a price level"))["value"]
+
+
+def _read(
+    path: Path,
+    columns: Sequence[tuple[str, ...]],
+    judge: Callable[[pd.DataFrame], list[Finding]],
+    *,
+    may_be_empty: bool = False,
+) -> pd.DataFrame:
+    """Read numbers by date, all of them judged. The columns are the file's own, in lower case."""
+    texts = read_table(path, [DATE, *columns])
+    if texts.empty and not may_be_empty:
+        raise InputError(f"{path}: expected rows below the header, but there are none")
+    spelling = {str(name).lower(): str(name) for name in texts}
+    dates = pd.Series(np.array([_day(text) for text in texts["Date"]], dtype="datetime64[us]"), index=texts.index)
+    numbers = pd.DataFrame(
+        {field: [_number(text) for text in texts[name]] for field, name in spelling.items() if field != "date"},
+        index=texts.index,
+        dtype=float,
+    )
+    findings = [*refusal.date_findings(dates, _latest_day()), *judge(numbers)]
+    if findings:
+        lines = [
+            f"{path}: line {found.label}: {(name := spelling[found.field])}: {texts.at[found.label, name]!r}: "
+            f"expected {found.expected}"
+            for found in sorted(findings, key=lambda found: found.label)
+        ]
+        raise InputError(refusal.shortened(lines, str(path)))
+    return numbers.set_index(pd.DatetimeIndex(dates, name="date"))
+
+
+def _day(text: str) -> dt.date | None:
+    try:
+        return dt.datetime.fromisoformat(text).date()
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> float:
+    try:
+        # Python reads 1_000 as a thousand; in a file of prices it is a slip.
+        return float(text) if "_" not in text else np.nan
+    except ValueError:
+        return np.nan
+
+
+def _latest_day() -> dt.date:
+    """Return today's date where the day begins first (UTC+14), so that no honest bar lies in the future."""
+    return dt.datetime.now(dt.timezone(dt.timedelta(hours=14))).date()
+
+
+def _history(ticker: str, path: Path, bars: pd.DataFrame, dividends: pd.Series) -> PriceHistory:
+    return PriceHistory(
+        ticker=ticker,
+        bars=bars,
+        dividends=dividends,
+        splits=no_events(),
+        source=f"csv file {path}",
+        whole=True,
+        fetched_at=dt.datetime.now(dt.UTC),
+    )

@@ -1,0 +1,93 @@
+"""A CSV file as text cells, or a refusal that names file and line.
+
+What the cells mean (dates, prices, amounts) belongs in ``csv_files``.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from sd_core.errors import InputError
+from sd_core.market.sources.validation import shortened
+
+
+def read_table(path: Path, columns: Sequence[tuple[str, ...]]) -> pd.DataFrame:
+    """Read some columns of a CSV file as text.
+
+    The file is UTF-8, with or without a byte order mark, with any line ends; its first line names the columns. Blank
+    lines are skipped.
+
+    Args:
+        path: the file.
+        columns: for each column its accepted spellings. Columns not named here are ignored.
+
+    Returns:
+        The stripped cells, one row per record, indexed by line number; the columns in the order asked for, under the
+        spelling that the file uses. Without rows where the file ends after its header.
+
+    Raises:
+        InputError: the file cannot be read, is not UTF-8 text, is empty, lacks a column or has it twice, or has rows of
+            another length than its header.
+    """
+    # The standard library's reader, since it alone reports the line of a record: pandas renames a repeated column and
+    # fills up a short row, both without a word.
+    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
+    try:
+        records = [(reader.line_num, [cell.strip() for cell in record]) for record in reader if record]
+    except csv.Error as error:
+        raise InputError(f"{path}: line {reader.line_num}: expected CSV, but: {error}") from None
+    if not records:
+        raise InputError(f"{path}: the file is empty: expected a header with {_worded(columns)}")
+    (_, header), *rows = records
+    places = [_place(path, header, spellings) for spellings in columns]
+    ragged = [
+        f"{path}: line {line}: {len(cells)} fields: expected {len(header)}, as in the header"
+        for line, cells in rows
+        if len(cells) != len(header)
+    ]
+    if ragged:
+        raise InputError(shortened(ragged, str(path)))
+    return pd.DataFrame(
+        [[cells[place] for place in places] for _, cells in rows],
+        index=[line for line, _ in rows],
+        columns=[header[place] for place in places],
+        dtype=object,
+    )
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path.parent}: no file {path.name}: expected it in this folder") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: expected a file, but it is a folder") from None
+    except OSError as error:
+        raise InputError(f"{path}: expected a readable file, but: {error.strerror}") from None
+    try:
+        text = content.decode("utf-8-sig")
+        flaw = text.find("\0")
+        if flaw < 0:
+            return text
+        flaw = len(text[:flaw].encode())
+    except UnicodeDecodeError as error:
+        flaw = error.start
+    line = content.count(b"\n", 0, flaw) + 1
+    raise InputError(f"{path}: line {line}: byte 0x{content[flaw]:02x}: expected CSV text in UTF-8")
+
+
+def _place(path: Path, header: list[str], spellings: tuple[str, ...]) -> int:
+    found = [i for i, name in enumerate(header) if name in spellings]
+    wanted = " or ".join(spellings)
+    if not found:
+        raise InputError(f"{path}: line 1: no column {wanted}: the header has {', '.join(header)}")
+    if len(found) > 1:
+        raise InputError(f"{path}: line 1: {len(found)} columns {wanted}: expected one")
+    return found[0]
+
+
+def _worded(columns: Sequence[tuple[str, ...]]) -> str:
+    return ", ".join(" or ".join(spellings) for spellings in columns)

@@ -1,0 +1,56 @@
+"""Sample prices that come with the program: twenty large US stocks, for a first look and examples without a network.
+
+What the prices mean for a portfolio belongs in ``simulation``; files of one's own belong in ``csv_files``.
+"""
+
+import datetime as dt
+from functools import cached_property
+
+import pandas as pd
+from skfolio.datasets import load_sp500_dataset
+
+from sd_core.errors import InputError
+from sd_core.market.sources.bars import between, flat_bars, no_events
+from sd_core.market.sources.base import PriceHistory
+
+
+class SampleSource:
+    """The S&P 500 sample of skfolio: 20 stocks, daily from 1990-01-02 to 2022-12-28, in US dollars.
+
+    The sample has closes only, so open, high, low and close of a bar are the same number and no price is known within
+    a day. The closes are adjusted for dividends as well as splits: what a stock paid is in its price already, and there
+    are no dividends beside it. Its authors give it for tests and examples, not for investment.
+    """
+
+    def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+        """Return a stock's bars from start to end, both included (end None: to the sample's last).
+
+        Raises:
+            InputError: the sample does not have this ticker, or not in that time.
+        """
+        if ticker not in self._closes:
+            raise InputError(f"{ticker}: not in the sample: expected one of {', '.join(map(str, self._closes))}")
+        bars = flat_bars(self._closes[ticker])
+        return PriceHistory(
+            ticker=ticker,
+            bars=between(bars, start, end, f"{ticker} of the sample"),
+            dividends=no_events(),
+            splits=no_events(),
+            source="sample of 20 S&P 500 stocks (skfolio), adjusted closes",
+            whole=True,
+            fetched_at=dt.datetime.now(dt.UTC),
+            currency="USD",
+        )
+
+    def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+        """Refuse: the sample has no rates.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(f"{ticker}: the sample has no rates: expected risk_free to be a number, such as 0.03")
+
+    @cached_property
+    def _closes(self) -> pd.DataFrame:
+        closes = load_sp500_dataset()
+        return closes.set_index(pd.DatetimeIndex(closes.index, name="date").as_unit("us")).astype(float)

@@ -1,0 +1,106 @@
+"""The rules under which prices, rates and amounts are refused, whichever source delivered them.
+
+A rule names the row and the field it objects to and says what it expected; the source adds its own place (file and
+line, or ticker and date) and the value as it found it. Reading a file or an answer belongs in the sources; doubts about
+prices that are possible but odd (gaps, jumps, stale bars) belong in ``quality``.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sd_core.market.sources.base import BAR_COLUMNS
+
+# Sources keep prices as 32-bit floats, whose neighbours lie 1.2e-7 apart: an open may leave its bar by that much.
+ROUNDING = 1e-6
+
+# A file with one wrong column has a finding per row; more than these help nobody.
+SHOWN_FINDINGS = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One value that is refused.
+
+    Attributes:
+        label: the row's label in the table that was judged: a line number, or a date.
+        field: the column.
+        expected: what the rule wanted there, to be read after "expected".
+    """
+
+    label: Any
+    field: str
+    expected: str
+
+
+def date_findings(days: pd.Series, latest: dt.date) -> list[Finding]:
+    """Judge dates: each a date, none after ``latest``, strictly ascending.
+
+    Args:
+        days: datetime64 by row label; NaT where the source had something else. The field is "date".
+        latest: the last date that can have come to pass.
+    """
+    missing = days.isna()
+    future = days > pd.Timestamp(latest)
+    # A date from the future would make every later row look out of order, so it does not count as a predecessor.
+    newest_above = days.where(~future).cummax().ffill().shift()
+    repeated = days.duplicated() & ~missing
+    early = (days < newest_above) & ~repeated
+    return [
+        *_where(missing, "date", "a date such as 2024-01-31"),
+        *_where(future, "date", f"a date up to {latest}"),
+        *_where(repeated, "date", "every date once"),
+        *(
+            Finding(label, "date", f"ascending dates, but {newest_above[label]:%Y-%m-%d} comes before it")
+            for label in days.index[early]
+        ),
+    ]
+
+
+def bar_findings(bars: pd.DataFrame) -> list[Finding]:
+    """Judge bars: four finite prices above 0, low to high the right way round, open and close between them.
+
+    What leaves the bar by no more than :data:`ROUNDING` (relative) passes as it is. ``bars`` has the columns open,
+    high, low, close; text and blanks arrive as NaN.
+    """
+    findings = [finding for field in BAR_COLUMNS for finding in positive_findings(bars[field], "a price")]
+    # A bar without four prices, or one that is upside down, has had its finding: what lies inside it is no question.
+    whole = ((bars > 0) & (bars < np.inf)).all(axis=1)
+    low, high = bars["low"] * (1 - ROUNDING), bars["high"] * (1 + ROUNDING)
+    upright = whole & (high >= low)
+    for label in bars.index[whole & ~upright]:
+        findings.append(Finding(label, "high", f"no less than the low, {bars['low'][label]}"))
+    for field in ("open", "close"):
+        for label in bars.index[upright & ~bars[field].between(low, high)]:
+            span = f"{bars['low'][label]} to {bars['high'][label]}"
+            findings.append(Finding(label, field, f"a price from low to high, {span}"))
+    return findings
+
+
+def positive_findings(values: pd.Series, what: str) -> list[Finding]:
+    """Judge values that must be finite and above 0: ``what`` says what they are, the Series' name is their field."""
+    field = str(values.name)
+    return [
+        *_where(values == np.inf, field, f"{what} that is finite"),
+        *_where(~(values > 0), field, f"{what} above 0"),
+    ]
+
+
+def rate_findings(rates: pd.Series) -> list[Finding]:
+    """Judge yearly rates in percent: any finite number will do. The Series' name is their field."""
+    return list(_where(~np.isfinite(rates), str(rates.name), "a rate in percent, such as 4.25"))
+
+
+def shortened(lines: Sequence[str], place: str) -> str:
+    """Join findings, one per line: the first few, then how many more there are at ``place``."""
+    more = len(lines) - SHOWN_FINDINGS
+    rest = [f"{place}: {more} more finding{'s' if more > 1 else ''}"] if more > 0 else []
+    return "\n".join([*lines[:SHOWN_FINDINGS], *rest])
+
+
+def _where(refused: pd.Series, field: str, expected: str) -> Iterator[Finding]:
+    return (Finding(label, field, expected) for label in refused.index[refused])

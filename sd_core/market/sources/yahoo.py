@@ -1,0 +1,245 @@
+"""Prices, dividends, splits and rates from Yahoo Finance, through yfinance.
+
+Asking, waiting and taking an answer apart belong here; which values are refused belongs in ``refusal``.
+"""
+
+import datetime as dt
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import requests
+import yfinance as yf
+from curl_cffi import requests as curl
+from yfinance.data import YfData
+from yfinance.exceptions import YFPricesMissingError, YFRateLimitError, YFTzMissingError
+
+from sd_core.errors import FetchError
+from sd_core.market.sources import validation as refusal
+from sd_core.market.sources.bars import days, flat_bars, no_events
+from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.market.sources.validation import Finding
+
+# Five attempts with waits of 2, 4, 8 and 16 seconds: a hiccup is over by then, and a real ban lasts longer than anybody
+# would wait.
+ATTEMPTS = 5
+FIRST_WAIT = 2.0
+
+# What trades round the clock has no close: its day ends at midnight of its own zone.
+ROUND_THE_CLOCK = {"CRYPTOCURRENCY", "CURRENCY"}
+USUAL_CLOSE = dt.time(16)
+
+DIVIDENDS, SPLITS = "dividends", "stock splits"
+
+Session = requests.Session | curl.Session
+
+
+class _PassingError(ConnectionError):
+    """A failure of the network or of Yahoo's servers that may be over in a moment.
+
+    Being a connection error, it makes yfinance go on without a cookie where one was asked for, and give up where prices
+    were.
+    """
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What one request brought.
+
+    Attributes:
+        table: yfinance's columns in lower case, by the exchange's calendar date.
+        metadata: what Yahoo states of the ticker and its exchange.
+        asked_at: the moment before the request, UTC.
+    """
+
+    table: pd.DataFrame
+    metadata: Mapping[str, Any]
+    asked_at: dt.datetime
+
+
+class YahooSource:
+    """Daily prices as Yahoo publishes them: split-adjusted, not dividend-adjusted.
+
+    A bar is taken only when its day was over before Yahoo was asked: every day before today at the exchange, and today
+    from the end of its regular session on, as Yahoo's metadata states it (16:00 at the exchange where they do not).
+    Currencies and cryptocurrencies trade round the clock: their day is over at midnight of the zone Yahoo keeps them
+    in, which for a cryptocurrency is UTC. Rows without any price, such as Yahoo sends for some holidays, are left out,
+    and a dividend on them is kept; rows with some of the four prices are refused. Capital gains that a fund distributes
+    are left out, because for some funds Yahoo counts them among the dividends already.
+
+    Args:
+        session: the HTTP session to use; it is the source's own from then on. None: one that Yahoo takes for a browser.
+        sleep: waits a number of seconds.
+        clock: returns the time, UTC.
+    """
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        self._session = _telling_failures(session or curl.Session(impersonate="chrome"))
+        self._sleep = sleep
+        self._clock = clock
+        self._attempts = ATTEMPTS
+        # What goes wrong is reported by our own errors, once.
+        logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+
+    def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+        """Return an asset's finished bars, dividends and splits, start and end included (end None: the newest).
+
+        Raises:
+            FetchError: Yahoo does not know the ticker, has no finished bar in that time, cannot be reached, limits our
+                rate, or delivered what are not prices (a line per finding).
+        """
+        answer = self._ask(ticker, start, end)
+        table = _finished_rows(ticker, answer, start, end)
+        bars = table[BAR_COLUMNS].dropna(how="all")
+        # yfinance fills the days without an event with 0.
+        dividends = table[DIVIDENDS][table[DIVIDENDS] != 0]
+        splits = table[SPLITS][table[SPLITS] != 0]
+        findings = [
+            *refusal.bar_findings(bars),
+            *refusal.positive_findings(dividends, "an amount"),
+            *refusal.positive_findings(splits, "a ratio"),
+        ]
+        _refuse(ticker, table, findings)
+        return _history(ticker, answer, bars, dividends.rename(None), splits.rename(None))
+
+    def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+        """Return a yearly rate in percent, of any sign: Yahoo's closes; raises as :meth:`prices`."""
+        answer = self._ask(ticker, start, end)
+        table = _finished_rows(ticker, answer, start, end)
+        rates = table[BAR_COLUMNS].dropna(how="all")["close"]
+        _refuse(ticker, table, refusal.rate_findings(rates))
+        return _history(ticker, answer, flat_bars(rates), no_events(), no_events())
+
+    def _ask(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
+        """Ask until Yahoo answers, waiting twice as long after every passing failure."""
+        for attempt in range(self._attempts):
+            if attempt:
+                self._sleep(FIRST_WAIT * 2 ** (attempt - 1))
+            try:
+                answer = self._ask_once(ticker, start, end)
+                self._attempts = ATTEMPTS
+                return answer
+            except YFRateLimitError:
+                failure = "it limits the rate of requests from this address: try again in some minutes"
+            except _PassingError as error:
+                failure = str(error)
+        attempts = "1 attempt" if self._attempts == 1 else f"{self._attempts} attempts"
+        # Whoever waited in vain for one ticker need not wait as long for each of the others.
+        self._attempts = 1
+        raise FetchError(f"{ticker}: Yahoo did not deliver in {attempts}: {failure}")
+
+    def _ask_once(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
+        yf.config.debug.hide_exceptions = False
+        # yfinance remembers answers for as long as the process lives, failures among them.
+        YfData.cache_get.cache_clear()
+        asked_at = self._clock()
+        try:
+            yahoo = yf.Ticker(ticker, session=self._session)
+            table = yahoo.history(
+                start=start,
+                end=None if end is None else end + dt.timedelta(days=1),
+                interval="1d",
+                auto_adjust=False,
+                actions=True,
+                # Else yfinance drops rows of zeros as well, which we would rather refuse.
+                keepna=True,
+            )
+            metadata = yahoo.history_metadata
+        except (YFRateLimitError, _PassingError):
+            raise
+        except Exception as error:
+            # Whatever yfinance stumbles over, Yahoo did not deliver; it has no base class for that.
+            raise FetchError(f"{ticker}: {_in_words(error)}") from error
+        dates = table.index.tz_localize(None).normalize().as_unit("us").rename("date")
+        return _Answer(table.set_index(dates).rename(columns=str.lower), metadata, asked_at)
+
+
+def _telling_failures(session: Session) -> Session:
+    """Make a session raise :class:`_PassingError` for a broken connection and for a failing server.
+
+    yfinance looks at neither: it would report a server's error 500 as a ticker that does not exist.
+    """
+    plain_get = session.get
+
+    def get(*args: Any, **kwargs: Any) -> Any:
+        try:
+            response = plain_get(*args, **kwargs)
+        except OSError as error:
+            raise _PassingError(f"it cannot be reached ({type(error).__name__})") from error
+        if response.status_code >= 500:
+            raise _PassingError(f"its server failed (status {response.status_code})")
+        return response
+
+    session.get = get  # type: ignore[method-assign]
+    return session
+
+
+def _in_words(error: Exception) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, YFTzMissingError) or status == 404:
+        return "Yahoo does not know this ticker: expected a symbol as on finance.yahoo.com, and not delisted"
+    if isinstance(error, YFPricesMissingError):
+        return f"Yahoo has no prices in that time: {error.rationale}"
+    if isinstance(error, json.JSONDecodeError):
+        return "Yahoo answered with a page instead of prices: it asks for consent, or blocks this address"
+    return f"Yahoo's answer cannot be used: {type(error).__name__}: {error}"
+
+
+def _finished_rows(ticker: str, answer: _Answer, start: dt.date, end: dt.date | None) -> pd.DataFrame:
+    finished = _last_finished_day(answer)
+    last = finished if end is None else min(end, finished)
+    rows = answer.table.loc[days(start, last)]
+    if rows[BAR_COLUMNS].isna().all(axis=None):
+        raise FetchError(f"{ticker}: Yahoo has no finished bar from {start} to {last}")
+    return rows
+
+
+def _last_finished_day(answer: _Answer) -> dt.date:
+    """Return the exchange's newest calendar day that was over when Yahoo was asked."""
+    now = answer.asked_at.astimezone(ZoneInfo(answer.metadata["exchangeTimezoneName"]))
+    today = now.date()
+    if answer.metadata.get("instrumentType") not in ROUND_THE_CLOCK and now >= _close(now, answer.metadata):
+        return today
+    return today - dt.timedelta(days=1)
+
+
+def _close(now: dt.datetime, metadata: Mapping[str, Any]) -> dt.datetime:
+    """Return when today's regular session ends; Yahoo's period counts only where it is today's."""
+    stated = metadata.get("currentTradingPeriod", {}).get("regular", {}).get("end")
+    if stated is not None and stated.date() == now.date():
+        return stated
+    return dt.datetime.combine(now.date(), USUAL_CLOSE, tzinfo=now.tzinfo)
+
+
+def _refuse(ticker: str, table: pd.DataFrame, findings: Sequence[Finding]) -> None:
+    """Raise FetchError where there are findings, a line for each, oldest first."""
+    if findings:
+        lines = [
+            f"{ticker}: {found.label:%Y-%m-%d}: {found.field}: {table[found.field][found.label]}: "
+            f"expected {found.expected}"
+            for found in sorted(findings, key=lambda found: found.label)
+        ]
+        raise FetchError(refusal.shortened(lines, ticker))
+
+
+def _history(ticker: str, answer: _Answer, bars: pd.DataFrame, dividends: pd.Series, splits: pd.Series) -> PriceHistory:
+    return PriceHistory(
+        ticker=ticker,
+        bars=bars,
+        dividends=dividends,
+        splits=splits,
+        source=f"Yahoo Finance (yfinance {yf.__version__}), https://finance.yahoo.com/quote/{ticker}/history",
+        fetched_at=answer.asked_at,
+        currency=answer.metadata.get("currency"),
+    )

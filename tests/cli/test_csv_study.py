@@ -1,0 +1,96 @@
+"""Studies on files of real prices, with an asset that trades on weekends and with years of missing bars."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.lab import Lab, Outcome, small_study, write_study
+
+RunStudy = Callable[..., tuple[Lab, Outcome]]
+
+
+@pytest.fixture(scope="module")
+def run_study(shared_market: Path, tmp_path_factory: pytest.TempPathFactory) -> RunStudy:
+    def run(tickers: list[str], **keys: Any) -> tuple[Lab, Outcome]:
+        folder = tmp_path_factory.mktemp("study")
+        universe = {ticker: {"weight": 1} for ticker in tickers}
+        study = small_study(shared_market) | {"universe": universe, "sessions": "XNYS"} | keys
+        lab = Lab(write_study(folder / "real.yaml", study), folder / "home")
+        return lab, lab.sdlab("run")
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def with_bitcoin(run_study: RunStudy) -> tuple[Lab, Outcome]:
+    return run_study(
+        ["NVDA", "VOO", "GOOG", "QQQ", "BTC-USD"],
+        start="2021-01-01",
+        end="2024-12-31",
+        risk_free="^IRX",
+        benchmark="VOO",
+    )
+
+
+def test_study_of_stocks_funds_and_bitcoin_is_complete(with_bitcoin: tuple[Lab, Outcome]) -> None:
+    lab, outcome = with_bitcoin
+    assert outcome.code == 0, outcome.err
+    report = lab.table("report_strategy")
+    assert set(zip(report["strategy"], report["reserve"], strict=True)) == {
+        (strategy, reserve) for strategy in lab.home.study.strategies for reserve in lab.home.study.reserves
+    }
+    assert report["sharpe"].notna().all()
+    # The first and the last session of those years, and how many: 252, 251, 250 and 252 (New York Stock Exchange).
+    sessions = lab.table("sessions")["session"]
+    assert (str(sessions.iloc[0].date()), str(sessions.iloc[-1].date())) == ("2021-01-04", "2024-12-31")
+    assert len(sessions) == 252 + 251 + 250 + 252
+    prices = lab.table("prices")
+    assert prices.groupby("ticker").size().to_dict() == dict.fromkeys(lab.home.study.tickers, len(sessions))
+
+
+def test_study_of_stocks_funds_and_bitcoin_has_no_hole(with_bitcoin: tuple[Lab, Outcome]) -> None:
+    lab, _ = with_bitcoin
+    assert "hole" not in set(lab.table("report_data_quality")["rule"])
+
+
+def test_bars_between_two_sessions_are_merged_into_the_later(
+    with_bitcoin: tuple[Lab, Outcome], shared_market: Path
+) -> None:
+    lab, _ = with_bitcoin
+    stored = lab.table("prices").query("ticker == 'BTC-USD'").set_index("session")
+    bars = pd.read_csv(shared_market / "BTC-USD.csv", parse_dates=["Date"]).set_index("Date")
+    bars = bars.loc["2021-01-05":"2024-12-31"]
+    session = stored.index[np.searchsorted(stored.index, bars.index)]
+    expected = bars.groupby(session).agg({"Open": "first", "High": "max", "Low": "min", "Close": "last"})
+    merged = stored.loc["2021-01-05":, ["open", "high", "low", "close"]]
+    assert (bars.groupby(session).size() > 1).sum() > 200
+    np.testing.assert_allclose(merged, expected, rtol=1e-6)
+
+
+def test_rate_of_each_session_is_the_treasury_bill_of_that_day(
+    with_bitcoin: tuple[Lab, Outcome], shared_market: Path
+) -> None:
+    lab, _ = with_bitcoin
+    rates = lab.table("rates").set_index("session")["rate"]
+    quotes = pd.read_csv(shared_market / "^IRX.csv", parse_dates=["Date"]).set_index("Date")["Close"]
+    both = rates.index.intersection(quotes.index)
+    assert len(both) > 900
+    np.testing.assert_allclose(rates[both], quotes[both] / 100)
+
+
+def test_years_without_bars_are_published_as_holes(run_study: RunStudy) -> None:
+    lab, outcome = run_study(["SPY", "VOO"], start="2015-01-01", reserves=[0.0], strategies={"sd8": {}})
+    assert outcome.code == 0, outcome.err
+    holes = lab.table("report_data_quality").query("rule == 'hole'")
+    found = {(row.ticker, str(row.first_session.date()), str(row.last_session.date())) for row in holes.itertuples()}
+    # Read off the dates in the files: between these lie the only gaps of more than a week.
+    assert found == {
+        ("SPY", "2016-01-04", "2019-12-31"),
+        ("SPY", "2020-02-06", "2020-11-10"),
+        ("VOO", "2020-01-02", "2020-11-10"),
+    }
+    for hole in found:
+        assert f"{hole[0]} has no bar from {hole[1]} to {hole[2]}" in outcome.out

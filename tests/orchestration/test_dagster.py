@@ -1,0 +1,224 @@
+"""What Dagster is told: definitions, schedule, the sensor that rebuilds, and which partitions are materialised."""
+
+import datetime as dt
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from support.lab import Lab
+
+from pipelines.definitions import build_definitions
+from pipelines.lab.home import StudyHome, open_home
+from pipelines.orchestration import lake_assets
+from pipelines.orchestration.jobs import REFRESH, nightly_refresh
+from pipelines.orchestration.lake_assets import MARKET_KEYS, SIMULATIONS_KEY
+from pipelines.orchestration.partitions import range_tags, simulation_grid
+from pipelines.steps.fit import FIT_KEYS
+from sd_core.schemas import TABLES
+from sd_core.simulation import engine
+from sd_core.simulation.rules import Variant
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@pytest.fixture(params=["demo", "sweep", "vision"])
+def shipped(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyHome:
+    """Return the home of each study that ships with the project."""
+    monkeypatch.setenv("SD_HOME", str(tmp_path))
+    return open_home(request.param)
+
+
+# Definitions
+
+
+def test_definitions_of_the_shipped_studies_load(shipped: StudyHome) -> None:
+    dg.Definitions.validate_loadable(build_definitions(shipped))
+
+
+def test_every_asset_says_what_it_is_whose_and_of_which_kind(shipped: StudyHome) -> None:
+    specs = {spec.key: spec for spec in build_definitions(shipped).resolve_all_asset_specs()}
+    assert {dg.AssetKey(name) for name in TABLES} < specs.keys()
+    for key, spec in specs.items():
+        assert spec.description, key
+        assert spec.owners, key
+        assert spec.kinds, key
+        assert spec.group_name in {"ingest", "models", "simulation", "staging", "analytics", "reports"}, key
+
+
+def test_tables_stand_in_the_group_of_their_layer_with_their_columns(shipped: StudyHome) -> None:
+    specs = {spec.key: spec for spec in build_definitions(shipped).resolve_all_asset_specs()}
+    for name, table in TABLES.items():
+        spec = specs[dg.AssetKey(name)]
+        assert spec.group_name == table.layer
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert {column.name: column.type for column in columns} == table.types
+        assert all(column.description for column in columns)
+
+
+def test_grid_has_a_partition_for_every_strategy_at_every_reserve(shipped: StudyHome) -> None:
+    keys = simulation_grid(shipped.study).get_partition_keys()
+    assert len(keys) == len(shipped.study.strategies) * len(shipped.study.reserves)
+    assert {"r0|buy_and_hold", "r10|buy_and_hold"} <= set(map(str, keys))
+
+
+# Schedule
+
+
+def tick(home: StudyHome, day: dt.date) -> dg.RunRequest | dg.SkipReason:
+    [schedule] = nightly_refresh(home.study)
+    evening = dt.datetime.combine(day, dt.time(21), NEW_YORK)
+    context = dg.build_schedule_context(scheduled_execution_time=evening)
+    answer = schedule(context)
+    assert isinstance(answer, dg.RunRequest | dg.SkipReason)
+    return answer
+
+
+@pytest.fixture
+def vision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyHome:
+    monkeypatch.setenv("SD_HOME", str(tmp_path))
+    return open_home("vision")
+
+
+def test_yahoo_study_has_a_schedule_that_is_on_at_nine_in_the_evening_in_new_york(vision: StudyHome) -> None:
+    schedule = build_definitions(vision).resolve_schedule_def("nightly_refresh")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert schedule.execution_timezone == "America/New_York"
+    assert isinstance(schedule.cron_schedule, str)
+    minute, hour, *_ = schedule.cron_schedule.split()
+    assert (minute, hour) == ("0", "21")
+
+
+@pytest.mark.parametrize("study", ["demo", "csv"])
+def test_study_whose_prices_do_not_grow_has_no_schedule(study: str, finished: Lab) -> None:
+    home = finished.home if study == "csv" else open_home("demo")
+    assert not build_definitions(home).schedules
+
+
+@pytest.mark.parametrize("day", [dt.date(2024, 12, 25), dt.date(2025, 1, 9)], ids=["Christmas", "day of mourning"])
+def test_schedule_skips_a_weekday_without_trading(vision: StudyHome, day: dt.date) -> None:
+    answer = tick(vision, day)
+    assert isinstance(answer, dg.SkipReason)
+    assert str(day) in str(answer.skip_message)
+
+
+def test_schedule_asks_for_the_whole_grid_on_a_session(vision: StudyHome) -> None:
+    answer = tick(vision, dt.date(2024, 12, 24))
+    assert isinstance(answer, dg.RunRequest)
+    grid = simulation_grid(vision.study)
+    asked = grid.get_partition_keys_in_range(
+        dg.PartitionKeyRange(
+            answer.tags["dagster/asset_partition_range_start"], answer.tags["dagster/asset_partition_range_end"]
+        )
+    )
+    assert set(asked) == set(grid.get_partition_keys())
+
+
+# The sensor
+
+
+def test_rebuild_sensor_is_on(finished: Lab) -> None:
+    [sensor] = build_definitions(finished.home).sensors or []
+    assert isinstance(sensor, dg.AutomationConditionSensorDefinition)
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+def test_partition_materialised_alone_asks_for_the_warehouse_once_and_a_whole_run_does_not(lab: Lab) -> None:
+    home, tables = lab.home, [dg.AssetKey(name) for name in (*TABLES, "report_html")]
+    definitions = build_definitions(home)
+
+    def materialise(instance: dg.DagsterInstance, assets: list[dg.AssetKey] | None, scenarios) -> None:
+        job = definitions.resolve_job_def(REFRESH)
+        assert job.execute_in_process(instance=instance, asset_selection=assets, tags=range_tags(scenarios)).success
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        evaluation = dg.evaluate_automation_conditions(definitions, instance)
+        assert evaluation.total_requested == 0
+
+        materialise(instance, None, home.study.scenarios)
+        evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
+        assert evaluation.total_requested == 0
+
+        materialise(instance, [SIMULATIONS_KEY], home.study.scenarios[:1])
+        evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
+        assert [evaluation.get_num_requested(table) for table in tables] == [1] * len(tables)
+        assert evaluation.get_num_requested(SIMULATIONS_KEY) == 0
+
+        materialise(instance, tables, home.study.scenarios)
+        evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
+        assert evaluation.total_requested == 0
+
+
+def test_prices_materialised_alone_ask_for_the_fits_and_the_warehouse_in_one_go(lab: Lab) -> None:
+    home = lab.home
+    definitions = build_definitions(home)
+    later = [*FIT_KEYS, *(dg.AssetKey(name) for name in TABLES)]
+    with dg.DagsterInstance.ephemeral() as instance:
+        evaluation = dg.evaluate_automation_conditions(definitions, instance)
+        job = definitions.resolve_job_def(REFRESH)
+        prices = list(MARKET_KEYS.values())
+        tags = range_tags(home.study.scenarios)
+        assert job.execute_in_process(instance=instance, asset_selection=prices, tags=tags).success
+        evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
+        assert [evaluation.get_num_requested(key) for key in later] == [1] * len(later)
+        assert evaluation.get_num_requested(SIMULATIONS_KEY) == 0
+
+
+# Partitions
+
+
+def fail_for(strategy: str, reserve: float):
+    def to_tables(result, scenario, panel):
+        if (scenario.strategy, scenario.reserve) == (strategy, reserve):
+            raise RuntimeError("no space left on this device")
+        return whole(result, scenario, panel)
+
+    whole = lake_assets.to_tables
+    return to_tables
+
+
+def materialised(lab: Lab) -> set[str]:
+    with dg.DagsterInstance.from_config(str(lab.home.dagster_home)) as instance:
+        return set(instance.get_materialized_partitions(SIMULATIONS_KEY))
+
+
+def stored(lab: Lab) -> set[str]:
+    names = [name.split("/") for name in lab.pointers() if name.startswith("simulations/")]
+    return {f"{reserve}|{strategy}" for _, strategy, reserve in names}
+
+
+GRID = {f"{reserve}|{strategy}" for reserve in ("r0", "r10") for strategy in ("buy_and_hold", "sd8", "ath_only")}
+
+
+def test_partition_that_cannot_be_stored_is_named_and_the_others_stay(
+    fresh_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake_assets, "to_tables", fail_for("sd8", 0.1))
+    outcome = fresh_lab.sdlab("run")
+    assert outcome.code == 1
+    named = [line for line in outcome.err.splitlines() if line.startswith("partition ")]
+    assert named == ["partition r10|sd8: RuntimeError: no space left on this device"]
+    assert stored(fresh_lab) == materialised(fresh_lab) == GRID - {"r10|sd8"}
+    assert not fresh_lab.published.exists()
+
+
+def test_partition_that_cannot_be_simulated_is_named_and_the_others_stay(
+    fresh_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate_batch = engine._simulate
+
+    def failing(market, batch, *rest):
+        if any(rules.reserve == 0.1 and rules.variant is Variant.FULL for rules in batch.rules):
+            raise RuntimeError("no memory left")
+        return simulate_batch(market, batch, *rest)
+
+    monkeypatch.setattr(engine, "_simulate", failing)
+    outcome = fresh_lab.sdlab("run")
+    assert outcome.code == 1
+    named = [line for line in outcome.err.splitlines() if line.startswith("partition ")]
+    assert named == ["partition r10|sd8: RuntimeError: no memory left"]
+    assert stored(fresh_lab) == materialised(fresh_lab) == GRID - {"r10|sd8"}
+
+
+def test_whole_run_materialises_every_partition(finished: Lab) -> None:
+    assert materialised(finished) == stored(finished) == GRID

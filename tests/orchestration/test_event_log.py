@@ -1,0 +1,79 @@
+"""The event log that takes events by the thousand, against Dagster's own."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
+
+GRID = dg.MultiPartitionsDefinition(
+    {
+        "reserve": dg.StaticPartitionsDefinition([f"r{level}" for level in range(4)]),
+        "strategy": dg.StaticPartitionsDefinition(["one", "two", "three"]),
+    }
+)
+
+
+@dg.asset(
+    partitions_def=GRID,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[dg.AssetCheckSpec("sound", asset="scenarios")],
+)
+def scenarios(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+    for key in context.partition_keys:
+        context.add_asset_metadata({"name": key}, partition_key=key)
+    yield dg.AssetCheckResult(passed=True, check_name="sound")
+    yield dg.MaterializeResult()
+
+
+@dg.asset(deps=[scenarios])
+def report() -> None:
+    """Return nothing, as the tables that follow the scenarios do."""
+
+
+def records(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """Run both assets over the whole grid and return what the instance then knows of them."""
+    job = dg.Definitions(
+        assets=[scenarios, report], jobs=[dg.define_asset_job("all", "*")], executor=dg.in_process_executor
+    ).resolve_job_def("all")
+    tags = {"dagster/asset_partition_range_start": "r0|one", "dagster/asset_partition_range_end": "r3|three"}
+    run = job.execute_in_process(instance=instance, tags=tags)
+    for key in (scenarios.key, report.key):
+        latest = instance.get_latest_materialization_event(key)
+        assert latest is not None
+        assert latest.run_id == instance.get_asset_records([key])[0].asset_entry.last_run_id == run.run_id
+    fetched = instance.fetch_materializations(scenarios.key, limit=100).records
+    materialisations = [record.asset_materialization for record in fetched if record.asset_materialization]
+    events = [entry.get_dagster_event() for entry in instance.all_logs(run.run_id) if entry.is_dagster_event]
+    check = dg.AssetCheckKey(scenarios.key, "sound")
+    history = instance.event_log_storage.get_asset_check_execution_history(check, limit=10)
+    return {
+        "partitions": instance.get_materialized_partitions(scenarios.key),
+        # Data versions are drawn from the run, so only that they are there can be compared.
+        "materialisations": [(made.partition, made.metadata, sorted(made.tags or {})) for made in materialisations],
+        "events": Counter((event.event_type, str(event.asset_key), event.partition) for event in events),
+        "checks": [record.status for record in history],
+    }
+
+
+def test_what_is_known_after_a_run_is_what_dagsters_own_log_would_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, ours = tmp_path / "own", tmp_path / "ours"
+    for folder in (own, ours):
+        folder.mkdir()
+        (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    with dg.DagsterInstance.from_config(str(own)) as instance:
+        expected = records(instance)
+    monkeypatch.setenv(BATCH_VARIABLE, str(BATCH_SIZE))
+    (ours / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\n"
+        "event_log_storage: {module: pipelines.orchestration.event_log, class: EventLog, "
+        f"config: {{base_dir: {ours}/runs}}}}\n"
+    )
+    with dg.DagsterInstance.from_config(str(ours)) as instance:
+        assert records(instance) == expected
+    assert len(expected["partitions"]) == 12

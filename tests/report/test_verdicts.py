@@ -1,0 +1,94 @@
+"""The words of the headline, most of them on reports made up for the purpose."""
+
+import io
+from typing import Any
+
+import duckdb
+import pytest
+from rich.console import Console
+from support.lab import Lab
+
+from pipelines.report.verdicts import about_withdrawals, print_headline, sentences, withdrawn
+
+
+def row(
+    strategy: str, variant: str, twr: float, sharpe: float = 0.5, volatility: float = 0.2, coordination: str = "simple"
+) -> dict[str, Any]:
+    return {
+        "strategy": strategy,
+        "variant": variant,
+        "coordination": coordination,
+        "reserve": 0.0,
+        "twr": twr,
+        "sharpe": sharpe,
+        "volatility": volatility,
+        "excess_over_buy_and_hold": twr - 0.5,
+        "is_current": True,
+    }
+
+
+HOLDING = row("hold", "buy_and_hold", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("returns", "expected"),
+    [
+        (
+            [0.4, 0.3],
+            "Simply holding beats the rule: it returned 50.0 %. Of 2 scenarios of the rule, 2 returned less. ",
+        ),
+        ([0.6], "Simply holding returned 50.0 %. Of 1 scenarios of the rule, 1 returned more. The best, "),
+        ([0.5], "Simply holding returned 50.0 %. Of 1 scenarios of the rule, 1 returned the same. The best, "),
+        ([0.6, 0.5, 0.4], "Of 3 scenarios of the rule, 1 returned more, 1 the same, 1 less. The best, "),
+    ],
+)
+def test_verdict_counts_what_returned_more_the_same_and_less(returns: list[float], expected: str) -> None:
+    rivals = [row(f"sd{number}", "full", twr) for number, twr in enumerate(returns)]
+    (sentence,) = sentences([HOLDING, *rivals], HOLDING)
+    assert expected in sentence
+    assert sentence.endswith(f"sd0 at a reserve of 0 %, returned {returns[0] * 100:.1f} %.")
+
+
+def test_calmer_scenario_needs_the_higher_sharpe_ratio_and_the_lower_volatility() -> None:
+    calm = row("calm", "full", 0.4, sharpe=0.9, volatility=0.1)
+    # A loss over more volatility has the higher, because less negative, ratio and is calmer in no way.
+    wild = row("wild", "full", 0.3, sharpe=0.6, volatility=0.3)
+    assert sentences([HOLDING, calm, wild], HOLDING)[1].startswith("Of those that returned less, 1 had ")
+
+
+def test_portfolios_without_the_rule_are_told_apart_from_it() -> None:
+    yearly, monthly = (row(name, "full", twr, coordination="hold") for name, twr in (("yearly", 0.7), ("monthly", 0.6)))
+    verdict, baseline = sentences([HOLDING, yearly, row("sd8", "full", 0.4), monthly], HOLDING)
+    assert verdict.startswith("Simply holding beats the rule: it returned 50.0 %. Of 1 scenarios of the rule, 1 ")
+    assert baseline == (
+        "Portfolio rules without the Synthetic Dividend: the best, yearly at a reserve of 0 %, returned 70.0 %."
+    )
+
+
+def test_study_without_simply_holding_says_so() -> None:
+    (sentence,) = sentences([row("sd8", "full", 0.4)], None)
+    assert "no strategy of the variant buy_and_hold at a reserve of 0" in sentence
+
+
+def withdrawing(paid: float, due: float) -> dict[str, Any]:
+    return {"withdrawals": paid, "withdrawals_scheduled": due}
+
+
+def test_withdrawals_that_were_not_paid_are_told_beside_the_values() -> None:
+    rows = [withdrawing(60_000, 60_000), withdrawing(33_000, 60_000), withdrawing(0, 0)]
+    assert [withdrawn(row) for row in rows] == ["60,000", "33,000 of 60,000", "0"]
+    (sentence,) = about_withdrawals(rows)
+    assert sentence.startswith("Of 2 scenarios with withdrawals, 1 paid less than was due.")
+    assert list(about_withdrawals(rows[:1])) == ["Every withdrawal that fell due was paid."]
+    assert list(about_withdrawals(rows[2:])) == []
+
+
+def test_rows_of_the_headline_are_printed_whole_however_narrow_the_terminal(finished: Lab) -> None:
+    with duckdb.connect(str(finished.published), read_only=True) as connection:
+        console = Console(width=40, file=io.StringIO())
+        print_headline(console, connection)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "…" not in printed
+    (line,) = (line for line in printed.splitlines() if "simply holding  " in line)
+    assert line.split()[0] == "buy_and_hold"
+    assert console.width == 40

@@ -1,0 +1,135 @@
+"""Model fits in the lake: when they are made anew, when they stay, and what is published of outdated ones."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.lab import Lab
+
+from pipelines.steps.fit import FITS
+from pipelines.steps.rebuild import rebuild
+from pipelines.warehouse.audit import read_identities
+from pipelines.warehouse.models import SQL, read_models
+
+NAMES = {fit.name for fit in FITS}
+
+
+def change_prices(lab: Lab) -> None:
+    file = Path(lab.home.study.source.folder or "") / "AAA.csv"
+    bars = pd.read_csv(file, index_col="Date")
+    bars.loc["2023-06-15"] *= 1.04
+    bars.to_csv(file)
+
+
+def versions(lab: Lab) -> dict[str, str]:
+    return {name: version for name, version in lab.pointers().items() if name in NAMES}
+
+
+def test_run_publishes_correlations_of_every_pair(finished: Lab) -> None:
+    pairs = finished.table("correlation_pair")
+    named = set(pairs[["ticker_a", "ticker_b"]].itertuples(index=False, name=None))
+    assert named == {("AAA", "BBB"), ("AAA", "CCC"), ("BBB", "CCC")}
+    sessions = finished.table("sessions")["session"]
+    assert list(finished.table("correlation_summary")["session"]) == list(sessions[63:])
+    assert list(finished.table("market_regime")["session"]) == list(sessions)
+
+
+def test_fits_stay_while_prices_and_settings_are_the_same(lab: Lab) -> None:
+    before = versions(lab)
+    outcome = lab.sdlab("run")
+    assert outcome.code == 0, outcome.err
+    assert versions(lab) == before
+    assert before.keys() == NAMES
+
+
+def test_fits_of_the_same_market_have_the_same_bytes(finished: Lab, fresh_lab: Lab) -> None:
+    assert fresh_lab.sdlab("run").code == 0
+    for fit in FITS:
+        one, other = (lab.home.lake.current(fit.name) for lab in (finished, fresh_lab))
+        assert one
+        assert other
+        for table in fit.outputs:
+            assert one.file(table).read_bytes() == other.file(table).read_bytes()
+
+
+def test_fits_of_other_prices_are_left_out_and_told_until_they_are_made_anew(lab_with_prices: Lab) -> None:
+    lab = lab_with_prices
+    before = lab.table("correlation_summary")
+    change_prices(lab)
+    for asset in ("raw_prices", "prices"):
+        assert lab.sdlab("run", "--select", asset).code == 0
+    outcome = lab.sdlab("run", "--select", "report_strategy")
+    assert outcome.code == 0, outcome.err
+    assert "variance_state, correlations, income_subset: of other prices or settings, so left out" in " ".join(
+        outcome.err.split()
+    )
+    assert lab.table("correlation_pair").empty
+    assert lab.table("correlation_summary").empty
+    assert len(lab.table("market_regime")) == len(lab.table("sessions"))
+
+    outcome = lab.sdlab("run", "--select", "r10|sd8")
+    assert outcome.code == 0, outcome.err
+    assert "variance_state" not in outcome.err
+    after = lab.table("correlation_summary")
+    assert list(after["session"]) == list(before["session"])
+    assert (after["average_correlation"] != before["average_correlation"]).any()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param({"benchmark": "AAA"}, id="benchmark"),
+        pytest.param(
+            {"universe": {"AAA": {"weight": 0.9}, "BBB": {"weight": 0.3}, "CCC": {"weight": 0.2}}}, id="weights"
+        ),
+    ],
+)
+def test_settings_that_fits_depend_on_make_them_anew(changed_study: Callable[..., Lab], keys) -> None:
+    lab = changed_study(**keys)
+    before = versions(lab)
+    assert lab.sdlab("run").code == 0
+    after = versions(lab)
+    assert all(after[name] != before[name] for name in NAMES)
+
+
+def test_settings_that_fits_do_not_depend_on_leave_them(changed_study: Callable[..., Lab]) -> None:
+    lab = changed_study(costs={"bps": 50})
+    before = versions(lab)
+    assert lab.sdlab("run").code == 0
+    assert versions(lab) == before
+
+
+def test_portfolios_stored_before_volatility_was_told_are_left_out_and_then_made_anew(lab: Lab) -> None:
+    stored = lab.home.lake.current("income_subset")
+    assert stored
+    earlier = {name: value for name, value in stored.facts.items() if name != "model_version"}
+    tables = {"income_subset": stored.read("income_subset").drop_columns("mean_volatility")}
+    lab.home.lake.write("income_subset", "", tables, earlier)
+    before = lab.pointers()["income_subset"]
+    outcome = lab.sdlab("run", "--select", "report_strategy")
+    assert outcome.code == 0, outcome.err
+    assert "income_subset: of other prices or settings, so left out" in " ".join(outcome.err.split())
+    assert lab.pointers()["income_subset"] == before
+
+    assert lab.sdlab("run").code == 0
+    assert lab.pointers()["income_subset"] != before
+    renewed = lab.home.lake.current("income_subset")
+    assert renewed
+    assert renewed.facts == stored.facts
+
+
+def test_average_that_is_not_that_of_its_pairs_is_found(lab: Lab) -> None:
+    fit = next(fit for fit in FITS if fit.name == "correlations")
+    stored = lab.home.lake.current(fit.name)
+    assert stored
+    tables = {name: stored.read(name) for name in fit.outputs}
+    summary = tables["correlation_summary"].to_pandas()
+    summary.loc[7, "average_correlation"] += 0.001
+    tables["correlation_summary"] = tables["correlation_summary"].from_pandas(
+        summary, fit.outputs["correlation_summary"], preserve_index=False
+    )
+    lab.home.lake.write(fit.name, "", tables, stored.facts)
+    result = rebuild(lab.home, read_models(SQL), read_identities(SQL / "audit"))
+    [verdict] = [verdict for verdict in result.verdicts if not verdict.passed]
+    assert (verdict.check, verdict.failures) == ("average_correlation_is_that_of_its_pairs", 1)

@@ -1,0 +1,185 @@
+"""What strategies keep: the same metrics whatever it is, no more rows than asked for, and nothing unsound let go of."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.lab import RESERVES, Lab, small_study, write_prices, write_study
+
+from pipelines.orchestration import lake_assets
+from pipelines.warehouse import reduction
+from pipelines.warehouse.audit import Identity
+from sd_core.lake import POINTER
+
+RULES = {"sd_n": 10, "profit_share": 0.6, "coordination": "nav_opportunistic"}
+FLOWS = {
+    "deposits": {"amount": 50},
+    "withdrawals": {"rate": 0.06, "shortfall": "overweight"},
+    "taxes": {"short_term": 0.35, "long_term": 0.15},
+}
+STRATEGIES = {
+    "buy_and_hold": {"variant": "buy_and_hold"},
+    "whole": RULES,
+    "days": {**RULES, "keep": "daily"},
+    "told": {**RULES, "keep": "metrics"},
+}
+
+
+def study(prices: Path, **keys: Any) -> dict[str, Any]:
+    return small_study(prices) | FLOWS | {"strategies": STRATEGIES, "path_band": True} | keys
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A finished run of one strategy's rules under three names, each keeping something else."""
+    folder = tmp_path_factory.mktemp("kept")
+    lab = Lab(write_study(folder / "small.yaml", study(write_prices(folder / "prices"))), folder / "home")
+    outcome = lab.sdlab("run")
+    assert outcome.code == 0, outcome.err
+    return lab
+
+
+def rows_of(table: pd.DataFrame, strategy: str) -> pd.DataFrame:
+    return table[table["strategy"] == strategy].drop(columns="strategy").reset_index(drop=True)
+
+
+def test_metrics_do_not_depend_on_what_is_kept_to_the_last_bit(kept: Lab) -> None:
+    report = kept.table("report_strategy")
+    whole = rows_of(report, "whole")
+    assert whole["trades"].min() > 0
+    assert whole["withdrawals"].min() > 0
+    assert whole["taxes"].min() > 0
+    for strategy in ("days", "told"):
+        pd.testing.assert_frame_equal(rows_of(report, strategy), whole, check_exact=True, obj=strategy)
+
+
+@pytest.mark.parametrize(
+    ("table", "strategies"),
+    [
+        ("simulation_ledger", {"buy_and_hold", "whole"}),
+        ("simulation_lots", {"whole"}),
+        ("simulation_holdings", {"buy_and_hold", "whole"}),
+        ("simulation_income", {"buy_and_hold", "whole"}),
+        ("simulation_daily", {"buy_and_hold", "whole", "days"}),
+        ("simulation_returns", {"buy_and_hold", "whole", "days"}),
+        ("simulation_metrics", set(STRATEGIES)),
+    ],
+)
+def test_table_has_the_scenarios_that_keep_what_it_needs(kept: Lab, table: str, strategies: set[str]) -> None:
+    assert set(kept.table(table)["strategy"]) == strategies
+
+
+def test_lake_holds_no_more_than_is_kept(kept: Lab) -> None:
+    simulations = kept.home.lake.root / "simulations"
+    files = {strategy: {file.stem for file in (simulations / strategy).rglob("*.parquet")} for strategy in STRATEGIES}
+    assert files["whole"] == {"ledger", "daily", "lots", "tax_lots"}
+    assert files["days"] == {"daily"}
+    assert files["told"] == set()
+
+
+def test_headline_names_scenarios_that_keep_metrics_alone(kept: Lab) -> None:
+    outcome = kept.sdlab("run", "--select", "r10|told")
+    assert outcome.code == 0, outcome.err
+    assert any(line.startswith("told") and "best reserve" in line for line in outcome.out.splitlines())
+
+
+def test_keeping_something_else_makes_a_scenario_outdated_until_it_is_run(kept: Lab, tmp_path: Path) -> None:
+    lab = kept.copy_to(tmp_path / "home")
+    changed = STRATEGIES | {"told": RULES}
+    file = write_study(tmp_path / "small.yaml", study(kept.study_file.parent / "prices", strategies=changed))
+    lab = replace(lab, study_file=file)
+    assert lab.sdlab("run", "--select", "report_strategy").code == 0
+    report = lab.table("report_strategy").set_index("strategy")
+    assert not report.loc["told", "is_current"].any()
+    assert report.loc["whole", "is_current"].all()
+    assert lab.sdlab("run", "--select", "told").code == 0
+    assert set(lab.table("simulation_ledger")["strategy"]) == {"buy_and_hold", "whole", "told"}
+    assert lab.table("report_strategy")["is_current"].all()
+
+
+def test_metrics_that_other_sql_told_are_not_published(kept: Lab, tmp_path: Path) -> None:
+    lab = kept.copy_to(tmp_path / "home")
+    pointer = lab.home.lake.root / "simulations" / "told" / "r10" / POINTER
+    noted = json.loads(pointer.read_text())
+    noted["facts"]["metrics_version"] = "0" * 16
+    pointer.write_text(json.dumps(noted))
+    assert lab.sdlab("run", "--select", "report_strategy").code == 0
+    assert rows_of(lab.table("report_strategy"), "told")["reserve"].tolist() == [0.0]
+
+
+def test_rows_that_break_a_law_are_not_let_go_of(kept: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = replace(kept, root=tmp_path / "home")
+
+    def broken(result, scenario, panel):
+        tables = to_tables(result, scenario, panel)
+        if (scenario.strategy, scenario.reserve) == ("told", 0.1):
+            ledger = tables["ledger"]
+            doubled = np.array(ledger["amount"]) * 2
+            tables["ledger"] = ledger.set_column(ledger.column_names.index("amount"), "amount", [doubled])
+        return tables
+
+    to_tables = lake_assets.to_tables
+    monkeypatch.setattr(lake_assets, "to_tables", broken)
+    outcome = lab.sdlab("run")
+    assert outcome.code == 1
+    assert "bank_follows_ledger" in outcome.err
+    assert "r10|told" in outcome.err
+    assert not (lab.home.lake.root / "simulations" / "told" / "r10" / POINTER).exists()
+    assert (lab.home.lake.root / "simulations" / "whole" / "r10" / POINTER).exists()
+
+
+def test_every_identity_about_a_scenarios_own_rows_is_asked_before_they_go(
+    kept: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def listening(connection, identities: list[Identity], tables):
+        asked.extend(identity.name for identity in identities)
+        return iter(())
+
+    monkeypatch.setattr(reduction, "audit", listening)
+    assert kept.sdlab("run", "--select", "r10|told").code == 0
+    about_rows = {"amounts_add_up", "bank_follows_flows", "bank_follows_ledger", "fills_inside_bar"}
+    about_rows |= {"holdings_not_negative", "lots_within_holdings", "value_is_bank_plus_holdings"}
+    assert about_rows <= set(asked)
+
+
+# --- the path band ----------------------------------------------------------------------------------------------------
+
+
+def test_path_band_has_every_path_with_what_the_strategy_would_have_come_to_on_it(kept: Lab, tmp_path: Path) -> None:
+    band = kept.table("simulation_path_band")
+    assert len(band) == len(STRATEGIES) * len(RESERVES) * 4
+    # The same rules on each path, as strategies of their own.
+    paths = ["nearest", "low_first", "high_first", "close_only"]
+    file = write_study(
+        tmp_path / "small.yaml",
+        study(kept.study_file.parent / "prices", strategies={"sd": {**RULES, "path": paths}}, path_band=False),
+    )
+    lab = Lab(file, tmp_path / "home")
+    assert lab.sdlab("run").code == 0
+    report = lab.table("report_strategy")
+    assert report[["twr_low", "twr_high", "final_value_low", "final_value_high"]].isna().all().all()
+    assert report["twr"].nunique() > len(RESERVES)
+    for strategy in ("whole", "days", "told"):
+        for row in rows_of(band, strategy).itertuples():
+            same = report["strategy"].str.endswith(f"__{row.path}") & (report["reserve"] == row.reserve)
+            expected = report[same]
+            assert row.final_value == expected["final_value"].item()
+            np.testing.assert_allclose(row.twr, expected["twr"].item(), rtol=1e-12)
+            assert row.is_chosen == (row.path == "nearest")
+
+
+def test_report_shows_the_ends_of_the_band_with_the_chosen_path_inside(kept: Lab) -> None:
+    report = kept.table("report_strategy").set_index(["strategy", "reserve"])
+    band = kept.table("simulation_path_band").groupby(["strategy", "reserve"])
+    for metric in ("final_value", "twr"):
+        np.testing.assert_array_equal(report[f"{metric}_low"], band[metric].min()[report.index])
+        np.testing.assert_array_equal(report[f"{metric}_high"], band[metric].max()[report.index])
+        # The band's returns are multiplied in another order than the report's.
+        assert (report[f"{metric}_low"] <= report[metric] + 1e-12).all()
+        assert (report[metric] <= report[f"{metric}_high"] + 1e-12).all()

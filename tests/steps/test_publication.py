@@ -1,0 +1,137 @@
+"""Rebuild, audit, publish: an unsound warehouse is named and stays out; a sound one says all of itself."""
+
+import base64
+from pathlib import Path
+from xml.etree import ElementTree
+
+import duckdb
+import pytest
+from support.lab import Lab
+
+from pipelines.orchestration import warehouse_assets
+from pipelines.report import file
+from pipelines.report.charts import table_charts
+from pipelines.report.content import report
+from pipelines.warehouse.audit import Identity, read_identities
+from sd_core.schemas import TABLES
+
+BROKEN = Identity("no_study_is_small", "study", "No study is small.", "select name from study where name = 'small'")
+
+
+@pytest.fixture
+def failing_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Add a law to the audit that the study breaks."""
+    monkeypatch.setattr(warehouse_assets, "read_identities", lambda folder: [*read_identities(folder), BROKEN])
+
+
+@pytest.mark.usefixtures("failing_audit")
+def test_failing_check_is_named_and_the_published_file_stays(lab: Lab) -> None:
+    digest = lab.digest()
+    outcome = lab.sdlab("run", "--select", "report_strategy")
+    assert outcome.code == 1
+    assert "failed:\n" in outcome.err
+    assert "study: no_study_is_small: 1 rows" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert "simply holding" not in outcome.out
+    assert lab.digest() == digest
+    assert not list(lab.home.lake.root.glob("draft*"))
+
+
+@pytest.mark.usefixtures("failing_audit")
+def test_failing_check_at_the_first_run_publishes_nothing(fresh_lab: Lab) -> None:
+    assert fresh_lab.sdlab("run").code == 1
+    assert not fresh_lab.published.exists()
+
+
+def test_run_after_a_failing_audit_publishes(lab: Lab) -> None:
+    digest = lab.digest()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warehouse_assets, "read_identities", lambda _: [BROKEN])
+        assert lab.sdlab("run", "--select", "report_strategy").code == 1
+    assert lab.digest() == digest
+    inode = lab.published.stat().st_ino
+    assert lab.sdlab("run", "--select", "report_strategy").code == 0
+    assert lab.published.stat().st_ino != inode
+
+
+def test_published_file_holds_every_declared_table_described_as_declared(finished: Lab) -> None:
+    with duckdb.connect(str(finished.published), read_only=True) as connection:
+        tables = connection.sql(
+            "select table_name as name, comment from duckdb_tables() union all "
+            "select view_name, comment from duckdb_views() where not internal"
+        ).fetchall()
+        columns = connection.sql(
+            "select table_name, column_name, data_type, comment from duckdb_columns() where not internal"
+        ).fetchall()
+    assert dict(tables) == {name: table.description for name, table in TABLES.items()}
+    assert {(table, column, kind, comment) for table, column, kind, comment in columns} == {
+        (name, column, kind, table.comments[column])
+        for name, table in TABLES.items()
+        for column, kind in table.types.items()
+    }
+
+
+def test_published_file_brings_its_macros(finished: Lab) -> None:
+    with duckdb.connect(str(finished.published), read_only=True) as connection:
+        # A fall from 100 to 50 is a drawdown of one half.
+        assert connection.execute("select drawdown(50, 100)").fetchall() == [(-0.5,)]
+
+
+def test_published_file_names_no_folder_of_this_machine(finished: Lab) -> None:
+    content = finished.published.read_bytes()
+    for folder in (finished.root, finished.study_file.parent, Path(warehouse_assets.__file__).parents[2]):
+        assert str(folder).encode() not in content
+
+
+def test_published_file_can_be_moved_and_read_elsewhere(finished: Lab, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.duckdb"
+    elsewhere.write_bytes(finished.published.read_bytes())
+    with duckdb.connect(str(elsewhere), read_only=True) as connection:
+        held, days = connection.execute("select count(*), count(distinct session) from simulation_holdings").fetchall()[
+            0
+        ]
+    assert days == len(finished.table("sessions"))
+    assert held == days * len(finished.home.study.tickers) * len(finished.home.study.scenarios)
+
+
+def test_every_publication_brings_its_report(lab: Lab) -> None:
+    lab.home.report.unlink()
+    outcome = lab.sdlab("run", "--select", "r10")
+    assert outcome.code == 0
+    assert str(lab.home.report) in outcome.out
+    with duckdb.connect(str(lab.published), read_only=True) as connection:
+        assert lab.home.report.read_text(encoding="utf-8") == report(connection)
+    assert not list(lab.home.lake.root.glob("draft*"))
+
+
+@pytest.mark.usefixtures("failing_audit")
+def test_failing_check_leaves_the_report_of_the_published_warehouse(lab: Lab) -> None:
+    before = lab.home.report.stat()
+    assert lab.sdlab("run", "--select", "report_html").code == 1
+    after = lab.home.report.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_report_that_cannot_be_drawn_stops_the_publication(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(connection: duckdb.DuckDBPyConnection) -> str:
+        raise RuntimeError("no ink")
+
+    digest, report_before = lab.digest(), lab.home.report.read_bytes()
+    monkeypatch.setattr(file, "report", fail)
+    outcome = lab.sdlab("run", "--select", "report_strategy")
+    assert outcome.code == 1
+    assert "no ink" in outcome.err
+    assert (lab.digest(), lab.home.report.read_bytes()) == (digest, report_before)
+
+
+def test_pages_of_tables_have_small_pictures(finished: Lab) -> None:
+    with duckdb.connect(str(finished.published), read_only=True) as connection:
+        pictures = {table: picture for table, _, picture in table_charts(connection)}
+    assert {"report_strategy", "report_attribution"} <= pictures.keys()
+    for table, picture in pictures.items():
+        assert table in TABLES
+        head, data = picture.removesuffix(")").split(";base64,")
+        assert head.endswith("](data:image/svg+xml")
+        assert len(data) < 60_000
+        drawing = ElementTree.fromstring(base64.b64decode(data))
+        assert drawing.tag == "{http://www.w3.org/2000/svg}svg"

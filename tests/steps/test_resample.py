@@ -1,0 +1,212 @@
+"""The reserve question from end to end: histories drawn, told in tables, and left out once they are outdated."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.lab import RESERVES, Lab, Outcome, small_study, write_prices, write_study
+
+from pipelines.orchestration.lake_assets import load_panel
+from sd_core.resampling.histories import draw_sessions
+from sd_core.resampling.outcomes import Outcome as ScenarioOutcome
+from sd_core.resampling.outcomes import outcomes
+from sd_core.resampling.subsets import income_variability
+from sd_core.simulation.engine import simulate
+from sd_core.simulation.rules import resolve
+
+HISTORIES = 30
+MEASURES = ("wealth", "sharpe", "max_drawdown")
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, Outcome]:
+    """Return a lab whose study was run and then asked the reserve question, and how the latter ended."""
+    folder = tmp_path_factory.mktemp("asked")
+    keys = {
+        "withdrawals": {"amount": 20, "shortfall": "pro_rata"},
+        "bootstrap": {"histories": HISTORIES, "block": 10},
+        "reserves": [0.0, 0.1, 0.3],
+    }
+    lab = Lab(write_study(folder / "small.yaml", small_study(write_prices(folder / "prices")) | keys), folder / "home")
+    assert lab.sdlab("run").code == 0
+    return lab, lab.sdlab("run", "--select", "reserve_bootstrap")
+
+
+def test_history_as_it_was_has_the_outcomes_that_sql_tells_of_the_simulation(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    study = lab.home.study
+    panel, _ = load_panel(lab.home)
+    rules = [resolve(study, scenario) for scenario in study.scenarios]
+    (found,) = outcomes(panel, rules, [np.arange(1, len(panel.sessions))], workers=1)
+    reported = lab.table("report_strategy").merge(lab.table("report_reserve"), on=["strategy", "reserve"])
+    reported = reported.set_index(["strategy", "reserve"])
+    for scenario, outcome in zip(study.scenarios, found, strict=True):
+        row = reported.loc[(scenario.strategy, scenario.reserve)]
+        for name in ScenarioOutcome._fields:
+            column = name if name in row else f"{name}_x"
+            # Levels are multiplied up anew, so the last digits of a price may differ.
+            assert getattr(outcome, name) == pytest.approx(row[column], rel=1e-9, abs=1e-9, nan_ok=True), name
+
+
+def test_question_ends_well_and_fills_the_tables(asked: tuple[Lab, Outcome]) -> None:
+    lab, outcome = asked
+    assert outcome.code == 0, outcome.err
+    assert f"histories simulated: {HISTORIES} of {HISTORIES}" in outcome.err
+    drawn = lab.table("reserve_bootstrap")
+    assert len(drawn) == HISTORIES * 9
+    assert set(drawn["block_length"]) == {10.0}
+    report = lab.table("report_reserve")
+    assert set(report["histories"]) == {HISTORIES}
+
+
+def test_same_histories_are_simulated_for_every_scenario(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    panel, _ = load_panel(lab.home)
+    study = lab.home.study
+    drawn = list(draw_sessions(len(panel.sessions), 10.0, HISTORIES, study.bootstrap.seed))
+    stored = lab.table("reserve_bootstrap").set_index(["strategy", "reserve", "history"])["final_value"]
+    # One at a time, apart from the others, on another number of threads.
+    for scenario in study.scenarios[::4]:
+        found = [one.final_value for (one,) in outcomes(panel, [resolve(study, scenario)], drawn, workers=1)]
+        np.testing.assert_array_equal(stored.loc[(scenario.strategy, scenario.reserve)].to_numpy(), found)
+
+
+def test_intervals_are_percentiles_of_the_histories(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    report = lab.table("report_reserve").set_index(["strategy", "reserve"])
+    for scenario, rows in lab.table("reserve_bootstrap").groupby(["strategy", "reserve"]):
+        for name in ("final_value", "sharpe", "max_drawdown"):
+            expected = np.percentile(rows[name], [5, 50, 95])  # numpy's default is linear interpolation
+            found = report.loc[scenario, [f"{name}_{place}" for place in ("low", "median", "high")]]
+            np.testing.assert_allclose(found.astype(float), expected, rtol=1e-12)
+
+
+def pairs(lab: Lab) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Yield strategy, measure, and the measure by history and reserve."""
+    drawn = lab.table("reserve_bootstrap").assign(wealth=lambda rows: rows["final_value"] + rows["withdrawals"])
+    for strategy, rows in drawn.groupby("strategy"):
+        for measure in MEASURES:
+            yield strategy, measure, rows.pivot(index="history", columns="reserve", values=measure)
+
+
+def test_probability_that_a_level_beats_the_next_is_its_share_of_the_histories(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    report = lab.table("report_reserve").set_index(["strategy", "reserve"])
+    for strategy, measure, by_reserve in pairs(lab):
+        for lower, higher in ((0.0, 0.1), (0.1, 0.3)):
+            wins = (by_reserve[lower] > by_reserve[higher]) + 0.5 * (by_reserve[lower] == by_reserve[higher])
+            assert report.loc[(strategy, lower), f"{measure}_beats_next"] == pytest.approx(wins.mean()), measure
+            assert report.loc[(strategy, lower), "next_reserve"] == higher
+        assert np.isnan(report.loc[(strategy, 0.3), f"{measure}_beats_next"])
+
+
+def test_verdict_names_the_best_median_its_rivals_and_the_edge(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    verdicts = lab.table("report_reserve_verdict").set_index(["strategy", "measure"])
+    assert len(verdicts) == 9
+    for strategy, measure, by_reserve in pairs(lab):
+        found = verdicts.loc[(strategy, measure)]
+        best = by_reserve.median().idxmax()
+        others = by_reserve.drop(columns=best)
+        won = others.lt(by_reserve[best], axis=0).mean() + 0.5 * others.eq(by_reserve[best], axis=0).mean()
+        rivals = [f"{level * 100:g} %" for level in won.index[won < 0.95]]
+        assert found["best_reserve"] == best
+        assert found["least_probability"] == pytest.approx(won.min())
+        assert found["rivals"] == len(rivals)
+        assert found["is_at_edge"] == (best == 0.3)
+        told = f"cannot tell it from {', '.join(rivals)}." if rivals else f"The best is {best * 100:g} %: it beat"
+        assert told in found["verdict"]
+        assert found["verdict"].endswith("a better one may lie beyond.") == (best == 0.3)
+
+
+def test_cash_drag_is_what_the_bank_would_have_earned_more_in_the_benchmark(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    daily = lab.table("simulation_daily").query("strategy == 'sd8' and reserve == 0.3").set_index("session")
+    excess = lab.table("benchmark_daily").set_index("session")["simple_return"]
+    excess -= lab.table("rates").set_index("session")["risk_free_return"]
+    share = (daily["bank"] / daily["value"]).shift()
+    report = lab.table("report_reserve").set_index(["strategy", "reserve"])
+    assert report.loc[("sd8", 0.3), "cash_drag_per_year"] == pytest.approx((share * excess).mean() * 252, rel=1e-12)
+
+
+def test_income_varies_as_in_the_portfolios_of_some_assets(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    study = lab.home.study
+    panel, _ = load_panel(lab.home)
+    report = lab.table("report_reserve").set_index(["strategy", "reserve"])["income_variability"]
+    rules = [resolve(study, scenario) for scenario in study.scenarios]
+    for scenario, result in zip(study.scenarios, simulate(panel, rules), strict=True):
+        expected = income_variability(result, panel, study.capital)
+        assert report[(scenario.strategy, scenario.reserve)] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_months_of_income_add_up_to_the_income_of_the_whole_period(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    sums = lab.table("simulation_income").groupby(["strategy", "reserve"])["income"].sum()
+    report = lab.table("report_strategy").set_index(["strategy", "reserve"])["income"]
+    pd.testing.assert_series_equal(sums, report, rtol=1e-12, check_names=False)
+    assert (lab.table("simulation_income").groupby(["strategy", "reserve"]).size() == 12).all()
+
+
+def test_without_histories_what_was_is_told_and_what_is_drawn_is_null(finished: Lab) -> None:
+    assert finished.table("reserve_bootstrap").empty
+    assert finished.table("report_reserve_verdict").empty
+    report = finished.table("report_reserve")
+    assert len(report) == 3 * len(RESERVES)
+    drawn = [name for name in report if name.endswith(("_low", "_median", "_high", "_beats_next"))]
+    assert len(drawn) == 34
+    assert report[[*drawn, "histories", "block_length"]].isna().all(axis=None)
+    assert report[["final_value", "cash_drag_per_year", "low_cash_share"]].notna().all(axis=None)
+
+
+def test_histories_of_other_settings_are_left_out(asked: tuple[Lab, Outcome], tmp_path) -> None:
+    lab, _ = asked
+    there = lab.copy_to(tmp_path / "home")
+    study = lab.study_file.read_text(encoding="utf-8").replace("histories: 30", "histories: 31")
+    file = tmp_path / "small.yaml"
+    file.write_text(study, encoding="utf-8")
+    changed = dataclasses.replace(there, study_file=file)
+    assert changed.sdlab("run", "--select", "report_reserve").code == 0
+    assert changed.table("reserve_bootstrap").empty
+    assert changed.table("report_reserve")["histories"].isna().all()
+
+
+def test_portfolios_of_some_assets_are_told_with_a_slope_and_its_interval(
+    changed_study: Callable[..., Lab], tmp_path
+) -> None:
+    lab = changed_study()
+    folder = write_prices(tmp_path / "more")
+    for ticker, twin in (("DDD", "AAA"), ("EEE", "BBB"), ("FFF", "CCC")):
+        prices = pd.read_csv(folder / f"{twin}.csv")
+        prices.iloc[:, 1:] = prices.iloc[::-1, 1:].to_numpy()  # time reversed: another asset of the same kind
+        prices.to_csv(folder / f"{ticker}.csv", index=False)
+    keys = {
+        "universe": {name * 3: {"weight": 1} for name in "ABCDEF"},
+        "source": {"kind": "csv", "folder": str(folder)},
+    }
+    lab = Lab(write_study(tmp_path / "six.yaml", small_study(folder) | keys), tmp_path / "six")
+    assert lab.sdlab("run").code == 0
+    subsets = lab.table("income_subset")
+    assert len(subsets) == 20  # 3 of 6
+    (report,) = lab.table("report_income_smoothing").to_dict("records")
+    assert (report["strategy"], report["reserve"], report["portfolios"], report["assets"]) == ("sd8", 0.1, 20, 3)
+
+    def slope(rows: pd.DataFrame, *held_fixed: str) -> float:
+        regressors = rows[["average_correlation", *held_fixed]].assign(constant=1.0)
+        return float(np.linalg.lstsq(regressors, rows["income_variability"], rcond=None)[0][0])
+
+    for prefix, held_fixed in (("", ()), ("partial_", ("mean_volatility",))):
+        whole = slope(subsets, *held_fixed)
+        left_out = [slope(subsets[~subsets["tickers"].str.contains(name * 3)], *held_fixed) for name in "ABCDEF"]
+        error = np.sqrt(5 / 6 * np.sum((left_out - np.mean(left_out)) ** 2))
+        assert report[f"{prefix}slope"] == pytest.approx(whole, rel=1e-9)
+        assert report[f"{prefix}standard_error"] == pytest.approx(error, rel=1e-9)
+        assert report[f"{prefix}slope_low"] == pytest.approx(whole - 2 * error, rel=1e-9)
+        assert report[f"{prefix}slope_high"] == pytest.approx(whole + 2 * error, rel=1e-9)
+
+
+def test_study_of_three_assets_has_no_portfolios_to_compare(finished: Lab) -> None:
+    assert finished.table("income_subset").empty
+    assert finished.table("report_income_smoothing").empty

@@ -1,0 +1,266 @@
+"""A lake made by hand: the tables that SQL models read, typed as the lake delivers them, and a small study in them.
+
+The study has two assets, three sessions and a capital of 1000, and its numbers are small enough to check in the head:
+
+========== ===== ===== ======================================================================
+session    AAA   BBB   what the strategy sd8 does at a reserve of 0.1
+========== ===== ===== ======================================================================
+2024-01-02 100   20    buys 5 AAA and 20 BBB for a fee of 1 each: bank 98, value 998
+2024-01-03 110   none  interest 0.5; sells 1 AAA at 108, fee 1: bank 205.5, value 1045.5
+2024-01-04 90    25    dividend of 0.5 on BBB; buys 1 AAA at 95, fee 1; is refused another one
+                       at 90: bank 119.5, value 1069.5
+========== ===== ===== ======================================================================
+"""
+
+from itertools import count
+from pathlib import Path
+
+import duckdb
+
+from sd_core.schemas import TABLES
+
+SQL = Path(__file__).parents[2] / "sql"
+
+# The names of the columns are the contract; the widths of whole numbers are those of the lake's Parquet files.
+CONTRACT = """
+CREATE TABLE lake.study (name VARCHAR, source VARCHAR, start_date DATE, end_date DATE, calendar VARCHAR, capital DOUBLE,
+    currency VARCHAR, benchmark VARCHAR, risk_free VARCHAR, deposit_amount DOUBLE, deposit_every VARCHAR,
+    tax_short_term DOUBLE, tax_long_term DOUBLE, tax_dividends DOUBLE, tax_interest DOUBLE, periods_per_year BIGINT);
+CREATE TABLE lake.study_asset (position INTEGER, ticker VARCHAR, asset_class VARCHAR, weight DOUBLE,
+    target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, candidate INTEGER);
+CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, sweep VARCHAR, keep VARCHAR, variant VARCHAR,
+    sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, sizing VARCHAR, coordination VARCHAR, path VARCHAR,
+    anchor VARCHAR, max_rungs INTEGER, lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE,
+    cost_fixed DOUBLE, withdrawal_amount DOUBLE, withdrawal_rate DOUBLE, withdrawal_of VARCHAR,
+    withdrawal_every VARCHAR,
+    coverage_min DOUBLE, coverage_of VARCHAR, shortfall VARCHAR, withdrawal_indexed BOOLEAN, rebalance_every VARCHAR,
+    deviation DOUBLE, deviation_kind VARCHAR, volatility DOUBLE, volatility_window INTEGER, band DOUBLE,
+    band_kind VARCHAR, min_trade DOUBLE, max_cost DOUBLE, cash_low DOUBLE, cash_high DOUBLE, drift DOUBLE,
+    premium_spread DOUBLE, adaptive_bracket BOOLEAN, portfolio_stop DOUBLE);
+CREATE TABLE lake.sessions (session DATE);
+CREATE TABLE lake.prices (session DATE, ticker VARCHAR, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE,
+    dividend DOUBLE);
+CREATE TABLE lake.rates (session DATE, rate DOUBLE, risk_free_return DOUBLE, price_index DOUBLE);
+CREATE TABLE lake.price_findings (ticker VARCHAR, rule VARCHAR, first_session DATE, last_session DATE, sessions BIGINT,
+    detail VARCHAR);
+CREATE TABLE lake.simulation_ledger (strategy VARCHAR, reserve DOUBLE, seq INTEGER, session DATE, leg TINYINT,
+    ticker VARCHAR, kind VARCHAR, quantity DOUBLE, skipped_quantity DOUBLE, price DOUBLE, fee DOUBLE, amount DOUBLE,
+    bank_after DOUBLE, premium DOUBLE, buyback_gain DOUBLE, sale_limit DOUBLE);
+CREATE TABLE lake.simulation_daily (strategy VARCHAR, reserve DOUBLE, session DATE, bank DOUBLE, invested DOUBLE,
+    value DOUBLE, nav_value DOUBLE, income DOUBLE, sells DOUBLE, buys DOUBLE, withdrawals DOUBLE, deposits DOUBLE,
+    skipped_buys INTEGER, passed_rungs INTEGER);
+CREATE TABLE lake.simulation_lots (strategy VARCHAR, reserve DOUBLE, lot INTEGER, ticker VARCHAR, opened DATE,
+    closed DATE, quantity DOUBLE, price DOUBLE, sale_price DOUBLE, premium DOUBLE);
+CREATE TABLE lake.reserve_bootstrap (strategy VARCHAR, reserve DOUBLE, history BIGINT, final_value DOUBLE, twr DOUBLE,
+    xirr DOUBLE, sharpe DOUBLE, sortino DOUBLE, max_drawdown DOUBLE, income_per_year DOUBLE, income_volatility DOUBLE,
+    months_without_income DOUBLE, withdrawals DOUBLE, coverage_gross DOUBLE, coverage_net DOUBLE, skipped_buys DOUBLE,
+    mean_cash_share DOUBLE, low_cash_share DOUBLE, block_length DOUBLE);
+CREATE TABLE lake.income_subset (subset BIGINT, strategy VARCHAR, reserve DOUBLE, tickers VARCHAR[],
+    average_correlation DOUBLE, mean_volatility DOUBLE, income_variability DOUBLE);
+CREATE TABLE lake.simulation_tax_lots (strategy VARCHAR, reserve DOUBLE, part INTEGER, purchase_seq INTEGER,
+    sale_seq INTEGER, ticker VARCHAR, acquired DATE, held_since DATE, sold DATE, long_term BOOLEAN, quantity DOUBLE,
+    cost DOUBLE, basis DOUBLE, proceeds DOUBLE, gain DOUBLE, wash_sale_disallowed DOUBLE, market_value DOUBLE);
+CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, keep VARCHAR DEFAULT 'ledger',
+    capital DOUBLE, xirr DOUBLE, prices_version VARCHAR, has_tax_lots BOOLEAN, is_current BOOLEAN);
+CREATE TABLE lake.simulation_path_band (strategy VARCHAR, reserve DOUBLE, path VARCHAR, is_chosen BOOLEAN,
+    final_value DOUBLE, twr DOUBLE);
+CREATE TABLE lake.variance_state (session DATE, high_variance_probability DOUBLE);
+CREATE TABLE lake.correlation_pair (session DATE, frequency VARCHAR, estimator VARCHAR, "window" SMALLINT,
+    ticker_a VARCHAR, ticker_b VARCHAR, correlation DOUBLE, observations INTEGER);
+CREATE TABLE lake.correlation_summary (session DATE, assets INTEGER, average_correlation DOUBLE,
+    average_within_crypto DOUBLE, average_within_traditional DOUBLE, average_crypto_to_traditional DOUBLE,
+    diversification_ratio DOUBLE, absorption_ratio DOUBLE);
+CREATE TABLE lake.correlation_state (session DATE, high_correlation_probability DOUBLE);
+"""
+
+
+def connect(warehouse: Path | str = ":memory:") -> duckdb.DuckDBPyConnection:
+    """Return a connection with an empty warehouse as its current database and the lake beside it."""
+    con = duckdb.connect()
+    storage = "" if warehouse == ":memory:" else "(STORAGE_VERSION 'v1.5.0')"
+    con.execute(f"ATTACH '{warehouse}' AS warehouse {storage}")
+    con.execute("ATTACH ':memory:' AS lake")
+    con.execute("USE warehouse")
+    con.execute(CONTRACT)
+    metrics = ", ".join(f"{name} {kind}" for name, kind in TABLES["simulation_metrics"].types.items())
+    con.execute(f"CREATE TABLE lake.simulation_metrics ({metrics})")
+    return con
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, *rows: dict[str, object]) -> None:
+    """Add rows to a table of the lake; columns that a row leaves out are NULL."""
+    for row in rows:
+        marks = ", ".join("?" for _ in row)
+        con.execute(f"INSERT INTO lake.{table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+
+
+SESSIONS = ("2024-01-02", "2024-01-03", "2024-01-04")
+
+STUDY = {
+    "name": "small",
+    "source": "csv",
+    "start_date": "2024-01-01",
+    "end_date": None,
+    "calendar": "XNYS",
+    "capital": 1000.0,
+    "currency": "USD",
+    "benchmark": "universe",
+    "risk_free": "0.05",
+    "periods_per_year": 252,
+}
+
+
+def fill_small_study(con: duckdb.DuckDBPyConnection) -> None:
+    """Fill the lake with the small study: sd8 at a reserve of 0.1, and buy_and_hold at 0.1 and 0."""
+    insert(con, "study", STUDY)
+    insert(con, "sessions", *({"session": session} for session in SESSIONS))
+    for session, earned in zip(SESSIONS, (0.0, 0.0001, 0.0002), strict=True):
+        insert(con, "rates", {"session": session, "rate": 0.05, "risk_free_return": earned, "price_index": 1.0})
+    for position, (ticker, close_1, close_2, close_3) in enumerate(
+        [("AAA", 100.0, 110.0, 90.0), ("BBB", 20.0, None, 25.0)], start=1
+    ):
+        insert(con, "study_asset", asset(position, ticker))
+        for session, close in zip(SESSIONS, (close_1, close_2, close_3), strict=True):
+            insert(
+                con, "prices", bar(session, ticker, close, 0.5 if (ticker, session) == ("BBB", SESSIONS[2]) else 0.0)
+            )
+    insert(con, "study_strategy", strategy(1, "sd8", "full"), strategy(2, "buy_and_hold", "buy_and_hold"))
+    add_scenario(con, "sd8", 0.1, bank=(98.0, 205.5, 119.5), value=(998.0, 1045.5, 1069.5), skipped=(0, 0, 1))
+    add_scenario(con, "buy_and_hold", 0.0, bank=(0.0, 0.0, 0.0), value=(1000.0, 1100.0, 1050.0))
+    add_scenario(con, "buy_and_hold", 0.1, bank=(100.0, 100.0, 100.0), value=(1000.0, 1090.0, 1045.0))
+    numbers = count(1)
+    for row in [
+        {"session": SESSIONS[0], "leg": 4, "ticker": "AAA", "kind": "INITIAL_BUY", "quantity": 5.0, "price": 100.0,
+         "fee": 1.0, "amount": -501.0, "bank_after": 499.0, "premium": 0.0},
+        {"session": SESSIONS[0], "leg": 4, "ticker": "BBB", "kind": "INITIAL_BUY", "quantity": 20.0, "price": 20.0,
+         "fee": 1.0, "amount": -401.0, "bank_after": 98.0, "premium": 0.0},
+        {"session": SESSIONS[1], "leg": -1, "kind": "INTEREST", "fee": 0.0, "amount": 0.5, "bank_after": 98.5},
+        {"session": SESSIONS[1], "leg": 2, "ticker": "AAA", "kind": "SELL", "quantity": -1.0, "price": 108.0,
+         "fee": 1.0, "amount": 107.0, "bank_after": 205.5, "premium": 0.08, "buyback_gain": 0.0},
+        {"session": SESSIONS[2], "leg": -1, "ticker": "BBB", "kind": "DIVIDEND", "price": 0.5, "fee": 0.0,
+         "amount": 10.0, "bank_after": 215.5},
+        {"session": SESSIONS[2], "leg": 1, "ticker": "AAA", "kind": "BUY", "quantity": 1.0, "price": 95.0, "fee": 1.0,
+         "amount": -96.0, "bank_after": 119.5, "premium": 95 / 110 - 1},
+        {"session": SESSIONS[2], "leg": 1, "ticker": "AAA", "kind": "SKIP_BUY", "skipped_quantity": 2.0, "price": 90.0,
+         "fee": 0.0, "amount": 0.0, "bank_after": 119.5, "premium": 90 / 110 - 1, "sale_limit": 90 * 1.0905},
+    ]:  # fmt: skip
+        insert(con, "simulation_ledger", {"strategy": "sd8", "reserve": 0.1, "seq": next(numbers), **row})
+    lot = {"strategy": "sd8", "reserve": 0.1, "lot": 1, "ticker": "AAA", "opened": SESSIONS[2], "price": 95.0}
+    insert(con, "simulation_lots", {**lot, "quantity": 1.0, "premium": 95 / 110 - 1})
+
+
+def ask_for_taxes(con: duckdb.DuckDBPyConnection) -> None:
+    """Give the study its rates of tax."""
+    con.execute("""
+        update lake.study
+        set tax_short_term = 0.4, tax_long_term = 0.2, tax_dividends = 0.1, tax_interest = 0.3
+    """)
+
+
+def add_taxes(con: duckdb.DuckDBPyConnection) -> None:
+    """Give the small study taxes, and sd8 its tax lots: of five AAA for 501 one is sold, all the rest stays open."""
+    ask_for_taxes(con)
+    con.execute("update lake.simulation_partition set has_tax_lots = true where strategy = 'sd8'")
+    for part, (purchase, ticker, session, quantity, cost, worth) in enumerate(
+        [
+            (1, "AAA", SESSIONS[0], 1.0, 100.2, None),
+            (1, "AAA", SESSIONS[0], 4.0, 400.8, 360.0),
+            (2, "BBB", SESSIONS[0], 20.0, 401.0, 500.0),
+            (6, "AAA", SESSIONS[2], 1.0, 96.0, 90.0),
+        ],
+        start=1,
+    ):
+        lot: dict[str, object] = {
+            **{"strategy": "sd8", "reserve": 0.1, "part": part, "purchase_seq": purchase, "ticker": ticker},
+            **{"acquired": session, "held_since": session, "long_term": False},
+            **{"quantity": quantity, "cost": cost, "basis": cost, "market_value": worth},
+        }
+        if worth is None:
+            lot |= {"sale_seq": 4, "sold": SESSIONS[1], "proceeds": 107.0, "gain": 6.8, "wash_sale_disallowed": 0.0}
+        insert(con, "simulation_tax_lots", lot)
+
+
+def asset(position: int, ticker: str) -> dict[str, object]:
+    """Return an asset of the universe with half of the weight."""
+    return {
+        "position": position,
+        "ticker": ticker,
+        "asset_class": "stocks",
+        "weight": 1.0,
+        "target_share": 0.5,
+        "lot_size": 0.0,
+    }
+
+
+def bar(session: str, ticker: str, close: float | None, dividend: float = 0.0) -> dict[str, object]:
+    """Return a session's prices, all four the close."""
+    prices = dict.fromkeys(("open", "high", "low", "close"), close)
+    return {"session": session, "ticker": ticker, **prices, "dividend": dividend}
+
+
+def strategy(position: int, name: str, variant: str) -> dict[str, object]:
+    """Return a strategy of the study."""
+    return {
+        "position": position,
+        "strategy": name,
+        "keep": "ledger",
+        "variant": variant,
+        "sd_n": 8.0,
+        "bracket": 0.0905,
+        "profit_share": 0.5,
+        "sizing": "gain_share",
+        "coordination": "simple",
+        "path": "nearest",
+        "anchor": "ladder",
+        "max_rungs": 64,
+        "lot_order": "lifo",
+        "cost_bps": 0.0,
+        "cost_fixed": 1.0,
+        "adaptive_bracket": False,
+    }
+
+
+def add_scenario(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    reserve: float,
+    *,
+    bank: tuple[float, ...],
+    value: tuple[float, ...],
+    skipped: tuple[int, ...] = (0, 0, 0),
+    withdrawals: tuple[float, ...] = (0.0, 0.0, 0.0),
+    deposits: tuple[float, ...] = (0.0, 0.0, 0.0),
+    prices_version: str = "p1",
+    is_current: bool = True,
+) -> None:
+    """Add a stored partition with its days; rungs passed are 1 a session."""
+    partition = {
+        "keep": "ledger",
+        "capital": STUDY["capital"],
+        "xirr": 0.05,
+        "prices_version": prices_version,
+        "has_tax_lots": False,
+        "is_current": is_current,
+    }
+    insert(con, "simulation_partition", {"strategy": name, "reserve": reserve, **partition})
+    for position, (cash, worth) in enumerate(zip(bank, value, strict=True)):
+        insert(
+            con,
+            "simulation_daily",
+            {
+                "strategy": name,
+                "reserve": reserve,
+                "session": SESSIONS[position],
+                "bank": cash,
+                "invested": worth - cash,
+                "value": worth,
+                "nav_value": worth - cash,
+                "income": 0.0,
+                "sells": 0.0,
+                "buys": 0.0,
+                "withdrawals": withdrawals[position],
+                "deposits": deposits[position],
+                "skipped_buys": skipped[position],
+                "passed_rungs": 1,
+            },
+        )

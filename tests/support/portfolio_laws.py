@@ -1,0 +1,221 @@
+"""The laws of what trades at the close: rebalancing, taking profit, the premium spread and the deployment of cash.
+
+Weights, triggers and the state before a trade are computed here from the rows and the panel alone.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sd_core.market.panel import Floats, Panel
+from sd_core.simulation.results import Kind, Rows, SimulationResult
+from sd_core.simulation.rules import Coordination, Rules, Width
+from support.ledger_readings import States, after_the_path, begins, returns, states
+from support.simulation_laws import MONEY_TOLERANCE, WEIGHT_TOLERANCE, band_edges
+
+REBALANCING = [Kind.REBALANCE_SELL, Kind.REBALANCE_BUY]
+PORTFOLIO_TRADES = [*REBALANCING, Kind.PROFIT_SELL, Kind.DEPLOY_BUY]
+REBALANCED = [Coordination.TARGET, Coordination.HOLD, Coordination.HYBRID]
+
+
+def assert_portfolio_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
+    """Hold one scenario's rows to every law of its portfolio rules."""
+    ledger = result.ledger
+    before = states(panel, ledger)
+    spread = of_the_spread(panel, rules, ledger, before)
+    assert_portfolio_trades_are_worth_making(rules, ledger, before)
+    assert_steps_follow_each_other(ledger, spread)
+    rebalanced = np.isin(ledger["kind"], REBALANCING) & ~spread
+    if rules.coordination in REBALANCED:
+        assert_rebalancing_goes_towards_the_target(panel, rules, result, before, np.flatnonzero(rebalanced))
+        assert_rebalancing_has_a_trigger(panel, rules, result, ledger["session"][rebalanced])
+    else:
+        assert not rebalanced.any()
+        assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(panel, rules, ledger, before)
+    assert_profit_is_taken_above_the_drift_alone(rules, ledger, before)
+    assert_cash_is_deployed_above_its_threshold_alone(rules, ledger, before)
+
+
+def assert_portfolio_trades_are_worth_making(rules: Rules, ledger: Rows, before: States) -> None:
+    trades = np.isin(ledger["kind"], PORTFOLIO_TRADES)
+    made = ledger[trades]
+    assert (made["leg"] == 4).all()
+    assert (made["session"] > 0).all()
+    traded = np.abs(made["quantity"]) * made["price"]
+    # A step looks at the value that it begins with; the fees of its first trades may use that up.
+    fees = np.bincount(made["session"], weights=made["fee"], minlength=len(ledger) and int(ledger["session"].max()) + 1)
+    assert (before.value[trades] + fees[made["session"]] > 0).all()
+    assert (traded >= rules.min_trade * (1 - 1e-12)).all()
+    assert (made["fee"] <= rules.max_cost * traded * (1 + 1e-12)).all()
+    assert (made["amount"][made["quantity"] < 0] > 0).all()
+
+
+def assert_steps_follow_each_other(ledger: Rows, spread: np.ndarray) -> None:
+    """Hold each close to its order: rebalancing, sales first; profit; the spread, sale first; cash; withdrawals."""
+    order = {
+        Kind.REBALANCE_SELL: 0,
+        Kind.REBALANCE_BUY: 1,
+        Kind.PROFIT_SELL: 2,
+        Kind.DEPLOY_BUY: 5,
+        Kind.FUNDING_SELL: 6,
+        Kind.WITHDRAWAL: 7,
+        Kind.SKIP_WITHDRAWAL: 7,
+    }
+    closing = (ledger["leg"] == 4) & (ledger["session"] > 0)
+    step = np.array([order[kind] for kind in ledger["kind"][closing]], dtype=int) + 3 * spread[closing]
+    assert (np.diff(ledger["session"][closing] * 10 + step) >= 0).all()
+
+
+def assert_rebalancing_goes_towards_the_target(
+    panel: Panel, rules: Rules, result: SimulationResult, before: States, rows: np.ndarray
+) -> None:
+    """Hold each trade to the near side of its target or its band, and purchases to the cash above the reserve."""
+    trades = result.ledger[rows]
+    asset, sale = trades["asset"], trades["quantity"] < 0
+    value = after_the_path(panel, rules.capital, result)[0][trades["session"]]
+    room = (1 - rules.reserve) * value
+    held = before.held[rows, asset]
+    weight_before, weight_after = held * trades["price"] / room, (held + trades["quantity"]) * trades["price"] / room
+    banded = rules.coordination is Coordination.HYBRID
+    lower, upper = (edge[asset] for edge in (band_edges(rules) if banded else (rules.weights, rules.weights)))
+    slack = weight_slack(rules, trades, room)
+    assert (weight_before > upper - slack)[sale].all()
+    assert (weight_after >= upper - slack)[sale].all()
+    assert (weight_before < lower + slack)[~sale].all()
+    assert (weight_after <= lower + slack)[~sale].all()
+    assert (trades["bank_after"] >= rules.reserve * value - MONEY_TOLERANCE - slack * room)[~sale].all()
+    each_once = np.unique(trades[["session", "asset"]])
+    assert len(each_once) == len(trades)
+
+
+def weight_slack(rules: Rules, trades: Rows, room: Floats) -> Floats:
+    """Return what rounding may do to a weight: a billionth of a lot, and what sums of the capital's size leave."""
+    money = rules.lot_sizes[trades["asset"]] * trades["price"] + 1e-5 * rules.capital
+    return WEIGHT_TOLERANCE * (1 + money / room)
+
+
+def assert_rebalancing_has_a_trigger(
+    panel: Panel, rules: Rules, result: SimulationResult, sessions: np.ndarray
+) -> None:
+    if rules.coordination is Coordination.HYBRID:
+        return
+    triggered = begins(panel, rules.rebalance_every) | deviates(panel, rules, result) | volatile(panel, rules, result)
+    assert triggered[sessions].all()
+
+
+def deviates(panel: Panel, rules: Rules, result: SimulationResult) -> np.ndarray:
+    """Return at which closes some weight stands off its target by more than the width, or as good as."""
+    value, held = after_the_path(panel, rules.capital, result)
+    room = (1 - rules.reserve) * np.where(value > 0, value, np.nan)
+    off = np.abs(held * panel.close / room[:, None] - rules.weights)
+    with np.errstate(invalid="ignore"):
+        width = rules.deviation * (rules.weights if rules.deviation_width is Width.RELATIVE else 1.0)
+    return (off > width - WEIGHT_TOLERANCE).any(axis=1)
+
+
+def volatile(panel: Panel, rules: Rules, result: SimulationResult) -> np.ndarray:
+    """Return in which sessions the window before them was more volatile than the level, or as good as."""
+    length, window = len(panel.sessions), rules.volatility_window
+    found = np.zeros(length, dtype=bool)
+    if np.isfinite(rules.volatility) and length > window:
+        windows = np.lib.stride_tricks.sliding_window_view(returns(rules.capital, result.daily), window)[:-1]
+        weekends = (~np.is_busday(panel.sessions.astype("datetime64[D]"))).any()
+        found[window:] = windows.std(axis=1, ddof=1) * np.sqrt(365 if weekends else 252) > rules.volatility - 1e-9
+    return found
+
+
+def premiums(panel: Panel) -> Floats:
+    """Return the premium of each close, by session and asset; NaN on the first session and without a bar."""
+    highest = np.fmax.accumulate(panel.close, axis=0)
+    return np.concatenate([np.full_like(highest[:1], np.nan), panel.close[1:] / highest[:-1] - 1])
+
+
+def attempts(panel: Panel, rules: Rules) -> Iterator[tuple[int, int, int]]:
+    """Yield the sessions that open a spread wider than its limit, each with its dearest and its cheapest asset."""
+    was_wide = False
+    for session, premium in enumerate(premiums(panel)):
+        wide = bool(np.fmax.reduce(premium) - np.fmin.reduce(premium) > rules.premium_spread)
+        if wide and not was_wide:
+            yield session, int(np.nanargmax(premium)), int(np.nanargmin(premium))
+        was_wide = wide
+
+
+def is_rung_of(rules: Rules, sale: Rows, held: float) -> bool:
+    """Say whether a sale is as large as a rung's: some bracket's share of the gain, less what lots cut off."""
+    asset = sale["asset"]
+    brackets = [rules.brackets[asset], *(2 ** (1 / steps) - 1 for steps in (6, 8, 12) if rules.adaptive_bracket)]
+    cut = np.array([r * held * rules.profit_shares[asset] / (1 + r) + sale["quantity"] for r in brackets])
+    lot = rules.lot_sizes[asset]
+    return bool(((cut >= -1e-9 * (held + lot)) & (cut <= lot + 1e-9 * (held + lot))).any())
+
+
+def of_the_spread(panel: Panel, rules: Rules, ledger: Rows, before: States) -> np.ndarray:
+    """Return which rows trade a premium spread: the last rebalancing of a session, where it fits the attempt."""
+    found = np.zeros(len(ledger), dtype=bool)
+    if np.isinf(rules.premium_spread):
+        return found
+    rebalancing = np.isin(ledger["kind"], REBALANCING)
+    for session, dearest, cheapest in attempts(panel, rules):
+        rows = np.flatnonzero(rebalancing & (ledger["session"] == session))
+        bought = len(rows) > 1 and ledger["quantity"][rows[-1]] > 0
+        sale = rows[-2 if bought else -1] if len(rows) else None
+        if sale is None or ledger["asset"][sale] != dearest or ledger["quantity"][sale] > 0:
+            continue
+        if (bought and ledger["asset"][rows[-1]] != cheapest) or (bought and rows[-1] != sale + 1):
+            continue
+        if is_rung_of(rules, ledger[sale], before.held[sale, dearest]):
+            found[sale : rows[-1] + 1] = True
+    return found
+
+
+def assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(
+    panel: Panel, rules: Rules, ledger: Rows, before: States
+) -> None:
+    """Hold all rebalancing of a portfolio that only trades spreads to its attempts."""
+    expected = {session: (dearest, cheapest) for session, dearest, cheapest in attempts(panel, rules)}
+    brought = 0.0
+    for row in np.flatnonzero(np.isin(ledger["kind"], REBALANCING)):
+        trade = ledger[row]
+        assert trade["session"] in expected
+        dearest, cheapest = expected[trade["session"]]
+        if trade["kind"] == Kind.REBALANCE_SELL:
+            assert trade["asset"] == dearest
+            assert is_rung_of(rules, trade, before.held[row, dearest])
+            brought = trade["amount"]
+        else:
+            assert trade["asset"] == cheapest
+            assert ledger["kind"][row - 1] == Kind.REBALANCE_SELL
+            rounding = MONEY_TOLERANCE + 1e-9 * rules.lot_sizes[cheapest] * trade["price"]
+            assert -trade["amount"] <= min(brought, before.bank[row]) + rounding
+
+
+def assert_profit_is_taken_above_the_drift_alone(rules: Rules, ledger: Rows, before: States) -> None:
+    rows = np.flatnonzero(ledger["kind"] == Kind.PROFIT_SELL)
+    sales, first = ledger[rows], first_of_its_session(ledger, rows)
+    target = rules.weights[sales["asset"]]
+    room = (1 - rules.reserve) * before.value[first]
+    held = before.held[rows, sales["asset"]]
+    assert (target > 0).all()
+    slack = weight_slack(rules, sales, room)
+    assert (held * sales["price"] / room > target * (1 + rules.drift) - slack).all()
+    assert ((held + sales["quantity"]) * sales["price"] / room >= target - slack).all()
+
+
+def assert_cash_is_deployed_above_its_threshold_alone(rules: Rules, ledger: Rows, before: States) -> None:
+    rows = np.flatnonzero(ledger["kind"] == Kind.DEPLOY_BUY)
+    purchases, first = ledger[rows], first_of_its_session(ledger, rows)
+    value = before.value[first]
+    room = (1 - rules.reserve) * value
+    if len(rows):
+        assert (before.bank[first] > rules.cash_high * value - MONEY_TOLERANCE).all()
+    rounding = MONEY_TOLERANCE + 1e-9 * (value + rules.lot_sizes[purchases["asset"]] * purchases["price"])
+    assert (purchases["bank_after"] >= rules.reserve * value - rounding).all()
+    worth = (before.held[rows, purchases["asset"]] + purchases["quantity"]) * purchases["price"]
+    within_target = worth <= rules.weights[purchases["asset"]] * room + rounding
+    assert (within_target | np.isin(purchases["asset"], rules.candidates)).all()
+
+
+def first_of_its_session(ledger: Rows, rows: np.ndarray) -> np.ndarray:
+    """Return for each row the first of the rows given that lies in its session."""
+    sessions = ledger["session"][rows]
+    return rows[np.searchsorted(sessions, sessions)]

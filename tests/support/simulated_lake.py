@@ -1,0 +1,125 @@
+"""A lake filled with what the engine makes of a panel: the tables of ``lake_tables`` with rows that fit together.
+
+What numbers should come of it belongs in the tests.
+"""
+
+from collections.abc import Mapping
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from sd_core.market.panel import Floats, Panel
+from sd_core.simulation.engine import simulate
+from sd_core.simulation.results import SimulationResult, to_tables
+from sd_core.simulation.rules import Rules
+from sd_core.study.model import Scenario
+from support.lake_tables import STUDY, insert, strategy
+
+DAYS_PER_YEAR = 365
+CLASSES = ("stocks", "metals")
+
+
+def asset_classes(panel: Panel) -> list[str]:
+    """Return the class of every asset: the two in turn."""
+    return [CLASSES[position % len(CLASSES)] for position in range(len(panel.tickers))]
+
+
+def risk_free_returns(panel: Panel) -> Floats:
+    """Return what cash earned since the session before, at the rate known then; 0 on the first."""
+    days = np.diff(panel.sessions).astype(float)
+    return np.concatenate([[0.0], panel.rates[:-1] * days / DAYS_PER_YEAR])
+
+
+def fill_from_simulation(
+    con: duckdb.DuckDBPyConnection, panel: Panel, rules: Mapping[str, Rules], benchmark: str = "universe"
+) -> dict[str, SimulationResult]:
+    """Put a panel and the scenarios of some rules, by name of strategy, into the lake; return what the engine gave."""
+    first = next(iter(rules.values()))
+    insert(
+        con,
+        "study",
+        {
+            **STUDY,
+            "capital": first.capital,
+            "benchmark": benchmark,
+            "periods_per_year": panel.periods_per_year,
+        },
+    )
+    _add(con, "sessions", pa.table({"session": pa.array(panel.sessions)}))
+    _add(
+        con,
+        "rates",
+        pa.table(
+            {
+                "session": panel.sessions,
+                "rate": panel.rates,
+                "risk_free_return": risk_free_returns(panel),
+                "price_index": np.ones(len(panel.sessions)) if panel.price_index is None else panel.price_index,
+            }
+        ),
+    )
+    for position, ticker in enumerate(panel.tickers):
+        _add(con, "prices", _bars(panel, position))
+        insert(
+            con,
+            "study_asset",
+            {
+                "position": position + 1,
+                "ticker": ticker,
+                "asset_class": asset_classes(panel)[position],
+                "weight": first.weights[position],
+                "target_share": first.weights[position],
+                "lot_size": first.lot_sizes[position],
+                "bracket": first.brackets[position],
+            },
+        )
+    results = dict(zip(rules, simulate(panel, list(rules.values()), workers=1), strict=True))
+    for position, (name, scenario) in enumerate(rules.items(), start=1):
+        settings = {
+            "path": scenario.path.name.lower(),
+            "cost_fixed": scenario.fee_fixed,
+            "cost_bps": scenario.fee_rate * 10_000,
+            "margin_limit": scenario.margin_limit or None,
+        }
+        insert(con, "study_strategy", {**strategy(position, name, scenario.variant.name.lower()), **settings})
+        insert(
+            con,
+            "simulation_partition",
+            {
+                "strategy": name,
+                "reserve": scenario.reserve,
+                "keep": "ledger",
+                "capital": scenario.capital,
+                "xirr": None,
+                "prices_version": "p1",
+                "is_current": True,
+            },
+        )
+        for table, rows in to_tables(results[name], Scenario(strategy=name, reserve=scenario.reserve), panel).items():
+            _add(con, f"simulation_{table}", rows)
+    return results
+
+
+def _bars(panel: Panel, position: int) -> pa.Table:
+    """Return an asset's bars and dividends as the lake has them: no row where there is neither."""
+    closes, dividends = panel.close[:, position], panel.dividends[:, position]
+    kept = ~np.isnan(closes) | (dividends != 0)
+    prices = {
+        name: pa.array(getattr(panel, name)[kept, position], from_pandas=True)
+        for name in ("open", "high", "low", "close")
+    }
+    return pa.table(
+        {
+            "session": pa.array(panel.sessions[kept]),
+            "ticker": pa.repeat(pa.scalar(panel.tickers[position]), int(kept.sum())),
+            **prices,
+            "dividend": pa.array(dividends[kept]),
+        }
+    )
+
+
+def _add(con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    con.register("arriving", rows)
+    con.execute(f"insert into lake.{table} by name from arriving")
+    con.unregister("arriving")
