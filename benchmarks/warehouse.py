@@ -18,10 +18,12 @@ import pandas as pd
 
 from benchmarks import report
 from benchmarks.market import ASSETS, CAPITAL, HIGHEST_RESERVE, SCENARIOS, SESSIONS, make_panel
+from pipelines.lab.current import MARKET
+from pipelines.lab.fingerprints import market_fingerprint
 from pipelines.lab.home import StudyHome
-from pipelines.lab.study_tables import market_fingerprint
-from pipelines.orchestration.lake_assets import MARKET, simulate_into_lake
+from pipelines.steps.datasets import DERIVED
 from pipelines.steps.rebuild import SQL, rebuild
+from pipelines.steps.simulate import simulate_into_lake
 from pipelines.warehouse.audit import read_identities
 from pipelines.warehouse.models import COPIED_LAYER, read_models
 from sd_core.market.build import Market, build_market, version
@@ -75,11 +77,11 @@ def measure(assets: int = ASSETS, sessions: int = SESSIONS, scenarios: int = SCE
 def _run(home: StudyHome) -> tuple[Seconds, int]:
     models, identities = read_models(SQL), read_identities(SQL / "audit")
     began = time.perf_counter()
-    for scenario, outcome in simulate_into_lake(home, home.study.scenarios):
+    for scenario, outcome in simulate_into_lake(home.study, home.lake, home.study.scenarios):
         if isinstance(outcome, Exception):
             raise RuntimeError(f"{scenario} was not stored") from outcome
     stored = time.perf_counter()
-    result = rebuild(home, models, identities)
+    result = rebuild(home.study, home.lake, home.published, models, identities, DERIVED)
     rebuilt = time.perf_counter() - stored
     assert result.sound, "the rebuilt warehouse breaks a law"
     loaded = sum(result.built[model.name].seconds for model in models if model.layer == COPIED_LAYER)

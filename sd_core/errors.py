@@ -1,4 +1,4 @@
-"""The two ways in which the world outside lets SD Lab down.
+"""The ways in which input, the world outside or the order of steps let SD Lab down.
 
 Errors of our own code are not here: they stay the ordinary exceptions that they are.
 """
@@ -13,3 +13,7 @@ class InputError(Exception):
 
 class FetchError(Exception):
     """A price source that did not deliver: unreachable, limiting our rate, or without data for a ticker."""
+
+
+class NotReadyError(Exception):
+    """A question that what is stored for a study cannot answer yet; the message says what to run first."""

@@ -7,7 +7,6 @@ warehouse belongs in ``pipelines``.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -23,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sd_core.errors import InputError
+from sd_core.locks import locked
 
 POINTER = "current.json"
 # The time it was written, in nanoseconds, and a random part; longer than any ticker.
@@ -112,8 +112,8 @@ class Lake:
         Does nothing while anybody reads or writes; the next run tries again. Partitions stay, whether a study still
         names them or not, and nothing is removed where a pointer is damaged: which versions it named is not known.
         """
-        with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB) as held:
-            if not held:
+        with locked(self._lock_file, wait=False) as held:
+            if held is None:
                 return
             for home, folders, files in os.walk(self.root):
                 stored = {name for name in folders if VERSION.match(name)}
@@ -132,19 +132,12 @@ class Lake:
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
         """Hold off pruning while the lake's files are read or written."""
-        with self._lock(fcntl.LOCK_SH):
+        with locked(self._lock_file, shared=True):
             yield
 
-    @contextlib.contextmanager
-    def _lock(self, mode: int) -> Iterator[bool]:
-        self.root.mkdir(parents=True, exist_ok=True)
-        with open(self.root / ".lock", "a") as handle:
-            try:
-                fcntl.flock(handle, mode)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+    @property
+    def _lock_file(self) -> Path:
+        return self.root / ".lock"
 
 
 def _damaged(home: Path, what: str) -> InputError:

@@ -8,13 +8,14 @@ from rich.table import Table
 
 from pipelines.cli.exit_code import ExitCode
 from pipelines.cli.run import PLAIN_WIDTH
+from pipelines.lab.current import MARKET, OTHER_SETTINGS, WHOLE_RUN_FIRST, answers, current_scenarios, stored_scenarios
 from pipelines.lab.home import StudyHome
-from pipelines.orchestration.lake_assets import MARKET, OTHER_SETTINGS, WHOLE_RUN_FIRST, answers
-from pipelines.steps.rebuild import current_scenarios, stored_scenarios
+from pipelines.warehouse.reduction import metrics_version
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Version
 from sd_core.market import raw
-from sd_core.market.sources.base import PriceSource, fetch, open_source
+from sd_core.market.sources.base import PriceSource
+from sd_core.market.sources.registry import fetch, open_source
 
 
 def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
@@ -35,7 +36,10 @@ def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
     )
     console.print(_prices(home))
     _print_scenarios(console, home)
-    console.print(f"warehouse: {home.warehouse if home.warehouse.exists() else 'not published yet'}", soft_wrap=True)
+    console.print(
+        f"warehouse: {home.published.warehouse if home.published.warehouse.exists() else 'not published yet'}",
+        soft_wrap=True,
+    )
     return _ask_source(console, home) if ask_source else ExitCode.DONE
 
 
@@ -55,7 +59,7 @@ def _stored(version: Version) -> tuple[str, ...]:
 
 
 def _print_scenarios(console: Console, home: StudyHome) -> None:
-    stored = stored_scenarios(home)
+    stored = stored_scenarios(home.study, home.lake, metrics_version())
     market = home.lake.current(MARKET)
     prepared = market is not None and answers(market, home.study)
     current = len(current_scenarios(home.study, stored, market)) if market is not None and prepared else 0

@@ -12,23 +12,24 @@ import dagster as dg
 from rich.console import Console
 
 from pipelines.cli.exit_code import QUERY_INTERRUPTED, ExitCode
+from pipelines.cli.headline import print_headline
 from pipelines.definitions import build_definitions
 from pipelines.lab.home import StudyHome
+from pipelines.orchestration.failures import REFUSED
 from pipelines.orchestration.instance import PROCESS_TAG, open_instance, prune_history
 from pipelines.orchestration.jobs import BOOTSTRAP_KEY, REFRESH, RESERVE_QUESTION
-from pipelines.orchestration.lake_assets import SIMULATIONS_KEY
+from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_KEYS, REPORT_HTML_KEY, SIMULATIONS_KEY, TABLE_KEYS
 from pipelines.orchestration.partitions import partition_key, range_tags
 from pipelines.orchestration.progress import ProgressHandler, progress_logger
 from pipelines.orchestration.warehouse_assets import REPORT_KEY
-from pipelines.report.verdicts import print_headline
-from pipelines.steps.fit import FIT_KEYS
-from pipelines.steps.resample import SUBSETS_KEY
+from pipelines.steps.datasets import REFRESHED
 from pipelines.warehouse.query import open_warehouse
 from sd_core.errors import InputError
-from sd_core.study.model import Scenario, Study
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
 
 # What a part of the run keeps up to date besides: each returns at once where nothing changed.
-MODEL_KEYS = (*FIT_KEYS, SUBSETS_KEY)
+MODEL_KEYS = tuple(DERIVED_KEYS[one.name] for one in REFRESHED)
 
 # Wide enough for the headline where no terminal states its width.
 PLAIN_WIDTH = 132
@@ -53,8 +54,8 @@ def _selection(
     study: Study, definitions: dg.Definitions, select: str | None
 ) -> tuple[str, Sequence[dg.AssetKey], Sequence[Scenario]]:
     """Return the job to run, the assets to materialise and the scenarios to simulate."""
-    keys = list(definitions.resolve_asset_graph().get_all_asset_keys())
-    tables = [key for key in keys if len(key.path) == 1]
+    tables = [*TABLE_KEYS.values(), REPORT_HTML_KEY]
+    keys = [*LAKE_KEYS, *tables]
     if select is None:
         return REFRESH, [key for key in keys if key != BOOTSTRAP_KEY], study.scenarios
     if select == BOOTSTRAP_KEY.path[-1]:
@@ -68,10 +69,9 @@ def _selection(
     named_scenarios = ([scenario for scenario in study.scenarios if name(scenario) == select] for name in kinds)
     if scenarios := next(filter(None, named_scenarios), []):
         return REFRESH, [SIMULATIONS_KEY, *MODEL_KEYS, *tables], scenarios
-    named = [key for key in keys if key.path[-1] == select]
     # The lake's asset where a table bears the same name: the tables come with it only in a whole run.
-    named = [key for key in named if len(key.path) > 1] or named
-    if not named:
+    named = next((key for key in keys if key.path[-1] == select), None)
+    if named is None:
         raise InputError(
             f"--select {select}: expected a partition such as {partition_key(study.scenarios[0])}, one of the "
             f"strategies {', '.join(study.strategies)}, a reserve such as {study.scenarios[-1].reserve_key}, or one of "
@@ -79,7 +79,7 @@ def _selection(
             f"{', '.join(sorted({key.path[-1] for key in keys}))}"
         )
     # A step that makes several assets makes all of them.
-    step = next(step for step in definitions.resolve_asset_graph().assets_defs if named[0] in step.keys)
+    step = next(step for step in definitions.resolve_asset_graph().assets_defs if named in step.keys)
     return REFRESH, sorted(step.keys), study.scenarios
 
 
@@ -132,10 +132,10 @@ def _is_interrupt(failure: Any) -> bool:
 
 
 def _report(failure: Any) -> ExitCode:
-    """Print why a step failed and return the exit code that it asks for: a refusal's own, else FAILED."""
+    """Print why a step failed and return the exit code: that of a refusal, or of any other failure."""
     known = failure.user_failure_data
     if known is not None and known.description:
-        code = ExitCode(known.metadata["exit_code"].value) if "exit_code" in known.metadata else ExitCode.FAILED
+        code = ExitCode.REFUSED if REFUSED in known.metadata else ExitCode.FAILED
         print(("refused:\n" if code == ExitCode.REFUSED else "failed:\n") + known.description, file=sys.stderr)
         return code
     cause = failure.error.cause
@@ -149,8 +149,8 @@ def _report(failure: Any) -> ExitCode:
 def _print_next_steps(console: Console, home: StudyHome) -> None:
     option = f" --study {home.study_file}" if home.study.name != "demo" else ""
     for line in (
-        f"\nreport:    {home.report}",
-        f"warehouse: {home.warehouse}",
+        f"\nreport:    {home.published.report}",
+        f"warehouse: {home.published.warehouse}",
         f'query it:  .venv/bin/sdlab query{option} "select strategy, reserve, cagr, sharpe from report_strategy"',
         f"how much cash, luck apart (a minute or two):  .venv/bin/sdlab run{option} --select reserve_bootstrap",
         f"look:      .venv/bin/sdlab ui{option}",

@@ -9,10 +9,19 @@ from pathlib import Path
 
 from sd_core.errors import InputError
 from sd_core.lake import Lake
-from sd_core.study.model import Study, load_study
+from sd_core.study.loading import load_study
+from sd_core.study.model import Study
 
 PROJECT = Path(__file__).resolve().parents[2]
 DEFAULT_STUDY = "demo"
+
+
+@dataclass(frozen=True)
+class Published:
+    """The files that a rebuild publishes: the warehouse, and the report beside it."""
+
+    warehouse: Path
+    report: Path
 
 
 @dataclass(frozen=True)
@@ -29,14 +38,9 @@ class StudyHome:
         return Lake(self.root / "warehouse" / self.study.name)
 
     @property
-    def warehouse(self) -> Path:
-        """The published warehouse."""
-        return self.root / "warehouse" / f"{self.study.name}.duckdb"
-
-    @property
-    def report(self) -> Path:
-        """The report of the published warehouse."""
-        return self.lake.root / "report.html"
+    def published(self) -> Published:
+        """The published warehouse and its report."""
+        return Published(self.root / "warehouse" / f"{self.study.name}.duckdb", self.lake.root / "report.html")
 
     @property
     def dagster_home(self) -> Path:

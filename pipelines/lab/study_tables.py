@@ -1,18 +1,15 @@
-"""A study as tables, for SQL to know what was asked for, and as fingerprints, for results to know what they answer.
+"""A study as tables, for SQL to know what was asked for.
 
-The study itself belongs in ``study``.
+The study itself belongs in ``sd_core.study``.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from sd_core.simulation.rules import resolve
-from sd_core.study.model import Scenario, Strategy, Study, Withdrawals
+from sd_core.study.model import Study
+from sd_core.study.parts import Withdrawals
+from sd_core.study.strategy import Strategy
 
 
 def study_tables(study: Study) -> dict[str, pa.Table]:
@@ -120,40 +117,6 @@ def _portfolio_columns(strategy: Strategy) -> dict[str, Any]:
         "adaptive_bracket": strategy.adaptive_bracket,
         "portfolio_stop": strategy.portfolio_stop,
     }
-
-
-def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
-    """Return a hash of everything in a study that a scenario's rows depend on, prices apart.
-
-    Adding a strategy or a reserve to a study leaves the fingerprints of the others as they were.
-    """
-    rules = vars(resolve(study, scenario))
-    parts = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in rules.items()}
-    rules_of = study.strategies[scenario.strategy]
-    kept: dict[str, Any] = {"keep": rules_of.keep, "path_band": study.path_band}
-    # Rates change no row of a scenario; whether there are taxes decides if it has tax lots.
-    if study.taxes is not None:
-        # Where the rows are gone, what they came to after taxes is all that is left.
-        kept |= {"tax_lots": True} if rules_of.keep == "ledger" else study.taxes.model_dump()
-    return _hash({**parts, **kept, "tickers": study.tickers})
-
-
-def market_fingerprint(study: Study) -> str:
-    """Return a hash of everything in a study that its sessions, prices and rates depend on."""
-    parts = study.model_dump(
-        mode="json", include={"source", "start", "end", "sessions", "currency", "risk_free", "price_index"}
-    )
-    return _hash({**parts, "tickers": study.price_tickers, "universe": study.tickers})
-
-
-def fit_fingerprint(study: Study) -> str:
-    """Return a hash of everything in a study that model fits depend on, prices apart."""
-    assets = study_tables(study)["study_asset"].select(["ticker", "asset_class", "target_share"])
-    return _hash({"assets": assets.to_pylist(), "benchmark": study.benchmark})
-
-
-def _hash(parts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 _WITHDRAWALS = {

@@ -4,7 +4,6 @@ What a run does belongs in the modules of the assets; where the records lie is `
 """
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import dagster as dg
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
 from sd_core.lake import put_whole
+from sd_core.locks import locked
 
 # Tells which process works on a run from the command line.
 PROCESS_TAG = "sdlab/process"
@@ -53,9 +53,8 @@ def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
     os.environ["DAGSTER_HOME"] = str(home.dagster_home)
     os.environ["SD_STUDY"] = str(home.study_file)
     os.environ[BATCH_VARIABLE] = str(BATCH_SIZE)
-    with open(home.dagster_home / ".open.lock", "a") as lock:
+    with locked(home.dagster_home / ".open.lock"):
         # Two processes that make the same databases at once break each other.
-        fcntl.flock(lock, fcntl.LOCK_EX)
         instance = dg.DagsterInstance.get()
         _end_dead_runs(instance)
     with instance:

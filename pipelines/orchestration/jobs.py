@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from pipelines.orchestration.keys import DERIVED_KEYS
 from pipelines.orchestration.partitions import range_tags
+from pipelines.steps.resample import RESERVE_BOOTSTRAP
 from sd_core.market.sessions import calendar_sessions
 from sd_core.study.model import Study
 
 REFRESH = "refresh"
 RESERVE_QUESTION = "reserve_question"
-BOOTSTRAP_KEY = dg.AssetKey(["lake", "reserve_bootstrap"])
+BOOTSTRAP_KEY = DERIVED_KEYS[RESERVE_BOOTSTRAP.name]
 MODELS_GROUP = "models"
 WAREHOUSE_GROUPS = ("staging", "analytics", "reports")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from sd_core.study.model import Scenario, Study, reserve_key
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario, reserve_key
 
 
 def simulation_grid(study: Study) -> dg.MultiPartitionsDefinition:

@@ -9,21 +9,21 @@ import dagster as dg
 import duckdb
 
 from pipelines.lab.home import StudyHome
+from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
-from pipelines.orchestration.lake_assets import MARKET_KEYS, OWNERS, SIMULATIONS_KEY
+from pipelines.orchestration.keys import LAKE_TABLE_OWNER, REPORT_HTML_KEY, TABLE_KEYS
+from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.partitions import partition_key
 from pipelines.report.charts import table_charts
 from pipelines.report.content import SECTIONS
-from pipelines.steps.fit import fit_key
+from pipelines.steps.datasets import DERIVED
 from pipelines.steps.rebuild import Rebuild, rebuild
-from pipelines.steps.resample import resampling_key
 from pipelines.warehouse.audit import DECLARED, UNIQUE, Identity, Verdict, read_identities
 from pipelines.warehouse.models import SQL, Model, own_models
 from sd_core.schemas import TABLES, Table
 
-REPORT_KEY = dg.AssetKey("report_strategy")
-REPORT_HTML_KEY = dg.AssetKey("report_html")
-REGIME_KEY = dg.AssetKey("market_regime")
+REPORT_KEY = TABLE_KEYS["report_strategy"]
+REGIME_KEY = TABLE_KEYS["market_regime"]
 SCENARIOS_CURRENT = "every_scenario_is_current"
 FITS_CURRENT = "every_fit_is_current"
 # Beyond this many the metadata of a check would be longer than anybody reads.
@@ -42,21 +42,23 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
         can_subset=False,
     )
     def warehouse(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
-        result = rebuild(home, models, identities)
+        with as_failures():
+            result = rebuild(home.study, home.lake, home.published, models, identities, DERIVED)
         if result.sound:
             charts = _charts(home)
             for model in models:
-                yield dg.MaterializeResult(dg.AssetKey(model.name), metadata=_metadata(result, model, charts))
+                yield dg.MaterializeResult(TABLE_KEYS[model.name], metadata=_metadata(result, model, charts))
             yield dg.MaterializeResult(REPORT_HTML_KEY, metadata=_report_metadata(home))
             yield from _completeness(result)
         yield from (_check_result(verdict) for verdict in result.verdicts)
         if not result.sound:
             raise dg.Failure(_refusal(result))
-        if result.outdated_fits:
+        if result.outdated_derived:
             context.log.info(
-                f"{', '.join(result.outdated_fits)}: of other prices or settings, so left out of the tables"
+                f"{', '.join(result.outdated_derived)}: of other prices or settings, so left out of the tables"
             )
-        context.log.info(f"published {home.warehouse.name}: {len(models)} tables, {len(result.verdicts)} checks passed")
+        name = home.published.warehouse.name
+        context.log.info(f"published {name}: {len(models)} tables, {len(result.verdicts)} checks passed")
 
     return warehouse
 
@@ -65,7 +67,10 @@ def _spec(model: Model) -> dg.AssetSpec:
     table = TABLES[model.name]
     return dg.AssetSpec(
         model.name,
-        deps=[*model.depends_on, *sorted({key for name in model.lake_tables if (key := _lake_key(name))})],
+        deps=[
+            *model.depends_on,
+            *sorted({LAKE_TABLE_OWNER[name] for name in model.lake_tables if name in LAKE_TABLE_OWNER}),
+        ],
         group_name=table.layer,
         kinds={"duckdb", "sql"},
         owners=OWNERS,
@@ -73,13 +78,6 @@ def _spec(model: Model) -> dg.AssetSpec:
         metadata={"dagster/column_schema": _column_schema(table), "key": ", ".join(table.key)},
         automation_condition=WHEN_LAKE_MOVED,
     )
-
-
-def _lake_key(name: str) -> dg.AssetKey | None:
-    """Return the asset that leaves a lake table; the study's own tables come from its file and from no asset."""
-    if name.startswith("simulation_"):
-        return SIMULATIONS_KEY
-    return MARKET_KEYS.get(name) or fit_key(name) or resampling_key(name)
 
 
 def _column_schema(table: Table) -> dg.TableSchema:
@@ -147,7 +145,7 @@ def _refusal(result: Rebuild) -> str:
 def _completeness(result: Rebuild) -> Iterator[dg.AssetCheckResult]:
     scenarios = [str(partition_key(scenario)) for scenario in (*result.missing, *result.outdated)]
     yield _to_materialise(REPORT_KEY, SCENARIOS_CURRENT, scenarios)
-    yield _to_materialise(REGIME_KEY, FITS_CURRENT, result.outdated_fits)
+    yield _to_materialise(REGIME_KEY, FITS_CURRENT, result.outdated_derived)
 
 
 def _to_materialise(asset_key: dg.AssetKey, check: str, names: Sequence[str]) -> dg.AssetCheckResult:
@@ -177,7 +175,7 @@ def _metadata(
 def _charts(home: StudyHome) -> dict[str, dict[str, dg.MetadataValue]]:
     """Return the charts of the published tables, by table and name."""
     charts: dict[str, dict[str, dg.MetadataValue]] = {}
-    with duckdb.connect(str(home.warehouse), read_only=True) as connection:
+    with duckdb.connect(str(home.published.warehouse), read_only=True) as connection:
         for table, name, picture in table_charts(connection):
             charts.setdefault(table, {})[name] = dg.MetadataValue.md(picture)
     return charts
@@ -196,4 +194,7 @@ def _report_spec() -> dg.AssetSpec:
 
 
 def _report_metadata(home: StudyHome) -> dict[str, dg.MetadataValue]:
-    return {"file": dg.MetadataValue.path(home.report), "bytes": dg.MetadataValue.int(home.report.stat().st_size)}
+    return {
+        "file": dg.MetadataValue.path(home.published.report),
+        "bytes": dg.MetadataValue.int(home.published.report.stat().st_size),
+    }

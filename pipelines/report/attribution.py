@@ -10,7 +10,7 @@ from pipelines.report.choice import CHOSEN, Choice
 from pipelines.report.numbers import decimal, percent
 from pipelines.report.scales import linear
 from pipelines.report.svg import BLUE, GREEN, VERMILLION, Figure, Key, Part
-from pipelines.report.verdicts import records
+from pipelines.warehouse.records import records
 
 # More bars than this are too many to look at; the assets with the largest profits and losses remain.
 MOST_ASSETS = 24

@@ -12,7 +12,8 @@ from pipelines.report.numbers import decimal, percent, typeset
 from pipelines.report.performance import Days, income_figures, reserve_figures
 from pipelines.report.rebalancing import rebalancing_table
 from pipelines.report.scenarios import all_scenarios, headline_table
-from pipelines.report.verdicts import HARVEST_NOTE, SAME_RETURN, Headline, read_headline, records
+from pipelines.report.verdicts import HARVEST_NOTE, SAME_RETURN, Headline, read_headline
+from pipelines.warehouse.records import records
 
 
 @dataclass(frozen=True)

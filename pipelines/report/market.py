@@ -12,7 +12,7 @@ from pipelines.report import svg
 from pipelines.report.numbers import NOTHING, decimal, percent
 from pipelines.report.scales import dates, linear
 from pipelines.report.svg import BLACK, Figure, Key, Line, Span, Stroke
-from pipelines.report.verdicts import records
+from pipelines.warehouse.records import records
 
 # The window of the correlations shown, in sessions; the regime is taken from the same one.
 WINDOW = 63

@@ -12,7 +12,8 @@ from pipelines.report.choice import CHOSEN, Choice, Shown
 from pipelines.report.numbers import NOTHING, decimal, level, percent
 from pipelines.report.scales import Scale, compact_percent, dates, linear, logarithmic
 from pipelines.report.svg import BLUE, GREEN, VERMILLION, Figure, Key, Line, Part
-from pipelines.report.verdicts import Headline, records
+from pipelines.report.verdicts import Headline
+from pipelines.warehouse.records import records
 
 # As many points as a wide screen can tell apart in a line.
 POINTS = 600

@@ -6,7 +6,8 @@ import duckdb
 
 from pipelines.report.numbers import decimal, level, percent
 from pipelines.report.page import Cell, table
-from pipelines.report.verdicts import Headline, records
+from pipelines.report.verdicts import Headline
+from pipelines.warehouse.records import records
 
 _STRATEGIES = """
 select report_rebalancing.*

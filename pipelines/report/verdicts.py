@@ -1,7 +1,7 @@
-"""What a run found, for the person who waited for it: simply holding first, then every strategy, then what to doubt.
+"""What a run found, in words: simply holding first, then every strategy, then what to doubt.
 
 The words are the same on a terminal and in the report. Reads the published warehouse only; how numbers come about
-belongs in ``sql``.
+belongs in ``sql``, how they are printed in ``pipelines.cli.headline``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
+
+from pipelines.warehouse.records import records
 
 _ROWS = """
 select
@@ -30,8 +29,8 @@ HARVEST_NOTE = (
     "Income is dividends, interest and net harvest, per year. Harvest is money taken out of the holdings, not a yield."
 )
 REBALANCING_NOTE = "Where a strategy rebalances, harvest may go straight back into the holdings."
+# Of what could be many, so many are named.
 NAMED = 8
-WIDEST = 1_000
 # Coordinations under which the rule trades and the portfolio is rebalanced, too.
 REBALANCED = ("target", "hybrid")
 # Returns that differ by less are the same but for rounding.
@@ -93,29 +92,6 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
     )
 
 
-def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> None:
-    """Print the headline of the published warehouse."""
-    headline = read_headline(connection)
-    for notice in ("", headline.title, *headline.notices):
-        _say(console, notice, style="bold")
-    table = _table(headline.chosen)
-    # Rows are never cut: a terminal that is narrower wraps them.
-    usual = console.width
-    console.width = max(usual, Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum)
-    console.print(table, soft_wrap=True)
-    console.width = usual
-    for sentence in (*headline.notes, *headline.sentences):
-        _say(console, sentence)
-    _print_findings(console, headline.findings)
-
-
-def records(connection: duckdb.DuckDBPyConnection, query: str, parameters: object = None) -> list[dict[str, Any]]:
-    """Return a query's rows by column name."""
-    cursor = connection.execute(query, parameters)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
-
-
 def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[Chosen]:
     chosen = [Chosen("simply holding", holding)] if holding else []
     strategies: dict[str, list[dict[str, Any]]] = {}
@@ -132,34 +108,6 @@ def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> l
     return chosen
 
 
-def _table(chosen: Sequence[Chosen]) -> Table:
-    withdrawing = any(line.row["withdrawals_scheduled"] for line in chosen)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    # The names of a sweep's strategies end with what sets them apart.
-    table.add_column("strategy", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    names = ("reserve", "value", "TWR", "Sharpe", "drawdown", "cash", "income/year", "skipped buys", "TWR - holding")
-    for name in (*names[:2], "withdrawn", *names[2:]) if withdrawing else names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for line in chosen:
-        row = line.row
-        table.add_row(
-            row["strategy"] + ("" if row["is_current"] else " (outdated)"),
-            line.label,
-            _percent(row["reserve"], digits=None),
-            f"{row['final_value']:,.0f}",
-            *([withdrawn(row)] if withdrawing else []),
-            _percent(row["twr"]),
-            "-" if row["sharpe"] is None else f"{row['sharpe']:.2f}",
-            _percent(row["max_drawdown"]),
-            _percent(row["mean_cash_share"]),
-            "-" if row["income_per_year"] is None else f"{row['income_per_year']:,.0f}",
-            f"{row['skipped_buys']:,}",
-            _percent(row["excess_over_buy_and_hold"]),
-        )
-    return table
-
-
 def withdrawn(row: dict[str, Any]) -> str:
     """Return what was paid of the withdrawals that fell due."""
     paid, due = row["withdrawals"], row["withdrawals_scheduled"]
@@ -170,7 +118,8 @@ def _is_all(paid: float, due: float) -> bool:
     return paid >= due * (1 - SAME_RETURN)
 
 
-def _percent(fraction: float | None, digits: int | None = 1) -> str:
+def percent_of(fraction: float | None, digits: int | None = 1) -> str:
+    """Return a fraction in percent, with as many digits as it has where ``digits`` is None."""
     if fraction is None:
         return "-"
     return f"{fraction * 100:.4g} %" if digits is None else f"{fraction * 100:,.{digits}f} %"
@@ -178,7 +127,7 @@ def _percent(fraction: float | None, digits: int | None = 1) -> str:
 
 def sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[str]:
     """Say in words where holding wins, and what cannot be compared."""
-    outdated = [f"{row['strategy']} at {_percent(row['reserve'], None)}" for row in rows if not row["is_current"]]
+    outdated = [f"{row['strategy']} at {percent_of(row['reserve'], None)}" for row in rows if not row["is_current"]]
     sentences = []
     if outdated:
         named = ", ".join(outdated[:NAMED]) + (" and more" if len(outdated) > NAMED else "")
@@ -209,8 +158,8 @@ def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any]) -> Itera
     counts[0] = counts[0].replace(" ", " returned ", 1)
     wins = "beats the rule: it " if len(less) == len(rivals) else ""
     yield (
-        f"Simply holding {wins}returned {_percent(holding['twr'])}. Of {len(rivals)} scenarios of the rule, "
-        f"{', '.join(counts)}. The best, {_place(best)}, returned {_percent(best['twr'])}."
+        f"Simply holding {wins}returned {percent_of(holding['twr'])}. Of {len(rivals)} scenarios of the rule, "
+        f"{', '.join(counts)}. The best, {_place(best)}, returned {percent_of(best['twr'])}."
     )
     calmer = sum(
         _over(row["sharpe"], holding["sharpe"]) and _over(holding["volatility"], row["volatility"]) for row in less
@@ -225,7 +174,7 @@ def _baseline(without_rule: Sequence[dict[str, Any]]) -> Iterator[str]:
         best = max(without_rule, key=lambda row: row["twr"])
         yield (
             "Portfolio rules without the Synthetic Dividend: "
-            f"the best, {_place(best)}, returned {_percent(best['twr'])}."
+            f"the best, {_place(best)}, returned {percent_of(best['twr'])}."
         )
 
 
@@ -248,23 +197,8 @@ def _taxes(study: dict[str, Any]) -> Iterator[str]:
 
 
 def _place(row: dict[str, Any]) -> str:
-    return f"{row['strategy']} at a reserve of {_percent(row['reserve'], None)}"
+    return f"{row['strategy']} at a reserve of {percent_of(row['reserve'], None)}"
 
 
 def _over(one: float | None, other: float | None) -> bool:
     return one is not None and other is not None and one > other
-
-
-def _print_findings(console: Console, findings: Sequence[str]) -> None:
-    if not findings:
-        return
-    _say(console, f"\nFindings about the prices of single tickers (table report_data_quality): {len(findings)}")
-    for finding in findings[:NAMED]:
-        _say(console, f"  {finding}")
-    if len(findings) > NAMED:
-        _say(console, f"  and {len(findings) - NAMED} more")
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    """Print a line as it is: names in it are no markup, and the terminal wraps it."""
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -5,22 +5,19 @@ every blocking check passes. Readers keep the version that they opened; a run th
 """
 
 import contextlib
-import fcntl
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from pipelines.lab.home import StudyHome
-from pipelines.lab.study_tables import scenario_fingerprint
-from pipelines.orchestration.lake_assets import SIMULATIONS, TAX_LOTS, WHOLE_RUN_FIRST, current_market, lake_key
+from pipelines.lab.current import WHOLE_RUN_FIRST, current_market, current_scenarios, stored_scenarios
+from pipelines.lab.home import Published
 from pipelines.report.file import draft_of, write_draft
-from pipelines.steps.fit import register_fits
-from pipelines.steps.resample import register_resampling
+from pipelines.steps.derived import Derived, missed
+from pipelines.steps.simulate import TAX_LOTS
 from pipelines.warehouse.audit import Identity, Verdict, audit
 from pipelines.warehouse.lake_views import (
     PARTITION_SCHEMA,
@@ -32,9 +29,11 @@ from pipelines.warehouse.lake_views import (
 )
 from pipelines.warehouse.models import SQL, Built, Model, build, read_macros
 from pipelines.warehouse.reduction import METRICS, PATH_BAND, metrics_table, metrics_version
-from sd_core.lake import Version
-from sd_core.simulation.engine import ENGINE_VERSION
-from sd_core.study.model import Scenario, Study
+from sd_core.errors import NotReadyError
+from sd_core.lake import Lake, Version
+from sd_core.locks import locked
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
 
 # What DuckDB 1.5 can still open: not everybody's shell is as new as ours.
 STORAGE_VERSION = "v1.5.0"
@@ -50,7 +49,7 @@ class Rebuild:
         verdicts: what every check found.
         missing: scenarios of the study that the lake does not hold.
         outdated: scenarios computed on other prices or settings than the present ones.
-        outdated_fits: model fits that are missing or of other prices or settings, and so in no table.
+        outdated_derived: derived datasets that are missing or of other prices or settings, and so in no table.
     """
 
     built: Mapping[str, Built]
@@ -58,7 +57,7 @@ class Rebuild:
     verdicts: Sequence[Verdict]
     missing: Sequence[Scenario]
     outdated: Sequence[Scenario]
-    outdated_fits: Sequence[str]
+    outdated_derived: Sequence[str]
 
     @property
     def sound(self) -> bool:
@@ -66,25 +65,36 @@ class Rebuild:
         return all(verdict.passed for verdict in self.verdicts)
 
 
-def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Identity]) -> Rebuild:
+def rebuild(
+    study: Study,
+    lake: Lake,
+    published: Published,
+    models: Sequence[Model],
+    identities: Sequence[Identity],
+    derived: Sequence[Derived],
+) -> Rebuild:
     """Build the warehouse from the lake, audit it, and publish it if it is sound.
 
     Waits for a rebuild under way elsewhere.
+
+    Raises:
+        NotReadyError: the lake has no market for the study, or none of its scenarios.
     """
-    with _alone(home):
-        draft = home.lake.root / "draft.duckdb"
+    with locked(lake.root / ".rebuild.lock"):
+        draft = lake.root / "draft.duckdb"
         _remove(draft)
-        with home.lake.shared():
-            market = current_market(home)
-            stored = stored_scenarios(home)
+        with lake.shared():
+            market = current_market(study, lake)
+            stored = stored_scenarios(study, lake, metrics_version())
             if not stored:
-                raise dg.Failure(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")
+                raise NotReadyError(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")
             with contextlib.closing(duckdb.connect()) as connection:
                 connection.execute(f"attach '{quoted(draft)}' as warehouse (storage_version '{STORAGE_VERSION}')")
-                current = current_scenarios(home.study, stored, market)
-                register_market(connection, home.study, market)
+                current = current_scenarios(study, stored, market)
+                register_market(connection, study, market)
                 _register_scenarios(connection, stored, current)
-                outdated_fits = register_fits(connection, home, market) + register_resampling(connection, home, market)
+                for dataset in derived:
+                    dataset.register(connection, study, lake, market)
                 connection.execute("use warehouse")
                 began = time.perf_counter()
                 built = build(connection, models, read_macros(SQL))
@@ -92,50 +102,28 @@ def rebuild(home: StudyHome, models: Sequence[Model], identities: Sequence[Ident
                 verdicts = list(audit(connection, identities))
                 connection.execute("use memory")
                 connection.execute("detach warehouse")
-        result = Rebuild(
-            built,
-            build_seconds,
-            verdicts,
-            missing=[scenario for scenario in home.study.scenarios if scenario not in stored],
-            outdated=[scenario for scenario in stored if scenario not in current],
-            outdated_fits=outdated_fits,
-        )
+            result = Rebuild(
+                built,
+                build_seconds,
+                verdicts,
+                missing=[scenario for scenario in study.scenarios if scenario not in stored],
+                outdated=[scenario for scenario in stored if scenario not in current],
+                outdated_derived=missed(derived, study, lake, market),
+            )
         if result.sound:
             # Written before the warehouse is renamed and renamed right after: every publication has its own report, and
             # one that cannot be drawn stops it.
             draft_report = write_draft(draft)
-            draft.replace(home.warehouse)
-            draft_report.replace(home.report)
+            draft.replace(published.warehouse)
+            draft_report.replace(published.report)
         _remove(draft)
-        home.lake.prune()
+        lake.prune()
         return result
-
-
-@contextlib.contextmanager
-def _alone(home: StudyHome) -> Iterator[None]:
-    home.lake.root.mkdir(parents=True, exist_ok=True)
-    with open(home.lake.root / ".rebuild.lock", "a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _remove(draft: Path) -> None:
     for file in (draft, draft.with_name(draft.name + ".wal"), draft_of(draft)):
         file.unlink(missing_ok=True)
-
-
-def stored_scenarios(home: StudyHome) -> dict[Scenario, Version]:
-    """Return the study's scenarios that the lake holds; others in the lake belong to no table.
-
-    One whose metrics other SQL computed, and whose rows are gone, is not held any more.
-    """
-    found = {scenario: home.lake.current(SIMULATIONS, lake_key(scenario)) for scenario in home.study.scenarios}
-    version_now = metrics_version()
-    return {
-        scenario: version
-        for scenario, version in found.items()
-        if version is not None and version.facts.get("metrics_version", version_now) == version_now
-    }
 
 
 def _register_scenarios(
@@ -156,17 +144,6 @@ def _path_bands(stored: Mapping[Scenario, Version]) -> pa.Table:
         for outcome in version.facts.get("path_band", ())
     ]
     return pa.Table.from_pylist(rows, PATH_BAND.arrow_schema)
-
-
-def current_scenarios(study: Study, stored: Mapping[Scenario, Version], market: Version) -> frozenset[Scenario]:
-    """Return the scenarios that answer what the study asks now, on the prices that the lake holds now."""
-    return frozenset(
-        scenario
-        for scenario, version in stored.items()
-        if version.facts["prices_version"] == market.facts["prices_version"]
-        and version.facts["study_hash"] == scenario_fingerprint(study, scenario)
-        and version.facts["engine_version"] == ENGINE_VERSION
-    )
 
 
 def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario]) -> pa.Table:

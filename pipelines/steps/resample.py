@@ -1,33 +1,26 @@
-"""Assets that simulate what was not: resampled histories for the reserve question, portfolios of some of the assets.
+"""Simulate what was not: resampled histories for the reserve question, portfolios of some of the assets.
 
-The histories take about a minute, so they are no part of the refresh. How either is drawn belongs in
-``sd_core.resampling``; what is concluded from them in ``sql``.
+How either is drawn belongs in ``sd_core.resampling``; what is concluded from them in ``sql``.
 """
 
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import dagster as dg
-import duckdb
 import pyarrow as pa
 
-from pipelines.lab.home import StudyHome
-from pipelines.lab.study_tables import scenario_fingerprint
-from pipelines.orchestration.jobs import BOOTSTRAP_KEY, MODELS_GROUP, WHEN_LAKE_MOVED
-from pipelines.orchestration.lake_assets import MARKET_KEYS, OWNERS, load_panel
-from pipelines.orchestration.progress import report_progress
-from pipelines.warehouse.lake_views import register_files, register_table
+from pipelines.lab.current import read_panel
+from pipelines.lab.fingerprints import scenario_fingerprint
+from pipelines.steps.derived import Derived, Tables
+from pipelines.steps.progress import Progress
 from sd_core.lake import Version
 from sd_core.resampling import subsets
 from sd_core.resampling.histories import block_length, draw_sessions
 from sd_core.resampling.outcomes import Outcome, outcomes
 from sd_core.simulation.engine import ENGINE_VERSION
 from sd_core.simulation.rules import resolve
-from sd_core.study.model import Scenario, Study
-
-BOOTSTRAP, SUBSETS = BOOTSTRAP_KEY.path[-1], "income_subset"
-SUBSETS_KEY = dg.AssetKey(["lake", SUBSETS])
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
 
 # A history takes a tenth of a second; progress is reported this often.
 REPORTED_EVERY = 10
@@ -53,81 +46,32 @@ SUBSETS_SCHEMA = pa.schema(
     ]
 )
 
-# By name, which is the table's too.
-DATASETS = {BOOTSTRAP: BOOTSTRAP_SCHEMA, SUBSETS: SUBSETS_SCHEMA}
 
-
-def resampling_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
-    """Return the assets of one study."""
-    return [_reserve_bootstrap(home), _income_subset(home)]
-
-
-def resampling_key(table: str) -> dg.AssetKey | None:
-    """Return the asset that leaves a lake table, or None where none of these does."""
-    return dg.AssetKey(["lake", table]) if table in DATASETS else None
-
-
-def register_resampling(connection: duckdb.DuckDBPyConnection, home: StudyHome, market: Version) -> list[str]:
-    """Show the datasets to SQL models; return the names of those that are outdated.
-
-    An outdated or a missing one is shown empty: other prices say nothing about the present ones.
-    """
-    outdated = []
-    for name, schema in DATASETS.items():
-        stored = home.lake.current(name)
-        if stored is not None and stored.facts == _facts(home.study, name, market.facts["prices_version"]):
-            register_files(connection, name, [stored.file(name)])
-            continue
-        if stored is not None:
-            outdated.append(name)
-        register_table(connection, name, schema.empty_table())
-    return outdated
-
-
-def _facts(study: Study, name: str, prices_version: str) -> dict[str, Any]:
-    """Return what a dataset answers: the same facts for the present study and prices mean that it still does."""
-    scenarios = study.scenarios if name == BOOTSTRAP else filter(None, [smoothed_scenario(study)])
+def _fingerprints(study: Study, scenarios: Sequence[Scenario]) -> dict[str, str]:
     return {
-        "prices_version": prices_version,
-        "engine_version": ENGINE_VERSION,
-        **({"model_version": subsets.VERSION} if name == SUBSETS else {}),
-        # Portfolios are drawn with the seed; how many histories there are is nothing to them.
-        "bootstrap": study.bootstrap.model_dump(mode="json", include=None if name == BOOTSTRAP else {"seed"}),
-        "scenarios": {
-            f"{scenario.strategy}/{scenario.reserve_key}": scenario_fingerprint(study, scenario)
-            for scenario in scenarios
-        },
+        f"{scenario.strategy}/{scenario.reserve_key}": scenario_fingerprint(study, scenario) for scenario in scenarios
     }
 
 
-def _reserve_bootstrap(home: StudyHome) -> dg.AssetsDefinition:
-    study = home.study
+def _bootstrap_settings(study: Study) -> dict[str, Any]:
+    return {
+        "bootstrap": study.bootstrap.model_dump(mode="json"),
+        "scenarios": _fingerprints(study, study.scenarios),
+    }
 
-    @dg.asset(
-        key=BOOTSTRAP_KEY,
-        deps=[MARKET_KEYS["prices"], MARKET_KEYS["rates"], MARKET_KEYS["sessions"]],
-        group_name="simulation",
-        kinds={"numba", "parquet"},
-        owners=OWNERS,
-        code_version=ENGINE_VERSION,
-        description="What became of each scenario in each resampled history, the same histories for all.",
-    )
-    def reserve_bootstrap(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
-        panel, prices_version = load_panel(home)
-        rules = [resolve(study, scenario) for scenario in study.scenarios]
-        asked = study.bootstrap
-        block = asked.block or block_length(panel, rules[0].weights)
-        drawn = draw_sessions(len(panel.sessions), block, asked.histories, asked.seed)
-        histories = []
-        for done, history in enumerate(outcomes(panel, rules, drawn, os.cpu_count() or 1), start=1):
-            histories.append(history)
-            if done % REPORTED_EVERY == 0 or done == asked.histories:
-                report_progress(context, "histories simulated", done, asked.histories)
-        table = _bootstrap_table(study.scenarios, histories, block)
-        home.lake.write(BOOTSTRAP, "", {BOOTSTRAP: table}, _facts(study, BOOTSTRAP, prices_version))
-        return dg.MaterializeResult(metadata={"histories": asked.histories, "block_length": round(block, 1)})
 
-    return reserve_bootstrap
+def _bootstrap(study: Study, market: Version, progress: Progress) -> Tables:
+    panel = read_panel(study, market)
+    rules = [resolve(study, scenario) for scenario in study.scenarios]
+    asked = study.bootstrap
+    block = asked.block or block_length(panel, rules[0].weights)
+    drawn = draw_sessions(len(panel.sessions), block, asked.histories, asked.seed)
+    histories = []
+    for done, history in enumerate(outcomes(panel, rules, drawn, os.cpu_count() or 1), start=1):
+        histories.append(history)
+        if done % REPORTED_EVERY == 0 or done == asked.histories:
+            progress("histories simulated", done, asked.histories)
+    return {"reserve_bootstrap": _bootstrap_table(study.scenarios, histories, block)}
 
 
 def _bootstrap_table(
@@ -153,35 +97,41 @@ def smoothed_scenario(study: Study) -> Scenario | None:
     return Scenario(strategy=trading[0], reserve=levels[len(levels) // 2]) if trading else None
 
 
-def _income_subset(home: StudyHome) -> dg.AssetsDefinition:
-    study = home.study
+def _subset_settings(study: Study) -> dict[str, Any]:
+    scenario = smoothed_scenario(study)
+    # Portfolios are drawn with the seed; how many histories there are is nothing to them.
+    return {"seed": study.bootstrap.seed, "scenarios": _fingerprints(study, [scenario] if scenario else [])}
 
-    @dg.asset(
-        key=SUBSETS_KEY,
-        deps=[MARKET_KEYS["prices"], MARKET_KEYS["rates"], MARKET_KEYS["sessions"]],
-        group_name=MODELS_GROUP,
-        kinds={"numba", "parquet"},
-        owners=OWNERS,
-        code_version=f"{ENGINE_VERSION}.{subsets.VERSION}",
-        automation_condition=WHEN_LAKE_MOVED,
-        description="Correlation, volatility and variability of income in portfolios of some of the assets.",
-    )
-    def income_subset(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
-        panel, prices_version = load_panel(home)
-        facts = _facts(study, SUBSETS, prices_version)
-        stored = home.lake.current(SUBSETS)
-        if stored is None or stored.facts != facts:
-            scenario = smoothed_scenario(study)
-            seed = study.bootstrap.seed
-            found = subsets.subset_outcomes(panel, resolve(study, scenario), seed) if scenario else []
-            rows: list[Mapping[str, Any]] = [
-                {"subset": number, "strategy": scenario.strategy, "reserve": scenario.reserve, **subset._asdict()}
-                for number, subset in enumerate(found, start=1)
-                if scenario
-            ]
-            stored = home.lake.write(SUBSETS, "", {SUBSETS: pa.Table.from_pylist(rows, SUBSETS_SCHEMA)}, facts)
-        else:
-            context.log.info(f"{SUBSETS}: the last portfolios are of the same prices and settings and stay")
-        return dg.MaterializeResult(metadata={"portfolios": stored.rows[SUBSETS]})
 
-    return income_subset
+def _subsets(study: Study, market: Version, _: Progress) -> Tables:
+    scenario = smoothed_scenario(study)
+    panel = read_panel(study, market)
+    found = subsets.subset_outcomes(panel, resolve(study, scenario), study.bootstrap.seed) if scenario else []
+    rows: list[Mapping[str, Any]] = [
+        {"subset": number, "strategy": scenario.strategy, "reserve": scenario.reserve, **subset._asdict()}
+        for number, subset in enumerate(found, start=1)
+        if scenario
+    ]
+    return {"income_subset": pa.Table.from_pylist(rows, SUBSETS_SCHEMA)}
+
+
+# The histories take about a minute, so they are no part of the refresh.
+RESERVE_BOOTSTRAP = Derived(
+    name="reserve_bootstrap",
+    description="What became of each scenario in each resampled history, the same histories for all.",
+    version=ENGINE_VERSION,
+    inputs=("sessions", "prices", "rates"),
+    tables={"reserve_bootstrap": BOOTSTRAP_SCHEMA},
+    settings=_bootstrap_settings,
+    compute=_bootstrap,
+    refreshed=False,
+)
+INCOME_SUBSET = Derived(
+    name="income_subset",
+    description="Correlation, volatility and variability of income in portfolios of some of the assets.",
+    version=f"{ENGINE_VERSION}.{subsets.VERSION}",
+    inputs=("sessions", "prices", "rates"),
+    tables={"income_subset": SUBSETS_SCHEMA},
+    settings=_subset_settings,
+    compute=_subsets,
+)

@@ -16,12 +16,12 @@ FEWEST_LINES = 40
 
 def open_warehouse(home: StudyHome) -> duckdb.DuckDBPyConnection:
     """Open the published warehouse read-only; raise InputError where none was published yet."""
-    if not home.warehouse.exists():
-        raise InputError(f"{home.warehouse}: nothing published yet: expected a finished `sdlab run` before")
+    if not home.published.warehouse.exists():
+        raise InputError(f"{home.published.warehouse}: nothing published yet: expected a finished `sdlab run` before")
     try:
-        return duckdb.connect(str(home.warehouse), read_only=True)
+        return duckdb.connect(str(home.published.warehouse), read_only=True)
     except duckdb.Error as error:
-        raise InputError(f"{home.warehouse}: expected what a run published; run again: {error}") from None
+        raise InputError(f"{home.published.warehouse}: expected what a run published; run again: {error}") from None
 
 
 def query(home: StudyHome, sql: str) -> ExitCode:

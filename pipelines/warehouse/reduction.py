@@ -15,13 +15,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.lab.home import StudyHome
 from pipelines.warehouse.audit import audit, read_identities
 from pipelines.warehouse.lake_views import PARTITION_SCHEMA, ROWS, no_rows, register_market, register_table
 from pipelines.warehouse.models import SQL, build, needed_for, own_models, read_macros, tables_read
 from sd_core.lake import Version
 from sd_core.schemas import TABLES
-from sd_core.study.model import Scenario
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
 
 METRICS = TABLES["simulation_metrics"]
 PATH_BAND = TABLES["simulation_path_band"]
@@ -36,8 +36,8 @@ class UnsoundError(Exception):
 class Reduction:
     """Computes the metrics of scenarios from their rows."""
 
-    def __init__(self, home: StudyHome, market: Version) -> None:
-        self._study = home.study
+    def __init__(self, study: Study, market: Version) -> None:
+        self._study = study
         self._market = market
         self._models = needed_for(own_models(), [METRICS.name, *AUDITED])
         names = {model.name for model in self._models}

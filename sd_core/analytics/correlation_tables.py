@@ -21,6 +21,7 @@ from sd_core.analytics.correlation import (
 )
 from sd_core.analytics.correlation_summary import Summary, summarise
 from sd_core.analytics.markov import refitted_monthly
+from sd_core.market.arrays import month_numbers, pivot, week_numbers
 
 VERSION = "1"
 
@@ -75,7 +76,7 @@ def correlation_tables(sessions: pa.Table, prices: pa.Table, assets: pa.Table) -
     """
     assets = assets.sort_by("ticker")
     days = np.sort(sessions["session"].to_numpy())
-    closes = _closes(days, assets["ticker"], prices)
+    closes = pivot(prices, "close", days, assets["ticker"].combine_chunks(), np.nan)
     rows = np.arange(MIDDLE, len(days))
     summary = summarise(
         closes, rows, MIDDLE, assets["target_share"].to_numpy(), pc.equal(assets["asset_class"], CRYPTO).to_numpy()
@@ -87,27 +88,9 @@ def correlation_tables(sessions: pa.Table, prices: pa.Table, assets: pa.Table) -
     }
 
 
-def _closes(days: npt.NDArray[np.datetime64], tickers: pa.ChunkedArray, prices: pa.Table) -> Floats:
-    asset = pc.fill_null(pc.index_in(prices["ticker"], value_set=tickers.combine_chunks()), -1).to_numpy()
-    mine = asset >= 0
-    grid = np.full((len(days), len(tickers)), np.nan)
-    row = np.searchsorted(days, prices["session"].to_numpy()[mine])
-    grid[row, asset[mine]] = prices["close"].to_numpy()[mine]
-    return grid
-
-
 def _period_ends(periods: npt.NDArray[np.int64]) -> Integers:
     """Return the last row of each period that is over: one that a row of another period follows."""
     return np.flatnonzero(np.diff(periods))
-
-
-def _months(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    return days.astype("datetime64[M]").astype(np.int64)
-
-
-def _weeks(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
-    """Number weeks from Monday to Sunday; the epoch was a Thursday."""
-    return (days.astype("datetime64[D]").astype(np.int64) + 3) // 7
 
 
 class _Block(NamedTuple):
@@ -122,14 +105,14 @@ class _Block(NamedTuple):
 
 def _blocks(days: npt.NDArray[np.datetime64], closes: Floats) -> Iterator[_Block]:
     """Yield what is reported of every pair, in the order of the table's key."""
-    month_ends = _period_ends(_months(days))
+    month_ends = _period_ends(month_numbers(days))
     rows = month_ends[month_ends >= MIDDLE]
     yield _Block("daily", "ewma", None, rows, exponentially_weighted(closes, rows, DECAY, recent=MIDDLE))
     for window in (SHORT, MIDDLE, LONG):
         everywhere = window == MIDDLE and closes.shape[1] <= EVERY_SESSION_ASSETS
         rows = np.arange(window, len(days)) if everywhere else month_ends[month_ends >= window]
         yield _Block("daily", "pearson", window, rows, rolling(closes, rows, window))
-    for frequency, periods, window in (("monthly", _months(days), MONTHS), ("weekly", _weeks(days), WEEKS)):
+    for frequency, periods, window in (("monthly", month_numbers(days), MONTHS), ("weekly", week_numbers(days), WEEKS)):
         ends = _period_ends(periods)
         # Periods that are over by a month's end, counted from 0.
         newest = np.searchsorted(ends, month_ends, side="right") - 1
@@ -203,6 +186,6 @@ def _state_table(days: npt.NDArray[np.datetime64], average: Floats) -> pa.Table:
     days = days[known]
     # An average of one: all assets move as one.
     transformed = np.arctanh(np.clip(average[known], -1 + 1e-9, 1 - 1e-9))
-    probability = refitted_monthly(transformed, _months(days), FEWEST_AVERAGES, shared_mean=False)
+    probability = refitted_monthly(transformed, month_numbers(days), FEWEST_AVERAGES, shared_mean=False)
     known = np.isfinite(probability)
     return pa.table({"session": days[known], "high_correlation_probability": probability[known]}, STATE_SCHEMA)

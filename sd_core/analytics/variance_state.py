@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from sd_core.analytics.markov import refitted_monthly
+from sd_core.market.arrays import month_numbers
 
 VERSION = "1"
 SCHEMA = pa.schema({"session": pa.date32(), "high_variance_probability": pa.float64()})
@@ -28,7 +29,7 @@ def variance_state(benchmark: pa.Table) -> pa.Table:
     sessions = benchmark["session"].to_numpy()
     returns = benchmark["simple_return"].to_numpy()
     moved = np.isfinite(returns) & (returns != 0)
-    months = sessions[moved].astype("datetime64[M]").astype(np.int64)
+    months = month_numbers(sessions[moved])
     of_moves = refitted_monthly(returns[moved], months, FEWEST_RETURNS, shared_mean=True)
     # Before the first move there is nothing to report.
     probability = np.concatenate([[np.nan], of_moves])[np.cumsum(moved)]

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sd_core.errors import InputError
 from sd_core.market import quality
-from sd_core.market.panel import Dates, Floats, Panel, risk_free_returns
+from sd_core.market.arrays import Dates, Floats, pivot
+from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.market.quality import Finding
 from sd_core.market.sessions import (
     calendar_days,
@@ -120,24 +120,16 @@ def version(market: Market) -> str:
 def to_panel(study: Study, sessions: pa.Table, prices: pa.Table, rates: pa.Table) -> Panel:
     """Return the universe's prices as arrays, assets in the study's order; rows of the tables may have any order."""
     dates = np.sort(sessions["session"].to_numpy())
-    asset = pc.fill_null(pc.index_in(prices["ticker"], value_set=pa.array(study.tickers)), -1).to_numpy()
-    mine = asset >= 0
-    row = np.searchsorted(dates, prices["session"].to_numpy()[mine])
-
-    def pivot(column: str, absent: float) -> Floats:
-        grid = np.full((len(dates), len(study.tickers)), absent)
-        grid[row, asset[mine]] = prices[column].to_numpy()[mine]
-        return grid
-
+    tickers = pa.array(study.tickers)
     known = np.argsort(rates["session"].to_numpy())
     return Panel(
         tickers=study.tickers,
         sessions=dates,
-        open=pivot("open", np.nan),
-        high=pivot("high", np.nan),
-        low=pivot("low", np.nan),
-        close=pivot("close", np.nan),
-        dividends=pivot("dividend", 0.0),
+        open=pivot(prices, "open", dates, tickers, np.nan),
+        high=pivot(prices, "high", dates, tickers, np.nan),
+        low=pivot(prices, "low", dates, tickers, np.nan),
+        close=pivot(prices, "close", dates, tickers, np.nan),
+        dividends=pivot(prices, "dividend", dates, tickers, 0.0),
         rates=rates["rate"].to_numpy()[known],
         price_index=rates["price_index"].to_numpy()[known],
     )

@@ -6,10 +6,8 @@ How bars become a panel belongs in ``sessions``; what is wrong with them in ``qu
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Dates = npt.NDArray[np.datetime64]
+from sd_core.market.arrays import Dates, Floats, days_between, weekdays
 
 DAYS_PER_YEAR = 365
 
@@ -61,22 +59,11 @@ def periods_per_year(sessions: Dates) -> int:
     They are where Saturdays and Sundays are each at least half as frequent as Wednesdays. A lone special Saturday makes
     no seven-day market, nor do the Sundays of one that rests on Friday and Saturday.
     """
-    weekday = (sessions.astype("datetime64[D]").astype(np.int64) + 3) % 7  # 1970-01-01 was a Thursday
+    weekday = weekdays(sessions)
     wednesdays, saturdays, sundays = (np.count_nonzero(weekday == day) for day in (2, 5, 6))
     return 365 if min(saturdays, sundays) > 0 and 2 * min(saturdays, sundays) >= wednesdays else 252
 
 
 def risk_free_returns(sessions: Dates, rates: Floats) -> Floats:
     """Return what cash earned since the session before, 0 on the first: the rate known then, 365 days to the year."""
-    days = np.diff(sessions).astype("timedelta64[D]").astype(np.float64)
-    return np.append(0.0, rates[:-1] * days / DAYS_PER_YEAR)
-
-
-def last_known(prices: Floats) -> Floats:
-    """Replace every NaN by the last price before it, along the first axis; the first row has none."""
-    missing = np.isnan(prices)
-    if not missing.any():
-        return prices.copy()
-    rows = np.where(missing, 0, np.arange(len(prices))[:, None])
-    np.maximum.accumulate(rows, axis=0, out=rows)
-    return np.ascontiguousarray(np.take_along_axis(prices, rows, axis=0))
+    return np.append(0.0, rates[:-1] * days_between(sessions) / DAYS_PER_YEAR)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sd_core.errors import InputError
-from sd_core.market.panel import Dates, Floats
+from sd_core.market.arrays import Dates, Floats
 
 Positions = npt.NDArray[np.intp]
 

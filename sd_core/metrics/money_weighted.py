@@ -6,7 +6,7 @@ Time-weighted returns and every other metric belong in ``sql``.
 import numpy as np
 from scipy.optimize import brentq
 
-from sd_core.market.panel import Dates, Floats
+from sd_core.market.arrays import Dates, Floats
 from sd_core.simulation.results import SimulationResult
 
 DAYS_PER_YEAR = 365

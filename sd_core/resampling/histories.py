@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.market.panel import Floats, Panel, last_known
+from sd_core.market.arrays import Floats, last_known
+from sd_core.market.panel import Panel
 
 Sessions = npt.NDArray[np.int64]
 

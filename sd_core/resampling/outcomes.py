@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from sd_core.market.panel import Floats, Panel, risk_free_returns
+from sd_core.market.arrays import Floats, days_between, month_numbers
+from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.metrics.money_weighted import money_weighted_return
 from sd_core.resampling.histories import Relatives, Sessions
 from sd_core.simulation.engine import simulate
@@ -85,11 +86,11 @@ class Calendar(NamedTuple):
     @classmethod
     def of(cls, panel: Panel) -> "Calendar":
         """Return the calendar of a panel."""
-        month = panel.sessions.astype("datetime64[M]").astype(np.int64)
+        month = month_numbers(panel.sessions)
         return cls(
             risk_free_return=risk_free_returns(panel.sessions, panel.rates),
             month=month - month[0],
-            days=float((panel.sessions[-1] - panel.sessions[0]).astype("timedelta64[D]").astype(np.int64)),
+            days=float(days_between(panel.sessions[[0, -1]])[0]),
             periods_per_year=panel.periods_per_year,
         )
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sd_core.market.panel import Panel, last_known
+from sd_core.market.arrays import last_known, month_numbers
+from sd_core.market.panel import Panel
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Kind, SimulationResult
 from sd_core.simulation.rules import Rules
@@ -106,7 +107,7 @@ def income_variability(result: SimulationResult, panel: Panel, capital: float) -
 
     Income is dividends, interest and net harvest.
     """
-    months = panel.sessions.astype("datetime64[M]").astype(np.int64)
+    months = month_numbers(panel.sessions)
     months -= months[0]
     count = int(months[-1]) + 1
     if count < 2:

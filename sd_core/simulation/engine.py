@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.market.panel import DAYS_PER_YEAR, Dates, Panel, last_known, risk_free_returns
+from sd_core.market.arrays import Dates, days_between, last_known, month_numbers
+from sd_core.market.panel import DAYS_PER_YEAR, Panel, risk_free_returns
 from sd_core.simulation.kernel import book
 from sd_core.simulation.kernel.lanes import LANES
 from sd_core.simulation.kernel.lookback import GAP_SESSIONS
@@ -155,9 +156,8 @@ def _market(panel: Panel) -> book.Market:
         (book.PEAK, np.maximum.accumulate(last)),
     ):
         prices[:, row, : len(panel.tickers)] = values
-    days = np.diff(panel.sessions).astype("timedelta64[D]").astype(np.float64)
     dates = np.zeros(len(panel.sessions), dtype=book.DATE)
-    dates["years"][1:] = days / DAYS_PER_YEAR
+    dates["years"][1:] = days_between(panel.sessions) / DAYS_PER_YEAR
     dates["interest"] = risk_free_returns(panel.sessions, panel.rates)
     dates["prices"] = 1.0 if panel.price_index is None else panel.price_index / panel.price_index[0]
     dates["period"] = _periods(panel.sessions)
@@ -178,7 +178,7 @@ def _lanes(assets: int) -> int:
 
 def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
     """Tell which period each session begins, the longest where several do, as a number of ``Every``."""
-    months = sessions.astype("datetime64[M]").astype(np.int64)
+    months = month_numbers(sessions)
     period = np.full(len(sessions), Every.NEVER, dtype=np.int64)
     for every, length in ((Every.MONTH, 1), (Every.QUARTER, 3), (Every.YEAR, 12)):  # the longer overwrite the shorter
         period[1:][np.diff(months // length) != 0] = every

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sd_core.market.panel import Floats, Panel
-from sd_core.study.model import Scenario
+from sd_core.market.arrays import Floats
+from sd_core.market.panel import Panel
+from sd_core.study.scenario import Scenario
 
 
 class Kind(IntEnum):

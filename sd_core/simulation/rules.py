@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from sd_core.market.panel import Floats
-from sd_core.study.model import Deposits, Rebalance, Scenario, Strategy, Study, Withdrawals
+from sd_core.market.arrays import Floats
+from sd_core.study.model import Study
+from sd_core.study.parts import Deposits, Rebalance, Withdrawals
+from sd_core.study.scenario import Scenario
+from sd_core.study.strategy import Strategy
 
 
 class Variant(IntEnum):

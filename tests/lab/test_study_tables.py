@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from support.study_files import changed, written
 
-from pipelines.lab.study_tables import market_fingerprint, scenario_fingerprint, study_tables
+from pipelines.lab.fingerprints import market_fingerprint, scenario_fingerprint
+from pipelines.lab.study_tables import study_tables
 from sd_core.simulation.rules import Coordination, Every, Width, resolve
-from sd_core.study.model import Scenario, Study, load_study
+from sd_core.study.loading import load_study
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
 
 SD8 = Scenario(strategy="sd8", reserve=0.1)
 Change = tuple[list[str], Any]

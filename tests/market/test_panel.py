@@ -4,7 +4,8 @@ import exchange_calendars
 import numpy as np
 import pytest
 
-from sd_core.market.panel import Dates, periods_per_year
+from sd_core.market.arrays import Dates
+from sd_core.market.panel import periods_per_year
 
 
 def days(first: str, last: str) -> Dates:

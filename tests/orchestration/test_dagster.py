@@ -10,14 +10,16 @@ from support.lab import Lab
 
 from pipelines.definitions import build_definitions
 from pipelines.lab.home import StudyHome, open_home
-from pipelines.orchestration import lake_assets
 from pipelines.orchestration.jobs import REFRESH, nightly_refresh
-from pipelines.orchestration.lake_assets import MARKET_KEYS, SIMULATIONS_KEY
+from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, SIMULATIONS_KEY
 from pipelines.orchestration.partitions import range_tags, simulation_grid
-from pipelines.steps.fit import FIT_KEYS
+from pipelines.steps import simulate
+from pipelines.steps.fit import FITS
 from sd_core.schemas import TABLES
 from sd_core.simulation import engine
 from sd_core.simulation.rules import Variant
+
+FIT_KEYS = [DERIVED_KEYS[fit.name] for fit in FITS]
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -173,7 +175,7 @@ def fail_for(strategy: str, reserve: float):
             raise RuntimeError("no space left on this device")
         return whole(result, scenario, panel)
 
-    whole = lake_assets.to_tables
+    whole = simulate.to_tables
     return to_tables
 
 
@@ -193,7 +195,7 @@ GRID = {f"{reserve}|{strategy}" for reserve in ("r0", "r10") for strategy in ("b
 def test_partition_that_cannot_be_stored_is_named_and_the_others_stay(
     fresh_lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lake_assets, "to_tables", fail_for("sd8", 0.1))
+    monkeypatch.setattr(simulate, "to_tables", fail_for("sd8", 0.1))
     outcome = fresh_lab.sdlab("run")
     assert outcome.code == 1
     named = [line for line in outcome.err.splitlines() if line.startswith("partition ")]

@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from sd_core.market.panel import Dates
+from sd_core.market.arrays import Dates
 from sd_core.simulation.results import Kind, Rows
 from sd_core.simulation.rules import LotOrder
 

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 from support.lab import Lab
 
-from pipelines.report.verdicts import about_withdrawals, print_headline, sentences, withdrawn
+from pipelines.cli.headline import print_headline
+from pipelines.report.verdicts import about_withdrawals, sentences, withdrawn
 
 
 def row(

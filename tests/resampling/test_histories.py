@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from support.generators import draw_case, panel_of
 
-from sd_core.market.panel import Panel, last_known
+from sd_core.market.arrays import last_known
+from sd_core.market.panel import Panel
 from sd_core.resampling.histories import Relatives, block_length, draw_sessions
 
 COLUMNS = ("open", "high", "low", "close", "dividends")

@@ -15,11 +15,12 @@ import pytest
 from plain_engine import taxes as plain_taxes
 from support.generators import draw_case
 
-from sd_core.market.panel import Dates
+from sd_core.market.arrays import Dates
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import LEDGER, Kind, Rows
 from sd_core.simulation.rules import LotOrder
-from sd_core.simulation.taxes.matching import TAX_LOT_NUMBERS, tax_lots
+from sd_core.simulation.taxes.lots import tax_lots
+from sd_core.simulation.taxes.matching import TAX_LOT_NUMBERS
 
 CASES = 1_000
 CHUNK = 50

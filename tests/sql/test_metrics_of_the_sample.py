@@ -9,9 +9,10 @@ from support.simulated_lake import fill_from_simulation, risk_free_returns
 
 from sd_core.market.build import build_market, to_panel
 from sd_core.market.panel import Panel
-from sd_core.market.sources.base import fetch, open_source
+from sd_core.market.sources.registry import fetch, open_source
 from sd_core.simulation.rules import Rules, resolve
-from sd_core.study.model import Scenario, load_study
+from sd_core.study.loading import load_study
+from sd_core.study.scenario import Scenario
 
 TOLERANCE = 1e-12
 SCENARIOS = ("buy_and_hold", "sd8", "sd8_symmetric")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from support.lab import Lab
 
+from pipelines.steps.datasets import DERIVED
 from pipelines.steps.fit import FITS
 from pipelines.steps.rebuild import rebuild
 from pipelines.warehouse.audit import read_identities
@@ -49,7 +50,7 @@ def test_fits_of_the_same_market_have_the_same_bytes(finished: Lab, fresh_lab: L
         one, other = (lab.home.lake.current(fit.name) for lab in (finished, fresh_lab))
         assert one
         assert other
-        for table in fit.outputs:
+        for table in fit.tables:
             assert one.file(table).read_bytes() == other.file(table).read_bytes()
 
 
@@ -103,7 +104,7 @@ def test_settings_that_fits_do_not_depend_on_leave_them(changed_study: Callable[
 def test_portfolios_stored_before_volatility_was_told_are_left_out_and_then_made_anew(lab: Lab) -> None:
     stored = lab.home.lake.current("income_subset")
     assert stored
-    earlier = {name: value for name, value in stored.facts.items() if name != "model_version"}
+    earlier = {name: value for name, value in stored.facts.items() if name != "version"}
     tables = {"income_subset": stored.read("income_subset").drop_columns("mean_volatility")}
     lab.home.lake.write("income_subset", "", tables, earlier)
     before = lab.pointers()["income_subset"]
@@ -123,13 +124,15 @@ def test_average_that_is_not_that_of_its_pairs_is_found(lab: Lab) -> None:
     fit = next(fit for fit in FITS if fit.name == "correlations")
     stored = lab.home.lake.current(fit.name)
     assert stored
-    tables = {name: stored.read(name) for name in fit.outputs}
+    tables = {name: stored.read(name) for name in fit.tables}
     summary = tables["correlation_summary"].to_pandas()
     summary.loc[7, "average_correlation"] += 0.001
     tables["correlation_summary"] = tables["correlation_summary"].from_pandas(
-        summary, fit.outputs["correlation_summary"], preserve_index=False
+        summary, fit.tables["correlation_summary"], preserve_index=False
     )
     lab.home.lake.write(fit.name, "", tables, stored.facts)
-    result = rebuild(lab.home, read_models(SQL), read_identities(SQL / "audit"))
+    result = rebuild(
+        lab.home.study, lab.home.lake, lab.home.published, read_models(SQL), read_identities(SQL / "audit"), DERIVED
+    )
     [verdict] = [verdict for verdict in result.verdicts if not verdict.passed]
     assert (verdict.check, verdict.failures) == ("average_correlation_is_that_of_its_pairs", 1)

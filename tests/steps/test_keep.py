@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from support.lab import RESERVES, Lab, small_study, write_prices, write_study
 
-from pipelines.orchestration import lake_assets
+from pipelines.steps import simulate
 from pipelines.warehouse import reduction
 from pipelines.warehouse.audit import Identity
 from sd_core.lake import POINTER
@@ -122,8 +122,8 @@ def test_rows_that_break_a_law_are_not_let_go_of(kept: Lab, tmp_path: Path, monk
             tables["ledger"] = ledger.set_column(ledger.column_names.index("amount"), "amount", [doubled])
         return tables
 
-    to_tables = lake_assets.to_tables
-    monkeypatch.setattr(lake_assets, "to_tables", broken)
+    to_tables = simulate.to_tables
+    monkeypatch.setattr(simulate, "to_tables", broken)
     outcome = lab.sdlab("run")
     assert outcome.code == 1
     assert "bank_follows_ledger" in outcome.err

@@ -95,20 +95,20 @@ def test_published_file_can_be_moved_and_read_elsewhere(finished: Lab, tmp_path:
 
 
 def test_every_publication_brings_its_report(lab: Lab) -> None:
-    lab.home.report.unlink()
+    lab.home.published.report.unlink()
     outcome = lab.sdlab("run", "--select", "r10")
     assert outcome.code == 0
-    assert str(lab.home.report) in outcome.out
+    assert str(lab.home.published.report) in outcome.out
     with duckdb.connect(str(lab.published), read_only=True) as connection:
-        assert lab.home.report.read_text(encoding="utf-8") == report(connection)
+        assert lab.home.published.report.read_text(encoding="utf-8") == report(connection)
     assert not list(lab.home.lake.root.glob("draft*"))
 
 
 @pytest.mark.usefixtures("failing_audit")
 def test_failing_check_leaves_the_report_of_the_published_warehouse(lab: Lab) -> None:
-    before = lab.home.report.stat()
+    before = lab.home.published.report.stat()
     assert lab.sdlab("run", "--select", "report_html").code == 1
-    after = lab.home.report.stat()
+    after = lab.home.published.report.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
@@ -116,12 +116,12 @@ def test_report_that_cannot_be_drawn_stops_the_publication(lab: Lab, monkeypatch
     def fail(connection: duckdb.DuckDBPyConnection) -> str:
         raise RuntimeError("no ink")
 
-    digest, report_before = lab.digest(), lab.home.report.read_bytes()
+    digest, report_before = lab.digest(), lab.home.published.report.read_bytes()
     monkeypatch.setattr(file, "report", fail)
     outcome = lab.sdlab("run", "--select", "report_strategy")
     assert outcome.code == 1
     assert "no ink" in outcome.err
-    assert (lab.digest(), lab.home.report.read_bytes()) == (digest, report_before)
+    assert (lab.digest(), lab.home.published.report.read_bytes()) == (digest, report_before)
 
 
 def test_pages_of_tables_have_small_pictures(finished: Lab) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from support.lab import RESERVES, Lab, Outcome, small_study, write_prices, write_study
 
-from pipelines.orchestration.lake_assets import load_panel
+from pipelines.lab.current import load_panel
 from sd_core.resampling.histories import draw_sessions
 from sd_core.resampling.outcomes import Outcome as ScenarioOutcome
 from sd_core.resampling.outcomes import outcomes

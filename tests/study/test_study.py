@@ -15,7 +15,9 @@ from support.study_files import GOOD, changed, without, written
 from sd_core.errors import InputError
 from sd_core.simulation.rules import Anchor, Coordination, Sizing, Variant, resolve
 from sd_core.simulation.rules import Path as BarPath
-from sd_core.study.model import Scenario, Study, load_study, reserve_key
+from sd_core.study.loading import load_study
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario, reserve_key
 
 STUDIES = Path(__file__).resolve().parents[2] / "studies"
 

@@ -9,7 +9,8 @@ from support.study_files import changed, written
 
 from sd_core.errors import InputError
 from sd_core.simulation.rules import resolve
-from sd_core.study.model import Study, load_study
+from sd_core.study.loading import load_study
+from sd_core.study.model import Study
 
 
 def loaded(folder: Path, strategies: dict[str, Any], **keys: Any) -> Study:

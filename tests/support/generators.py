@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sd_core.market.panel import Dates, Floats, Panel
+from sd_core.market.arrays import Dates, Floats
+from sd_core.market.panel import Panel
 from sd_core.simulation.rules import (
     Anchor,
     Coordination,

@@ -25,7 +25,7 @@ from ruamel.yaml import YAML
 from pipelines.cli import main as cli
 from pipelines.lab.home import StudyHome
 from sd_core.lake import POINTER
-from sd_core.study.model import load_study
+from sd_core.study.loading import load_study
 
 PROJECT = Path(cli.__file__).resolve().parents[2]
 
@@ -57,7 +57,7 @@ class Lab:
     @property
     def published(self) -> Path:
         """The published warehouse."""
-        return self.home.warehouse
+        return self.home.published.warehouse
 
     @property
     def environment(self) -> dict[str, str]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sd_core.market.panel import Floats, Panel
+from sd_core.market.arrays import Floats
+from sd_core.market.panel import Panel
 from sd_core.simulation.results import Kind, Rows, SimulationResult
 from sd_core.simulation.rules import Every, LotOrder
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sd_core.market.panel import Floats, Panel
+from sd_core.market.arrays import Floats
+from sd_core.market.panel import Panel
 from sd_core.simulation.results import Kind, Rows, SimulationResult
 from sd_core.simulation.rules import Coordination, Rules, Width
 from support.ledger_readings import States, after_the_path, begins, returns, states

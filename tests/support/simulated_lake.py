@@ -9,11 +9,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sd_core.market.panel import Floats, Panel
+from sd_core.market.arrays import Floats
+from sd_core.market.panel import Panel
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import SimulationResult, to_tables
 from sd_core.simulation.rules import Rules
-from sd_core.study.model import Scenario
+from sd_core.study.scenario import Scenario
 from support.lake_tables import STUDY, insert, strategy
 
 DAYS_PER_YEAR = 365

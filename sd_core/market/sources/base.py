@@ -1,7 +1,7 @@
-"""The protocol that every price source speaks, and what it hands over.
+"""The vocabulary of price sources: the protocol that each speaks, and what it hands over.
 
-A source delivers what its origin publishes, checked but not altered: stores belong in ``raw``, sessions and panels in
-``sessions`` and ``build``.
+A source delivers what its origin publishes, checked but not altered. Which source a study asks belongs in ``registry``,
+stores in ``raw``, sessions and panels in ``sessions`` and ``build``.
 """
 
 import datetime as dt
@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import pandas as pd
-
-from sd_core.study.model import Study
 
 BAR_COLUMNS = ["open", "high", "low", "close"]
 
@@ -56,27 +54,3 @@ class PriceSource(Protocol):
     def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
         """Return a yearly rate in percent, as bars of any sign; raises as :meth:`prices`."""
         ...
-
-
-def open_source(study: Study) -> PriceSource:
-    """Return the source that a study names. Each is imported when it is used, since some are slow to import."""
-    match study.source.kind:
-        case "csv":
-            from sd_core.market.sources.csv_files import CsvSource
-
-            assert study.source.folder is not None  # the study's own validation
-            return CsvSource(study.source.folder)
-        case "sample":
-            from sd_core.market.sources.sample import SampleSource
-
-            return SampleSource()
-        case "yahoo":
-            from sd_core.market.sources.yahoo import YahooSource
-
-            return YahooSource()
-
-
-def fetch(source: PriceSource, study: Study, ticker: str) -> PriceHistory:
-    """Return what a source has of a study's ticker, a rate or an asset; raises as :class:`PriceSource` does."""
-    ask = source.rates if ticker == study.rate_ticker else source.prices
-    return ask(ticker, study.start, study.end)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from sd_core.market.panel import Floats
+from sd_core.market.arrays import Floats
 from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Rows
 
 # A price touches a limit that it misses by less than this share: rungs are products of many factors.

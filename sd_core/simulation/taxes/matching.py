@@ -1,20 +1,17 @@
-"""Tax lots: which shares every sale sold, what they had cost, and which losses wash sales defer.
+"""The matching of sales with purchases, compiled: which shares a sale sold, and which losses wash sales defer.
 
-Works on a finished ledger, so a simulation does not depend on it. What the rules are and where they come from is stated
-in ``docs/taxes.md``; rates, years and the tax itself belong in ``sql``.
+What the rules are and where they come from is stated in ``docs/taxes.md``; how a ledger comes here belongs in ``lots``.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from numba import njit
 
-from sd_core.market.panel import Dates, Floats, Panel
-from sd_core.simulation.results import Kind, Rows
+from sd_core.market.arrays import Floats
+from sd_core.simulation.results import Rows
 from sd_core.simulation.rules import LotOrder
-from sd_core.study.model import Scenario
 
 # Days before and after a sale within which a purchase replaces what was sold.
 WINDOW_DAYS = 30
@@ -38,24 +35,6 @@ TAX_LOTS = np.dtype(
         *((name, np.float64) for name in TAX_LOT_NUMBERS),
     ]
 )
-# The lake's columns.
-TAX_LOT_COLUMNS = pa.schema(
-    {
-        "strategy": pa.string(),
-        "reserve": pa.float64(),
-        "part": pa.int32(),
-        "purchase_seq": pa.int32(),
-        "sale_seq": pa.int32(),
-        "ticker": pa.string(),
-        "acquired": pa.date32(),
-        "held_since": pa.date32(),
-        "sold": pa.date32(),
-        "long_term": pa.bool_(),
-        **dict.fromkeys(TAX_LOT_NUMBERS, pa.float64()),
-        "market_value": pa.float64(),
-    }
-)
-
 OPEN_SALE, OPEN_SOLD = 0, -1
 NONE = -1
 BUYBACK, CORE = 0, 1
@@ -121,58 +100,9 @@ class Shares(NamedTuple):
     out: Rows
 
 
-def tax_lots(ledger: Rows, sessions: Dates, lot_order: LotOrder, assets: int) -> Rows:
-    """Match a scenario's sales with its purchases.
+def no_shares(lots: int, assets: int, size: int) -> Shares:
+    """Return empty books for so many purchases and assets, with room for ``size`` parts and rows."""
 
-    A sale takes first from the open lots of ``BUY``, then from those of other purchases, both in the order of lots. A
-    loss is disallowed as far as other purchases of the asset within 30 days replace the shares, and added to their
-    basis.
-
-    Args:
-        ledger: rows of a simulation, in the order booked.
-        sessions: dates of the panel's sessions.
-        lot_order: newest or oldest lots first.
-        assets: number of assets.
-
-    Returns:
-        Rows of ``TAX_LOTS``: the parts that were sold in the order of sale, then what is open in the order of purchase.
-        Money in the study's currency. basis = cost + losses that the shares took over; gain = proceeds - basis, of
-        which ``wash_sale_disallowed`` does not count. An open part has the term that a sale in the last session would
-        have.
-    """
-    traded = ledger[~np.isnan(ledger["quantity"])]
-    trades = Trades(
-        seq=np.flatnonzero(~np.isnan(ledger["quantity"])) + 1,
-        session=traded["session"].astype(np.int64),
-        asset=traded["asset"].astype(np.int64),
-        chain=np.where(traded["kind"] == Kind.BUY, BUYBACK, CORE),
-        quantity=np.ascontiguousarray(traded["quantity"]),
-        amount=np.ascontiguousarray(traded["amount"]),
-        day=sessions.astype("datetime64[D]").astype(np.int64),
-        year_before=_year_before(sessions),
-        fifo=lot_order == FIFO,
-    )
-    # More than trades on real prices give.
-    size = 2 * len(traded) + 1024
-    while True:
-        shares = _no_shares(len(traded), assets, size)
-        if match_trades(trades, shares):
-            return shares.out[: shares.rows[0]].copy()
-        size *= 4
-
-
-def _year_before(sessions: Dates) -> Numbers:
-    """Return the last day since which shares sold in a session were held for more than a year, in days from 1970.
-
-    That is the day before the same day of the last year; 29 February counts as 28 February in other years.
-    """
-    months = sessions.astype("datetime64[M]")
-    day_of_month = sessions.astype("datetime64[D]") - months.astype("datetime64[D]")
-    same_day = (months - 12).astype("datetime64[D]") + day_of_month
-    return same_day.astype(np.int64) - 1
-
-
-def _no_shares(lots: int, assets: int, size: int) -> Shares:
     def nowhere(shape: int | tuple[int, int]) -> Numbers:
         return np.full(shape, NONE, dtype=np.int64)
 
@@ -426,24 +356,3 @@ def write(trades, shares, lot, part, quantity, trade):
         row.proceeds = np.nan
         row.gain = np.nan
         row.wash_sale_disallowed = np.nan
-
-
-def tax_lot_table(lots: Rows, scenario: Scenario, panel: Panel) -> pa.Table:
-    """Return a scenario's tax lots as the lake's table; what is open is valued at the last closes."""
-    sold = lots["sale"] != OPEN_SALE
-    last_closes = np.array([closes[~np.isnan(closes)][-1] for closes in panel.close.T])
-    columns = {
-        "strategy": pa.repeat(pa.scalar(scenario.strategy), len(lots)),
-        "reserve": pa.repeat(pa.scalar(scenario.reserve), len(lots)),
-        "part": np.arange(1, len(lots) + 1, dtype=np.int32),
-        "purchase_seq": lots["purchase"],
-        "sale_seq": pa.array(lots["sale"], mask=~sold),
-        "ticker": pa.array(panel.tickers, pa.string()).take(pa.array(lots["asset"])),
-        "acquired": panel.sessions[lots["acquired"]],
-        "held_since": lots["held_since"].astype("datetime64[D]"),
-        "sold": pa.array(panel.sessions[lots["sold"]], mask=~sold),
-        "long_term": lots["long_term"],
-        **{name: pa.array(np.ascontiguousarray(lots[name]), from_pandas=True) for name in TAX_LOT_NUMBERS},
-        "market_value": pa.array(lots["quantity"] * last_closes[lots["asset"]], mask=sold),
-    }
-    return pa.table(columns, schema=TAX_LOT_COLUMNS)

@@ -1,0 +1,44 @@
+"""Hashes of what rows depend on in a study, for what is stored to know what it answers.
+
+Prices are hashed by ``sd_core.market.build``; whether a hash is today's is ``current``'s to say.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sd_core.simulation.rules import resolve
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
+
+
+def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
+    """Return a hash of everything in a study that a scenario's rows depend on, prices apart.
+
+    Adding a strategy or a reserve to a study leaves the fingerprints of the others as they were.
+    """
+    rules = vars(resolve(study, scenario))
+    parts = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in rules.items()}
+    rules_of = study.strategies[scenario.strategy]
+    kept: dict[str, Any] = {"keep": rules_of.keep, "path_band": study.path_band}
+    # Rates change no row of a scenario; whether there are taxes decides if it has tax lots.
+    if study.taxes is not None:
+        # Where the rows are gone, what they came to after taxes is all that is left.
+        kept |= {"tax_lots": True} if rules_of.keep == "ledger" else study.taxes.model_dump()
+    return fingerprint({**parts, **kept, "tickers": study.tickers})
+
+
+def market_fingerprint(study: Study) -> str:
+    """Return a hash of everything in a study that its sessions, prices and rates depend on."""
+    parts = study.model_dump(
+        mode="json", include={"source", "start", "end", "sessions", "currency", "risk_free", "price_index"}
+    )
+    return fingerprint({**parts, "tickers": study.price_tickers, "universe": study.tickers})
+
+
+def fingerprint(parts: Mapping[str, Any]) -> str:
+    """Return a short hash of values that JSON can hold, whatever the order of the keys."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,22 @@
+"""Errors of ours as Dagster's failures: the one place in which the one becomes the other."""
+
+import contextlib
+from collections.abc import Iterator
+
+import dagster as dg
+
+from sd_core.errors import FetchError, InputError, NotReadyError
+
+# In a failure's metadata: whether the input was refused, which the command line tells by its exit code.
+REFUSED = "refused"
+
+
+@contextlib.contextmanager
+def as_failures() -> Iterator[None]:
+    """Raise ``dg.Failure`` with the message alone, where a step meets what its user can mend."""
+    try:
+        yield
+    except InputError as error:
+        raise dg.Failure(str(error), metadata={REFUSED: True}, allow_retries=False) from None
+    except (FetchError, NotReadyError) as error:
+        raise dg.Failure(str(error)) from None

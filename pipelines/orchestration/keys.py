@@ -1,0 +1,30 @@
+"""The keys of all assets, and which asset leaves which table."""
+
+import dagster as dg
+
+from pipelines.steps.datasets import DERIVED
+from pipelines.warehouse.lake_views import MARKET_TABLES, ROWS
+from sd_core.market.raw import DATASET as RAW_PRICES
+from sd_core.schemas import TABLES
+
+
+def lake_asset(name: str) -> dg.AssetKey:
+    """Return the key of a dataset of the lake: the warehouse has tables of the same names."""
+    return dg.AssetKey(["lake", name])
+
+
+RAW_PRICES_KEY = lake_asset(RAW_PRICES)
+MARKET_KEYS = {name: lake_asset(name) for name in MARKET_TABLES}
+SIMULATIONS_KEY = lake_asset("simulations")
+DERIVED_KEYS = {one.name: lake_asset(one.name) for one in DERIVED}
+LAKE_KEYS = (RAW_PRICES_KEY, *MARKET_KEYS.values(), SIMULATIONS_KEY, *DERIVED_KEYS.values())
+
+TABLE_KEYS = {name: dg.AssetKey(name) for name in TABLES}
+REPORT_HTML_KEY = dg.AssetKey("report_html")
+
+# By table of the lake, the asset that leaves it. The study's own tables come from its file and from no asset.
+LAKE_TABLE_OWNER: dict[str, dg.AssetKey] = {
+    **MARKET_KEYS,
+    **{table: DERIVED_KEYS[one.name] for one in DERIVED for table in one.tables},
+    **{f"simulation_{name}": SIMULATIONS_KEY for name in (*ROWS, "partition", "metrics", "path_band")},
+}

@@ -1,0 +1,91 @@
+"""Fetch raw prices from the study's source into the lake, one version per ticker.
+
+What a source delivers and how a changed past is kept belong in ``sd_core.market``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipelines.steps.progress import Progress, unheard
+from sd_core.errors import FetchError, InputError
+from sd_core.lake import Lake
+from sd_core.market import raw
+from sd_core.market.quality import Finding, fetch_failed, history_changed, to_table
+from sd_core.market.sources.base import PriceHistory
+from sd_core.market.sources.registry import fetch, open_source
+from sd_core.study.model import Study
+
+FETCHES = "fetches"
+FINDINGS = "findings"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a fetch brought.
+
+    Attributes:
+        histories: of the tickers that came.
+        failures: by ticker, why it did not come; its earlier prices stay.
+        changes: a sentence per ticker whose past differs from the one that was stored.
+    """
+
+    histories: Sequence[PriceHistory]
+    failures: Mapping[str, str]
+    changes: Sequence[str]
+
+
+def fetch_prices(study: Study, lake: Lake, tickers: Sequence[str] | None, progress: Progress = unheard) -> Fetched:
+    """Fetch tickers and store them; None fetches all that the study asks for.
+
+    Raises:
+        InputError: a ticker that the study does not have, or files that are refused, with the findings of all of them;
+            nothing is stored then.
+        FetchError: a ticker did not come, and the lake has nothing of it.
+    """
+    wanted = _wanted(study, tickers)
+    histories, failures = _ask(study, wanted, progress)
+    changes = [change for history in histories if (change := raw.store(lake, history)).count]
+    if missing := [ticker for ticker in failures if lake.current(raw.DATASET, ticker) is None]:
+        raise FetchError("\n".join(failures[ticker] for ticker in missing))
+    _note_failures(lake, wanted, failures)
+    return Fetched(histories, failures, [history_changed(change).detail for change in changes])
+
+
+def _wanted(study: Study, asked: Sequence[str] | None) -> Sequence[str]:
+    known = study.fetched_tickers
+    if unknown := [ticker for ticker in asked or [] if ticker not in known]:
+        raise InputError(f"tickers: {', '.join(unknown)}: expected some of {', '.join(known)}")
+    return asked or known
+
+
+def _ask(study: Study, tickers: Sequence[str], progress: Progress) -> tuple[list[PriceHistory], dict[str, str]]:
+    """Return the histories that came and, by ticker, why the others did not."""
+    source = open_source(study)
+    histories: list[PriceHistory] = []
+    failures: dict[str, str] = {}
+    refused: list[str] = []
+    for done, ticker in enumerate(tickers, start=1):
+        try:
+            histories.append(fetch(source, study, ticker))
+        except FetchError as error:
+            failures[ticker] = str(error)
+        except InputError as error:
+            refused.append(str(error))
+        progress("prices fetched", done, len(tickers))
+    if refused:
+        raise InputError("\n".join(refused))
+    return histories, failures
+
+
+def _note_failures(lake: Lake, asked: Sequence[str], failures: Mapping[str, str]) -> None:
+    """Store what the fetches met: this one's failures, and those that others met with tickers not asked for now."""
+    earlier = lake.current(FETCHES)
+    others = (
+        [] if earlier is None else [row for row in earlier.read(FINDINGS).to_pylist() if row["ticker"] not in asked]
+    )
+    findings = [
+        fetch_failed(stored, reason)
+        for ticker, reason in failures.items()
+        if (stored := raw.load(lake, ticker)) is not None
+    ]
+    lake.write(FETCHES, "", {FINDINGS: to_table([*(Finding(**row) for row in others), *findings])}, {})

@@ -1,0 +1,51 @@
+"""Prepare the study's market from the raw prices in the lake: sessions, prices, rates and findings.
+
+How a market is built and judged belongs in ``sd_core.market``.
+"""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipelines.lab.current import MARKET
+from pipelines.lab.fingerprints import market_fingerprint
+from pipelines.steps.fetch import FETCHES, FINDINGS
+from sd_core.errors import InputError, NotReadyError
+from sd_core.lake import Lake, Version
+from sd_core.market import raw
+from sd_core.market.build import Market, build_market, version
+from sd_core.market.quality import Finding, history_changed, to_table
+from sd_core.market.sources.csv_files import read_price_index
+from sd_core.study.model import Study
+
+FETCH_FIRST = "first fetch them, with `sdlab run --select raw_prices` or the asset raw_prices in Dagster"
+
+
+def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
+    """Build the market from what the lake holds and store it.
+
+    Raises:
+        NotReadyError: prices of a ticker were never fetched.
+        InputError: the prices do not make a market; the message begins with the study's file.
+    """
+    histories = {ticker: raw.load(lake, ticker) for ticker in study.price_tickers}
+    rate = raw.load(lake, study.rate_ticker) if study.rate_ticker else None
+    asked = histories | ({study.rate_ticker: rate} if study.rate_ticker else {})
+    if missing := [ticker for ticker, history in asked.items() if history is None]:
+        raise NotReadyError(f"{', '.join(missing)}: no prices in the lake yet: {FETCH_FIRST}")
+    try:
+        price_index = read_price_index(Path(study.price_index)) if study.price_index else None
+        built = build_market(study, {ticker: h for ticker, h in histories.items() if h is not None}, rate, price_index)
+    except InputError as error:
+        raise InputError(f"{study_file}: {error}") from None
+    changed = [history_changed(change) for ticker in study.fetched_tickers for change in raw.changes(lake, ticker)]
+    tables = vars(built) | {"price_findings": _all_findings(lake, built, changed)}
+    facts = {"prices_version": version(built), "market_hash": market_fingerprint(study)}
+    return lake.write(MARKET, "", tables, facts)
+
+
+def _all_findings(lake: Lake, built: Market, changed: list[Finding]) -> pa.Table:
+    """Join what the rules say about the prices with what the fetches met."""
+    fetches = lake.current(FETCHES)
+    tables = [built.price_findings, to_table(changed)]
+    return pa.concat_tables([*tables, *([fetches.read(FINDINGS)] if fetches else [])])

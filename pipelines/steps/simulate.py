@@ -1,0 +1,194 @@
+"""Simulate scenarios on the prices in the lake, and store what each keeps.
+
+What happens within a session belongs in ``sd_core.simulation``, the metrics of scenarios that keep no ledger in
+``pipelines.warehouse.reduction``.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.lab.current import SIMULATIONS, current_market, lake_key, read_panel
+from pipelines.lab.fingerprints import scenario_fingerprint
+from pipelines.warehouse.reduction import Reduction
+from sd_core.lake import Lake, Version
+from sd_core.market.panel import Panel
+from sd_core.metrics.money_weighted import money_weighted_return
+from sd_core.simulation.engine import ENGINE_VERSION, simulate
+from sd_core.simulation.path_band import path_outcome
+from sd_core.simulation.results import SimulationResult, to_tables
+from sd_core.simulation.rules import LotOrder, Path, Rules, resolve
+from sd_core.simulation.taxes.lots import tax_lot_table, tax_lots
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
+
+TAX_LOTS = "tax_lots"
+
+# Days of all assets of the scenarios whose metrics are computed at once: ledgers grow with both.
+ASSET_DAYS_AT_ONCE = 500_000
+# Files of a partition, by what its strategy keeps.
+KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", TAX_LOTS), "daily": ("daily",), "metrics": ()}
+
+
+def simulate_into_lake(
+    study: Study, lake: Lake, scenarios: Sequence[Scenario]
+) -> Iterator[tuple[Scenario, Version | Exception]]:
+    """Simulate scenarios on the prices in the lake, and store what each keeps.
+
+    Compressing and computing metrics take longer than simulating, so every core stores.
+
+    Yields:
+        Each scenario, in order, with what was stored of it, or with the error that kept it from being simulated or
+        stored; one scenario's trouble must not cost the others. Two batches per core wait at most, so memory stays
+        bounded.
+    """
+    with lake.shared():  # the market's files stay while they are read
+        market = current_market(study, lake)
+        panel = read_panel(study, market)
+        reduction = Reduction(study, market)
+        threads = os.cpu_count() or 1
+        waiting: deque[Future[list[tuple[Scenario, Version | Exception]]]] = deque()
+        rules = [resolve(study, scenario) for scenario in scenarios]
+        simulated = _results(panel, rules)
+        bands = _path_bands(study, rules, panel)
+        with ThreadPoolExecutor(threads) as pool:
+            for batch in _batches(study, scenarios, panel):
+                outcomes = [(scenario, next(simulated), next(bands)) for scenario in batch]
+                waiting.append(pool.submit(_store, study, lake, market, panel, reduction, outcomes))
+                if len(waiting) >= 2 * threads:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+
+
+def _batches(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Iterator[list[Scenario]]:
+    """Put neighbours together that keep less than their ledger, since computing metrics of many at once is cheaper."""
+    most = max(1, ASSET_DAYS_AT_ONCE // (len(panel.sessions) * len(panel.tickers)))
+    for reduced, neighbours in groupby(
+        scenarios, lambda scenario: study.strategies[scenario.strategy].keep != "ledger"
+    ):
+        together = list(neighbours)
+        size = most if reduced else 1
+        yield from (together[first : first + size] for first in range(0, len(together), size))
+
+
+def _path_bands(
+    study: Study, rules: Sequence[Rules], panel: Panel
+) -> Iterator[dict[Path, SimulationResult | Exception]]:
+    """Yield every scenario's results on the paths that are not its own; none where the study has no path band."""
+    others = [[path for path in Path if study.path_band and path != chosen.path] for chosen in rules]
+    results = _results(
+        panel,
+        [replace(chosen, path=path) for chosen, paths in zip(rules, others, strict=True) for path in paths],
+        ledger=False,
+    )
+    for paths in others:
+        yield {path: next(results) for path in paths}
+
+
+def _results(panel: Panel, rules: Sequence[Rules], *, ledger: bool = True) -> Iterator[SimulationResult | Exception]:
+    """Yield every scenario's result in order, or the error that it meets also by itself."""
+    results = simulate(panel, rules, ledger=ledger)
+    for place in range(len(rules)):
+        try:
+            yield next(results)
+        except Exception:  # of this scenario, or of one that ran beside it
+            yield _result_alone(panel, rules[place], ledger)
+            results = simulate(panel, rules[place + 1 :], ledger=ledger)
+
+
+def _result_alone(panel: Panel, rules: Rules, ledger: bool) -> SimulationResult | Exception:
+    try:
+        (result,) = simulate(panel, [rules], ledger=ledger)
+    except Exception as error:
+        return error
+    return result
+
+
+Simulated = tuple[Scenario, SimulationResult | Exception, dict[Path, SimulationResult | Exception]]
+
+
+def _store(
+    study: Study, lake: Lake, market: Version, panel: Panel, reduction: Reduction, outcomes: Sequence[Simulated]
+) -> list[tuple[Scenario, Version | Exception]]:
+    """Store a batch of scenarios that keep alike, each by itself."""
+    stored: dict[Scenario, Version | Exception] = {}
+    rows: dict[Scenario, dict[str, pa.Table]] = {}
+    facts: dict[Scenario, dict[str, Any]] = {}
+    for scenario, result, others in outcomes:
+        try:
+            if isinstance(result, Exception):
+                raise result
+            facts[scenario] = _facts_of(study, market, panel, scenario, result, others)
+            rows[scenario] = to_tables(result, scenario, panel) | _tax_lots(study, result, scenario, panel)
+        except Exception as error:
+            stored[scenario] = error
+    reduced = [scenario for scenario in rows if _kept(study, scenario) != "ledger"]
+    try:
+        if reduced:
+            partitions = [
+                {
+                    **scenario.model_dump(),
+                    **facts[scenario],
+                    "has_tax_lots": TAX_LOTS in rows[scenario],
+                    "is_current": True,
+                }
+                for scenario in reduced
+            ]
+            metrics = reduction.metrics([rows[scenario] for scenario in reduced], partitions)
+            for scenario in reduced:
+                facts[scenario] |= {"metrics": metrics[scenario], "metrics_version": reduction.version}
+    except Exception as error:
+        stored |= dict.fromkeys(reduced, error)
+    for scenario in rows.keys() - stored.keys():
+        try:
+            names = KEPT_TABLES[_kept(study, scenario)]
+            kept = {name: table for name, table in rows[scenario].items() if name in names}
+            stored[scenario] = lake.write(SIMULATIONS, lake_key(scenario), kept, facts[scenario])
+        except Exception as error:
+            stored[scenario] = error
+    return [(scenario, stored[scenario]) for scenario, *_ in outcomes]
+
+
+def _facts_of(
+    study: Study,
+    market: Version,
+    panel: Panel,
+    scenario: Scenario,
+    result: SimulationResult,
+    others: Mapping[Path, SimulationResult | Exception],
+) -> dict[str, Any]:
+    """Return what is noted of a scenario beside its rows."""
+    facts = {
+        "keep": _kept(study, scenario),
+        "capital": study.capital,
+        "xirr": money_weighted_return(result, panel.sessions, study.capital),
+        "prices_version": market.facts["prices_version"],
+        "study_hash": scenario_fingerprint(study, scenario),
+        "engine_version": ENGINE_VERSION,
+    }
+    if study.path_band:
+        results = {Path[study.strategies[scenario.strategy].path.upper()]: result, **others}
+        facts["path_band"] = [
+            {**path_outcome(path, results[path], study.capital), "is_chosen": path not in others} for path in Path
+        ]
+    return facts
+
+
+def _kept(study: Study, scenario: Scenario) -> str:
+    return study.strategies[scenario.strategy].keep
+
+
+def _tax_lots(study: Study, result: SimulationResult, scenario: Scenario, panel: Panel) -> dict[str, pa.Table]:
+    """Return a scenario's table of tax lots where the study has taxes."""
+    if study.taxes is None:
+        return {}
+    lot_order = LotOrder[study.strategies[scenario.strategy].lot_order.upper()]
+    lots = tax_lots(result.ledger, panel.sessions, lot_order, len(panel.tickers))
+    return {TAX_LOTS: tax_lot_table(lots, scenario, panel)}

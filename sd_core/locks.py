@@ -1,0 +1,31 @@
+"""Advisory locks on files, by which processes of one machine wait for each other."""
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+
+@contextlib.contextmanager
+def locked(file: Path, *, shared: bool = False, wait: bool = True) -> Iterator[TextIO | None]:
+    """Hold a lock on a file, which is made where it is missing, with its folder.
+
+    Args:
+        file: what every process that takes part locks.
+        shared: whether others may hold it too, if they ask for the same.
+        wait: whether to wait for others.
+
+    Yields:
+        The open file, whose lock lasts as long as any process holds it open; None where somebody else has the lock and
+        this does not wait.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+    with open(file, "a") as handle:
+        try:
+            fcntl.flock(handle, mode)
+        except BlockingIOError:
+            yield None
+        else:
+            yield handle

@@ -1,0 +1,121 @@
+"""Reading a study from its file: parsed, spread out, validated, or refused with every finding.
+
+What is right and wrong belongs in ``model`` and its parts; the wording of a refusal in ``findings``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+
+from sd_core.errors import InputError
+from sd_core.study.document import read_mapping
+from sd_core.study.findings import Location, MisfitError, findings, show
+from sd_core.study.model import Study
+from sd_core.study.parts import (
+    Asset,
+    Band,
+    Bootstrap,
+    CostAware,
+    Costs,
+    Deposits,
+    Margin,
+    Rebalance,
+    Source,
+    Taxes,
+    VolatilityLevel,
+    Withdrawals,
+)
+from sd_core.study.strategy import Strategy
+from sd_core.study.sweeps import spread
+
+# Findings of a refusal that are shown; a sweep can give one per combination.
+MOST_FINDINGS = 50
+
+
+def load_study(path: Path) -> Study:
+    """Read and validate a study file.
+
+    Raises:
+        InputError: the file cannot be read, is not YAML, or breaks a rule; the message names the file and, one line
+            per finding, the field, the value and what was expected. Rules that concern several fields are looked at
+            once every field by itself is good.
+    """
+    try:
+        written = spread(read_mapping(path), _STRATEGY_KEYS)
+    except MisfitError as error:
+        raise _refusal(path, str(error).splitlines()) from None
+    try:
+        study = Study.model_validate(written.document)
+    except ValidationError as error:
+        raise _refusal(path, findings(error, _keys_at, written.as_written)) from None
+    study._sweeps = {name: origin.sweep for name, origin in written.origins.items()}
+    # Where the study lies is known only here; from now on its paths are absolute.
+    changes: dict[str, object] = {}
+    if study.source.folder is not None:
+        folder = _existing(path, "source.folder", study.source.folder, "folder", Path.is_dir)
+        changes["source"] = study.source.model_copy(update={"folder": folder})
+    if study.price_index is not None:
+        changes["price_index"] = _existing(path, "price_index", study.price_index, "file", Path.is_file)
+    return study.model_copy(update=changes)
+
+
+def _refusal(path: Path, lines: Sequence[str]) -> InputError:
+    shown = [f"{path}: {line}" for line in lines[:MOST_FINDINGS]]
+    if len(lines) > MOST_FINDINGS:
+        shown.append(f"{path}: {len(lines) - MOST_FINDINGS:,} more findings of this kind: expected none")
+    return InputError("\n".join(shown))
+
+
+def _existing(study: Path, field: str, written: str, kind: str, exists: Callable[[Path], bool]) -> str:
+    """Return the absolute path of a folder or file that a study names, relative to the study's own folder."""
+    expected = f"{study}: {field}: {show(written)}: expected a {kind} that exists"
+    try:
+        path = (study.parent / Path(written).expanduser()).resolve()
+        found = exists(path)
+    except (OSError, RuntimeError, ValueError) as error:  # an unknown ~user, a loop of links, no right to look
+        raise InputError(f"{expected}: {error}") from None
+    if not (written and found):
+        raise InputError(f"{expected}; {path} is none (a relative {kind} starts where the study file lies)")
+    return str(path)
+
+
+def _keys_of(part: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Name every key of a part and of the parts in it, as paths, but for the keys that hold those."""
+    for name, field in part.model_fields.items():
+        kinds = (field.annotation, *get_args(field.annotation))
+        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        yield from _keys_of(inner, (*path, name)) if inner else [(*path, name)]
+
+
+_STRATEGY_KEYS = frozenset(_keys_of(Strategy))
+
+_PARTS: dict[str, type[BaseModel]] = {
+    "source": Source,
+    "costs": Costs,
+    "margin": Margin,
+    "deposits": Deposits,
+    "withdrawals": Withdrawals,
+    "taxes": Taxes,
+    "rebalance": Rebalance,
+    "band": Band,
+    "deviation": Band,
+    "volatility": VolatilityLevel,
+    "cost_aware": CostAware,
+    "bootstrap": Bootstrap,
+}
+
+
+def _keys_at(location: Location) -> tuple[str, ...]:
+    """Return the keys that a part of a study may have."""
+    match location:
+        case ("universe", _):
+            model: type[BaseModel] = Asset
+        case ("strategies", _):
+            model = Strategy
+        case (*_, str(part)) if part in _PARTS:
+            model = _PARTS[part]
+        case _:
+            model = Study
+    return tuple(model.model_fields)
