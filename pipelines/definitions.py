@@ -1,26 +1,12 @@
 """Dagster's entry point: the definitions of one study, the one that ``SD_STUDY`` names (default: the demo).
 
-Every study has its own Dagster home, lake and warehouse; this module only puts the parts together.
+Every study has its own Dagster home, lake and warehouse. What the definitions are belongs in ``orchestration``.
 """
 
 import dagster as dg
 
-from pipelines.lab.home import StudyHome, open_home
-from pipelines.orchestration.derived_assets import derived_assets
-from pipelines.orchestration.jobs import nightly_refresh, rebuild_sensor, refresh_job, reserve_question_job
-from pipelines.orchestration.lake_assets import lake_assets
-from pipelines.orchestration.warehouse_assets import warehouse_assets
-
-
-def build_definitions(home: StudyHome) -> dg.Definitions:
-    """Return everything that Dagster runs for a study."""
-    return dg.Definitions(
-        assets=[*lake_assets(home), *derived_assets(home), warehouse_assets(home)],
-        jobs=[refresh_job(home.study), reserve_question_job()],
-        schedules=nightly_refresh(home.study),
-        sensors=[rebuild_sensor()],
-        executor=dg.in_process_executor,
-    )
+from pipelines.lab.home import open_home
+from pipelines.orchestration.assembly import build_definitions
 
 
 @dg.definitions

@@ -6,8 +6,8 @@ Judging prices belongs in ``sd_core.market``.
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
-from pipelines.cli.run import PLAIN_WIDTH
 from pipelines.lab.current import MARKET, OTHER_SETTINGS, WHOLE_RUN_FIRST, answers, current_scenarios, stored_scenarios
 from pipelines.lab.home import StudyHome
 from pipelines.warehouse.reduction import metrics_version
@@ -28,7 +28,7 @@ def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
         InputError: the source refuses its files.
     """
     study = home.study
-    console = Console(width=PLAIN_WIDTH, highlight=False, markup=False)
+    console = open_console()
     console.print(
         f"{home.study_file}: a valid study of {len(study.universe)} assets, {len(study.strategies)} strategies and "
         f"{len(study.reserves)} reserves: {len(study.scenarios)} scenarios",

@@ -10,7 +10,3 @@ class ExitCode(IntEnum):
     FAILED = 1
     REFUSED = 2
     INTERRUPTED = 130
-
-
-# What DuckDB says in a RuntimeError where Ctrl-C meets a query.
-QUERY_INTERRUPTED = "Query interrupted"

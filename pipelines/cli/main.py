@@ -9,7 +9,8 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from pipelines.cli.exit_code import QUERY_INTERRUPTED, ExitCode
+from pipelines.cli.exit_code import ExitCode
+from pipelines.warehouse.interruption import QUERY_INTERRUPTED
 from sd_core.errors import InputError
 
 

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 from support.lab import Lab
 
-from pipelines.definitions import build_definitions
 from pipelines.lab.home import StudyHome, open_home
+from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.jobs import REFRESH, nightly_refresh
 from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, SIMULATIONS_KEY
 from pipelines.orchestration.partitions import range_tags, simulation_grid

@@ -1,0 +1,86 @@
+"""A selection run by Dagster in this process, and why steps of it failed.
+
+What is selected belongs in ``selection``; what is printed about it in ``pipelines.cli``.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from pipelines.lab.home import StudyHome
+from pipelines.orchestration.assembly import build_definitions
+from pipelines.orchestration.failures import REFUSED
+from pipelines.orchestration.instance import PROCESS_TAG, open_instance, prune_history
+from pipelines.orchestration.partitions import range_tags
+from pipelines.orchestration.progress import ProgressHandler, progress_logger
+from pipelines.orchestration.selection import Selection
+from pipelines.warehouse.interruption import QUERY_INTERRUPTED
+from sd_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """Why a step failed: in the words of an error of ours, or as a trace; and whether its input was refused."""
+
+    message: str
+    refused: bool
+
+
+def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
+    """Run a selection with progress on standard error; return the steps that failed, none where all is done.
+
+    Raises:
+        KeyboardInterrupt: the run was interrupted.
+    """
+    handler = ProgressHandler()
+    loggers = dg.Definitions(loggers={"progress": progress_logger(handler)})
+    job = dg.Definitions.merge(build_definitions(home), loggers).resolve_job_def(selection.job)
+    tags = {**(range_tags(selection.scenarios) if selection.simulates else {}), PROCESS_TAG: str(os.getpid())}
+    try:
+        with open_instance(home) as instance:
+            result = job.execute_in_process(
+                instance=instance,
+                asset_selection=list(selection.assets),
+                run_config={"loggers": {"progress": {}}},
+                tags=tags,
+                raise_on_error=False,
+            )
+            if result.success and selection.named is None:
+                prune_history(instance)
+    except dg.DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
+    finally:
+        handler.close()
+    if result.success:
+        return []
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    # A run that failed in no step was interrupted between two.
+    if not failures or any(_is_interrupt(failure) for failure in failures):
+        raise KeyboardInterrupt
+    return [_step_failure(failure) for failure in failures]
+
+
+def _is_interrupt(failure: Any) -> bool:
+    """Tell whether a step failed because the person waiting pressed Ctrl-C: Dagster and DuckDB make errors of it."""
+    error = failure.error
+    while error is not None:
+        if error.cls_name in (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):
+            return True
+        if error.cls_name == RuntimeError.__name__ and QUERY_INTERRUPTED in error.message:
+            return True
+        error = error.cause
+    return False
+
+
+def _step_failure(failure: Any) -> StepFailure:
+    """Return why a step failed: an error of ours in its own words, anything else with its trace."""
+    known = failure.user_failure_data
+    if known is not None and known.description:
+        return StepFailure(known.description, refused=REFUSED in known.metadata)
+    cause = failure.error.cause
+    if cause is not None and cause.cls_name == InputError.__name__:
+        return StepFailure(cause.message.partition(": ")[2].strip(), refused=True)
+    return StepFailure(failure.error.to_string(), refused=False)

@@ -1,0 +1,94 @@
+"""What a run from the command line materialises: the whole study, or a part of it by name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from pipelines.lab.home import StudyHome
+from pipelines.orchestration.assembly import build_definitions
+from pipelines.orchestration.jobs import BOOTSTRAP_KEY, REFRESH, RESERVE_QUESTION
+from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_KEYS, REPORT_HTML_KEY, SIMULATIONS_KEY, TABLE_KEYS
+from pipelines.orchestration.partitions import partition_key
+from pipelines.steps.datasets import REFRESHED
+from sd_core.errors import InputError
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
+
+# What a part of the run keeps up to date besides: each returns at once where nothing changed.
+MODEL_KEYS = tuple(DERIVED_KEYS[one.name] for one in REFRESHED)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a run is to materialise.
+
+    Attributes:
+        job: that it is a part of.
+        assets: their keys.
+        scenarios: those of the simulations, where these are among the assets.
+        named: what the person asked for; None for the whole study.
+    """
+
+    job: str
+    assets: Sequence[dg.AssetKey]
+    scenarios: Sequence[Scenario]
+    named: str | None = None
+
+    @property
+    def simulates(self) -> bool:
+        """Whether scenarios are simulated."""
+        return SIMULATIONS_KEY in self.assets
+
+    @property
+    def publishes(self) -> bool:
+        """Whether the warehouse is rebuilt."""
+        return REPORT_HTML_KEY in self.assets
+
+    @property
+    def description(self) -> str:
+        """What is run, for the person who waits."""
+        return f"{len(self.scenarios)} scenarios" if self.simulates else str(self.named)
+
+
+def select_assets(home: StudyHome, named: str | None) -> Selection:
+    """Return what a name selects of a study: None all of it, else scenarios or the step that makes an asset.
+
+    Raises:
+        InputError: nothing has this name.
+    """
+    study = home.study
+    tables = [*TABLE_KEYS.values(), REPORT_HTML_KEY]
+    if named is None:
+        return Selection(REFRESH, [*(key for key in LAKE_KEYS if key != BOOTSTRAP_KEY), *tables], study.scenarios)
+    if named == BOOTSTRAP_KEY.path[-1]:
+        return Selection(RESERVE_QUESTION, [BOOTSTRAP_KEY, *MODEL_KEYS, *tables], study.scenarios, named)
+    if scenarios := _named_scenarios(study, named):
+        return Selection(REFRESH, [SIMULATIONS_KEY, *MODEL_KEYS, *tables], scenarios, named)
+    # The lake's asset where a table bears the same name: the tables come with it only in a whole run.
+    asset = next((key for key in (*LAKE_KEYS, *tables) if key.path[-1] == named), None)
+    if asset is None:
+        raise _unknown(study, named)
+    # A step that makes several assets makes all of them.
+    step = next(step for step in build_definitions(home).resolve_asset_graph().assets_defs if asset in step.keys)
+    return Selection(REFRESH, sorted(step.keys), study.scenarios, named)
+
+
+def _named_scenarios(study: Study, named: str) -> list[Scenario]:
+    """Return the scenarios that a partition, a strategy or a reserve names: of one kind, since names may coincide."""
+    kinds: Sequence[Callable[[Scenario], str]] = (
+        lambda scenario: str(partition_key(scenario)),
+        lambda scenario: scenario.strategy,
+        lambda scenario: scenario.reserve_key,
+    )
+    found = ([scenario for scenario in study.scenarios if name(scenario) == named] for name in kinds)
+    return next(filter(None, found), [])
+
+
+def _unknown(study: Study, named: str) -> InputError:
+    assets = sorted({key.path[-1] for key in (*LAKE_KEYS, *TABLE_KEYS.values(), REPORT_HTML_KEY)})
+    return InputError(
+        f"--select {named}: expected a partition such as {partition_key(study.scenarios[0])}, one of the strategies "
+        f"{', '.join(study.strategies)}, a reserve such as {study.scenarios[-1].reserve_key}, or one of the assets "
+        f"{', '.join(assets)}"
+    )
