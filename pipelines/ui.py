@@ -1,5 +1,6 @@
 """Dagster's web page and daemon for one study, on this machine only, with its home inside the project."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import TextIO
 
 from pipelines.exit_code import ExitCode
+from pipelines.guard import HOST
 from pipelines.home import PROJECT, StudyHome
 from pipelines.instance import open_instance
 from sd_core.errors import InputError
 
-HOST = "127.0.0.1"
 POLL_SECONDS = 0.25
 LOG_TAIL = 2_000
 
@@ -48,6 +49,8 @@ def serve(home: StudyHome, port: int) -> ExitCode:
                 print(f"{home.study.name}: http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
                 announced = True
         if not interrupted.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGINT)  # its daemon holds the lock, and would go on without it
             print(f"failed: the server ended by itself:\n{log.read_text()[-LOG_TAIL:]}", file=sys.stderr)
             return ExitCode.FAILED
         server.send_signal(signal.SIGINT)
@@ -56,11 +59,7 @@ def serve(home: StudyHome, port: int) -> ExitCode:
 
 
 def _start(port: int, log: Path, lock: TextIO) -> subprocess.Popen[bytes]:
-    command = [
-        *(sys.executable, "-m", "dagster", "dev"),
-        *("--workspace", str(PROJECT / "workspace.yaml")),
-        *("--host", HOST, "--port", str(port)),
-    ]
+    command = [sys.executable, "-m", "pipelines.webserver", str(port), str(lock.fileno())]
     with open(log, "w", encoding="utf-8") as output:
         return subprocess.Popen(
             command,
