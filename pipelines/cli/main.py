@@ -95,8 +95,8 @@ def _ui(parsed: argparse.Namespace) -> ExitCode:
 
 
 def _query(parsed: argparse.Namespace) -> ExitCode:
+    from pipelines.cli.query import query
     from pipelines.lab.home import open_home
-    from pipelines.warehouse.query import query
 
     return query(open_home(parsed.study), parsed.sql)
 

@@ -1,6 +1,6 @@
 """Dagster's web page and daemon for one study, on this machine only, with its home inside the project."""
 
-import fcntl
+import contextlib
 import os
 import signal
 import socket
@@ -13,9 +13,10 @@ from typing import TextIO
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.home import PROJECT, StudyHome
 from pipelines.orchestration.instance import open_instance
+from pipelines.web.guard import HOST
 from sd_core.errors import InputError
+from sd_core.locks import locked
 
-HOST = "127.0.0.1"
 POLL_SECONDS = 0.25
 LOG_TAIL = 2_000
 
@@ -29,11 +30,9 @@ def serve(home: StudyHome, port: int) -> ExitCode:
     with open_instance(home):
         pass  # its databases are there before the server's processes meet them
     log = home.dagster_home / "ui.log"
-    with open(home.dagster_home / ".ui.lock", "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"{home.study.name}: already being served: expected one `sdlab ui` per study") from None
+    with locked(home.dagster_home / ".ui.lock", wait=False) as lock:
+        if lock is None:
+            raise InputError(f"{home.study.name}: already being served: expected one `sdlab ui` per study")
         _refuse_taken_port(port)
         print(f"{home.study.name}: starting, its log is {log}", flush=True)
         # Set before the server starts: a shell that started us in the background has us ignore interrupts, and a
@@ -48,6 +47,8 @@ def serve(home: StudyHome, port: int) -> ExitCode:
                 print(f"{home.study.name}: http://{HOST}:{port} (Ctrl-C ends it)", flush=True)
                 announced = True
         if not interrupted.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGINT)  # its daemon holds the lock, and would go on without it
             print(f"failed: the server ended by itself:\n{log.read_text()[-LOG_TAIL:]}", file=sys.stderr)
             return ExitCode.FAILED
         server.send_signal(signal.SIGINT)
@@ -56,11 +57,7 @@ def serve(home: StudyHome, port: int) -> ExitCode:
 
 
 def _start(port: int, log: Path, lock: TextIO) -> subprocess.Popen[bytes]:
-    command = [
-        *(sys.executable, "-m", "dagster", "dev"),
-        *("--workspace", str(PROJECT / "workspace.yaml")),
-        *("--host", HOST, "--port", str(port)),
-    ]
+    command = [sys.executable, "-m", "pipelines.orchestration.webserver", str(port), str(lock.fileno())]
     with open(log, "w", encoding="utf-8") as output:
         return subprocess.Popen(
             command,

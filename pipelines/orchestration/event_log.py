@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import ASSET_EVENTS
-from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
-from dagster._serdes import ConfigurableClassData
+
+from pipelines.orchestration.private import (
+    ASSET_EVENTS,
+    ConfigurableClassData,
+    SqlEventLogStorageTable,
+    SqliteEventLogStorage,
+)
 
 # Events that are stored at once; Dagster hands a run's over in batches where the environment says so.
 BATCH_VARIABLE, BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", 1000

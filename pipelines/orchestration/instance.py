@@ -12,6 +12,7 @@ import dagster as dg
 
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
+from pipelines.orchestration.private import NO_COMPUTE_LOGS
 from sd_core.lake import put_whole
 from sd_core.locks import locked
 
@@ -33,8 +34,8 @@ event_log_storage:
   config: {{base_dir: {history}}}
 # Our steps print nothing; catching what they might print takes processes of its own, which an interrupt would wake.
 compute_logs:
-  module: dagster._core.storage.noop_compute_log_manager
-  class: NoOpComputeLogManager
+  module: {compute_log_module}
+  class: {compute_log_class}
 concurrency:
   runs:
     max_concurrent_runs: 2
@@ -48,8 +49,7 @@ retention:
 def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
     """Open a study's Dagster home, made where it is missing, and point this process and its children at it."""
     home.dagster_home.mkdir(parents=True, exist_ok=True)
-    history = json.dumps(str(home.dagster_home / "history" / "runs"))
-    put_whole(home.dagster_home / "dagster.yaml", DAGSTER_SETTINGS.format(history=history))
+    put_whole(home.dagster_home / "dagster.yaml", _settings(home))
     os.environ["DAGSTER_HOME"] = str(home.dagster_home)
     os.environ["SD_STUDY"] = str(home.study_file)
     os.environ[BATCH_VARIABLE] = str(BATCH_SIZE)
@@ -59,6 +59,12 @@ def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
         _end_dead_runs(instance)
     with instance:
         yield instance
+
+
+def _settings(home: StudyHome) -> str:
+    module, name = NO_COMPUTE_LOGS
+    history = json.dumps(str(home.dagster_home / "history" / "runs"))
+    return DAGSTER_SETTINGS.format(history=history, compute_log_module=module, compute_log_class=name)
 
 
 def prune_history(instance: dg.DagsterInstance) -> None:

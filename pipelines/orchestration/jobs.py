@@ -7,10 +7,10 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from pipelines.orchestration.keys import DERIVED_KEYS
 from pipelines.orchestration.partitions import range_tags
+from pipelines.orchestration.private import UnresolvedAssetJobDefinition
 from pipelines.steps.resample import RESERVE_BOOTSTRAP
 from sd_core.market.sessions import calendar_sessions
 from sd_core.study.model import Study

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from support.lab import RESERVES, Lab, Outcome, small_study, write_prices, write_study
 
-from pipelines.lab.current import load_panel
+from pipelines.lab.current import current_market, read_panel
 from sd_core.resampling.histories import draw_sessions
 from sd_core.resampling.outcomes import Outcome as ScenarioOutcome
 from sd_core.resampling.outcomes import outcomes
@@ -37,7 +37,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, Outcome]:
 def test_history_as_it_was_has_the_outcomes_that_sql_tells_of_the_simulation(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
     study = lab.home.study
-    panel, _ = load_panel(lab.home)
+    panel = read_panel(lab.home.study, current_market(lab.home.study, lab.home.lake))
     rules = [resolve(study, scenario) for scenario in study.scenarios]
     (found,) = outcomes(panel, rules, [np.arange(1, len(panel.sessions))], workers=1)
     reported = lab.table("report_strategy").merge(lab.table("report_reserve"), on=["strategy", "reserve"])
@@ -63,7 +63,7 @@ def test_question_ends_well_and_fills_the_tables(asked: tuple[Lab, Outcome]) -> 
 
 def test_same_histories_are_simulated_for_every_scenario(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
-    panel, _ = load_panel(lab.home)
+    panel = read_panel(lab.home.study, current_market(lab.home.study, lab.home.lake))
     study = lab.home.study
     drawn = list(draw_sessions(len(panel.sessions), 10.0, HISTORIES, study.bootstrap.seed))
     stored = lab.table("reserve_bootstrap").set_index(["strategy", "reserve", "history"])["final_value"]
@@ -134,7 +134,7 @@ def test_cash_drag_is_what_the_bank_would_have_earned_more_in_the_benchmark(aske
 def test_income_varies_as_in_the_portfolios_of_some_assets(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
     study = lab.home.study
-    panel, _ = load_panel(lab.home)
+    panel = read_panel(lab.home.study, current_market(lab.home.study, lab.home.lake))
     report = lab.table("report_reserve").set_index(["strategy", "reserve"])["income_variability"]
     rules = [resolve(study, scenario) for scenario in study.scenarios]
     for scenario, result in zip(study.scenarios, simulate(panel, rules), strict=True):

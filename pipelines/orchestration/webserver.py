@@ -1,0 +1,89 @@
+"""The process behind ``sdlab ui``: Dagster's webserver behind the guard, its daemon, and one code server for both.
+
+It does what ``dagster dev`` does, whose webserver takes no guard. ``ui`` starts it, and holds the lock and the log.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.lab.home import PROJECT
+from pipelines.orchestration.private import webserver_parts
+from pipelines.web.server import serve
+
+# How often an open page asks what is new; `dagster dev` has the same.
+POLL_MILLISECONDS = 2_000
+# How long what is under way may take to end after Ctrl-C.
+PATIENCE_SECONDS = 60
+
+
+def main(port: int, lock: int) -> int:
+    """Serve on a port until interrupted, and return 0, or 1 where the daemon ended by itself.
+
+    Args:
+        port: the port on 127.0.0.1.
+        lock: the file descriptor of the study's lock, which the daemon goes on holding should this process be killed.
+    """
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    # As `dagster dev` sets them for all that it starts: errors without the inner stacks, runs of this machine only.
+    os.environ |= {"DAGSTER_IS_DEV_CLI": "1", "DAGSTER_verbose": ""}
+    webserver_parts().configure_loggers(log_level="INFO")
+    try:
+        with (
+            dg.DagsterInstance.get() as instance,
+            _code_server(instance) as workspace,
+            _daemon(workspace, lock) as daemon,
+        ):
+            return _serve(instance, workspace, daemon, port)
+    except KeyboardInterrupt:
+        return 0
+
+
+@contextlib.contextmanager
+def _code_server(instance: dg.DagsterInstance) -> Iterator[Path]:
+    """Keep the study's definitions loaded in a process of their own, and give the workspace file that leads there."""
+    parts = webserver_parts()
+    target = parts.workspace_file([str(PROJECT / "workspace.yaml")])
+    with parts.code_servers(instance, target, "WARNING") as servers, tempfile.TemporaryDirectory() as folder:
+        workspace = Path(folder) / "workspace.yaml"
+        # JSON is YAML.
+        workspace.write_text(json.dumps({"load_from": servers.get_code_server_specs()}), encoding="utf-8")
+        yield workspace
+
+
+@contextlib.contextmanager
+def _daemon(workspace: Path, lock: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Dagster's daemon: the schedule, the sensor and the queue."""
+    command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
+    daemon = subprocess.Popen(command, pass_fds=[lock])
+    try:
+        yield daemon
+    finally:
+        daemon.send_signal(signal.SIGINT)
+        try:
+            daemon.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+
+
+def _serve(instance: dg.DagsterInstance, workspace: Path, daemon: subprocess.Popen[bytes], port: int) -> int:
+    parts = webserver_parts()
+    target = parts.workspace_file([str(workspace)])
+    with parts.workspace_context(instance, target, version=parts.version) as context:
+        app = parts.create_app(context, live_data_poll_rate=POLL_MILLISECONDS)
+        # A page without its daemon would look alive and run nothing.
+        serve(app, port, until=daemon.wait)
+    print(f"the daemon ended by itself with code {daemon.poll()}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,25 @@
+"""The tripwire: what is taken from Dagster's internals is there, and is of the kind that it is taken for."""
+
+import importlib
+import inspect
+
+import dagster as dg
+
+from pipelines.orchestration import private
+
+
+def test_internals_of_dagster_are_where_they_are_taken_from() -> None:
+    assert dg.DagsterEventType.ASSET_MATERIALIZATION in private.ASSET_EVENTS
+    assert isinstance(dg.define_asset_job("job"), private.UnresolvedAssetJobDefinition)
+    for method in ("store_event", "_event_to_row", "run_connection", "index_transaction", "_store_asset_event"):
+        assert callable(getattr(private.SqliteEventLogStorage, method))
+    module, name = private.NO_COMPUTE_LOGS
+    assert inspect.isclass(getattr(importlib.import_module(module), name))
+
+
+def test_parts_of_the_webserver_take_what_they_are_given() -> None:
+    parts = private.webserver_parts()
+    assert "live_data_poll_rate" in inspect.signature(parts.create_app).parameters
+    assert "version" in inspect.signature(parts.workspace_context).parameters
+    assert callable(parts.code_servers.get_code_server_specs)
+    assert "log_level" in inspect.signature(parts.configure_loggers).parameters

@@ -1,0 +1,166 @@
+"""Questions from the command line: what may be asked, and that nothing asked changes, reads or leaves a file."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import duckdb
+import pytest
+from support.lab import Lab
+
+from pipelines.cli import query
+from pipelines.warehouse.query import open_warehouse
+from sd_core.schemas import TABLES
+
+# `copy` writes a new file and renames it, unless told to write over the old one; DuckDB allows what it has attached.
+OVERWRITE = "copy (select 1 as a) to '{published}' (format csv, use_tmp_file false)"
+REFUSED = {
+    "copy over the published file": "copy (select 1 as a) to '{published}'",
+    "copy into the published file": OVERWRITE,
+    "copy in a plan that is carried out": f"explain analyze {OVERWRITE}",
+    "copy in a with": f"with a as ({OVERWRITE}) from a",
+    "copy in a query that is put together": "from query('with a as (copy study to ''{published}'') from a')",
+    "copy of a pivot": "copy (pivot study on name) to '{published}' (format csv, use_tmp_file false)",
+    "copy to the write-ahead log": "copy (select 1 as a) to '{published}.wal' (format csv, use_tmp_file false)",
+    "copy to a new file": "copy report_strategy to '{folder}/rows.csv'",
+    "copy to a new database": "copy from database small to other",
+    "attach to write": "attach '{published}' as mine (read_write)",
+    "attach a new file": "attach '{folder}/new.duckdb'",
+    "attach memory": "attach ':memory:' as mine",
+    "detach": "detach small",
+    "use": "use memory",
+    "let go of it and attach it to write": "use memory; detach small; attach '{published}' (read_write)",
+    "two queries": "select 1; select 2",
+    "query and copy": f"select 1; {OVERWRITE}",
+    "install": "install httpfs",
+    "load": "load httpfs",
+    "load a file": "load '{folder}/mine.duckdb_extension'",
+    "set": "set threads = 1",
+    "set external access": "set enable_external_access = true",
+    "set file systems": "set disabled_filesystems = ''",
+    "reset": "reset lock_configuration",
+    "set a variable": "set variable a = 1",
+    "pragma": "pragma threads = 1",
+    "pragma that reads": "pragma database_list",
+    "call": "call force_checkpoint()",
+    "checkpoint": "checkpoint",
+    "export": "export database '{folder}/all'",
+    "import": "import database '{folder}/all'",
+    "read CSV": "from read_csv('/etc/passwd')",
+    "read a text": "from read_text('/etc/passwd')",
+    "read a file by its name": "from '/etc/passwd'",
+    "read the published file by its name": "from read_blob('{published}')",
+    "list files": "from glob('/etc/*')",
+    "create a temporary table": "create temp table mine as select 1",
+    "create in memory": "create table memory.main.mine as select 1",
+    "create a secret": "create persistent secret mine (type s3)",
+    "insert in a with": "with a as (insert into study select * from study returning name) from a",
+    "prepare": "prepare mine as select 1",
+    "transaction": "begin",
+}
+
+
+def files_below(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_statement_that_does_more_than_read_the_tables_is_refused_and_changes_no_file(
+    finished: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sql = REFUSED[name].format(published=finished.published, folder=tmp_path)
+    digest, files = finished.digest(), files_below(finished.root)
+    outcome = finished.sdlab("query", sql)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("refused:\nSQL: ")
+    assert "Traceback" not in outcome.err
+    # The session withstands by itself, whatever kind of statement it is taken for.
+    with open_warehouse(finished.home) as connection, contextlib.suppress(duckdb.Error):
+        connection.execute(sql).fetchall()
+    assert finished.digest() == digest
+    assert files_below(finished.root) == files
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["copy into the published file", "copy in a with", "set", "read CSV", "two queries"])
+def test_refusal_says_in_a_line_what_is_allowed_and_how_to_save_rows(finished: Lab, name: str) -> None:
+    outcome = finished.sdlab("query", REFUSED[name].format(published=finished.published, folder="."))
+    _, line = outcome.err.splitlines()
+    assert "expected one query that reads the published tables" in line
+    assert "sdlab query … > rows.csv" in line
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "from report_strategy",
+        "with best as (from report_strategy order by twr desc limit 1) select strategy from best",
+        "show tables",
+        "describe report_strategy",
+        "summarize report_strategy",
+        "explain from report_strategy",
+        "pivot report_strategy on reserve using max(twr) group by strategy",
+        "values (1)",
+        "select now() at time zone 'America/New_York'",
+        "select * from small.report_strategy;",
+    ],
+)
+def test_query_that_reads_gives_rows(finished: Lab, sql: str) -> None:
+    outcome = finished.sdlab("query", sql)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(outcome.out.splitlines()) >= 2
+
+
+def test_comments_and_macros_of_the_published_file_are_there_by_their_own_names(finished: Lab) -> None:
+    with duckdb.connect(str(finished.published), read_only=True) as file, open_warehouse(finished.home) as session:
+        macros = "select function_name from duckdb_functions() where not internal order by all"
+        comments = "select table_name, column_name, comment from duckdb_columns() where not internal order by all"
+        for sql in (macros, comments):
+            assert session.execute(sql).fetchall() == file.execute(sql).fetchall() != []
+        tables = {name for (name,) in session.execute("show tables").fetchall()}
+        assert tables == set(TABLES)
+        for name in tables:
+            session.execute(f"from {name}").fetchmany()
+
+
+def test_warehouse_opened_anew_is_the_one_published_since_however_long_another_reads(lab: Lab) -> None:
+    with open_warehouse(lab.home) as before:
+        rows = before.execute("select count(*) from report_strategy").fetchone()
+        draft = lab.root / "draft.duckdb"
+        with duckdb.connect(str(draft)) as connection:
+            connection.execute("create table report_strategy as select 1 as a")
+        draft.replace(lab.published)
+        with open_warehouse(lab.home) as after:
+            assert after.execute("select count(*) from report_strategy").fetchone() == (1,)
+        assert before.execute("select count(*) from report_strategy").fetchone() == rows
+
+
+@pytest.mark.parametrize("name", ["main", "memory", "system", "temp", "select", "information_schema"])
+def test_study_may_bear_a_name_that_duckdb_keeps_for_itself(finished: Lab, tmp_path: Path, name: str) -> None:
+    study = finished.home.study.model_copy(update={"name": name})
+    home = query.StudyHome(finished.study_file, study, tmp_path)
+    home.published.warehouse.parent.mkdir()
+    home.published.warehouse.write_bytes(finished.published.read_bytes())
+    with open_warehouse(home) as connection:
+        assert connection.execute("from report_strategy").fetchall()
+
+
+def test_query_too_large_for_memory_is_refused_with_what_takes_it_and_leaves_no_file(
+    finished: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, files = duckdb.connect, files_below(finished.root)
+    monkeypatch.setattr(query.duckdb, "connect", lambda: connect(config={"memory_limit": "40MB", "threads": 1}))
+    monkeypatch.chdir(tmp_path)
+    outcome = finished.sdlab("query", "select md5(i::varchar) as a from range(3000000) rows(i) order by a")
+    assert outcome.code == 2
+    assert f"expected a query that fits in memory; larger ones: duckdb -readonly {finished.published}" in outcome.err
+    assert not os.listdir(tmp_path)
+    assert files_below(finished.root) == files
+
+
+def test_damaged_file_is_refused_in_words(lab: Lab) -> None:
+    lab.published.write_bytes(b"no database" * 1_000)
+    outcome = lab.sdlab("query", "from report_strategy")
+    assert outcome.code == 2
+    assert f"{lab.published}: expected what a run published; run again" in outcome.err
