@@ -23,7 +23,7 @@ from benchmarks.market import ASSETS, SCENARIOS, SESSIONS, make_panel, write_cas
 from benchmarks.processes import FailedError, Lines, run
 from benchmarks.tasks import Outcome, Task, closes, closes_apart, closes_one_rung, difference, four_legs, in_bands, read
 from sd_core.market.panel import Panel
-from sd_core.simulation.rules import Coordination
+from sd_core.simulation.rules import Order
 
 # Runs are repeated for so long; the best one is the least disturbed by what else the machine does.
 SECONDS = 2.0
@@ -108,9 +108,11 @@ def measure(assets: int = ASSETS, sessions: int = SESSIONS, scenarios: int = SCE
         scratch = Path(folder)
         return [
             Figure("numpy: sum of the prices", "", rate=rate_of_sums(panel)),
-            *with_first_result(own_figures(whole), panel, Coordination.SIMPLE, scratch),
-            *own_figures(four_legs(panel, scenarios, Coordination.NAV_OPPORTUNISTIC)),
-            *with_first_result(own_figures(in_bands(panel, scenarios)), panel, Coordination.HYBRID, scratch),
+            *with_first_result(own_figures(whole), panel, [Order.UNIVERSE.name], scratch),
+            *own_figures(four_legs(panel, scenarios, Order.NAV_OPPORTUNISTIC)),
+            *with_first_result(
+                own_figures(in_bands(panel, scenarios)), panel, [Order.UNIVERSE.name, "banded"], scratch
+            ),
             plain_figure(whole.first(SLOW_SCENARIOS)),
             alternative_figure(VECTORBT, whole.first(VECTORBT_SCENARIOS), panel, scratch),
             *own_figures(one_rung)[:1],
@@ -165,14 +167,12 @@ def _drop_results(task: Task, workers: int) -> None:
         pass
 
 
-def with_first_result(
-    figures: Sequence[Figure], panel: Panel, coordination: Coordination, scratch: Path
-) -> list[Figure]:
-    """Add to the first figure how long a new process takes to its first scenario."""
+def with_first_result(figures: Sequence[Figure], panel: Panel, settings: Sequence[str], scratch: Path) -> list[Figure]:
+    """Add to the first figure how long a new process takes to its first scenario, with the settings of its rules."""
     prices = scratch / "panel.npz"
     write_panel(prices, panel)
-    command = [sys.executable, "-m", "benchmarks.first_result", str(prices), coordination.name]
-    uncached, cached = run_twice(command, scratch / f"compiled_{coordination.name}")
+    command = [sys.executable, "-m", "benchmarks.first_result", str(prices), *settings]
+    uncached, cached = run_twice(command, scratch / "_".join(["compiled", *settings]))
     first = replace(figures[0], first_result=cached.first_after, first_result_uncached=uncached.first_after)
     return [first, *figures[1:]]
 

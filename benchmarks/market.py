@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from sd_core.market.panel import Panel
-from sd_core.simulation.rules import Rules
+from sd_core.simulation.rules import Rules, Width
+from sd_core.simulation.targets import Targets
 
 ASSETS = 20
 SESSIONS = 5_000
@@ -28,6 +29,9 @@ CAPITAL = 1_000_000.0
 HIGHEST_RESERVE = 0.30
 SD_N = 8
 PROFIT_SHARE = 0.5
+
+# Half of each weight around it.
+BANDS: dict[str, Any] = {"band": 0.5, "band_width": Width.RELATIVE}
 
 
 def make_panel(assets: int = ASSETS, sessions: int = SESSIONS, seed: int = SEED) -> Panel:
@@ -87,7 +91,7 @@ def make_rules(
         Rules(
             capital=capital,
             reserve=float(reserve),
-            weights=np.full(assets, 1 / assets),
+            targets=Targets.constant(np.full(assets, 1 / assets)),
             brackets=np.full(assets, 2 ** (1 / SD_N) - 1),
             profit_shares=np.full(assets, PROFIT_SHARE),
             lot_sizes=np.full(assets, lot_size),

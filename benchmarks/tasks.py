@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.market import CAPITAL, make_rules
+from benchmarks.market import BANDS, CAPITAL, make_rules
 from sd_core.market.panel import Panel
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.results import Kind, SimulationResult
-from sd_core.simulation.rules import Coordination, Path, Rules, Width
+from sd_core.simulation.results import SimulationResult
+from sd_core.simulation.rules import Order, Path, Rules
 
 # Turnover and final values agree when they differ by less than this share.
 AGREE = 1e-6
@@ -57,17 +58,15 @@ class Task:
         return replace(self, rules=[self.rules[place] for place in chosen])
 
 
-def four_legs(panel: Panel, scenarios: int, coordination: Coordination = Coordination.SIMPLE) -> Task:
+def four_legs(panel: Panel, scenarios: int, order: Order = Order.UNIVERSE) -> Task:
     """Return the whole rule: the path of a bar in four legs, every rung that it crosses."""
-    name = "four legs" if coordination is Coordination.SIMPLE else f"four legs, {coordination.name.lower()}"
-    return Task(name, [panel], make_rules(len(panel.tickers), scenarios, coordination=coordination))
+    name = "four legs" if order is Order.UNIVERSE else f"four legs, {order.name.lower()}"
+    return Task(name, [panel], make_rules(len(panel.tickers), scenarios, order=order))
 
 
 def in_bands(panel: Panel, scenarios: int) -> Task:
     """Return the whole rule inside bands of half the weights around them: what portfolio rules add to it in time."""
-    rules = make_rules(
-        len(panel.tickers), scenarios, coordination=Coordination.HYBRID, band=0.5, band_width=Width.RELATIVE
-    )
+    rules = make_rules(len(panel.tickers), scenarios, **BANDS)
     return Task("four legs, bands around the weights", [panel], rules)
 
 

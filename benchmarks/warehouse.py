@@ -20,9 +20,9 @@ from benchmarks import report
 from benchmarks.market import ASSETS, CAPITAL, HIGHEST_RESERVE, SCENARIOS, SESSIONS, make_panel
 from pipelines.lab.current import MARKET
 from pipelines.lab.fingerprints import market_fingerprint
-from pipelines.lab.home import StudyHome
+from pipelines.lab.home import SQL, StudyHome
 from pipelines.steps.datasets import DERIVED
-from pipelines.steps.rebuild import SQL, rebuild
+from pipelines.steps.rebuild import rebuild
 from pipelines.steps.simulate import simulate_into_lake
 from pipelines.warehouse.audit import read_identities
 from pipelines.warehouse.models import COPIED_LAYER, read_models
@@ -104,7 +104,7 @@ def _home(root: Path, panel: Panel, scenarios: int) -> StudyHome:
             "capital": CAPITAL,
             "universe": {ticker: {"weight": 1.0} for ticker in panel.tickers},
             "reserves": [round(float(step * place), 4) for place in range(scenarios)],
-            "strategies": {"sd8": {"sd_n": 8, "profit_share": 0.5}},
+            "strategies": {"sd8": {"rule": {"sd_n": 8, "profit_share": 0.5}}},
         }
     )
     home = StudyHome(root / "benchmark.yaml", study, root)

@@ -251,6 +251,15 @@ comment on macro carino is
     'return)) / (portfolio return - benchmark return), 1 / (1 + return) where they are the same; NULL for a total loss. '
     'Carino (1999): effects of a session x its factor / the factor of the period add up over the period.';
 
+create macro linking_factor(portfolio_return, benchmark_return) as
+    case
+        when min(portfolio_return) > -1
+            then carino(product(1 + portfolio_return) - 1, product(1 + benchmark_return) - 1)
+    end;
+
+comment on macro linking_factor is
+    'Aggregate: the factor, after Carino, of a whole period from the returns of its sessions; NULL for a total loss.';
+
 create macro brinson_allocation(portfolio_weight, policy_weight, policy_class_return, policy_return) as
     (portfolio_weight - policy_weight) * (policy_class_return - policy_return);
 

@@ -80,7 +80,9 @@ def processes() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests want people to read at the end; see the property ``summary``."""
+    """Print the seed of the order, and what tests want people to read at the end; see the property ``summary``."""
+    if (seed := terminalreporter.config.getoption("randomly_seed", None)) is not None:
+        terminalreporter.write_line(f"the order of this run again: pytest --randomly-seed={seed}")
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
             if name == "summary":

@@ -59,7 +59,7 @@ def _stored(version: Version) -> tuple[str, ...]:
 
 
 def _print_scenarios(console: Console, home: StudyHome) -> None:
-    stored = stored_scenarios(home.study, home.lake, metrics_version())
+    stored = stored_scenarios(home.study, home.lake, metrics_version)
     market = home.lake.current(MARKET)
     prepared = market is not None and answers(market, home.study)
     current = len(current_scenarios(home.study, stored, market)) if market is not None and prepared else 0

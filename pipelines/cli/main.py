@@ -54,8 +54,10 @@ def _parser() -> argparse.ArgumentParser:
         "--study", metavar="FILE", help="a study file, or the name of one in studies/ (default: $SD_STUDY, or demo)"
     )
 
-    run = commands.add_parser("run", parents=[study], help="materialise the study and print what it found")
-    run.add_argument(
+    run = commands.add_parser("run", parents=[study], help="bring the study up to date and print what it found")
+    what = run.add_mutually_exclusive_group()
+    what.add_argument("--fresh", action="store_true", help="compute everything, whether it is outdated or not")
+    what.add_argument(
         "--select",
         metavar="WHAT",
         help="only some simulations: a partition (r10|sd8), a strategy (sd8) or a reserve (r10), then the warehouse; "
@@ -83,7 +85,7 @@ def _run(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.lab.home import open_home
 
     _quiet()
-    return run(open_home(parsed.study), parsed.select)
+    return run(open_home(parsed.study), parsed.select, fresh=parsed.fresh)
 
 
 def _ui(parsed: argparse.Namespace) -> ExitCode:

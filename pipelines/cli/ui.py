@@ -1,4 +1,4 @@
-"""Dagster's web page and daemon for one study, on this machine only, with its home inside the project."""
+"""Dagster's web page and daemon for one study, on this machine only."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pipelines.cli.exit_code import ExitCode
-from pipelines.lab.home import PROJECT, StudyHome
+from pipelines.lab.home import CODE, StudyHome
 from pipelines.orchestration.instance import open_instance
 from pipelines.web.guard import HOST
 from sd_core.errors import InputError
@@ -61,7 +61,7 @@ def _start(port: int, log: Path, lock: TextIO) -> subprocess.Popen[bytes]:
     with open(log, "w", encoding="utf-8") as output:
         return subprocess.Popen(
             command,
-            cwd=PROJECT,
+            cwd=CODE,
             env=os.environ | {"PYTHONWARNINGS": "ignore"},
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,27 +1,67 @@
 """What the lake holds for a study, and whether it answers what the study asks now.
 
-How any of it is computed belongs in ``steps``; the hashes that tell are made in ``fingerprints``.
+How any of it is computed belongs in ``steps``; the hashes that decide are made in ``fingerprints``. Importing this is
+quick: what reads prices is imported where it is used.
 """
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.fingerprints import market_fingerprint, scenario_fingerprint
+from sd_core import versions
 from sd_core.errors import NotReadyError
 from sd_core.lake import Lake, Version
-from sd_core.market.build import to_panel
-from sd_core.market.panel import Panel
-from sd_core.simulation.engine import ENGINE_VERSION
+from sd_core.market.sources.states import RAW_PRICES, file_state, source_state
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
+if TYPE_CHECKING:
+    from sd_core.market.panel import Panel
+
+FETCHES = "fetches"
 MARKET = "market"
 SIMULATIONS = "simulations"
+# A table of a scenario that only a study with taxes has.
+TAX_LOTS = "tax_lots"
 
 WHOLE_RUN_FIRST = "first run the whole study, with `sdlab run` or the job refresh in Dagster"
 OTHER_SETTINGS = (
     "the prices in the lake were prepared for other settings of this study (source, dates, sessions, tickers, "
     "currency, risk-free rate or price index)"
 )
+
+
+def outdated_tickers(study: Study, lake: Lake, now: dt.datetime | None = None) -> tuple[str, ...]:
+    """Return the tickers of which the source may have other prices than the lake, in the study's order."""
+    moment = now or dt.datetime.now(dt.UTC)
+    return tuple(
+        ticker
+        for ticker in study.fetched_tickers
+        if (stored := lake.current(RAW_PRICES, ticker)) is None
+        or stored.facts.get("state") != source_state(study, ticker, moment)
+    )
+
+
+def market_inputs(study: Study, lake: Lake) -> dict[str, Any]:
+    """Return what a market is prepared from: versions of fetches, the file of the price index, and the code."""
+    fetched = {ticker: lake.current(RAW_PRICES, ticker) for ticker in study.fetched_tickers}
+    failures = lake.current(FETCHES)
+    return {
+        "raw": {ticker: stored.version if stored else None for ticker, stored in fetched.items()},
+        "failures": failures.version if failures else None,
+        "price_index": file_state(Path(study.price_index)) if study.price_index else None,
+        "code": versions.MARKET,
+    }
+
+
+def is_prepared(study: Study, lake: Lake) -> bool:
+    """Return whether the market in the lake is what preparing it now would give."""
+    market = lake.current(MARKET)
+    return market is not None and answers(market, study) and market.facts.get("inputs") == market_inputs(study, lake)
 
 
 def answers(market: Version, study: Study) -> bool:
@@ -45,6 +85,8 @@ def current_market(study: Study, lake: Lake) -> Version:
 
 def read_panel(study: Study, market: Version) -> Panel:
     """Return the panel of a stored market; the caller holds the lake's shared lock."""
+    from sd_core.market.build import to_panel
+
     return to_panel(study, *(market.read(name) for name in ("sessions", "prices", "rates")))
 
 
@@ -53,16 +95,22 @@ def lake_key(scenario: Scenario) -> str:
     return f"{scenario.strategy}/{scenario.reserve_key}"
 
 
-def stored_scenarios(study: Study, lake: Lake, metrics_version: str) -> dict[Scenario, Version]:
+def stored_scenarios(study: Study, lake: Lake, metrics_version: Callable[[], str]) -> dict[Scenario, Version]:
     """Return the study's scenarios that the lake holds; others in the lake belong to no table.
 
-    One whose metrics another ``metrics_version`` of the SQL computed, and whose rows are gone, counts as not held.
+    One whose metrics another version of the SQL computed, and whose rows are gone, counts as not held.
+
+    Args:
+        study: the study.
+        lake: its lake.
+        metrics_version: returns the version of today's SQL; called only where a scenario keeps metrics alone.
     """
     found = {scenario: lake.current(SIMULATIONS, lake_key(scenario)) for scenario in study.scenarios}
     return {
         scenario: version
         for scenario, version in found.items()
-        if version is not None and version.facts.get("metrics_version", metrics_version) == metrics_version
+        if version is not None
+        and ("metrics_version" not in version.facts or version.facts["metrics_version"] == metrics_version())
     }
 
 
@@ -73,5 +121,5 @@ def current_scenarios(study: Study, stored: Mapping[Scenario, Version], market: 
         for scenario, version in stored.items()
         if version.facts["prices_version"] == market.facts["prices_version"]
         and version.facts["study_hash"] == scenario_fingerprint(study, scenario)
-        and version.facts["engine_version"] == ENGINE_VERSION
+        and version.facts["engine_version"] == versions.ENGINE
     )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sd_core.simulation.rules import resolve
+from sd_core.simulation.targets import Targets
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -20,8 +21,7 @@ def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
 
     Adding a strategy or a reserve to a study leaves the fingerprints of the others as they were.
     """
-    rules = vars(resolve(study, scenario))
-    parts = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in rules.items()}
+    parts = dict(vars(resolve(study, scenario)))
     rules_of = study.strategies[scenario.strategy]
     kept: dict[str, Any] = {"keep": rules_of.keep, "path_band": study.path_band}
     # Rates change no row of a scenario; whether there are taxes decides if it has tax lots.
@@ -40,5 +40,15 @@ def market_fingerprint(study: Study) -> str:
 
 
 def fingerprint(parts: Mapping[str, Any]) -> str:
-    """Return a short hash of values that JSON can hold, whatever the order of the keys."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    """Return a short hash of values, whatever the order of the keys: what JSON can hold, arrays and targets."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=_plain).encode()).hexdigest()[:16]
+
+
+def _plain(value: object) -> object:
+    """Return what JSON can hold of a value that it cannot hold."""
+    match value:
+        case Targets():
+            return {"sessions": value.sessions.astype(str), "weights": value.weights}
+        case np.ndarray():
+            return value.tolist()
+    raise TypeError(f"expected arrays or targets, was {type(value).__name__}")

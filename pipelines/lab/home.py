@@ -1,6 +1,7 @@
 """Where one study lives on disk: its file, its lake, its warehouse and its Dagster home.
 
-Everything generated lies below one folder, the project's own unless ``SD_HOME`` names another.
+Everything generated lies below one folder: the one that ``SD_HOME`` names, else the checkout, else the current folder
+where the packages were installed from a wheel.
 """
 
 import os
@@ -12,7 +13,14 @@ from sd_core.lake import Lake
 from sd_core.study.loading import load_study
 from sd_core.study.model import Study
 
-PROJECT = Path(__file__).resolve().parents[2]
+# The folder of the packages: the checkout, or where a wheel was unpacked.
+CODE = Path(__file__).resolve().parents[2]
+IS_CHECKOUT = (CODE / "pyproject.toml").is_file()
+# What the packages bring beside Python: links in a checkout, which a wheel holds as what they lead to.
+FILES = CODE / "pipelines" / "files"
+SQL = (FILES / "sql").resolve()
+STUDIES = (FILES / "studies").resolve()
+WORKSPACE = (FILES / "workspace.yaml").resolve()
 DEFAULT_STUDY = "demo"
 
 
@@ -60,9 +68,9 @@ def open_home(study: str | None = None) -> StudyHome:
     name = study or os.environ.get("SD_STUDY") or DEFAULT_STUDY
     file = Path(name)
     if not file.suffix and not file.is_file():
-        file = PROJECT / "studies" / f"{name}.yaml"
+        file = STUDIES / f"{name}.yaml"
         if not file.exists():
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))
             raise InputError(f"{name}: expected a study file or the name of a study in {file.parent}: {known}")
-    root = Path(os.environ.get("SD_HOME") or PROJECT).resolve()
+    root = Path(os.environ.get("SD_HOME") or (CODE if IS_CHECKOUT else Path.cwd())).resolve()
     return StudyHome(file.resolve(), load_study(file), root)

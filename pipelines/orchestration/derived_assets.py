@@ -10,9 +10,11 @@ import dagster as dg
 from pipelines.lab.current import current_market
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.failures import as_failures
-from pipelines.orchestration.jobs import MODELS_GROUP, WHEN_LAKE_MOVED
+from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
 from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_TABLE_OWNER
 from pipelines.orchestration.lake_assets import OWNERS
+from pipelines.orchestration.leaving import ALL, FRESH_TAG, leave_alone
+from pipelines.orchestration.names import MODELS_GROUP
 from pipelines.orchestration.progress import report_progress
 from pipelines.steps.datasets import DERIVED
 from pipelines.steps.derived import Derived
@@ -38,10 +40,11 @@ def _asset(home: StudyHome, derived: Derived) -> dg.AssetsDefinition:
         with as_failures():
             market = current_market(home.study, home.lake)
             stored = derived.current(home.study, home.lake, market)
-            if stored is None:
+            left: dict[str, str] = {}
+            if stored is None or context.run.tags.get(FRESH_TAG) == ALL or not derived.refreshed:
                 stored = derived.make(home.study, home.lake, partial(report_progress, context))
             else:
-                context.log.info(f"{derived.name}: of the same prices and settings, so it stays")
-        return dg.MaterializeResult(metadata={**stored.rows, **stored.facts})
+                left = leave_alone(context, DERIVED_KEYS[derived.name], "of the same prices, settings and code")
+        return dg.MaterializeResult(metadata={**stored.rows, **stored.facts, **left})
 
     return dataset

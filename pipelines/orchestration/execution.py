@@ -13,7 +13,9 @@ import dagster as dg
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.failures import REFUSED
-from pipelines.orchestration.instance import PROCESS_TAG, open_instance, prune_history
+from pipelines.orchestration.instance import open_instance, prune_history
+from pipelines.orchestration.leaving import ALL, FRESH_TAG, NAMED
+from pipelines.orchestration.names import PROCESS_TAG
 from pipelines.orchestration.partitions import range_tags
 from pipelines.orchestration.progress import ProgressHandler, progress_logger
 from pipelines.orchestration.selection import Selection
@@ -38,7 +40,11 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
     handler = ProgressHandler()
     loggers = dg.Definitions(loggers={"progress": progress_logger(handler)})
     job = dg.Definitions.merge(build_definitions(home), loggers).resolve_job_def(selection.job)
-    tags = {**(range_tags(selection.scenarios) if selection.simulates else {}), PROCESS_TAG: str(os.getpid())}
+    tags = {
+        PROCESS_TAG: str(os.getpid()),
+        **(range_tags(selection.scenarios) if selection.simulates else {}),
+        **({FRESH_TAG: ALL if selection.named is None else NAMED} if selection.fresh else {}),
+    }
     try:
         with open_instance(home) as instance:
             result = job.execute_in_process(

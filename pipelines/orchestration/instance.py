@@ -12,12 +12,11 @@ import dagster as dg
 
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
+from pipelines.orchestration.names import PROCESS_TAG
 from pipelines.orchestration.private import NO_COMPUTE_LOGS
 from sd_core.lake import put_whole
 from sd_core.locks import locked
 
-# Tells which process works on a run from the command line.
-PROCESS_TAG = "sdlab/process"
 # Runs whose events are kept.
 KEPT_RUNS = 30
 

@@ -9,16 +9,14 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from pipelines.orchestration.keys import DERIVED_KEYS
+from pipelines.orchestration.names import MODELS_GROUP, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.partitions import range_tags
 from pipelines.orchestration.private import UnresolvedAssetJobDefinition
-from pipelines.steps.resample import RESERVE_BOOTSTRAP
+from pipelines.steps.datasets import RESERVE_BOOTSTRAP
 from sd_core.market.sessions import calendar_sessions
 from sd_core.study.model import Study
 
-REFRESH = "refresh"
-RESERVE_QUESTION = "reserve_question"
 BOOTSTRAP_KEY = DERIVED_KEYS[RESERVE_BOOTSTRAP.name]
-MODELS_GROUP = "models"
 WAREHOUSE_GROUPS = ("staging", "analytics", "reports")
 NEW_YORK = ZoneInfo("America/New_York")
 # After the close and the evening's corrections; a day's bar is final by then.

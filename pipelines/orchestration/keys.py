@@ -4,7 +4,7 @@ import dagster as dg
 
 from pipelines.steps.datasets import DERIVED
 from pipelines.warehouse.lake_views import MARKET_TABLES, ROWS
-from sd_core.market.raw import DATASET as RAW_PRICES
+from sd_core.market.sources.states import RAW_PRICES
 from sd_core.schemas import TABLES
 
 

@@ -1,6 +1,7 @@
 """The assets of the lake: raw prices as fetched, the market made from them, and the simulated scenarios.
 
-Each leaves a version of a dataset in the lake and reports to Dagster what it holds; how belongs in ``steps``. The
+Each leaves a version of a dataset in the lake and reports to Dagster what it holds; how belongs in ``steps``, which are
+imported when their turn comes, since a run that needs only some of them should begin at once. The
 datasets derived from them belong in ``derived_assets``, the tables of the warehouse in ``warehouse_assets``.
 """
 
@@ -9,16 +10,16 @@ from typing import Any
 
 import dagster as dg
 
+from pipelines.lab.current import current_market, is_prepared, outdated_tickers
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.keys import MARKET_KEYS, RAW_PRICES_KEY, SIMULATIONS_KEY
+from pipelines.orchestration.leaving import computes_all, leave_alone
 from pipelines.orchestration.partitions import partition_key, scenarios_of, simulation_grid
 from pipelines.orchestration.progress import report_progress
-from pipelines.steps.fetch import fetch_prices
-from pipelines.steps.prepare import prepare_market
-from pipelines.steps.simulate import simulate_into_lake
+from pipelines.steps.plan import outdated_scenarios
+from sd_core import versions
 from sd_core.lake import Version
-from sd_core.simulation.engine import ENGINE_VERSION
 
 # Beyond this many partitions Dagster does not learn what each holds: it would take longer than to simulate them.
 DESCRIBED_PARTITIONS = 500
@@ -53,8 +54,17 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
         ],
     )
     def raw_prices(context: dg.AssetExecutionContext, config: FetchConfig):  # type: ignore[no-untyped-def]
+        from pipelines.steps.fetch import fetch_prices
+
+        asked = config.tickers
+        if asked is None and not computes_all(context):
+            asked = list(outdated_tickers(home.study, home.lake))
+            current = [ticker for ticker in home.study.fetched_tickers if ticker not in asked]
+            if current:
+                why = f"the source has nothing newer of {', '.join(current)}"
+                leave_alone(context, RAW_PRICES_KEY, why)
         with as_failures():
-            fetched = fetch_prices(home.study, home.lake, config.tickers, partial(report_progress, context))
+            fetched = fetch_prices(home.study, home.lake, asked, partial(report_progress, context))
         yield _judgement("every_ticker_fetched", list(fetched.failures.values()))
         yield _judgement("past_unchanged", list(fetched.changes))
         yield dg.MaterializeResult(
@@ -108,8 +118,16 @@ def _market(home: StudyHome) -> dg.AssetsDefinition:
         ],
     )
     def market(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+        from pipelines.steps.prepare import prepare_market
+
+        left: dict[str, str] = {}
         with as_failures():
-            stored = prepare_market(home.study, home.lake, home.study_file)
+            if is_prepared(home.study, home.lake) and not computes_all(context):
+                stored = current_market(home.study, home.lake)
+                for key in MARKET_KEYS.values():
+                    left = leave_alone(context, key, "prepared from the same fetches for the same settings")
+            else:
+                stored = prepare_market(home.study, home.lake, home.study_file)
         findings = stored.read("price_findings")["detail"].to_pylist()
         if findings:
             context.log.info(f"{len(findings)} findings about the prices, in the table report_data_quality")
@@ -120,6 +138,7 @@ def _market(home: StudyHome) -> dg.AssetsDefinition:
                 metadata={
                     "dagster/row_count": stored.rows[name],
                     "prices_version": stored.facts["prices_version"],
+                    **left,
                 },
             )
 
@@ -137,11 +156,20 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         group_name="simulation",
         kinds={"numba", "parquet"},
         owners=OWNERS,
-        code_version=ENGINE_VERSION,
+        code_version=versions.ENGINE,
         description="What each scenario keeps of ledger, days, lots and tax lots: one strategy at one cash reserve.",
     )
     def simulations(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+        from pipelines.steps.simulate import simulate_into_lake
+
         scenarios = scenarios_of(study, context.partition_keys)
+        if not computes_all(context):
+            with as_failures():
+                outdated = outdated_scenarios(study, home.lake)
+            current = len(scenarios)
+            scenarios = [scenario for scenario in scenarios if scenario in outdated]
+            if current := current - len(scenarios):
+                leave_alone(context, SIMULATIONS_KEY, f"{current} scenarios: of the same prices, rules and engine")
         stored_facts: dict[dg.MultiPartitionKey, dict[str, Any]] = {}
         failures: dict[str, str] = {}
         with as_failures():

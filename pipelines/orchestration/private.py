@@ -14,11 +14,15 @@ from dagster._core.events import ASSET_EVENTS
 # The event log on SQLite, to be made faster, and the table that it writes.
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
 
+# How long a database may be locked by another process.
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+
 # What dagster.yaml hands to a class that it names.
 from dagster._serdes import ConfigurableClassData
 
 __all__ = [
     "ASSET_EVENTS",
+    "SQLITE_BUSY_TIMEOUT_SECONDS",
     "ConfigurableClassData",
     "SqlEventLogStorageTable",
     "SqliteEventLogStorage",

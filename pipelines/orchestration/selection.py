@@ -7,15 +7,26 @@ import dagster as dg
 
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.assembly import build_definitions
-from pipelines.orchestration.jobs import BOOTSTRAP_KEY, REFRESH, RESERVE_QUESTION
-from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_KEYS, REPORT_HTML_KEY, SIMULATIONS_KEY, TABLE_KEYS
+from pipelines.orchestration.jobs import BOOTSTRAP_KEY
+from pipelines.orchestration.keys import (
+    DERIVED_KEYS,
+    LAKE_KEYS,
+    MARKET_KEYS,
+    RAW_PRICES_KEY,
+    REPORT_HTML_KEY,
+    SIMULATIONS_KEY,
+    TABLE_KEYS,
+)
+from pipelines.orchestration.names import REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.partitions import partition_key
 from pipelines.steps.datasets import REFRESHED
+from pipelines.steps.plan import Plan
 from sd_core.errors import InputError
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
 # What a part of the run keeps up to date besides: each returns at once where nothing changed.
+_TABLES = (*TABLE_KEYS.values(), REPORT_HTML_KEY)
 MODEL_KEYS = tuple(DERIVED_KEYS[one.name] for one in REFRESHED)
 
 
@@ -27,12 +38,14 @@ class Selection:
         job: that it is a part of.
         assets: their keys.
         scenarios: those of the simulations, where these are among the assets.
+        fresh: whether everything is computed, outdated or not.
         named: what the person asked for; None for the whole study.
     """
 
     job: str
     assets: Sequence[dg.AssetKey]
     scenarios: Sequence[Scenario]
+    fresh: bool = True
     named: str | None = None
 
     @property
@@ -51,27 +64,43 @@ class Selection:
         return f"{len(self.scenarios)} scenarios" if self.simulates else str(self.named)
 
 
-def select_assets(home: StudyHome, named: str | None) -> Selection:
-    """Return what a name selects of a study: None all of it, else scenarios or the step that makes an asset.
+def select_all(study: Study) -> Selection:
+    """Return the selection of a whole study, all of it computed."""
+    return Selection(REFRESH, [*(key for key in LAKE_KEYS if key != BOOTSTRAP_KEY), *_TABLES], study.scenarios)
+
+
+def select_outdated(study: Study, plan: Plan) -> Selection:
+    """Return the selection of what is outdated, and of what might be once that is done."""
+    moves = bool(plan.tickers) or plan.prepares
+    assets = [
+        *([RAW_PRICES_KEY] if plan.tickers else []),
+        *(MARKET_KEYS.values() if moves else []),
+        *([SIMULATIONS_KEY] if moves or plan.scenarios else []),
+        *(DERIVED_KEYS[one.name] for one in REFRESHED if moves or one.name in plan.derived),
+        *_TABLES,
+    ]
+    return Selection(REFRESH, assets, study.scenarios, fresh=False)
+
+
+def select_named(home: StudyHome, named: str) -> Selection:
+    """Return what a name selects of a study: scenarios, or the step that makes an asset.
 
     Raises:
         InputError: nothing has this name.
     """
     study = home.study
-    tables = [*TABLE_KEYS.values(), REPORT_HTML_KEY]
-    if named is None:
-        return Selection(REFRESH, [*(key for key in LAKE_KEYS if key != BOOTSTRAP_KEY), *tables], study.scenarios)
+    tables = _TABLES
     if named == BOOTSTRAP_KEY.path[-1]:
-        return Selection(RESERVE_QUESTION, [BOOTSTRAP_KEY, *MODEL_KEYS, *tables], study.scenarios, named)
+        return Selection(RESERVE_QUESTION, [BOOTSTRAP_KEY, *MODEL_KEYS, *tables], study.scenarios, named=named)
     if scenarios := _named_scenarios(study, named):
-        return Selection(REFRESH, [SIMULATIONS_KEY, *MODEL_KEYS, *tables], scenarios, named)
+        return Selection(REFRESH, [SIMULATIONS_KEY, *MODEL_KEYS, *tables], scenarios, named=named)
     # The lake's asset where a table bears the same name: the tables come with it only in a whole run.
     asset = next((key for key in (*LAKE_KEYS, *tables) if key.path[-1] == named), None)
     if asset is None:
         raise _unknown(study, named)
     # A step that makes several assets makes all of them.
     step = next(step for step in build_definitions(home).resolve_asset_graph().assets_defs if asset in step.keys)
-    return Selection(REFRESH, sorted(step.keys), study.scenarios, named)
+    return Selection(REFRESH, sorted(step.keys), study.scenarios, named=named)
 
 
 def _named_scenarios(study: Study, named: str) -> list[Scenario]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.lab.home import PROJECT
+from pipelines.lab.home import WORKSPACE
 from pipelines.orchestration.private import webserver_parts
 from pipelines.web.server import serve
 
@@ -51,7 +51,7 @@ def main(port: int, lock: int) -> int:
 def _code_server(instance: dg.DagsterInstance) -> Iterator[Path]:
     """Keep the study's definitions loaded in a process of their own, and give the workspace file that leads there."""
     parts = webserver_parts()
-    target = parts.workspace_file([str(PROJECT / "workspace.yaml")])
+    target = parts.workspace_file([str(WORKSPACE)])
     with parts.code_servers(instance, target, "WARNING") as servers, tempfile.TemporaryDirectory() as folder:
         workspace = Path(folder) / "workspace.yaml"
         # JSON is YAML.

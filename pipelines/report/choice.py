@@ -55,17 +55,17 @@ chosen as (
 def choose(headline: Headline) -> Choice:
     """Choose simply holding and the best scenario of each strategy, or of each family where strategies are many.
 
-    A family has one variant, sizing and coordination. Best is the highest time-weighted return, as in the headline.
+    A family has one variant, sizing and order, and is rebalanced or not. Best is the highest time-weighted return, as
+    in the headline.
     Outdated scenarios are left out, since they were simulated on other prices or rules.
     """
     current = [row for row in headline.rows if row["is_current"]]
     holding = headline.holding if headline.holding in current else None
-    rivals = [row for row in current if row["variant"] != "buy_and_hold"] if holding else current
+    # Other weights that are only bought and held are a rival like any other.
+    rivals = [row for row in current if row["strategy"] != holding["strategy"]] if holding else current
     names = {row["strategy"] for row in rivals}
-    if few := len(names) <= MOST_RIVALS:
-        best = _best(rivals, "strategy")
-    else:
-        best = _best(rivals, "variant", "sizing", "coordination")
+    few = len(names) <= MOST_RIVALS
+    best = _best(rivals, "strategy" if few else "family")
     kept = sorted(sorted(best, key=lambda row: -row["twr"])[:MOST_RIVALS], key=lambda row: row["position"])
     shown = [Shown(holding, f"simply holding ({holding['strategy']})", Stroke(BLACK, width=2.2))] if holding else []
     shown += [
@@ -96,7 +96,7 @@ def _how(holding: bool, few: bool, strategies: int, families: int, kept: int) ->
     if few:
         what = "each strategy" if strategies > 1 else "the strategy"
     else:
-        family = "same variant, sizing and coordination"
+        family = "same variant, sizing and order, rebalanced or not"
         what = f"of {strategies} strategies the best of each of {families} families ({family})"
     most = f" The {kept} with the highest of these are shown." if kept < families else ""
     sentence = f"{first}{what}, at the reserve with its highest time-weighted return.{most}"

@@ -72,7 +72,6 @@ order by chosen.place, period
 _LEVELS = """
 select
     levels.*,
-    study_strategy.variant,
     report_strategy.cagr
 from report_reserve as levels
 inner join report_strategy using (strategy, reserve)

@@ -43,7 +43,7 @@ def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline)
         ]
         for row in rows
     ]
-    marked = [number for number, row in enumerate(rows) if row["variant"] == "buy_and_hold"]
+    marked = [number for number, row in enumerate(rows) if row["is_buy_and_hold"]]
     header = ("strategy", "rebalances", *(name for name, *_ in columns))
     return table(header, cells, name="Strategies that rebalance", marked=marked, sortable=True)
 
@@ -53,12 +53,18 @@ def _rule(row: dict[str, Any]) -> str:
     triggers = []
     if row["rebalance_every"]:
         triggers.append(f"every {row['rebalance_every']}")
-    if row["deviation"] is not None:
-        triggers.append(f"{level(row['deviation'])} off target ({row['deviation_kind']})")
-    if row["volatility_level"] is not None:
-        triggers.append(f"volatility of {row['volatility_window']} sessions above {level(row['volatility_level'])}")
-    if row["band"] is not None:
-        triggers.append(f"at the edges of a band of ±{level(row['band'])} ({row['band_kind']})")
+    if row["rebalance_deviation_width"] is not None:
+        width, kind = row["rebalance_deviation_width"], row["rebalance_deviation_kind"]
+        triggers.append(f"{level(width)} off target ({kind})")
+    if row["rebalance_volatility_level"] is not None:
+        window, most = row["rebalance_volatility_window"], row["rebalance_volatility_level"]
+        triggers.append(f"volatility of {window} sessions above {level(most)}")
+    if row["rebalance_on_change"]:
+        triggers.append("when targets change")
+    if row["band_width"] is not None:
+        triggers.append(f"at the edges of a band of ±{level(row['band_width'])} ({row['band_kind']})")
+    if row["band_edges"] is not None:
+        triggers.append("at the edges of bands of single assets")
     if row["drift"] is not None:
         triggers.append(f"{level(row['drift'])} above target (profit taken)")
     if row["premium_spread"] is not None:

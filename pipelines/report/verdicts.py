@@ -15,13 +15,22 @@ from pipelines.warehouse.records import records
 _ROWS = """
 select
     report_strategy.*,
-    study_strategy.position,
-    study_strategy.sweep,
-    study_strategy.variant,
-    study_strategy.sizing,
-    study_strategy.coordination
+    parts.position,
+    parts.sweep,
+    parts.is_buy_and_hold,
+    parts.rule_variant is not null as has_rule,
+    parts.is_rebalanced,
+    -- Strategies that differ in numbers alone are of one family.
+    (parts.rule_variant, parts.rule_sizing, parts.rule_order, parts.is_rebalanced)::varchar as family
 from report_strategy
-inner join study_strategy using (strategy)
+inner join (
+    select
+        *,
+        coalesce(rebalance_deviation_width, rebalance_volatility_level, band_width) is not null
+        or coalesce(rebalance_every, band_edges) is not null
+        or coalesce(rebalance_on_change, false) as is_rebalanced
+    from study_strategy
+) as parts using (strategy)
 order by position, reserve
 """
 
@@ -31,8 +40,6 @@ HARVEST_NOTE = (
 REBALANCING_NOTE = "Where a strategy rebalances, harvest may go straight back into the holdings."
 # Of what could be many, so many are named.
 NAMED = 8
-# Coordinations under which the rule trades and the portfolio is rebalanced, too.
-REBALANCED = ("target", "hybrid")
 # Returns that differ by less are the same but for rounding.
 SAME_RETURN = 1e-9
 
@@ -76,7 +83,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
     """Read the headline of a warehouse."""
     study = records(connection, "from study")[0]
     rows = records(connection, _ROWS)
-    holding = next((row for row in rows if row["variant"] == "buy_and_hold" and row["reserve"] == 0), None)
+    holding = next((row for row in rows if row["is_buy_and_hold"] and row["reserve"] == 0), None)
     first, last = min(row["first_session"] for row in rows), max(row["last_session"] for row in rows)
     findings = records(connection, "from report_data_quality order by ticker, first_session, rule, detail")
     return Headline(
@@ -86,7 +93,10 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
         rows=rows,
         holding=holding,
         chosen=_chosen(rows, holding),
-        notes=[HARVEST_NOTE, *([REBALANCING_NOTE] if any(row["coordination"] in REBALANCED for row in rows) else [])],
+        notes=[
+            HARVEST_NOTE,
+            *([REBALANCING_NOTE] if any(row["has_rule"] and row["is_rebalanced"] for row in rows) else []),
+        ],
         sentences=[*sentences(rows, holding), *about_withdrawals(rows), *_taxes(study)],
         findings=[row["detail"] for row in findings if row["ticker"] is not None],
     )
@@ -137,12 +147,12 @@ def sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) ->
     if holding is None:
         return [
             *sentences,
-            "The study has no strategy of the variant buy_and_hold at a reserve of 0, so nothing here says what simply "
-            "holding would have brought.",
+            "The study has no strategy that only buys and holds, {}, at a reserve of 0, so nothing here says what "
+            "simply holding would have brought.",
         ]
-    rivals = [row for row in rows if row["variant"] != "buy_and_hold" and row["excess_over_buy_and_hold"] is not None]
-    by_rule = [row for row in rivals if row["coordination"] != "hold"]
-    without_rule = [row for row in rivals if row["coordination"] == "hold"]
+    rivals = [row for row in rows if not row["is_buy_and_hold"] and row["excess_over_buy_and_hold"] is not None]
+    by_rule = [row for row in rivals if row["has_rule"]]
+    without_rule = [row for row in rivals if not row["has_rule"]]
     return [*sentences, *_verdict(by_rule, holding), *_baseline(without_rule)]
 
 

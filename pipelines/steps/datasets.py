@@ -1,7 +1,122 @@
-"""Every derived dataset, in the order in which a whole run makes them."""
+"""Every derived dataset: what it depends on, and which step computes it.
 
-from pipelines.steps.fit import FITS
-from pipelines.steps.resample import INCOME_SUBSET, RESERVE_BOOTSTRAP
+The steps are imported when they compute, since that takes long, and asking what is outdated must not.
+"""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipelines.lab.fingerprints import scenario_fingerprint
+from pipelines.steps.derived import Derived
+from pipelines.steps.progress import Progress
+from sd_core import versions
+from sd_core.lake import Version
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
+
+if TYPE_CHECKING:
+    from pipelines.steps.derived import Tables
+
+
+def _market_settings(study: Study) -> dict[str, Any]:
+    """Return what fits depend on: the assets with their classes and weights, and the benchmark."""
+    assets = {ticker: [asset.asset_class, asset.weight] for ticker, asset in sorted(study.universe.items())}
+    return {"assets": assets, "benchmark": study.benchmark}
+
+
+def _variance_state(study: Study, market: Version, progress: Progress) -> "Tables":
+    from pipelines.steps.fit import fit_variance_state
+
+    return fit_variance_state(study, market, progress)
+
+
+def _correlations(study: Study, market: Version, progress: Progress) -> "Tables":
+    from pipelines.steps.fit import fit_correlations
+
+    return fit_correlations(study, market, progress)
+
+
+def _fingerprints(study: Study, scenarios: Sequence[Scenario]) -> dict[str, str]:
+    return {
+        f"{scenario.strategy}/{scenario.reserve_key}": scenario_fingerprint(study, scenario) for scenario in scenarios
+    }
+
+
+def _bootstrap_settings(study: Study) -> dict[str, Any]:
+    return {
+        "bootstrap": study.bootstrap.model_dump(mode="json"),
+        "scenarios": _fingerprints(study, study.scenarios),
+    }
+
+
+def _histories(study: Study, market: Version, progress: Progress) -> "Tables":
+    from pipelines.steps.resample import draw_histories
+
+    return draw_histories(study, market, progress)
+
+
+def smoothed_scenario(study: Study) -> Scenario | None:
+    """Return the scenario whose income is looked at: the first strategy that buys and sells, at the middle reserve."""
+    trading = [name for name, parts in study.strategies.items() if parts.rule and parts.rule.variant == "full"]
+    levels = study.reserve_levels
+    return Scenario(strategy=trading[0], reserve=levels[len(levels) // 2]) if trading else None
+
+
+def _subset_settings(study: Study) -> dict[str, Any]:
+    scenario = smoothed_scenario(study)
+    # Portfolios are drawn with the seed; how many histories there are is nothing to them.
+    return {"seed": study.bootstrap.seed, "scenarios": _fingerprints(study, [scenario] if scenario else [])}
+
+
+def _subsets(study: Study, market: Version, _: Progress) -> "Tables":
+    from pipelines.steps.resample import simulate_subsets
+
+    return simulate_subsets(study, smoothed_scenario(study), market)
+
+
+VARIANCE_STATE = Derived(
+    name="variance_state",
+    description=(
+        "How likely the benchmark is in its state of higher variance, by a Markov-switching model refitted each month."
+    ),
+    version=versions.VARIANCE_STATE,
+    inputs=("sessions", "prices"),
+    tables=("variance_state",),
+    settings=_market_settings,
+    compute=_variance_state,
+)
+CORRELATIONS = Derived(
+    name="correlations",
+    description=(
+        "Correlations by pair and as a whole, and how likely they are in their higher state, by a Markov-switching "
+        "model refitted each month."
+    ),
+    version=versions.CORRELATIONS,
+    inputs=("sessions", "prices"),
+    tables=("correlation_pair", "correlation_summary", "correlation_state"),
+    settings=_market_settings,
+    compute=_correlations,
+)
+INCOME_SUBSET = Derived(
+    name="income_subset",
+    description="Correlation, volatility and variability of income in portfolios of some of the assets.",
+    version=f"{versions.ENGINE}.{versions.SUBSETS}",
+    inputs=("sessions", "prices", "rates"),
+    tables=("income_subset",),
+    settings=_subset_settings,
+    compute=_subsets,
+)
+# The histories take about a minute, so they are no part of the refresh.
+RESERVE_BOOTSTRAP = Derived(
+    name="reserve_bootstrap",
+    description="What became of each scenario in each resampled history, the same histories for all.",
+    version=versions.ENGINE,
+    inputs=("sessions", "prices", "rates"),
+    tables=("reserve_bootstrap",),
+    settings=_bootstrap_settings,
+    compute=_histories,
+    refreshed=False,
+)
+FITS = (VARIANCE_STATE, CORRELATIONS)
 DERIVED = (*FITS, INCOME_SUBSET, RESERVE_BOOTSTRAP)
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)

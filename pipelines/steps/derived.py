@@ -1,23 +1,25 @@
 """Datasets that are computed whole from the market and the study, and kept as long as they are today's answer.
 
-Which ones there are belongs in the modules that make an instance: ``fit`` and ``resample``.
+Which ones there are belongs in ``datasets``. Importing this is quick, so that a run finds out soon what it has to do.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import duckdb
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.current import current_market
 from pipelines.lab.fingerprints import fingerprint
 from pipelines.steps.progress import Progress, unheard
-from pipelines.warehouse.lake_views import register_files, register_table
 from sd_core.lake import Lake, Version
 from sd_core.study.model import Study
 
-Tables = Mapping[str, pa.Table]
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    Tables = Mapping[str, pa.Table]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Derived:
         description: one sentence.
         version: raised whenever the same inputs give other rows than before.
         inputs: tables of the lake that it is computed from.
-        tables: what it leaves, with their columns.
+        tables: what it leaves, each declared among the tables of the lake.
         settings: returns everything in a study that its rows depend on, prices apart, as JSON can hold it.
         compute: makes the tables from a study and its stored market; it is called while the lake is not pruned.
         refreshed: whether a whole run makes it; what is not is made on request, and is not missed before.
@@ -39,7 +41,7 @@ class Derived:
     description: str
     version: str
     inputs: tuple[str, ...]
-    tables: Mapping[str, pa.Schema]
+    tables: tuple[str, ...]
     settings: Callable[[Study], Mapping[str, Any]]
     compute: Callable[[Study, Version, Progress], Tables]
     refreshed: bool = True
@@ -74,10 +76,13 @@ class Derived:
 
     def register(self, connection: duckdb.DuckDBPyConnection, study: Study, lake: Lake, market: Version) -> None:
         """Show the tables to SQL models; empty where they answer something else than the study asks now."""
+        from pipelines.warehouse.lake_views import register_files, register_table
+        from sd_core.schemas.lake import LAKE_TABLES
+
         stored = self.current(study, lake, market)
-        for name, schema in self.tables.items():
+        for name in self.tables:
             if stored is None:
-                register_table(connection, name, schema.empty_table())
+                register_table(connection, name, LAKE_TABLES[name].arrow_schema.empty_table())
             else:
                 register_files(connection, name, [stored.file(name)])
 

@@ -3,9 +3,11 @@
 What a source delivers and how a changed past is kept belong in ``sd_core.market``.
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipelines.lab.current import FETCHES
 from pipelines.steps.progress import Progress, unheard
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Lake
@@ -13,9 +15,9 @@ from sd_core.market import raw
 from sd_core.market.quality import Finding, fetch_failed, history_changed, to_table
 from sd_core.market.sources.base import PriceHistory
 from sd_core.market.sources.registry import fetch, open_source
+from sd_core.market.sources.states import source_state
 from sd_core.study.model import Study
 
-FETCHES = "fetches"
 FINDINGS = "findings"
 
 
@@ -43,11 +45,16 @@ def fetch_prices(study: Study, lake: Lake, tickers: Sequence[str] | None, progre
         FetchError: a ticker did not come, and the lake has nothing of it.
     """
     wanted = _wanted(study, tickers)
+    # Before it is asked: what changes while it answers is fetched again.
+    now = dt.datetime.now(dt.UTC)
+    states = {ticker: source_state(study, ticker, now) for ticker in wanted}
     histories, failures = _ask(study, wanted, progress)
-    changes = [change for history in histories if (change := raw.store(lake, history)).count]
+    stored = [raw.store(lake, history, states[history.ticker]) for history in histories]
+    changes = [change for change in stored if change.count]
     if missing := [ticker for ticker in failures if lake.current(raw.DATASET, ticker) is None]:
         raise FetchError("\n".join(failures[ticker] for ticker in missing))
-    _note_failures(lake, wanted, failures)
+    if wanted:
+        _note_failures(lake, wanted, failures)
     return Fetched(histories, failures, [history_changed(change).detail for change in changes])
 
 
@@ -55,7 +62,7 @@ def _wanted(study: Study, asked: Sequence[str] | None) -> Sequence[str]:
     known = study.fetched_tickers
     if unknown := [ticker for ticker in asked or [] if ticker not in known]:
         raise InputError(f"tickers: {', '.join(unknown)}: expected some of {', '.join(known)}")
-    return asked or known
+    return known if asked is None else asked
 
 
 def _ask(study: Study, tickers: Sequence[str], progress: Progress) -> tuple[list[PriceHistory], dict[str, str]]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.lab.current import MARKET
+from pipelines.lab.current import FETCHES, MARKET, market_inputs
 from pipelines.lab.fingerprints import market_fingerprint
-from pipelines.steps.fetch import FETCHES, FINDINGS
+from pipelines.steps.fetch import FINDINGS
 from sd_core.errors import InputError, NotReadyError
 from sd_core.lake import Lake, Version
 from sd_core.market import raw
@@ -28,6 +28,7 @@ def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
         NotReadyError: prices of a ticker were never fetched.
         InputError: the prices do not make a market; the message begins with the study's file.
     """
+    inputs = market_inputs(study, lake)
     histories = {ticker: raw.load(lake, ticker) for ticker in study.price_tickers}
     rate = raw.load(lake, study.rate_ticker) if study.rate_ticker else None
     asked = histories | ({study.rate_ticker: rate} if study.rate_ticker else {})
@@ -40,7 +41,7 @@ def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
         raise InputError(f"{study_file}: {error}") from None
     changed = [history_changed(change) for ticker in study.fetched_tickers for change in raw.changes(lake, ticker)]
     tables = vars(built) | {"price_findings": _all_findings(lake, built, changed)}
-    facts = {"prices_version": version(built), "market_hash": market_fingerprint(study)}
+    facts = {"prices_version": version(built), "market_hash": market_fingerprint(study), "inputs": inputs}
     return lake.write(MARKET, "", tables, facts)
 
 

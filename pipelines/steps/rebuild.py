@@ -13,25 +13,25 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipelines.lab.current import WHOLE_RUN_FIRST, current_market, current_scenarios, stored_scenarios
-from pipelines.lab.home import Published
+from pipelines.lab.current import TAX_LOTS, WHOLE_RUN_FIRST, current_market, current_scenarios, stored_scenarios
+from pipelines.lab.home import SQL, Published
+from pipelines.lab.publication import inputs_of, note
 from pipelines.report.file import draft_of, write_draft
 from pipelines.steps.derived import Derived, missed
-from pipelines.steps.simulate import TAX_LOTS
-from pipelines.warehouse.audit import Identity, Verdict, audit
+from pipelines.warehouse.audit import Identity, Verdict, checks
 from pipelines.warehouse.lake_views import (
-    PARTITION_SCHEMA,
     ROWS,
     quoted,
     register_market,
     register_rows,
     register_table,
 )
-from pipelines.warehouse.models import SQL, Built, Model, build, read_macros
+from pipelines.warehouse.models import Built, Model, build_and, read_macros
 from pipelines.warehouse.reduction import METRICS, PATH_BAND, metrics_table, metrics_version
 from sd_core.errors import NotReadyError
 from sd_core.lake import Lake, Version
 from sd_core.locks import locked
+from sd_core.schemas.lake import SIMULATION_PARTITION
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -45,16 +45,16 @@ class Rebuild:
 
     Attributes:
         built: row count and time by table.
-        build_seconds: how long building took; less than the tables' times together, since several are built at once.
         verdicts: what every check found.
+        seconds: how long both took; less than their times together, since several are at work at once.
         missing: scenarios of the study that the lake does not hold.
         outdated: scenarios computed on other prices or settings than the present ones.
         outdated_derived: derived datasets that are missing or of other prices or settings, and so in no table.
     """
 
     built: Mapping[str, Built]
-    build_seconds: float
     verdicts: Sequence[Verdict]
+    seconds: float
     missing: Sequence[Scenario]
     outdated: Sequence[Scenario]
     outdated_derived: Sequence[str]
@@ -84,8 +84,9 @@ def rebuild(
         draft = lake.root / "draft.duckdb"
         _remove(draft)
         with lake.shared():
+            inputs = inputs_of(study, lake, [one.name for one in derived])
             market = current_market(study, lake)
-            stored = stored_scenarios(study, lake, metrics_version())
+            stored = stored_scenarios(study, lake, metrics_version)
             if not stored:
                 raise NotReadyError(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")
             with contextlib.closing(duckdb.connect()) as connection:
@@ -97,15 +98,15 @@ def rebuild(
                     dataset.register(connection, study, lake, market)
                 connection.execute("use warehouse")
                 began = time.perf_counter()
-                built = build(connection, models, read_macros(SQL))
-                build_seconds = time.perf_counter() - began
-                verdicts = list(audit(connection, identities))
+                judging = checks(identities)
+                made = build_and(connection, models, read_macros(SQL), judging)
+                seconds = time.perf_counter() - began
                 connection.execute("use memory")
                 connection.execute("detach warehouse")
             result = Rebuild(
-                built,
-                build_seconds,
-                verdicts,
+                {model.name: made[model.name] for model in models},
+                [made[check.name] for check in judging],
+                seconds,
                 missing=[scenario for scenario in study.scenarios if scenario not in stored],
                 outdated=[scenario for scenario in stored if scenario not in current],
                 outdated_derived=missed(derived, study, lake, market),
@@ -116,6 +117,7 @@ def rebuild(
             draft_report = write_draft(draft)
             draft.replace(published.warehouse)
             draft_report.replace(published.report)
+            note(lake, published, inputs)
         _remove(draft)
         lake.prune()
         return result
@@ -161,4 +163,4 @@ def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario
         }
         for scenario, version in stored.items()
     ]
-    return pa.Table.from_pylist(rows, PARTITION_SCHEMA)
+    return pa.Table.from_pylist(rows, SIMULATION_PARTITION.arrow_schema)

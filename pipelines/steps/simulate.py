@@ -14,21 +14,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.lab.current import SIMULATIONS, current_market, lake_key, read_panel
+from pipelines.lab.current import SIMULATIONS, TAX_LOTS, current_market, lake_key, read_panel
 from pipelines.lab.fingerprints import scenario_fingerprint
 from pipelines.warehouse.reduction import Reduction
+from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.market.panel import Panel
 from sd_core.metrics.money_weighted import money_weighted_return
-from sd_core.simulation.engine import ENGINE_VERSION, simulate
+from sd_core.simulation.engine import simulate
 from sd_core.simulation.path_band import path_outcome
 from sd_core.simulation.results import SimulationResult, to_tables
 from sd_core.simulation.rules import LotOrder, Path, Rules, resolve
 from sd_core.simulation.taxes.lots import tax_lot_table, tax_lots
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
-
-TAX_LOTS = "tax_lots"
 
 # Days of all assets of the scenarios whose metrics are computed at once: ledgers grow with both.
 ASSET_DAYS_AT_ONCE = 500_000
@@ -168,13 +167,13 @@ def _facts_of(
     facts = {
         "keep": _kept(study, scenario),
         "capital": study.capital,
-        "xirr": money_weighted_return(result, panel.sessions, study.capital),
+        "xirr": money_weighted_return(result.daily, panel.sessions, study.capital),
         "prices_version": market.facts["prices_version"],
         "study_hash": scenario_fingerprint(study, scenario),
-        "engine_version": ENGINE_VERSION,
+        "engine_version": versions.ENGINE,
     }
     if study.path_band:
-        results = {Path[study.strategies[scenario.strategy].path.upper()]: result, **others}
+        results = {resolve(study, scenario).path: result, **others}
         facts["path_band"] = [
             {**path_outcome(path, results[path], study.capital), "is_chosen": path not in others} for path in Path
         ]

@@ -15,6 +15,8 @@ import duckdb
 import pandas as pd
 import pandera.errors
 
+from pipelines.warehouse.models import tables_read
+from pipelines.warehouse.side_by_side import Task
 from sd_core.schemas import TABLES, Table
 
 # DuckDB hands rows over in vectors of 2 048; a quarter of a million at once keeps memory small.
@@ -78,17 +80,43 @@ def audit(
     connection: duckdb.DuckDBPyConnection, identities: Iterable[Identity], tables: Iterable[Table] = TABLES.values()
 ) -> Iterator[Verdict]:
     """Yield the verdict of every check on tables of the current database."""
-    for table in tables:
-        if table.stored:
-            yield _timed(DECLARED, table.name, partial(_against_declaration, connection, table))
-            yield _timed(UNIQUE, table.name, partial(_rows, connection, _duplicates(table)))
-    for identity in identities:
-        yield _timed(identity.name, identity.table, partial(_rows, connection, identity.sql))
+    return (check.work(connection) for check in checks(identities, tables))
 
 
-def _timed(check: str, table: str, judge: Callable[[], tuple[int, pd.DataFrame]]) -> Verdict:
+def checks(identities: Iterable[Identity], tables: Iterable[Table] = TABLES.values()) -> list[Task]:
+    """Return every check as a task that gives a :class:`Verdict`, and needs the tables that it reads."""
+    stored = [table for table in tables if table.stored]
+    return [
+        *(
+            task
+            for table in stored
+            for task in (
+                _task(DECLARED, table.name, {table.name}, partial(_against_declaration, table=table)),
+                _task(UNIQUE, table.name, {table.name}, partial(_rows, query=_duplicates(table))),
+            )
+        ),
+        *(
+            _task(
+                identity.name,
+                identity.table,
+                tables_read(Path(identity.name), identity.sql)[0],
+                partial(_rows, query=identity.sql),
+            )
+            for identity in identities
+        ),
+    ]
+
+
+Judge = Callable[[duckdb.DuckDBPyConnection], tuple[int, "pd.DataFrame"]]
+
+
+def _task(check: str, table: str, needs: Iterable[str], judge: Judge) -> Task:
+    return Task(f"{table}: {check}", frozenset(needs), partial(_judged, check=check, table=table, judge=judge))
+
+
+def _judged(connection: duckdb.DuckDBPyConnection, check: str, table: str, judge: Judge) -> Verdict:
     began = time.perf_counter()
-    count, found = judge()
+    count, found = judge(connection)
     examples = found.head(EXAMPLES).to_string(index=False) if count else ""
     return Verdict(check, table, count, examples, time.perf_counter() - began)
 

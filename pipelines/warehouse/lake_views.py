@@ -12,30 +12,13 @@ import pyarrow.parquet as pq
 
 from pipelines.lab.study_tables import study_tables
 from sd_core.lake import Version
-from sd_core.market.panel import periods_per_year
-from sd_core.schemas import TABLES
+from sd_core.schemas.lake import LAKE_TABLES
 from sd_core.study.model import Study
 
 MARKET_TABLES = ("sessions", "prices", "rates", "price_findings")
 
 # What a simulation leaves of a scenario, as its files are called.
 ROWS = ("ledger", "daily", "lots", "tax_lots")
-# Numbers in these files that the tables of the same name leave out: other models read them from the lake.
-UNPUBLISHED = {"ledger": ("sale_limit",)}
-
-# One row per scenario: what the pointer of its partition says, beside the rows in its files.
-PARTITION_SCHEMA = pa.schema(
-    {
-        "strategy": pa.string(),
-        "reserve": pa.float64(),
-        "keep": pa.string(),
-        "capital": pa.float64(),
-        "xirr": pa.float64(),
-        "prices_version": pa.string(),
-        "has_tax_lots": pa.bool_(),
-        "is_current": pa.bool_(),
-    }
-)
 
 
 def register_market(connection: duckdb.DuckDBPyConnection, study: Study, market: Version) -> None:
@@ -44,9 +27,7 @@ def register_market(connection: duckdb.DuckDBPyConnection, study: Study, market:
     for name in MARKET_TABLES:
         register_files(connection, name, [market.file(name)])
     sessions = pq.read_table(market.file("sessions"))["session"].to_numpy()
-    tables = study_tables(study)
-    tables["study"] = tables["study"].append_column("periods_per_year", pa.array([periods_per_year(sessions)]))
-    for name, table in tables.items():
+    for name, table in study_tables(study, sessions).items():
         register_table(connection, name, table)
 
 
@@ -76,11 +57,8 @@ def register_table(connection: duckdb.DuckDBPyConnection, name: str, table: pa.T
 
 
 def no_rows(name: str) -> pa.Table:
-    """Return the empty table of one of ``ROWS``, with what no published table shows of it."""
-    schema = TABLES[f"simulation_{name}"].arrow_schema
-    for column in UNPUBLISHED.get(name, ()):
-        schema = schema.append(pa.field(column, pa.float64()))
-    return schema.empty_table()
+    """Return the empty table of one of ``ROWS``."""
+    return LAKE_TABLES[f"simulation_{name}"].arrow_schema.empty_table()
 
 
 def quoted(path: Path) -> str:

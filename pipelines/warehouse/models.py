@@ -6,12 +6,12 @@ become belongs to the rest of this package.
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import sqlglot
@@ -19,11 +19,10 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 from sqlglot.optimizer.scope import traverse_scope
 
-from pipelines.lab.home import PROJECT
-from pipelines.warehouse.side_by_side import SideBySide
+from pipelines.lab.home import SQL
+from pipelines.warehouse.side_by_side import Task, run_all
 from sd_core.schemas import TABLES, Table
 
-SQL = PROJECT / "sql"
 MACROS = "macros.sql"
 LAKE = "lake"
 # The layer that takes over the lake's rows as they are and adds none of their numbers up.
@@ -77,7 +76,7 @@ def read_models(folder: Path, tables: Mapping[str, Table] = TABLES) -> list[Mode
 
     Args:
         folder: with ``<layer>/<table>.sql``; other folders in it are left alone.
-        tables: declarations by name; every one needs its file.
+        tables: declarations by name; every one needs its file, but for copies of the lake's tables.
 
     Returns:
         The models in an order in which each comes after those it reads, the same on every call.
@@ -89,6 +88,7 @@ def read_models(folder: Path, tables: Mapping[str, Table] = TABLES) -> list[Mode
     """
     layers = sorted({table.layer for table in tables.values()})
     models = [_read(file, tables) for layer in layers for file in sorted((folder / layer).glob("*.sql"))]
+    models += [_copy(table) for table in tables.values() if table.copied]
     if missing := sorted(tables.keys() - {model.name for model in models}):
         raise ValueError(f"{folder}: expected a file for every declared table, but there is none for {_list(missing)}")
     return _in_order(models)
@@ -130,28 +130,32 @@ def build(con: duckdb.DuckDBPyConnection, models: Iterable[Model], macros: str) 
         ValueError: a query gives other columns or types than its table declares.
         duckdb.Error: a query fails.
     """
+    return dict(build_and(con, models, macros, []))
+
+
+def build_and(
+    con: duckdb.DuckDBPyConnection, models: Iterable[Model], macros: str, checks: Sequence[Task]
+) -> dict[str, Any]:
+    """Build as :func:`build` does, and check each table as soon as it is there, while others are still being built.
+
+    Args:
+        con, models, macros: as :func:`build` takes them.
+        checks: which tables each needs, and what it does with a connection; none bears the name of a model.
+
+    Returns:
+        What was built by table, and what each check gave by its name, in their order.
+    """
     con.execute(macros)
     models = list(models)
-    built = {model.name: _build(con, model) for model in models if model.layer == COPIED_LAYER}
-    built |= _build_side_by_side(con, [model for model in models if model.layer != COPIED_LAYER])
-    return {model.name: built[model.name] for model in models}
-
-
-def _build_side_by_side(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> dict[str, Built]:
-    """Build each model once those that it reads are there, on one thread each."""
-    waiting = {model.name: model for model in models}
-    order = TopologicalSorter({name: waiting.keys() & set(model.depends_on) for name, model in waiting.items()})
-    order.prepare()
-    built: dict[str, Built] = {}
-    with _single_thread(con) as threads, SideBySide(con, threads) as pool:
-        running: dict[Future[Built], str] = {}
-        while order.is_active():
-            running |= {pool.submit(_build, waiting[name]): name for name in order.get_ready()}
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                name = running.pop(future)
-                built[name] = future.result()
-                order.done(name)
-    return built
+    built: dict[str, Any] = {model.name: _build(con, model) for model in models if model.layer == COPIED_LAYER}
+    tasks = [
+        Task(model.name, frozenset(model.depends_on), partial(_build, model=model))
+        for model in models
+        if model.layer != COPIED_LAYER
+    ]
+    with _single_thread(con) as threads:
+        built |= run_all(con, threads, [*tasks, *checks])
+    return {name: built[name] for name in (*(model.name for model in models), *(check.name for check in checks))}
 
 
 def _read(file: Path, tables: Mapping[str, Table]) -> Model:
@@ -165,6 +169,17 @@ def _read(file: Path, tables: Mapping[str, Table]) -> Model:
     if unknown := sorted(own - tables.keys()):
         raise ValueError(f"{file}: reads {_list(unknown)}: expected declared tables, or the lake's as lake.<table>")
     return Model(table, sql, _description(file, sql), tuple(sorted(own)), tuple(sorted(of_lake)))
+
+
+def _copy(table: Table) -> Model:
+    """Return the model of a table that is the lake's as it stands, ordered by its key."""
+    columns = ",\n".join(f'    "{name}"::{kind.lower()} as "{name}"' for name, kind in table.types.items())
+    key = ", ".join(f'"{name}"' for name in table.key)
+    sql = (
+        f"-- {table.description}\n-- Grain: {', '.join(table.key)}.\n-- Sources: lake.{table.name}.\n"
+        f"select\n{columns}\nfrom lake.{table.name}\norder by {key}\n"
+    )
+    return Model(table, sql, table.description, (), (table.name,))
 
 
 def tables_read(file: Path, sql: str) -> tuple[set[str], set[str]]:

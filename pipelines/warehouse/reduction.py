@@ -15,18 +15,27 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pipelines.lab.home import SQL
 from pipelines.warehouse.audit import audit, read_identities
-from pipelines.warehouse.lake_views import PARTITION_SCHEMA, ROWS, no_rows, register_market, register_table
-from pipelines.warehouse.models import SQL, build, needed_for, own_models, read_macros, tables_read
+from pipelines.warehouse.lake_views import ROWS, no_rows, register_market, register_table
+from pipelines.warehouse.models import build, needed_for, own_models, read_macros, tables_read
 from sd_core.lake import Version
 from sd_core.schemas import TABLES
+from sd_core.schemas.lake import SIMULATION_PARTITION
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
 METRICS = TABLES["simulation_metrics"]
 PATH_BAND = TABLES["simulation_path_band"]
 # Tables that are built besides, for the audit to look at.
-AUDITED = (*(f"simulation_{name}" for name in ROWS), "simulation_partition", "sessions", "prices", "study_asset")
+AUDITED = (
+    *(f"simulation_{name}" for name in ROWS),
+    "holding_interval",
+    "simulation_partition",
+    "sessions",
+    "prices",
+    "study_asset",
+)
 
 
 class UnsoundError(Exception):
@@ -68,7 +77,9 @@ class Reduction:
                 left = [tables[name] for tables in rows if name in tables]
                 register_table(connection, f"simulation_{name}", pa.concat_tables(left) if left else no_rows(name))
             # Every row is here, whatever is kept of them.
-            stored = pa.Table.from_pylist([{**row, "keep": "ledger"} for row in partitions], PARTITION_SCHEMA)
+            stored = pa.Table.from_pylist(
+                [{**row, "keep": "ledger"} for row in partitions], SIMULATION_PARTITION.arrow_schema
+            )
             register_table(connection, "simulation_partition", stored)
             register_table(connection, METRICS.name, METRICS.arrow_schema.empty_table())
             build(connection, self._models, read_macros(SQL))

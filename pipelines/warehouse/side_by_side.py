@@ -1,8 +1,9 @@
 """Several queries at once on one DuckDB database, each on a connection of its own."""
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import duckdb
 
@@ -50,3 +51,39 @@ class SideBySide:
                     self._open.remove(con)
 
         return self._pool.submit(call)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Work on a database that may begin once other tasks are done.
+
+    Attributes:
+        name: of the task, unique.
+        needs: names of tasks that must be done before.
+        work: what is called with a connection.
+    """
+
+    name: str
+    needs: frozenset[str]
+    work: Callable[[duckdb.DuckDBPyConnection], Any]
+
+
+def run_all(con: duckdb.DuckDBPyConnection, threads: int, tasks: Sequence[Task]) -> dict[str, Any]:
+    """Run tasks, as many at once as there are threads, and return what each gave, in the order of the tasks.
+
+    Of those that may begin, the first in that order does. What a task needs and no task is counts as done.
+    """
+    waiting = list(tasks)
+    open_tasks = {task.name for task in tasks}
+    given: dict[str, Any] = {}
+    with SideBySide(con, threads) as pool:
+        running: dict[Future[Any], str] = {}
+        while waiting or running:
+            for task in [task for task in waiting if not task.needs & open_tasks][: threads - len(running)]:
+                waiting.remove(task)
+                running[pool.submit(task.work)] = task.name
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                name = running.pop(future)
+                given[name] = future.result()
+                open_tasks.discard(name)
+    return {task.name: given[task.name] for task in tasks}

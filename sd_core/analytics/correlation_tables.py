@@ -22,35 +22,7 @@ from sd_core.analytics.correlation import (
 from sd_core.analytics.correlation_summary import Summary, summarise
 from sd_core.analytics.markov import refitted_monthly
 from sd_core.market.arrays import month_numbers, pivot, week_numbers
-
-VERSION = "1"
-
-_NAME = pa.dictionary(pa.int16(), pa.string())
-PAIR_SCHEMA = pa.schema(
-    {
-        "session": pa.date32(),
-        "frequency": _NAME,
-        "estimator": _NAME,
-        "window": pa.int16(),
-        "ticker_a": _NAME,
-        "ticker_b": _NAME,
-        "correlation": pa.float64(),
-        "observations": pa.int32(),
-    }
-)
-SUMMARY_SCHEMA = pa.schema(
-    {
-        "session": pa.date32(),
-        "assets": pa.int32(),
-        "average_correlation": pa.float64(),
-        "average_within_crypto": pa.float64(),
-        "average_within_traditional": pa.float64(),
-        "average_crypto_to_traditional": pa.float64(),
-        "diversification_ratio": pa.float64(),
-        "absorption_ratio": pa.float64(),
-    }
-)
-STATE_SCHEMA = pa.schema({"session": pa.date32(), "high_correlation_probability": pa.float64()})
+from sd_core.schemas.lake import CORRELATION_PAIR, CORRELATION_STATE, CORRELATION_SUMMARY
 
 # Windows of daily returns; the middle one is also that of the summary.
 SHORT, MIDDLE, LONG = 21, 63, 252
@@ -159,7 +131,10 @@ def _pair_table(days: npt.NDArray[np.datetime64], closes: Floats, tickers: list[
         "correlation": pa.array(correlation, from_pandas=True),
         "observations": pa.array(observations),
     }
-    return pa.table({name: values.cast(PAIR_SCHEMA.field(name).type) for name, values in columns.items()}, PAIR_SCHEMA)
+    return pa.table(
+        {name: values.cast(CORRELATION_PAIR.arrow_schema.field(name).type) for name, values in columns.items()},
+        CORRELATION_PAIR.arrow_schema,
+    )
 
 
 def _named(names: list[str], places: Integers) -> pa.DictionaryArray:
@@ -173,7 +148,8 @@ def _summary_table(days: npt.NDArray[np.datetime64], summary: Summary) -> pa.Tab
         *(pa.array(values, from_pandas=True) for values in summary[1:]),
     ]
     return pa.table(
-        [values.cast(field.type) for values, field in zip(columns, SUMMARY_SCHEMA, strict=True)], schema=SUMMARY_SCHEMA
+        [values.cast(field.type) for values, field in zip(columns, CORRELATION_SUMMARY.arrow_schema, strict=True)],
+        schema=CORRELATION_SUMMARY.arrow_schema,
     )
 
 
@@ -188,4 +164,6 @@ def _state_table(days: npt.NDArray[np.datetime64], average: Floats) -> pa.Table:
     transformed = np.arctanh(np.clip(average[known], -1 + 1e-9, 1 - 1e-9))
     probability = refitted_monthly(transformed, month_numbers(days), FEWEST_AVERAGES, shared_mean=False)
     known = np.isfinite(probability)
-    return pa.table({"session": days[known], "high_correlation_probability": probability[known]}, STATE_SCHEMA)
+    return pa.table(
+        {"session": days[known], "high_correlation_probability": probability[known]}, CORRELATION_STATE.arrow_schema
+    )

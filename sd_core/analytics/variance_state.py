@@ -8,16 +8,16 @@ import pyarrow as pa
 
 from sd_core.analytics.markov import refitted_monthly
 from sd_core.market.arrays import month_numbers
-
-VERSION = "1"
-SCHEMA = pa.schema({"session": pa.date32(), "high_variance_probability": pa.float64()})
+from sd_core.schemas.lake import VARIANCE_STATE
 
 # Two years of returns: with fewer, a state that is seldom met rests on a handful of sessions.
 FEWEST_RETURNS = 504
 
 
 def variance_state(benchmark: pa.Table) -> pa.Table:
-    """Return the filtered probability of the high-variance state per session that has one, columns as :data:`SCHEMA`.
+    """Return the filtered probability of the high-variance state per session that has one.
+
+    The columns are those of :data:`sd_core.schemas.lake.VARIANCE_STATE`.
 
     The model: returns are normal with one mean and one of two variances. In each month it is fitted to the returns
     before that month. Returns of exactly 0 are left out: they come from sessions without a bar, and a calendar with
@@ -34,4 +34,6 @@ def variance_state(benchmark: pa.Table) -> pa.Table:
     # Before the first move there is nothing to report.
     probability = np.concatenate([[np.nan], of_moves])[np.cumsum(moved)]
     known = np.isfinite(probability)
-    return pa.table({"session": sessions[known], "high_variance_probability": probability[known]}, SCHEMA)
+    return pa.table(
+        {"session": sessions[known], "high_variance_probability": probability[known]}, VARIANCE_STATE.arrow_schema
+    )

@@ -46,7 +46,7 @@ class Market:
         rates: session, rate (yearly, a fraction, known at the session's close), risk_free_return (over the calendar
             days since the previous session, a fraction, 0 on the first session), price_index (consumer prices known at
             the session's close, relative to the first session; 1 where the study has none).
-        price_findings: the columns of :data:`sd_core.market.quality.FINDINGS_SCHEMA`.
+        price_findings: the columns of :data:`sd_core.schemas.lake.PRICE_FINDINGS`.
     """
 
     sessions: pa.Table

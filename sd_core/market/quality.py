@@ -15,6 +15,7 @@ from sd_core.market.arrays import Dates
 from sd_core.market.raw import RawChange
 from sd_core.market.sessions import Positions, calendar_days, next_session
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.schemas.lake import PRICE_FINDINGS
 
 # Sessions without a bar that pass unremarked: no exchange closes longer than a week but in a catastrophe.
 TOLERATED_SESSIONS = 5
@@ -22,17 +23,6 @@ JUMP = 0.5
 # Payments keep to a rhythm: a pause this many times the usual one has at least one payment missing in it.
 DIVIDEND_PAUSE = 2.5
 LONG_HISTORY = np.timedelta64(730, "D")
-
-FINDINGS_SCHEMA = pa.schema(
-    [
-        ("ticker", pa.string()),
-        ("rule", pa.string()),
-        ("first_session", pa.date32()),
-        ("last_session", pa.date32()),
-        ("sessions", pa.int64()),
-        ("detail", pa.string()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -57,7 +47,7 @@ class Finding:
 
 def to_table(findings: Iterable[Finding]) -> pa.Table:
     """Return findings as a table, one row each, in the order given."""
-    return pa.Table.from_pylist([asdict(finding) for finding in findings], schema=FINDINGS_SCHEMA)
+    return pa.Table.from_pylist([asdict(finding) for finding in findings], schema=PRICE_FINDINGS.arrow_schema)
 
 
 def judge_prices(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:

@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from sd_core.lake import Lake, Version
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.market.sources.states import RAW_PRICES
 
-DATASET = "raw_prices"
+DATASET = RAW_PRICES
 
 # Sources publish single precision, about 1e-7 relative: a smaller difference is noise and no other price.
 SAME_PRICE = 1e-6
@@ -46,7 +47,7 @@ class RawChange:
     example: str = ""
 
 
-def store(lake: Lake, history: PriceHistory) -> RawChange:
+def store(lake: Lake, history: PriceHistory, state: str = "") -> RawChange:
     """Store a fetch as the ticker's current version and report how the stored past changed by it.
 
     A fetch speaks for the dates from its first bar to its last. What is stored of other dates stays, so a later start
@@ -58,11 +59,13 @@ def store(lake: Lake, history: PriceHistory) -> RawChange:
 
     An earlier version is kept beside the current one whenever the past changed: a bar, dividend or split was altered,
     added or taken away on a date that both cover, or bars outside the fetched dates were left behind.
+
+    ``state`` is that of the source before the fetch, see :func:`sd_core.market.sources.states.source_state`.
     """
     fetched = (_day(history.bars.index[0]), _day(history.bars.index[-1]))
     current = _current(lake, history.ticker)
     if current is None:
-        _write(lake, history, covered=[fetched], changes=[], keep=())
+        _write(lake, history, state, covered=[fetched], changes=[], keep=())
         return RawChange(history.ticker)
     stored, old = current
     covered = [_parse_range(entry) for entry in stored.facts["covered"]]
@@ -72,6 +75,7 @@ def store(lake: Lake, history: PriceHistory) -> RawChange:
     _write(
         lake,
         _join(old, history, fetched) if joined else history,
+        state,
         covered=_merge_ranges([*covered, fetched]) if joined else [fetched],
         changes=[*stored.facts["changes"], *([_plain(change)] if change.count else [])],
         keep=(*stored.kept, stored.version) if change.count or left_behind else stored.kept,
@@ -94,6 +98,7 @@ def changes(lake: Lake, ticker: str) -> tuple[RawChange, ...]:
 def _write(
     lake: Lake,
     history: PriceHistory,
+    state: str,
     *,
     covered: Sequence[Range],
     changes: Sequence[dict[str, Any]],
@@ -101,6 +106,7 @@ def _write(
 ) -> None:
     facts = {
         "source": history.source,
+        "state": state,
         "fetched_at": history.fetched_at.astimezone(dt.UTC).isoformat(),
         "currency": history.currency,
         "whole": history.whole,

@@ -4,10 +4,9 @@ Time-weighted returns and every other metric belong in ``sql``.
 """
 
 import numpy as np
-from scipy.optimize import brentq
 
 from sd_core.market.arrays import Dates, Floats
-from sd_core.simulation.results import SimulationResult
+from sd_core.metrics.returns import Rows
 
 DAYS_PER_YEAR = 365
 # Yearly returns between which a solution is looked for: total loss, and ten thousand times the money in a year.
@@ -29,6 +28,9 @@ def xirr(dates: Dates, flows: Floats) -> float | None:
     >>> round(xirr(np.array(days, "datetime64[D]"), np.array([-10000.0, 2750, 4250, 3250, 2750])), 6)
     0.373363
     """
+    # Takes a third of a second to import, and only simulations have need of it.
+    from scipy.optimize import brentq
+
     years = (dates - dates[0]).astype(np.float64) / DAYS_PER_YEAR
 
     def worth(rate: float) -> float:
@@ -40,9 +42,8 @@ def xirr(dates: Dates, flows: Floats) -> float | None:
     return float(brentq(worth, LOWEST, HIGHEST, xtol=1e-13, rtol=1e-13))
 
 
-def money_weighted_return(result: SimulationResult, sessions: Dates, capital: float) -> float | None:
+def money_weighted_return(daily: Rows, sessions: Dates, capital: float) -> float | None:
     """Return the :func:`xirr` of a scenario: capital and deposits go in, withdrawals and the final value come out."""
-    daily = result.daily
     flows = daily["withdrawals"] - daily["deposits"]
     flows[0] -= capital
     flows[-1] += daily["value"][-1]

@@ -11,13 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sd_core.market.arrays import last_known, month_numbers
+from sd_core.market.arrays import last_known
 from sd_core.market.panel import Panel
+from sd_core.metrics.income import income_variability
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.results import Kind, SimulationResult
 from sd_core.simulation.rules import Rules
-
-VERSION = "1"
 
 # Enough to see a slope, few enough for a second or two.
 MOST_SUBSETS = 500
@@ -55,7 +53,7 @@ def subset_outcomes(panel: Panel, rules: Rules, seed: int) -> list[Subset]:
         Portfolios of half the assets, at least 2 and at most 5, at most 500 of them; none where there are fewer than
         four assets, since then there is nothing to choose.
     """
-    weighted = np.flatnonzero(rules.weights > 0)
+    weighted = np.flatnonzero(rules.targets.in_force(panel.sessions[0]) > 0)
     size = min(MOST_ASSETS, len(weighted) // 2)
     if size < FEWEST_ASSETS:
         return []
@@ -74,7 +72,7 @@ def subset_outcomes(panel: Panel, rules: Rules, seed: int) -> list[Subset]:
                 part.tickers,
                 average_correlation=float(np.mean(pairs)),
                 mean_volatility=float(np.mean(volatility[list(members)])),
-                income_variability=income_variability(result, panel, rules.capital),
+                income_variability=income_variability(result.daily, result.ledger, part.sessions, rules.capital),
             )
         )
     return [subset for subset in found if not math.isnan(subset.average_correlation)]
@@ -94,29 +92,9 @@ def _choices(assets: int, size: int, seed: int) -> Sequence[tuple[int, ...]]:
 def _part(panel: Panel, rules: Rules, members: np.ndarray) -> tuple[Panel, Rules]:
     """Return the market and the rules of some assets alone."""
     prices = {name: getattr(panel, name)[:, members] for name in ("open", "high", "low", "close", "dividends")}
-    weights = rules.weights[members]
+    edges = None if rules.band_edges is None else rules.band_edges[members]
     by_asset = {name: getattr(rules, name)[members] for name in ("brackets", "profit_shares", "lot_sizes")}
     return (
         dataclasses.replace(panel, tickers=tuple(panel.tickers[member] for member in members), **prices),
-        dataclasses.replace(rules, weights=weights / weights.sum(), candidates=(), **by_asset),
+        dataclasses.replace(rules, targets=rules.targets.of(members), band_edges=edges, candidates=(), **by_asset),
     )
-
-
-def income_variability(result: SimulationResult, panel: Panel, capital: float) -> float | None:
-    """Return the standard deviation (ddof 1) of monthly income over the value before; None for fewer than two months.
-
-    Income is dividends, interest and net harvest.
-    """
-    months = month_numbers(panel.sessions)
-    months -= months[0]
-    count = int(months[-1]) + 1
-    if count < 2:
-        return None
-    booked = result.ledger[np.isin(result.ledger["kind"], [Kind.SELL, Kind.BUY])]
-    income = np.bincount(months, weights=result.daily["income"], minlength=count) + np.bincount(
-        months[booked["session"]], weights=booked["amount"], minlength=count
-    )
-    # The last value of each month; a month without a session keeps the one before.
-    last = np.searchsorted(months, np.arange(count), side="right") - 1
-    before = np.append(capital, result.daily["value"][last[:-1]])
-    return float(np.std(income / before, ddof=1))

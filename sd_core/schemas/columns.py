@@ -1,13 +1,14 @@
-"""The kinds of column that published tables are made of, and the columns that many of them share.
+"""The kinds of column that tables are made of, and the columns that many of them share.
 
-A column of a single table belongs to that table's declaration.
+A column of a single table belongs to that table's declaration. What is declared here is plain data: pandera, which
+judges it, is imported by ``table`` where rows are judged.
 """
 
-from collections.abc import Iterable
-from enum import IntEnum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-import pandera.pandas as pa
 
 # Units. Money is in the study's currency throughout.
 MONEY = "currency"
@@ -18,95 +19,98 @@ YEARLY = "fraction per year"
 RATIO = "ratio"
 COUNT = "count"
 
-POSITIVE = pa.Check.gt(0, error="above 0")
-NOT_NEGATIVE = pa.Check.ge(0, error="0 or more")
-NOT_POSITIVE = pa.Check.le(0, error="0 or less")
-AT_LEAST_TOTAL_LOSS = pa.Check.ge(-1, error="-1 or more")
-SHARE = pa.Check.in_range(0, 1, error="0 to 1")
-CORRELATION = pa.Check.in_range(-1, 1, error="-1 to 1")
-BELOW_ONE = pa.Check.in_range(0, 1, include_max=False, error="0 or more, below 1")
-FROM_ONE = pa.Check.ge(1, error="1 or more")
+Type = Literal["BIGINT", "BOOLEAN", "DATE", "DOUBLE", "VARCHAR", "VARCHAR[]"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What every value must be: in words, and as a function of a Series that gives a truth value each."""
+
+    words: str
+    holds: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        type: as DuckDB calls it.
+        description: one or two sentences.
+        unit: of a number; None for what is no number.
+        checks: that every value passes; NULL passes all.
+        nullable: whether NULL is allowed.
+        stored: the Arrow type in the lake where it is a narrower one than ``type`` asks for.
+    """
+
+    type: Type
+    description: str
+    unit: str | None = None
+    checks: tuple[Check, ...] = ()
+    nullable: bool = False
+    stored: str | None = None
+
+
+POSITIVE = Check("above 0", lambda values: values > 0)
+NOT_NEGATIVE = Check("0 or more", lambda values: values >= 0)
+NOT_POSITIVE = Check("0 or less", lambda values: values <= 0)
+AT_LEAST_TOTAL_LOSS = Check("-1 or more", lambda values: values >= -1)
+SHARE = Check("0 to 1", lambda values: (values >= 0) & (values <= 1))
+CORRELATION = Check("-1 to 1", lambda values: (values >= -1) & (values <= 1))
+BELOW_ONE = Check("0 or more, below 1", lambda values: (values >= 0) & (values < 1))
+FROM_ONE = Check("1 or more", lambda values: values >= 1)
 
 # A data frame shows NULL as NaN, so infinity is all that is left to refuse here.
-FINITE = pa.Check(lambda values: np.isfinite(values), error="finite")
+FINITE = Check("finite", lambda values: np.isfinite(values))
 
 
-def number(description: str, unit: str, *checks: pa.Check, nullable: bool = False) -> pa.Column:
+def number(description: str, unit: str, *checks: Check, nullable: bool = False) -> Column:
     """Return a column of finite floating-point numbers."""
-    return pa.Column(
-        "float64",
-        [FINITE, *checks],
-        nullable=nullable,
-        description=description,
-        metadata={"type": "DOUBLE", "unit": unit},
-    )
+    return Column("DOUBLE", description, unit, (FINITE, *checks), nullable)
 
 
-def whole(description: str, unit: str, *checks: pa.Check, nullable: bool = False) -> pa.Column:
+def whole(description: str, unit: str, *checks: Check, nullable: bool = False, stored: str | None = None) -> Column:
     """Return a column of whole numbers."""
-    # DuckDB hands whole numbers with a NULL among them over as floating-point ones: coercion makes them whole again.
-    return pa.Column(
-        "Int64" if nullable else "int64",
-        list(checks),
-        nullable=nullable,
-        coerce=nullable,
-        description=description,
-        metadata={"type": "BIGINT", "unit": unit},
-    )
+    return Column("BIGINT", description, unit, checks, nullable, stored)
 
 
-def text(description: str, *checks: pa.Check, nullable: bool = False) -> pa.Column:
+def text(description: str, *checks: Check, nullable: bool = False, stored: str | None = None) -> Column:
     """Return a column of text."""
-    # DuckDB hands a batch that is empty or all NULL over as objects: coercion makes it text again.
-    return pa.Column(
-        "str",
-        list(checks),
-        nullable=nullable,
-        coerce=True,
-        description=description,
-        metadata={"type": "VARCHAR", "unit": None},
-    )
+    return Column("VARCHAR", description, None, checks, nullable, stored)
 
 
-def day(description: str, *, nullable: bool = False) -> pa.Column:
+def day(description: str, *, nullable: bool = False) -> Column:
     """Return a column of dates without a time zone."""
-    return pa.Column(
-        "datetime64[us]",
-        nullable=nullable,
-        description=description,
-        metadata={"type": "DATE", "unit": None},
-    )
+    return Column("DATE", description, nullable=nullable)
 
 
-def correlation(description: str) -> pa.Column:
+def flag(description: str, *, nullable: bool = False) -> Column:
+    """Return a column of truth values."""
+    return Column("BOOLEAN", description, nullable=nullable)
+
+
+def texts(description: str) -> Column:
+    """Return a column of lists of text; only the lake has such."""
+    return Column("VARCHAR[]", description)
+
+
+def correlation(description: str) -> Column:
     """Return a column of correlations, NULL where one cannot be computed."""
     return number(description, RATIO, CORRELATION, nullable=True)
 
 
-def flag(description: str, *, nullable: bool = False) -> pa.Column:
-    """Return a column of truth values."""
-    # With a NULL among them DuckDB hands them over as objects.
-    return pa.Column(
-        "boolean" if nullable else "bool",
-        nullable=nullable,
-        coerce=nullable,
-        description=description,
-        metadata={"type": "BOOLEAN", "unit": None},
-    )
+def from_to(first: int, last: int) -> Check:
+    """Return the check that a number lies in a range, both ends included."""
+    return Check(f"{first} to {last}", lambda values: (values >= first) & (values <= last))
 
 
-def one_of(names: Iterable[str]) -> pa.Check:
+def one_of(names: Iterable[str]) -> Check:
     """Return the check that text is one of some names."""
     allowed = list(names)
-    return pa.Check.isin(allowed, error="one of " + ", ".join(allowed))
+    return Check("one of " + ", ".join(allowed), lambda values: values.isin(allowed))
 
 
-def option(description: str, choices: type[IntEnum]) -> pa.Column:
-    """Return a column that holds one of a rule's choices, in lower case as a study writes them."""
-    return text(description, one_of(choice.name.lower() for choice in choices))
-
-
-def scenario() -> dict[str, pa.Column]:
+def scenario() -> dict[str, Column]:
     """Return the two columns that name a scenario."""
     return {
         "strategy": text("Name of the strategy in the study."),
@@ -114,11 +118,11 @@ def scenario() -> dict[str, pa.Column]:
     }
 
 
-def session() -> pa.Column:
+def session() -> Column:
     """Return the column of a session's date."""
     return day("Date of the session.")
 
 
-def ticker() -> pa.Column:
+def ticker() -> Column:
     """Return the column of an asset's ticker."""
     return text("Ticker of the asset.")

@@ -15,33 +15,31 @@ from sd_core.schemas.columns import (
     text,
     whole,
 )
-from sd_core.schemas.table import Table, ordered
+from sd_core.schemas.table import Table
 
 CORRELATION_PAIR = Table(
     name="correlation_pair",
     layer="analytics",
     description="The correlation of every two assets' log returns, by several windows and estimators.",
     key=("session", "frequency", "estimator", "window", "ticker_a", "ticker_b"),
-    schema=ordered(
-        {
-            "session": session(),
-            "frequency": text("What a return covers.", one_of(["daily", "weekly", "monthly"])),
-            "estimator": text(
-                "pearson: all returns of the window count alike; ewma: weights fall by 0.94 with every return.",
-                one_of(["pearson", "ewma"]),
-            ),
-            "window": whole(
-                "Length of the window in sessions, weeks or months; NULL: all returns so far.",
-                "periods",
-                FROM_ONE,
-                nullable=True,
-            ),
-            "ticker_a": text("Ticker of the asset that comes first in the alphabet."),
-            "ticker_b": text("Ticker of the other."),
-            "correlation": correlation("Correlation; NULL: too few returns, or one of the assets did not move."),
-            "observations": whole("Returns that it rests on.", COUNT, NOT_NEGATIVE),
-        }
-    ),
+    columns={
+        "session": session(),
+        "frequency": text("What a return covers.", one_of(["daily", "weekly", "monthly"])),
+        "estimator": text(
+            "pearson: all returns of the window count alike; ewma: weights fall by 0.94 with every return.",
+            one_of(["pearson", "ewma"]),
+        ),
+        "window": whole(
+            "Length of the window in sessions, weeks or months; NULL: all returns so far.",
+            "periods",
+            FROM_ONE,
+            nullable=True,
+        ),
+        "ticker_a": text("Ticker of the asset that comes first in the alphabet."),
+        "ticker_b": text("Ticker of the other."),
+        "correlation": correlation("Correlation; NULL: too few returns, or one of the assets did not move."),
+        "observations": whole("Returns that it rests on.", COUNT, NOT_NEGATIVE),
+    },
 )
 
 CORRELATION_SUMMARY = Table(
@@ -49,31 +47,29 @@ CORRELATION_SUMMARY = Table(
     layer="analytics",
     description="What the correlations of the last 63 sessions come to for the universe as a whole.",
     key=("session",),
-    schema=ordered(
-        {
-            "session": session(),
-            "assets": whole("Assets that moved, with at least half of the window's returns.", COUNT, NOT_NEGATIVE),
-            "average_correlation": correlation("Mean over their pairs; NULL: there is none."),
-            "average_within_crypto": correlation("Mean over pairs of class crypto; NULL: there is none."),
-            "average_within_traditional": correlation("Mean over pairs of other classes; NULL: there is none."),
-            "average_crypto_to_traditional": correlation(
-                "Mean over pairs of one asset of class crypto and one of another; NULL: there is none."
-            ),
-            "diversification_ratio": number(
-                "Mean volatility at target weights over the volatility of the whole at these weights; NULL: fewer than "
-                "two assets, or a pair without a correlation.",
-                RATIO,
-                NOT_NEGATIVE,
-                nullable=True,
-            ),
-            "absorption_ratio": number(
-                "Share of the assets' variance in the first fifth of their principal components; NULL as above.",
-                FRACTION,
-                SHARE,
-                nullable=True,
-            ),
-        }
-    ),
+    columns={
+        "session": session(),
+        "assets": whole("Assets that moved, with at least half of the window's returns.", COUNT, NOT_NEGATIVE),
+        "average_correlation": correlation("Mean over their pairs; NULL: there is none."),
+        "average_within_crypto": correlation("Mean over pairs of class crypto; NULL: there is none."),
+        "average_within_traditional": correlation("Mean over pairs of other classes; NULL: there is none."),
+        "average_crypto_to_traditional": correlation(
+            "Mean over pairs of one asset of class crypto and one of another; NULL: there is none."
+        ),
+        "diversification_ratio": number(
+            "Mean volatility at target weights over the volatility of the whole at these weights; NULL: fewer than "
+            "two assets, or a pair without a correlation.",
+            RATIO,
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "absorption_ratio": number(
+            "Share of the assets' variance in the first fifth of their principal components; NULL as above.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+    },
 )
 
 CORRELATION_REGIME = Table(
@@ -81,30 +77,28 @@ CORRELATION_REGIME = Table(
     layer="analytics",
     description="Whether the average correlation is low, normal or high by what was known of it at each session.",
     key=("session",),
-    schema=ordered(
-        {
-            "session": session(),
-            "average_correlation": correlation("As in correlation_summary."),
-            "lower_tercile": correlation(
-                "A third of the averages up to this session are no higher; NULL: fewer than 252 are known."
-            ),
-            "upper_tercile": correlation("Two thirds of them are no higher; NULL as above."),
-            "regime": text(
-                "low: average below lower_tercile; high: above upper_tercile; else normal. NULL: one is not known.",
-                one_of(["low", "normal", "high"]),
-                nullable=True,
-            ),
-            "is_switch": flag("Whether the regime is another one than at the last session that had one."),
-            "high_correlation_probability": number(
-                "Probability of the state of higher mean in a two-state Markov-switching model of the average, given "
-                "those up to this session, with parameters fitted to those before its month; NULL: too few for a "
-                "first fit.",
-                FRACTION,
-                SHARE,
-                nullable=True,
-            ),
-        }
-    ),
+    columns={
+        "session": session(),
+        "average_correlation": correlation("As in correlation_summary."),
+        "lower_tercile": correlation(
+            "A third of the averages up to this session are no higher; NULL: fewer than 252 are known."
+        ),
+        "upper_tercile": correlation("Two thirds of them are no higher; NULL as above."),
+        "regime": text(
+            "low: average below lower_tercile; high: above upper_tercile; else normal. NULL: one is not known.",
+            one_of(["low", "normal", "high"]),
+            nullable=True,
+        ),
+        "is_switch": flag("Whether the regime is another one than at the last session that had one."),
+        "high_correlation_probability": number(
+            "Probability of the state of higher mean in a two-state Markov-switching model of the average, given "
+            "those up to this session, with parameters fitted to those before its month; NULL: too few for a "
+            "first fit.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+    },
 )
 
 CORRELATION = (CORRELATION_PAIR, CORRELATION_SUMMARY, CORRELATION_REGIME)

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-import pandera.pandas as pa
-
-from sd_core.schemas.columns import FINITE
+from sd_core.schemas.columns import FINITE, Column
 from sd_core.schemas.table import Table
 
 LAYERS = {
@@ -46,21 +44,20 @@ def _section(table: Table) -> str:
             "",
             "| column | type | unit | values | meaning |",
             "|---|---|---|---|---|",
-            *(_row(name, column) for name, column in table.schema.columns.items()),
+            *(_row(name, column) for name, column in table.columns.items()),
         ]
     )
 
 
-def _row(name: str, column: pa.Column) -> str:
-    facts = column.metadata
+def _row(name: str, column: Column) -> str:
     values = "; ".join(_values(column))
-    return f"| {name} | {facts['type']} | {facts['unit'] or ''} | {values} | {column.description} |"
+    return f"| {name} | {column.type} | {column.unit or ''} | {values} | {column.description} |"
 
 
-def _values(column: pa.Column) -> Iterator[str]:
+def _values(column: Column) -> Iterator[str]:
     """Say which values are allowed; that numbers are finite is said once for all."""
     for check in column.checks:
-        if check.error != FINITE.error:
-            yield str(check.error)
+        if check is not FINITE:
+            yield check.words
     if column.nullable:
         yield "NULL"

@@ -1,7 +1,6 @@
 """Declarations of the reports layer: the tables that people read."""
 
-import pandera.pandas as pa
-
+from sd_core.schemas import lake
 from sd_core.schemas.analytics import MEASURES, REGIMES, SIMULATION_METRICS
 from sd_core.schemas.columns import (
     AT_LEAST_TOTAL_LOSS,
@@ -14,6 +13,7 @@ from sd_core.schemas.columns import (
     RATIO,
     SHARE,
     YEARLY,
+    Column,
     correlation,
     day,
     flag,
@@ -24,8 +24,7 @@ from sd_core.schemas.columns import (
     ticker,
     whole,
 )
-from sd_core.schemas.staging import STUDY, STUDY_STRATEGY
-from sd_core.schemas.table import Table, ordered
+from sd_core.schemas.table import Table
 
 REPORT_STRATEGY = Table(
     name="report_strategy",
@@ -34,38 +33,36 @@ REPORT_STRATEGY = Table(
         "Every metric of a scenario over its whole period, and how it did against simply holding and never buying."
     ),
     key=("strategy", "reserve"),
-    schema=ordered(
-        {
-            # Whatever is known of a scenario by itself, and then what a comparison takes.
-            **SIMULATION_METRICS.schema.columns,
-            "excess_over_buy_and_hold": number(
-                "Time-weighted return above that of simply holding without a reserve; NULL: not in the study, or not "
-                "of the same prices.",
-                FRACTION,
-                nullable=True,
-            ),
-            "excess_over_same_reserve": number(
-                "Time-weighted return above that of simply holding at the same reserve; NULL as above.",
-                FRACTION,
-                nullable=True,
-            ),
-            "volatility_alpha": number(
-                "Total return above that of ath_only with otherwise the same keys, at the same reserve: what buying "
-                "dips and selling rebounds brought; NULL: the variant is not full, or there is no such strategy of the "
-                "same prices.",
-                FRACTION,
-                nullable=True,
-            ),
-            "final_value_low": number(
-                "Lowest final value over all paths of a bar; NULL: the study has no path band.", MONEY, nullable=True
-            ),
-            "final_value_high": number("Highest final value over all paths; NULL as above.", MONEY, nullable=True),
-            "twr_low": number("Lowest time-weighted return over all paths; NULL as above.", FRACTION, nullable=True),
-            "twr_high": number("Highest time-weighted return over all paths; NULL as above.", FRACTION, nullable=True),
-            "prices_version": text("Version of the prices that the scenario was simulated on."),
-            "is_current": flag("Whether the scenario was simulated on today's prices and study."),
-        }
-    ),
+    columns={
+        # Whatever is known of a scenario by itself, and then what a comparison takes.
+        **SIMULATION_METRICS.columns,
+        "excess_over_buy_and_hold": number(
+            "Time-weighted return above that of simply holding without a reserve; NULL: not in the study, or not "
+            "of the same prices.",
+            FRACTION,
+            nullable=True,
+        ),
+        "excess_over_same_reserve": number(
+            "Time-weighted return above that of simply holding at the same reserve; NULL as above.",
+            FRACTION,
+            nullable=True,
+        ),
+        "volatility_alpha": number(
+            "Total return above that of ath_only with otherwise the same keys, at the same reserve: what buying "
+            "dips and selling rebounds brought; NULL: the variant is not full, or there is no such strategy of the "
+            "same prices.",
+            FRACTION,
+            nullable=True,
+        ),
+        "final_value_low": number(
+            "Lowest final value over all paths of a bar; NULL: the study has no path band.", MONEY, nullable=True
+        ),
+        "final_value_high": number("Highest final value over all paths; NULL as above.", MONEY, nullable=True),
+        "twr_low": number("Lowest time-weighted return over all paths; NULL as above.", FRACTION, nullable=True),
+        "twr_high": number("Highest time-weighted return over all paths; NULL as above.", FRACTION, nullable=True),
+        "prices_version": text("Version of the prices that the scenario was simulated on."),
+        "is_current": flag("Whether the scenario was simulated on today's prices and study."),
+    },
 )
 
 REPORT_REGIME = Table(
@@ -73,33 +70,31 @@ REPORT_REGIME = Table(
     layer="reports",
     description="How every scenario did by the regime of the market at the session before.",
     key=("strategy", "reserve", "regime"),
-    schema=ordered(
-        {
-            **scenario(),
-            "regime": text("Regime of the session before, as in market_regime.", one_of(REGIMES)),
-            "sessions": whole("Sessions after one of that regime.", COUNT, FROM_ONE),
-            "session_share": number("Those over all sessions after one with a regime.", FRACTION, SHARE),
-            "episodes": whole("Uninterrupted runs of the regime that these sessions belong to.", COUNT, FROM_ONE),
-            "mean_return": number(
-                "Mean return, annualised without compounding; NULL: fewer than 21 returns.", YEARLY, nullable=True
-            ),
-            "volatility": number(
-                "Annualised standard deviation of returns; NULL as above.", YEARLY, NOT_NEGATIVE, nullable=True
-            ),
-            "sharpe": number(
-                "Annualised mean excess return over its standard deviation; NULL as above, or all alike.",
-                RATIO,
-                nullable=True,
-            ),
-            "win_rate": number("Share of returns above 0; NULL as above.", FRACTION, SHARE, nullable=True),
-            "trades": whole(
-                "Fills in these sessions, first purchases apart; NULL: no ledger was kept.",
-                COUNT,
-                NOT_NEGATIVE,
-                nullable=True,
-            ),
-        }
-    ),
+    columns={
+        **scenario(),
+        "regime": text("Regime of the session before, as in market_regime.", one_of(REGIMES)),
+        "sessions": whole("Sessions after one of that regime.", COUNT, FROM_ONE),
+        "session_share": number("Those over all sessions after one with a regime.", FRACTION, SHARE),
+        "episodes": whole("Uninterrupted runs of the regime that these sessions belong to.", COUNT, FROM_ONE),
+        "mean_return": number(
+            "Mean return, annualised without compounding; NULL: fewer than 21 returns.", YEARLY, nullable=True
+        ),
+        "volatility": number(
+            "Annualised standard deviation of returns; NULL as above.", YEARLY, NOT_NEGATIVE, nullable=True
+        ),
+        "sharpe": number(
+            "Annualised mean excess return over its standard deviation; NULL as above, or all alike.",
+            RATIO,
+            nullable=True,
+        ),
+        "win_rate": number("Share of returns above 0; NULL as above.", FRACTION, SHARE, nullable=True),
+        "trades": whole(
+            "Fills in these sessions, first purchases apart; NULL: no ledger was kept.",
+            COUNT,
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+    },
 )
 
 REPORT_DATA_QUALITY = Table(
@@ -107,20 +102,18 @@ REPORT_DATA_QUALITY = Table(
     layer="reports",
     description="What is wrong with prices, or must be known to read the results rightly.",
     key=("ticker", "rule", "first_session", "detail"),
-    schema=ordered(
-        {
-            "ticker": text("Ticker concerned; NULL: the study as a whole.", nullable=True),
-            "rule": text("Name of the rule that speaks."),
-            "first_session": day("First session concerned."),
-            "last_session": day("Last session concerned."),
-            "sessions": whole("How many sessions are concerned.", COUNT, NOT_NEGATIVE),
-            "detail": text("The finding in a sentence."),
-        }
-    ),
+    columns={
+        "ticker": text("Ticker concerned; NULL: the study as a whole.", nullable=True),
+        "rule": text("Name of the rule that speaks."),
+        "first_session": day("First session concerned."),
+        "last_session": day("Last session concerned."),
+        "sessions": whole("How many sessions are concerned.", COUNT, NOT_NEGATIVE),
+        "detail": text("The finding in a sentence."),
+    },
 )
 
 
-def _interval(name: str, meaning: str, unit: str, *, middle: bool = False) -> dict[str, pa.Column]:
+def _interval(name: str, meaning: str, unit: str, *, middle: bool = False) -> dict[str, Column]:
     """Return the ends of a bootstrap interval, and its median where asked for; NULL until histories were drawn."""
     places = {"low": "5th percentile", **({"median": "median"} if middle else {}), "high": "95th percentile"}
     return {
@@ -129,7 +122,7 @@ def _interval(name: str, meaning: str, unit: str, *, middle: bool = False) -> di
     }
 
 
-def _beats_next(name: str, meaning: str) -> dict[str, pa.Column]:
+def _beats_next(name: str, meaning: str) -> dict[str, Column]:
     return {
         f"{name}_beats_next": number(
             f"Share of the histories in which this reserve had {meaning} than the next one; NULL: no next, or no "
@@ -141,7 +134,7 @@ def _beats_next(name: str, meaning: str) -> dict[str, pa.Column]:
     }
 
 
-_OF_METRICS = SIMULATION_METRICS.schema.columns
+_OF_METRICS = SIMULATION_METRICS.columns
 REPORT_RESERVE = Table(
     name="report_reserve",
     layer="reports",
@@ -150,73 +143,71 @@ REPORT_RESERVE = Table(
         "histories."
     ),
     key=("strategy", "reserve"),
-    schema=ordered(
-        {
-            **scenario(),
-            "final_value": _OF_METRICS["final_value"],
-            **_interval("final_value", "Cash and holdings at the last close", MONEY, middle=True),
-            "twr": _OF_METRICS["twr"],
-            **_interval("twr", "Time-weighted return over the whole period", FRACTION),
-            "xirr": _OF_METRICS["xirr"],
-            **_interval("xirr", "Money-weighted return", YEARLY),
-            "sharpe": _OF_METRICS["sharpe"],
-            **_interval("sharpe", "Sharpe ratio", RATIO, middle=True),
-            "sortino": _OF_METRICS["sortino"],
-            **_interval("sortino", "Sortino ratio", RATIO),
-            "max_drawdown": _OF_METRICS["max_drawdown"],
-            **_interval("max_drawdown", "Deepest fall below the peak", FRACTION, middle=True),
-            "income_per_year": _OF_METRICS["income_per_year"],
-            **_interval("income_per_year", "Dividends, interest and net harvest", "currency per year"),
-            "income_volatility": number(
-                "Standard deviation (ddof 1) of the income of calendar months.", MONEY, NOT_NEGATIVE, nullable=True
-            ),
-            **_interval("income_volatility", "Standard deviation of monthly income", MONEY),
-            "income_variability": number(
-                "Standard deviation (ddof 1) of the income of calendar months over the value at the end of the month "
-                "before.",
-                "fraction per month",
-                NOT_NEGATIVE,
-                nullable=True,
-            ),
-            "months_without_income": number(
-                "Share of the calendar months whose income was not positive.", FRACTION, SHARE, nullable=True
-            ),
-            **_interval("months_without_income", "Share of the months whose income was not positive", FRACTION),
-            "coverage_gross": _OF_METRICS["coverage_gross"],
-            **_interval("coverage_gross", "Gross harvest over withdrawals", RATIO),
-            "coverage_net": _OF_METRICS["coverage_net"],
-            **_interval("coverage_net", "Net harvest over withdrawals", RATIO),
-            "skipped_buys": _OF_METRICS["skipped_buys"],
-            **_interval("skipped_buys", "Purchases refused", COUNT),
-            "skipped_buy_cost": number(
-                "What the purchases refused for want of cash would have gained; negative where they would have lost; "
-                "NULL: no ledger was kept, or it is outdated.",
-                MONEY,
-                nullable=True,
-            ),
-            "mean_cash_share": _OF_METRICS["mean_cash_share"],
-            **_interval("mean_cash_share", "Mean over sessions of the bank's share of value", FRACTION),
-            "cash_drag_per_year": number(
-                "What the bank would have earned more in the benchmark: mean of its share of the value x the "
-                "benchmark's excess return, per year; negative where cash did better.",
-                YEARLY,
-                nullable=True,
-            ),
-            "low_cash_share": number(
-                "Share of the sessions that ended with the bank under 5 % of the value; NULL: no days were kept.",
-                FRACTION,
-                SHARE,
-                nullable=True,
-            ),
-            **_interval("low_cash_share", "Share of sessions with the bank under 5 % of the value", FRACTION),
-            "next_reserve": number("The next higher reserve of the strategy; NULL: none.", FRACTION, nullable=True),
-            **_beats_next("wealth", "more wealth, withdrawals included,"),
-            **_beats_next("sharpe", "a higher Sharpe ratio"),
-            **_beats_next("max_drawdown", "a smaller worst drawdown"),
-            "histories": whole("Resampled histories; NULL: none drawn yet.", COUNT, FROM_ONE, nullable=True),
-            "block_length": number("Mean length of their blocks.", "sessions", FROM_ONE, nullable=True),
-        }
-    ),
+    columns={
+        **scenario(),
+        "final_value": _OF_METRICS["final_value"],
+        **_interval("final_value", "Cash and holdings at the last close", MONEY, middle=True),
+        "twr": _OF_METRICS["twr"],
+        **_interval("twr", "Time-weighted return over the whole period", FRACTION),
+        "xirr": _OF_METRICS["xirr"],
+        **_interval("xirr", "Money-weighted return", YEARLY),
+        "sharpe": _OF_METRICS["sharpe"],
+        **_interval("sharpe", "Sharpe ratio", RATIO, middle=True),
+        "sortino": _OF_METRICS["sortino"],
+        **_interval("sortino", "Sortino ratio", RATIO),
+        "max_drawdown": _OF_METRICS["max_drawdown"],
+        **_interval("max_drawdown", "Deepest fall below the peak", FRACTION, middle=True),
+        "income_per_year": _OF_METRICS["income_per_year"],
+        **_interval("income_per_year", "Dividends, interest and net harvest", "currency per year"),
+        "income_volatility": number(
+            "Standard deviation (ddof 1) of the income of calendar months.", MONEY, NOT_NEGATIVE, nullable=True
+        ),
+        **_interval("income_volatility", "Standard deviation of monthly income", MONEY),
+        "income_variability": number(
+            "Standard deviation (ddof 1) of the income of calendar months over the value at the end of the month "
+            "before.",
+            "fraction per month",
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "months_without_income": number(
+            "Share of the calendar months whose income was not positive.", FRACTION, SHARE, nullable=True
+        ),
+        **_interval("months_without_income", "Share of the months whose income was not positive", FRACTION),
+        "coverage_gross": _OF_METRICS["coverage_gross"],
+        **_interval("coverage_gross", "Gross harvest over withdrawals", RATIO),
+        "coverage_net": _OF_METRICS["coverage_net"],
+        **_interval("coverage_net", "Net harvest over withdrawals", RATIO),
+        "skipped_buys": _OF_METRICS["skipped_buys"],
+        **_interval("skipped_buys", "Purchases refused", COUNT),
+        "skipped_buy_cost": number(
+            "What the purchases refused for want of cash would have gained; negative where they would have lost; "
+            "NULL: no ledger was kept, or it is outdated.",
+            MONEY,
+            nullable=True,
+        ),
+        "mean_cash_share": _OF_METRICS["mean_cash_share"],
+        **_interval("mean_cash_share", "Mean over sessions of the bank's share of value", FRACTION),
+        "cash_drag_per_year": number(
+            "What the bank would have earned more in the benchmark: mean of its share of the value x the "
+            "benchmark's excess return, per year; negative where cash did better.",
+            YEARLY,
+            nullable=True,
+        ),
+        "low_cash_share": number(
+            "Share of the sessions that ended with the bank under 5 % of the value; NULL: no days were kept.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        **_interval("low_cash_share", "Share of sessions with the bank under 5 % of the value", FRACTION),
+        "next_reserve": number("The next higher reserve of the strategy; NULL: none.", FRACTION, nullable=True),
+        **_beats_next("wealth", "more wealth, withdrawals included,"),
+        **_beats_next("sharpe", "a higher Sharpe ratio"),
+        **_beats_next("max_drawdown", "a smaller worst drawdown"),
+        "histories": whole("Resampled histories; NULL: none drawn yet.", COUNT, FROM_ONE, nullable=True),
+        "block_length": number("Mean length of their blocks.", "sessions", FROM_ONE, nullable=True),
+    },
 )
 
 REPORT_RESERVE_VERDICT = Table(
@@ -226,23 +217,21 @@ REPORT_RESERVE_VERDICT = Table(
         "Which reserve of a strategy did best by each measure, and whether the data can tell it from the others."
     ),
     key=("strategy", "measure"),
-    schema=ordered(
-        {
-            "strategy": text("Name of the strategy in the study."),
-            "measure": text("What is compared: wealth with withdrawals, sharpe or max_drawdown.", MEASURES),
-            "best_reserve": number("Reserve with the best median over the histories.", FRACTION, BELOW_ONE),
-            "median_score": number("That median.", "as the measure"),
-            "least_probability": number(
-                "Smallest share of the histories in which it beat another level; NULL: no other.",
-                FRACTION,
-                SHARE,
-                nullable=True,
-            ),
-            "rivals": whole("Levels that it beat in less than 95 % of the histories.", COUNT, NOT_NEGATIVE),
-            "is_at_edge": flag("Whether it is the highest of several levels, so that a better one may lie beyond."),
-            "verdict": text("The same in a sentence."),
-        }
-    ),
+    columns={
+        "strategy": text("Name of the strategy in the study."),
+        "measure": text("What is compared: wealth with withdrawals, sharpe or max_drawdown.", MEASURES),
+        "best_reserve": number("Reserve with the best median over the histories.", FRACTION, BELOW_ONE),
+        "median_score": number("That median.", "as the measure"),
+        "least_probability": number(
+            "Smallest share of the histories in which it beat another level; NULL: no other.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "rivals": whole("Levels that it beat in less than 95 % of the histories.", COUNT, NOT_NEGATIVE),
+        "is_at_edge": flag("Whether it is the highest of several levels, so that a better one may lie beyond."),
+        "verdict": text("The same in a sentence."),
+    },
 )
 
 REPORT_INCOME_SMOOTHING = Table(
@@ -252,97 +241,100 @@ REPORT_INCOME_SMOOTHING = Table(
         "Whether income is steadier where assets move less together at the same volatility: slopes through portfolios."
     ),
     key=("strategy", "reserve"),
-    schema=ordered(
-        {
-            **scenario(),
-            "portfolios": whole("Portfolios that were simulated.", COUNT, FROM_ONE),
-            "assets": whole("Assets in each.", COUNT, FROM_ONE),
-            "lowest_correlation": number("Lowest average correlation among them.", RATIO),
-            "highest_correlation": number("Highest average correlation among them.", RATIO),
-            "mean_income_variability": number("Mean of their income variability.", "fraction per month"),
-            "correlation": number("Correlation of the two; NULL: no spread.", RATIO, nullable=True),
-            "slope": number(
-                "Change of income variability per unit of average correlation; NULL: no spread.",
-                "fraction per month",
-                nullable=True,
-            ),
-            "standard_error": number(
-                "Of the slope, by leaving out one asset at a time; NULL: not estimable.",
-                "fraction per month",
-                NOT_NEGATIVE,
-                nullable=True,
-            ),
-            "slope_low": number("Slope less two standard errors.", "fraction per month", nullable=True),
-            "slope_high": number("Slope plus two standard errors.", "fraction per month", nullable=True),
-            "partial_slope": number(
-                "The slope with mean volatility held fixed; NULL: fewer than four portfolios, or no spread of its own.",
-                "fraction per month",
-                nullable=True,
-            ),
-            "partial_standard_error": number(
-                "Of the partial slope, by leaving out one asset at a time; NULL: not estimable.",
-                "fraction per month",
-                NOT_NEGATIVE,
-                nullable=True,
-            ),
-            "partial_slope_low": number("Partial slope less two standard errors.", "fraction per month", nullable=True),
-            "partial_slope_high": number(
-                "Partial slope plus two standard errors.", "fraction per month", nullable=True
-            ),
-            "verdict": text("What the partial slope says, in a sentence."),
-        }
-    ),
+    columns={
+        **scenario(),
+        "portfolios": whole("Portfolios that were simulated.", COUNT, FROM_ONE),
+        "assets": whole("Assets in each.", COUNT, FROM_ONE),
+        "lowest_correlation": number("Lowest average correlation among them.", RATIO),
+        "highest_correlation": number("Highest average correlation among them.", RATIO),
+        "mean_income_variability": number("Mean of their income variability.", "fraction per month"),
+        "correlation": number("Correlation of the two; NULL: no spread.", RATIO, nullable=True),
+        "slope": number(
+            "Change of income variability per unit of average correlation; NULL: no spread.",
+            "fraction per month",
+            nullable=True,
+        ),
+        "standard_error": number(
+            "Of the slope, by leaving out one asset at a time; NULL: not estimable.",
+            "fraction per month",
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "slope_low": number("Slope less two standard errors.", "fraction per month", nullable=True),
+        "slope_high": number("Slope plus two standard errors.", "fraction per month", nullable=True),
+        "partial_slope": number(
+            "The slope with mean volatility held fixed; NULL: fewer than four portfolios, or no spread of its own.",
+            "fraction per month",
+            nullable=True,
+        ),
+        "partial_standard_error": number(
+            "Of the partial slope, by leaving out one asset at a time; NULL: not estimable.",
+            "fraction per month",
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "partial_slope_low": number("Partial slope less two standard errors.", "fraction per month", nullable=True),
+        "partial_slope_high": number("Partial slope plus two standard errors.", "fraction per month", nullable=True),
+        "verdict": text("What the partial slope says, in a sentence."),
+    },
 )
 
-_OF_STRATEGY = STUDY_STRATEGY.schema.columns
+_OF_STRATEGY = lake.STUDY_STRATEGY.columns
+_REBALANCING = (
+    "is_buy_and_hold",
+    "rule_variant",
+    "rebalance_every",
+    "rebalance_deviation_width",
+    "rebalance_deviation_kind",
+    "rebalance_volatility_level",
+    "rebalance_volatility_window",
+    "rebalance_on_change",
+    "band_width",
+    "band_kind",
+    "band_edges",
+    "rule_cash_low",
+    "cash_high",
+    "drift",
+    "premium_spread",
+)
 REPORT_REBALANCING = Table(
     name="report_rebalancing",
     layer="reports",
     description=(
-        "When to rebalance: what each trigger made of a strategy, what it traded and cost, beside simply holding."
+        "When to rebalance: what each trigger made of a strategy, what it traded and cost, beside buy-and-hold."
     ),
     key=("strategy", "reserve"),
-    schema=ordered(
-        {
-            **scenario(),
-            "variant": _OF_STRATEGY["variant"],
-            "coordination": _OF_STRATEGY["coordination"],
-            **{name: _OF_STRATEGY[name] for name in ("rebalance_every", "deviation", "deviation_kind")},
-            # The other volatility is that of the returns.
-            "volatility_level": _OF_STRATEGY["volatility"],
-            **{name: _OF_STRATEGY[name] for name in ("volatility_window", "band", "band_kind")},
-            **{name: _OF_STRATEGY[name] for name in ("cash_low", "cash_high", "drift", "premium_spread")},
-            "rebalancing_trades": whole(
-                "Trades back to targets, into bands or for a premium spread: REBALANCE_BUY and REBALANCE_SELL; NULL: "
-                "no ledger was kept.",
-                COUNT,
-                NOT_NEGATIVE,
-                nullable=True,
-            ),
-            "deploy_buys": whole(
-                "Purchases with cash above cash_high: DEPLOY_BUY; NULL as above.", COUNT, NOT_NEGATIVE, nullable=True
-            ),
-            "profit_sells": whole(
-                "Sales of what drifted above its target: PROFIT_SELL; NULL as above.",
-                COUNT,
-                NOT_NEGATIVE,
-                nullable=True,
-            ),
-            "rebalancing_fees": number(
-                "Fees of these three together; NULL as above.", MONEY, NOT_NEGATIVE, nullable=True
-            ),
-            "trades": _OF_METRICS["trades"],
-            "fees": _OF_METRICS["fees"],
-            "turnover": number(
-                "Half of the worth of all trades after the first purchases, over the mean value, per year; NULL as "
-                "above, or no days or value.",
-                YEARLY,
-                nullable=True,
-            ),
-            **{name: _OF_METRICS[name] for name in ("twr", "cagr", "volatility", "sharpe", "max_drawdown")},
-            "excess_over_same_reserve": REPORT_STRATEGY.schema.columns["excess_over_same_reserve"],
-        }
-    ),
+    columns={
+        **scenario(),
+        **{name: _OF_STRATEGY[name] for name in _REBALANCING},
+        "rebalancing_trades": whole(
+            "Trades back to targets, into bands or for a premium spread: REBALANCE_BUY and REBALANCE_SELL; NULL: "
+            "no ledger was kept.",
+            COUNT,
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "deploy_buys": whole(
+            "Purchases with cash above cash.high: DEPLOY_BUY; NULL as above.", COUNT, NOT_NEGATIVE, nullable=True
+        ),
+        "profit_sells": whole(
+            "Sales of what drifted above its target: PROFIT_SELL; NULL as above.",
+            COUNT,
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "rebalancing_fees": number("Fees of these three together; NULL as above.", MONEY, NOT_NEGATIVE, nullable=True),
+        "trades": _OF_METRICS["trades"],
+        "fees": _OF_METRICS["fees"],
+        "turnover": number(
+            "Half of the worth of all trades after the first purchases, over the mean value, per year; NULL as "
+            "above, or no days or value.",
+            YEARLY,
+            nullable=True,
+        ),
+        **{name: _OF_METRICS[name] for name in ("twr", "cagr", "volatility", "sharpe", "max_drawdown")},
+        "excess_over_same_reserve": REPORT_STRATEGY.columns["excess_over_same_reserve"],
+    },
 )
 
 REPORT_BENCHMARK = Table(
@@ -350,44 +342,42 @@ REPORT_BENCHMARK = Table(
     layer="reports",
     description="Whether a scenario beat the benchmark of the study, and how closely it followed it.",
     key=("strategy", "reserve"),
-    schema=ordered(
-        {
-            **scenario(),
-            "benchmark": STUDY.schema.columns["benchmark"],
-            "sessions": whole("Sessions on which both have a return: all that follows is of these.", COUNT, FROM_ONE),
-            "portfolio_return": number("Time-weighted return of the scenario.", FRACTION),
-            "benchmark_return": number(
-                "Return of the benchmark, dividends reinvested, without costs.", FRACTION, AT_LEAST_TOTAL_LOSS
-            ),
-            "excess_over_benchmark": number(
-                "Return of the scenario less that of the benchmark; above 0: it beat it.", FRACTION
-            ),
-            "beta": number(
-                "Slope of excess returns on those of the benchmark; NULL: fewer than two, or a benchmark that does not "
-                "move.",
-                RATIO,
-                nullable=True,
-            ),
-            "alpha": number(
-                "Jensen's alpha: mean excess return less beta times that of the benchmark, annualised without "
-                "compounding; NULL as above.",
-                YEARLY,
-                nullable=True,
-            ),
-            "tracking_error": number(
-                "Annualised standard deviation of the differences of returns; NULL: fewer than two.",
-                YEARLY,
-                NOT_NEGATIVE,
-                nullable=True,
-            ),
-            "information_ratio": number(
-                "Annualised mean of the differences of returns over the tracking error; NULL as above, or all alike.",
-                RATIO,
-                nullable=True,
-            ),
-            "correlation": correlation("Correlation of returns with those of the benchmark; NULL: one does not move."),
-        }
-    ),
+    columns={
+        **scenario(),
+        "benchmark": lake.STUDY.columns["benchmark"],
+        "sessions": whole("Sessions on which both have a return: all that follows is of these.", COUNT, FROM_ONE),
+        "portfolio_return": number("Time-weighted return of the scenario.", FRACTION),
+        "benchmark_return": number(
+            "Return of the benchmark, dividends reinvested, without costs.", FRACTION, AT_LEAST_TOTAL_LOSS
+        ),
+        "excess_over_benchmark": number(
+            "Return of the scenario less that of the benchmark; above 0: it beat it.", FRACTION
+        ),
+        "beta": number(
+            "Slope of excess returns on those of the benchmark; NULL: fewer than two, or a benchmark that does not "
+            "move.",
+            RATIO,
+            nullable=True,
+        ),
+        "alpha": number(
+            "Jensen's alpha: mean excess return less beta times that of the benchmark, annualised without "
+            "compounding; NULL as above.",
+            YEARLY,
+            nullable=True,
+        ),
+        "tracking_error": number(
+            "Annualised standard deviation of the differences of returns; NULL: fewer than two.",
+            YEARLY,
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "information_ratio": number(
+            "Annualised mean of the differences of returns over the tracking error; NULL as above, or all alike.",
+            RATIO,
+            nullable=True,
+        ),
+        "correlation": correlation("Correlation of returns with those of the benchmark; NULL: one does not move."),
+    },
 )
 
 REPORT_SINGLE_ASSET = Table(
@@ -395,15 +385,13 @@ REPORT_SINGLE_ASSET = Table(
     layer="reports",
     description="What holding each asset alone would have brought: did a portfolio beat its own parts?",
     key=("ticker",),
-    schema=ordered(
-        {
-            "ticker": ticker(),
-            "first_session": day("First session, at whose close it is bought."),
-            "last_session": day("Last session."),
-            "twr": number("Return over the whole period, dividends reinvested, without costs.", FRACTION),
-            **{name: _OF_METRICS[name] for name in ("cagr", "volatility", "sharpe", "max_drawdown")},
-        }
-    ),
+    columns={
+        "ticker": ticker(),
+        "first_session": day("First session, at whose close it is bought."),
+        "last_session": day("Last session."),
+        "twr": number("Return over the whole period, dividends reinvested, without costs.", FRACTION),
+        **{name: _OF_METRICS[name] for name in ("cagr", "volatility", "sharpe", "max_drawdown")},
+    },
 )
 
 REPORTS = (

@@ -1,10 +1,19 @@
 """What a declaration of a table consists of. The kinds of column belong in ``columns``."""
 
-from dataclasses import dataclass
-from typing import Literal
+from __future__ import annotations
 
-import pandera.pandas as pa
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 import pyarrow as arrow
+
+from sd_core.schemas.columns import Column
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
 
 _ARROW = {
     "BIGINT": arrow.int64(),
@@ -12,6 +21,24 @@ _ARROW = {
     "DATE": arrow.date32(),
     "DOUBLE": arrow.float64(),
     "VARCHAR": arrow.string(),
+    "VARCHAR[]": arrow.list_(arrow.string()),
+}
+# Narrower types of the lake, by the name that a column gives: Arrow's, and DuckDB's.
+_STORED = {
+    "int8": (arrow.int8(), "TINYINT"),
+    "int16": (arrow.int16(), "SMALLINT"),
+    "int32": (arrow.int32(), "INTEGER"),
+    "dictionary": (arrow.dictionary(arrow.int16(), arrow.string()), "VARCHAR"),
+}
+# How pandera sees what DuckDB hands over as a data frame, without and with NULL among the values. Whole numbers with a
+# NULL among them arrive as floating-point ones, truth values as objects, and text as objects where a batch is empty or
+# all NULL: coercion makes them what they were.
+_PANDERA: Mapping[str, tuple[tuple[str, bool], tuple[str, bool]]] = {
+    "BIGINT": (("int64", False), ("Int64", True)),
+    "BOOLEAN": (("bool", False), ("boolean", True)),
+    "DATE": (("datetime64[us]", False), ("datetime64[us]", False)),
+    "DOUBLE": (("float64", False), ("float64", False)),
+    "VARCHAR": (("str", True), ("str", True)),
 }
 
 Layer = Literal["staging", "analytics", "reports"]
@@ -26,21 +53,23 @@ class Table:
         layer: the folder of that file.
         description: one sentence.
         key: the columns of which no two rows have the same values; NULL counts as a value.
-        schema: the columns in order. It judges data frames as DuckDB hands them over, whole or in batches.
+        columns: by name, in order.
         stored: False for a view, which is computed when it is read.
+        copied: whether it is the lake's table of the same name as it is, so that it needs no SQL file.
     """
 
     name: str
     layer: Layer
     description: str
     key: tuple[str, ...]
-    schema: pa.DataFrameSchema
+    columns: Mapping[str, Column]
     stored: bool = True
+    copied: bool = False
 
     @property
     def types(self) -> dict[str, str]:
         """The DuckDB type of every column, in order."""
-        return {name: column.metadata["type"] for name, column in self.schema.columns.items()}
+        return {name: column.type for name, column in self.columns.items()}
 
     @property
     def arrow_schema(self) -> arrow.Schema:
@@ -50,14 +79,90 @@ class Table:
     @property
     def comments(self) -> dict[str, str]:
         """What every column means, with its unit in brackets where it has one, in order."""
-        return {name: _comment(column) for name, column in self.schema.columns.items()}
+        return {name: _comment(column) for name, column in self.columns.items()}
+
+    @cached_property
+    def schema(self) -> pa.DataFrameSchema:
+        """The judge of data frames as DuckDB hands them over, whole or in batches: these columns, in this order."""
+        import pandera.pandas as pa
+
+        return pa.DataFrameSchema(
+            {name: _judge(column) for name, column in self.columns.items()}, strict=True, ordered=True
+        )
 
 
-def ordered(columns: dict[str, pa.Column]) -> pa.DataFrameSchema:
-    """Return the schema that wants exactly these columns, in this order."""
-    return pa.DataFrameSchema(columns, strict=True, ordered=True)
+@dataclass(frozen=True)
+class LakeTable:
+    """One table of the lake, as the Parquet files of a dataset have it.
+
+    Attributes:
+        name: under which SQL models read it.
+        description: one sentence.
+        key: the columns of which no two rows have the same values.
+        columns: by name, in order.
+        hidden: columns that the published table of the same name leaves out; other models read them from the lake.
+    """
+
+    name: str
+    description: str
+    key: tuple[str, ...]
+    columns: Mapping[str, Column]
+    hidden: tuple[str, ...] = ()
+
+    @property
+    def arrow_schema(self) -> arrow.Schema:
+        """The columns as they are stored."""
+        return arrow.schema([(name, _stored(column)) for name, column in self.columns.items()])
+
+    @property
+    def ddl(self) -> str:
+        """The statement that creates it in a database ``lake``."""
+        columns = ", ".join(f'"{name}" {_ddl(column)}' for name, column in self.columns.items())
+        return f"create table lake.{self.name} ({columns})"
+
+    def row_dtype(self, *, without: tuple[str, ...]) -> np.dtype:
+        """Return the record of one row as the engine writes it: dates, tickers and kinds as positions.
+
+        Args:
+            without: columns that belong to the scenario, or follow from the place of the row.
+        """
+        fields = [(name, column) for name, column in self.columns.items() if name not in without]
+        return np.dtype([_field(name, column) for name, column in fields])
+
+    def published(self) -> Table:
+        """Return the declaration of the published table that is this one as it is, hidden columns apart."""
+        columns = {name: column for name, column in self.columns.items() if name not in self.hidden}
+        return Table(self.name, "staging", self.description, self.key, columns, copied=True)
 
 
-def _comment(column: pa.Column) -> str:
-    unit = column.metadata["unit"]
-    return f"{column.description} [{unit}]" if unit else column.description
+def _comment(column: Column) -> str:
+    return f"{column.description} [{column.unit}]" if column.unit else column.description
+
+
+def _judge(column: Column) -> pa.Column:
+    import pandera.pandas as pa
+
+    kind, coerce = _PANDERA[column.type][column.nullable]
+    checks = [pa.Check(check.holds, error=check.words) for check in column.checks]
+    return pa.Column(kind, checks, nullable=column.nullable, coerce=coerce, description=column.description)
+
+
+def _stored(column: Column) -> arrow.DataType:
+    return _STORED[column.stored][0] if column.stored else _ARROW[column.type]
+
+
+def _ddl(column: Column) -> str:
+    return _STORED[column.stored][1] if column.stored else column.type
+
+
+def _field(name: str, column: Column) -> tuple[str, type]:
+    """Return the field of a record: tickers are positions in the panel, dates in its sessions, kinds numbers."""
+    if name == "ticker":
+        return "asset", np.int16
+    if column.type == "VARCHAR":
+        return name, np.int8
+    if column.type == "DATE":
+        return name, np.int32
+    if column.type == "BIGINT":
+        return name, np.dtype(column.stored or "int64").type
+    return name, np.dtype({"DOUBLE": "float64", "BOOLEAN": "bool"}[column.type]).type

@@ -23,10 +23,7 @@ from sd_core.simulation.kernel.lanes import LANES
 from sd_core.simulation.kernel.lookback import GAP_SESSIONS
 from sd_core.simulation.kernel.sessions import run
 from sd_core.simulation.results import DAILY, LEDGER, LOTS, Rows, SimulationResult, State
-from sd_core.simulation.rules import Coordination, Every, Rules
-
-# Raised whenever the same inputs would give other rows; stored beside every partition.
-ENGINE_VERSION = "5"
+from sd_core.simulation.rules import Every, Rules
 
 # How many scenarios of the plain rule run side by side, and how many assets they have together: what they hold while
 # they run must stay small.
@@ -79,7 +76,7 @@ def simulate(
     def run_batch(batch: _Batch) -> list[SimulationResult]:
         if not hasattr(per_thread, "buffers"):
             per_thread.buffers = _Buffers(ledger, side_by_side)
-        return _simulate(market, batch, end, per_thread.buffers)
+        return _simulate(market, batch, end, per_thread.buffers, panel.sessions)
 
     batches = _batches(rules, starts, side_by_side)
     if threads == 1 or len(rules) == 1:
@@ -189,9 +186,12 @@ def _has_policy(rules: Rules) -> bool:
     """Tell whether a scenario has more than the plain rule."""
     return (
         rules.withdrawal_every != Every.NEVER
-        or rules.coordination in (Coordination.TARGET, Coordination.HYBRID, Coordination.HOLD)
+        or rules.banded
+        or rules.rebalance_every != Every.NEVER
+        or len(rules.targets.sessions) > 1
         or rules.cash_low > 0.0
-        or min(rules.cash_high, rules.drift, rules.premium_spread, rules.portfolio_stop) < np.inf
+        or min(rules.deviation, rules.volatility, rules.cash_high, rules.drift) < np.inf
+        or min(rules.premium_spread, rules.stop) < np.inf
         or rules.adaptive_bracket
     )
 
@@ -223,20 +223,22 @@ class _Buffers:
         self.__post_init__()
 
 
-def _simulate(market: book.Market, batch: _Batch, end: int, buffers: _Buffers) -> list[SimulationResult]:
+def _simulate(
+    market: book.Market, batch: _Batch, end: int, buffers: _Buffers, sessions: Dates
+) -> list[SimulationResult]:
     """Simulate scenarios side by side, so that prices that were read once serve all of them."""
     terms = np.array([_TERMS_OF(rules) for rules in batch.rules], dtype=book.TERMS)
     while True:
-        books = _open(batch, buffers, end)
-        policy = _policy(batch)
+        books = _open(batch, buffers, end, sessions)
+        policy = _policy(batch, sessions)
         if run(market, terms, books, policy, batch.first, end):
             return _results(books, policy, end)
         buffers.grow()
 
 
-def _open(batch: _Batch, buffers: _Buffers, end: int) -> book.Books:
+def _open(batch: _Batch, buffers: _Buffers, end: int, sessions: Dates) -> book.Books:
     """Open the books of scenarios, each where its state stands, or with its capital."""
-    scenarios, assets = len(batch.rules), len(batch.rules[0].weights)
+    scenarios, assets = len(batch.rules), len(batch.rules[0].brackets)
     state = np.zeros(scenarios, dtype=book.STATE)
     state["bank"] = state["value"] = [rules.capital for rules in batch.rules]
     state["index"] = state["peak"] = state["trough"] = state["eagerness"] = 1.0
@@ -257,7 +259,8 @@ def _open(batch: _Batch, buffers: _Buffers, end: int) -> book.Books:
         holdings[place, :assets], needs[place, :assets] = start.holdings, start.needs
         buffers.lots[place, : len(start.lots)] = start.lots
     positions["bracket"] = brackets
-    positions["weight"] = [rules.weights for rules in batch.rules]
+    last_session = sessions[max(batch.first - 1, 0)]
+    positions["weight"] = [rules.targets.in_force(last_session) for rules in batch.rules]
     positions["share"] = [rules.profit_shares for rules in batch.rules]
     positions["lot_size"] = [rules.lot_sizes for rules in batch.rules]
     return book.Books(
@@ -276,16 +279,21 @@ def _open(batch: _Batch, buffers: _Buffers, end: int) -> book.Books:
     )
 
 
-def _policy(batch: _Batch) -> book.Policy | None:
+def _policy(batch: _Batch, sessions: Dates) -> book.Policy | None:
     """Return what a scenario has beyond the plain rule; one that has anything is alone in its batch."""
     rules, start = batch.rules[0], batch.starts[0]
     if not _has_policy(rules):
         return None
     returns, gaps = _windows(rules)
+    assets = len(rules.brackets)
+    rows = rules.targets.rows_by_session(sessions)
     return book.Policy(
         candidates=np.array(rules.candidates, dtype=np.int64),
+        targets=np.ascontiguousarray(rules.targets.weights),
+        row_from=np.where(np.diff(rows, prepend=rows[0]) > 0, rows, -1),
+        edges=np.full((assets, 2), np.nan) if rules.band_edges is None else np.ascontiguousarray(rules.band_edges),
         returns=np.zeros(returns) if start is None else start.returns.copy(),
-        gaps=np.zeros((gaps, len(rules.weights)), dtype=np.int8) if start is None else start.gaps.copy(),
+        gaps=np.zeros((gaps, assets), dtype=np.int8) if start is None else start.gaps.copy(),
     )
 
 

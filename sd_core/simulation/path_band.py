@@ -5,9 +5,8 @@ Metrics of the chosen path belong in ``sql``.
 
 from typing import Any
 
-import numpy as np
-
-from sd_core.simulation.results import NO_MONEY, SimulationResult
+from sd_core.metrics.returns import time_weighted_return
+from sd_core.simulation.results import SimulationResult
 from sd_core.simulation.rules import Path
 
 
@@ -22,19 +21,5 @@ def path_outcome(path: Path, result: SimulationResult | Exception, capital: floa
     return {
         "path": path.name.lower(),
         "final_value": float(result.daily["value"][-1]),
-        "twr": time_weighted_return(result, capital),
+        "twr": time_weighted_return(result.daily, capital),
     }
-
-
-def time_weighted_return(result: SimulationResult, capital: float) -> float | None:
-    """Return the product of (value + withdrawals) / (previous value + deposits) over all sessions, less 1.
-
-    Before the first session stands the capital. A session on which no more was there than rounding leaves is
-    left out; None where that is every one.
-    """
-    daily = result.daily
-    before = np.concatenate([[capital], daily["value"][:-1]]) + daily["deposits"]
-    earned = np.abs(before) > NO_MONEY
-    if not earned.any():
-        return None
-    return float(np.prod((daily["value"] + daily["withdrawals"])[earned] / before[earned])) - 1.0

@@ -4,25 +4,27 @@ Both engines read these; neither looks at a study. Validation happened in ``stud
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
 
 from sd_core.market.arrays import Floats
+from sd_core.simulation.targets import Targets
 from sd_core.study.model import Study
-from sd_core.study.parts import Deposits, Rebalance, Withdrawals
+from sd_core.study.parts import Bands, Deposits, Rebalance, Withdrawals
 from sd_core.study.scenario import Scenario
-from sd_core.study.strategy import Strategy
+from sd_core.study.strategy import Rule, Strategy
 
 
 class Variant(IntEnum):
-    """Which trades the rule makes."""
+    """Which trades the rule makes; ``NO_RULE`` is a strategy without the rule."""
 
     FULL = 0
     ATH_ONLY = 1
-    BUY_AND_HOLD = 2
+    NO_RULE = 2
     ATH_SELL = 3
 
 
@@ -33,14 +35,11 @@ class Sizing(IntEnum):
     SYMMETRIC = 1
 
 
-class Coordination(IntEnum):
-    """In which order assets trade, and what holds them to their targets."""
+class Order(IntEnum):
+    """In which order assets trade on a leg."""
 
-    SIMPLE = 0
+    UNIVERSE = 0
     NAV_OPPORTUNISTIC = 1
-    TARGET = 2
-    HYBRID = 3
-    HOLD = 4
 
 
 class Width(IntEnum):
@@ -105,7 +104,7 @@ class Rules:
     Attributes:
         capital: money at the start, in the study's currency.
         reserve: share of the capital that the first purchases leave in the bank, a fraction.
-        weights: target weights by asset, summing to 1.
+        targets: target weights by asset, and from when on.
         brackets: distance of the next higher rung by asset, a fraction of the anchor.
         profit_shares: share of a rung's gain that is traded, by asset.
         lot_sizes: smallest tradable quantity by asset; 0 is fractional.
@@ -113,7 +112,7 @@ class Rules:
         fee_rate: fee per traded value, a fraction.
         variant: which trades the rule makes.
         sizing: how much a sale sells.
-        coordination: in which order assets trade, and what holds them to their targets.
+        order: in which order assets trade on a leg.
         path: which way a bar's price is taken to have gone.
         anchor: where the anchor stands after a fill.
         max_rungs: most rungs that an asset fills or passes per side and leg.
@@ -130,9 +129,12 @@ class Rules:
         shortfall: what is sold where the bank does not hold a withdrawal.
         indexed: whether ``withdrawal`` grows with the panel's price index.
         rebalance_every: the calendar's trigger.
+        rebalance_on_change: whether targets that change are a trigger.
         deviation, deviation_width: distance from a target that triggers; infinity for none.
         volatility, volatility_window: yearly volatility over so many sessions that triggers; infinity for none.
-        band, band_width: half the width of the bands of ``HYBRID``.
+        band, band_width: half the width of the bands around targets; infinity for none.
+        band_edges: lower and upper edge of the bands that stand still, shape (assets, 2), NaN where an asset has none
+            of its own; None where no asset has.
         min_trade: money below which a portfolio rule does not trade.
         max_cost: fee over traded value above which a portfolio rule does not trade; infinity for none.
         cash_low: share of cash below which the rule buys less; 0 for never.
@@ -141,12 +143,12 @@ class Rules:
         drift: share of the target weight above it from which profit is taken; infinity for never.
         premium_spread: highest less lowest premium above which the one is sold for the other; infinity for never.
         adaptive_bracket: whether brackets follow how often prices gap over a rung.
-        portfolio_stop: drawdown beyond which the rule stops buying; infinity for never.
+        stop: drawdown beyond which the rule stops buying; infinity for never.
     """
 
     capital: float
     reserve: float
-    weights: Floats
+    targets: Targets
     brackets: Floats
     profit_shares: Floats
     lot_sizes: Floats
@@ -154,7 +156,7 @@ class Rules:
     fee_rate: float = 0.0
     variant: Variant = Variant.FULL
     sizing: Sizing = Sizing.GAIN_SHARE
-    coordination: Coordination = Coordination.SIMPLE
+    order: Order = Order.UNIVERSE
     path: Path = Path.NEAREST
     anchor: Anchor = Anchor.LADDER
     max_rungs: int = 64
@@ -171,12 +173,14 @@ class Rules:
     shortfall: Shortfall = Shortfall.NONE
     indexed: bool = False
     rebalance_every: Every = Every.NEVER
+    rebalance_on_change: bool = False
     deviation: float = math.inf
     deviation_width: Width = Width.ABSOLUTE
     volatility: float = math.inf
     volatility_window: int = 0
-    band: float = 0.0
+    band: float = math.inf
     band_width: Width = Width.ABSOLUTE
+    band_edges: Floats | None = None
     min_trade: float = 0.0
     max_cost: float = math.inf
     cash_low: float = 0.0
@@ -185,7 +189,19 @@ class Rules:
     drift: float = math.inf
     premium_spread: float = math.inf
     adaptive_bracket: bool = False
-    portfolio_stop: float = math.inf
+    stop: float = math.inf
+
+    @classmethod
+    def scalars(cls, *kinds: type) -> tuple[str, ...]:
+        """Return the names of the rules that are single numbers of some kinds, choices being whole numbers."""
+        return tuple(
+            field.name for field in fields(cls) if isinstance(field.type, type) and issubclass(field.type, kinds)
+        )
+
+    @property
+    def banded(self) -> bool:
+        """Whether some asset has a band."""
+        return self.band < math.inf or self.band_edges is not None
 
 
 def resolve(study: Study, scenario: Scenario) -> Rules:
@@ -193,36 +209,59 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
     strategy = study.strategies[scenario.strategy]
     costs = study.costs_of(scenario.strategy)
     assets = study.universe.values()
-    weights = np.array([asset.weight for asset in assets])
+    rule = strategy.rule or Rule()
     deposits, withdrawals = study.deposits, study.withdrawals_of(scenario.strategy)
     return Rules(
         capital=study.capital,
         reserve=scenario.reserve,
-        weights=weights / weights.sum(),
-        brackets=np.array([asset.spacing or strategy.spacing_or_default for asset in assets]),
+        targets=targets_of(study, strategy),
+        brackets=np.array([asset.spacing or rule.spacing_or_default for asset in assets]),
         profit_shares=np.array(
-            [strategy.profit_share_or_default if asset.profit_share is None else asset.profit_share for asset in assets]
+            [rule.profit_share_or_default if asset.profit_share is None else asset.profit_share for asset in assets]
         ),
         lot_sizes=np.array([asset.lot_size for asset in assets]),
         fee_fixed=costs.fixed,
         fee_rate=costs.bps / 10_000,
-        variant=Variant[strategy.variant.upper()],
-        sizing=Sizing[strategy.sizing.upper()],
-        coordination=Coordination[strategy.coordination.upper()],
-        path=Path[strategy.path.upper()],
-        anchor=Anchor[strategy.anchor.upper()],
-        max_rungs=strategy.max_rungs,
         lot_order=LotOrder[strategy.lot_order.upper()],
-        margin_limit=strategy.margin.limit if strategy.margin else 0.0,
-        margin_rate=strategy.margin.rate if strategy.margin else 0.0,
+        **(_rule(strategy.rule) if strategy.rule else {"variant": Variant.NO_RULE}),
         **(_deposit_rules(deposits) if deposits else {}),
         **(_withdrawal_rules(withdrawals, study.capital) if withdrawals else {}),
-        **_portfolio_rules(strategy),
-        # A strategy that deploys nothing does not change with the candidates.
-        candidates=()
-        if strategy.cash_high is None
-        else tuple(study.tickers.index(ticker) for ticker in study.candidates),
+        **_portfolio_rules(study, strategy),
     )
+
+
+def targets_of(study: Study, strategy: Strategy) -> Targets:
+    """Return a strategy's targets: the universe's weights, or those of its allocation, each row scaled to sum to 1."""
+    if strategy.allocation is None:
+        return Targets.constant(_scaled([asset.weight for asset in study.universe.values()]))
+    rows = [_scaled([row.get(ticker, 0.0) for ticker in study.tickers]) for row in strategy.allocation.rows.values()]
+    if not strategy.has_schedule:
+        return Targets.constant(rows[0])
+    return Targets(np.array(list(strategy.allocation.rows), dtype="datetime64[D]"), np.array(rows))
+
+
+def _scaled(weights: Sequence[float]) -> Floats:
+    array = np.array(weights)
+    return np.asarray(array / array.sum())
+
+
+# Keys of a rule that become something else than a number or a choice of the same name.
+_RESOLVED_APART = ("sd_n", "bracket", "profit_share", "margin")
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    """Return what a rule switches on, key by key; the rest keeps the defaults of :class:`Rules`."""
+    kinds = {field.name: field.type for field in fields(Rules)}
+    given = {
+        name: _resolved(value, kinds[name]) for name, value in rule if value is not None and name not in _RESOLVED_APART
+    }
+    margin = {"margin_limit": rule.margin.limit, "margin_rate": rule.margin.rate} if rule.margin else {}
+    return given | margin
+
+
+def _resolved(value: Any, kind: Any) -> Any:
+    """Return a value of a study as the rules have it: a word is the choice of that name."""
+    return kind[value.upper()] if isinstance(value, str) else value
 
 
 PERIODS_PER_YEAR = {Every.YEAR: 1, Every.QUARTER: 4, Every.MONTH: 12}
@@ -246,18 +285,30 @@ def _withdrawal_rules(withdrawals: Withdrawals, capital: float) -> dict[str, Any
     }
 
 
-def _portfolio_rules(strategy: Strategy) -> dict[str, Any]:
+def _portfolio_rules(study: Study, strategy: Strategy) -> dict[str, Any]:
     """Return what the strategy switches on; the rest keeps the defaults of :class:`Rules`."""
-    given: dict[str, Any] = {
-        name: value
-        for name in ("cash_low", "cash_high", "drift", "premium_spread", "adaptive_bracket", "portfolio_stop")
-        if (value := getattr(strategy, name)) is not None
-    }
+    given: dict[str, Any] = {"rebalance_on_change": strategy.rebalances_on_change}
+    if strategy.rebalance is not None:
+        given |= _triggers(strategy.rebalance)
     if strategy.band is not None:
-        given |= {"band": strategy.band.width, "band_width": Width[strategy.band.kind.upper()]}
-    if strategy.cost_aware is not None:
-        given |= {"min_trade": strategy.cost_aware.min_trade, "max_cost": strategy.cost_aware.max_cost}
-    return given | (_triggers(strategy.rebalance) if strategy.rebalance else {})
+        given |= _bands(study, strategy.band)
+    if strategy.cash is not None:
+        places = tuple(study.tickers.index(ticker) for ticker in strategy.cash.candidates)
+        given |= {"cash_high": strategy.cash.high, "candidates": places}
+    if strategy.drift is not None:
+        given["drift"] = strategy.drift
+    if strategy.premium_spread is not None:
+        given["premium_spread"] = strategy.premium_spread
+    return given
+
+
+def _bands(study: Study, bands: Bands) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if (around := bands.around_targets) is not None:
+        given |= {"band": around.width, "band_width": Width[around.kind.upper()]}
+    if bands.edges:
+        given["band_edges"] = np.array([bands.edges.get(ticker, (np.nan, np.nan)) for ticker in study.tickers])
+    return given
 
 
 def _triggers(rebalance: Rebalance) -> dict[str, Any]:
@@ -269,4 +320,6 @@ def _triggers(rebalance: Rebalance) -> dict[str, Any]:
         given |= {"deviation": rebalance.deviation.width, "deviation_width": width}
     if rebalance.volatility is not None:
         given |= {"volatility": rebalance.volatility.level, "volatility_window": rebalance.volatility.window}
+    if rebalance.cost_aware is not None:
+        given |= {"min_trade": rebalance.cost_aware.min_trade, "max_cost": rebalance.cost_aware.max_cost}
     return given

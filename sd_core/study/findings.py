@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from sd_core.study.moved import where_it_went
+
 Location = tuple[str | int, ...]
 
 _EXPECTED = {
@@ -58,8 +60,10 @@ def _finding(
     location, kind, value = as_written(entry["loc"]), entry["type"], show(entry["input"])
     context = entry.get("ctx", {})
     if kind == "value_error" and location[-1:] == ("[key]",):  # pydantic's mark: the key itself was refused
-        location = location[:-1]
+        location = (*location[:-2], str(location[-2]))  # which may read as a number
     match kind:
+        case "extra_forbidden" if (place := where_it_went(location)) is not None:
+            yield f"{_place(location)}: moved: expected {place}"
         case "extra_forbidden" | "invalid_key":
             yield f"{_place(location)}: unknown key: expected one of {', '.join(keys_at(location[:-1]))}"
         case "missing":
@@ -97,6 +101,8 @@ def _place(location: Location) -> str:
     match location:
         case (*part, int(position)) if part not in (["universe"], ["strategies"]):  # whose keys may read as numbers
             return f"{_place(tuple(part))}: entry {position + 1}"
+        case (*part, key) if len(part) > 2 and isinstance(part[-1], int):
+            return f"{_place(tuple(part))}: {readable(key)}"
     return ".".join(readable(part) for part in location) or "the study"
 
 

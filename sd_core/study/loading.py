@@ -5,7 +5,7 @@ What is right and wrong belongs in ``model`` and its parts; the wording of a ref
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,9 +14,12 @@ from sd_core.study.document import read_mapping
 from sd_core.study.findings import Location, MisfitError, findings, show
 from sd_core.study.model import Study
 from sd_core.study.parts import (
+    Allocation,
     Asset,
     Band,
+    Bands,
     Bootstrap,
+    Cash,
     CostAware,
     Costs,
     Deposits,
@@ -27,8 +30,8 @@ from sd_core.study.parts import (
     VolatilityLevel,
     Withdrawals,
 )
-from sd_core.study.strategy import Strategy
-from sd_core.study.sweeps import spread
+from sd_core.study.strategy import Rule, Strategy
+from sd_core.study.sweeps import ANY, spread
 
 # Findings of a refusal that are shown; a sweep can give one per combination.
 MOST_FINDINGS = 50
@@ -86,10 +89,15 @@ def _keys_of(part: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tupl
     for name, field in part.model_fields.items():
         kinds = (field.annotation, *get_args(field.annotation))
         inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
-        yield from _keys_of(inner, (*path, name)) if inner else [(*path, name)]
+        if inner is not None:
+            yield from _keys_of(inner, (*path, name))
+        elif not any(get_origin(kind) in (list, dict) for kind in kinds):
+            yield (*path, name)
 
 
-_STRATEGY_KEYS = frozenset(_keys_of(Strategy))
+# A sweep may also list whole sets of weights, or the weights of one ticker.
+_WEIGHTS = ("allocation", "weights")
+_STRATEGY_KEYS = frozenset([*_keys_of(Strategy), _WEIGHTS, (*_WEIGHTS, ANY)])
 
 _PARTS: dict[str, type[BaseModel]] = {
     "source": Source,
@@ -99,7 +107,11 @@ _PARTS: dict[str, type[BaseModel]] = {
     "withdrawals": Withdrawals,
     "taxes": Taxes,
     "rebalance": Rebalance,
-    "band": Band,
+    "allocation": Allocation,
+    "rule": Rule,
+    "cash": Cash,
+    "band": Bands,
+    "default": Band,
     "deviation": Band,
     "volatility": VolatilityLevel,
     "cost_aware": CostAware,

@@ -34,6 +34,18 @@ def _weighted_and_distinct(universe: dict[str, Asset]) -> dict[str, Asset]:
     return universe
 
 
+def _tickers_named(strategy: Strategy) -> Iterator[tuple[str, str]]:
+    """Yield every ticker that a strategy names, with its place in it."""
+    if strategy.allocation is not None:
+        place = "allocation.weights" if strategy.allocation.schedule is None else "allocation.schedule"
+        for ticker in dict.fromkeys(ticker for row in strategy.allocation.rows.values() for ticker in row):
+            yield place, ticker
+    if strategy.band is not None:
+        yield from (("band", ticker) for ticker in strategy.band.edges)
+    if strategy.cash is not None:
+        yield from (("cash.candidates", ticker) for ticker in strategy.cash.candidates)
+
+
 class Study(Part):
     """Everything that one study asks for. Made by :func:`sd_core.study.loading.load_study`; immutable."""
 
@@ -48,7 +60,6 @@ class Study(Part):
     risk_free: RiskFree = 0.0
     price_index: str | None = Field(None, min_length=1, description="CSV file of consumer prices by date.")
     universe: Annotated[dict[Ticker, Asset], Field(min_length=1), AfterValidator(_weighted_and_distinct)]
-    candidates: list[Ticker] = Field([], description="Assets bought with cash that no target asks for, in this order.")
     reserves: Reserves
     costs: Costs = Costs(bps=0, fixed=0)
     deposits: Deposits | None = None
@@ -65,6 +76,7 @@ class Study(Part):
             *self._range_misfits(),
             *self._currency_misfits(),
             *self._ticker_misfits(),
+            *self._strategy_misfits(),
             *self._index_misfits(),
         ]:
             raise MisfitError(misfits)
@@ -100,19 +112,30 @@ class Study(Part):
     def _ticker_misfits(self) -> Iterator[str]:
         # Without regard to case: a ticker names a folder, and some disks do not tell them apart.
         assets = {ticker.lower(): ticker for ticker in self.universe}
-        for candidate in self.candidates:
-            if candidate not in self.universe:
-                yield f"candidates: {show(candidate)}: expected tickers of the universe, of weight 0 or any other"
-        if len(set(self.candidates)) < len(self.candidates):
-            yield f"candidates: {show(self.candidates)}: expected every ticker once"
-        if self.candidates and all(strategy.cash_high is None for strategy in self.strategies.values()):
-            yield f"candidates: {show(self.candidates)}: expected none, since no strategy has a cash_high to deploy"
         benchmark = self.benchmark.lower()
         if (asset := assets.get(benchmark, self.benchmark)) != self.benchmark:
             yield f"benchmark: {show(self.benchmark)}: expected {asset}, as the universe writes it"
         if (rate := (self.rate_ticker or "").lower()) in (*assets, benchmark):
             owner = "an asset of the universe" if rate in assets else "the benchmark"
             yield f"risk_free: {show(self.risk_free)}: expected a rate, but it is {owner}"
+
+    def _strategy_misfits(self) -> Iterator[str]:
+        for name, strategy in self.strategies.items():
+            for place, ticker in _tickers_named(strategy):
+                if ticker not in self.universe:
+                    yield (
+                        f"strategies.{name}.{place}: {show(ticker)}: expected a ticker of the universe, of weight 0 or "
+                        "any other"
+                    )
+            if strategy.cash is not None and len(set(strategy.cash.candidates)) < len(strategy.cash.candidates):
+                yield f"strategies.{name}.cash.candidates: {show(strategy.cash.candidates)}: expected every ticker once"
+            if strategy.allocation is not None and strategy.allocation.schedule is not None:
+                first = min(strategy.allocation.schedule)
+                if first > self.start:
+                    yield (
+                        f"strategies.{name}.allocation.schedule: {first}: expected a first date on or before start, "
+                        f"{self.start}"
+                    )
 
     @property
     def tickers(self) -> tuple[str, ...]:
@@ -153,11 +176,11 @@ class Study(Part):
     def withdrawals_of(self, strategy: str) -> Withdrawals | None:
         """Return the withdrawals that a strategy is to pay: its own, or the study's.
 
-        A rule that never trades has no proceeds and no opinion: it sells of everything alike what the study's
+        A strategy without a rule has no proceeds and no opinion: it sells of everything alike what the study's
         withdrawals take.
         """
         rules = self.strategies[strategy]
-        if rules.withdrawals is None and self.withdrawals is not None and rules.is_passive:
+        if rules.withdrawals is None and self.withdrawals is not None and rules.rule is None:
             return self.withdrawals.model_copy(update={"coverage": 0.0, "shortfall": "pro_rata"})
         return rules.withdrawals or self.withdrawals
 

@@ -3,15 +3,27 @@
 How a strategy puts them together belongs in ``strategy``, how a study does in ``model``.
 """
 
-from typing import Literal, Self
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
-from sd_core.study.fields import AssetClass, Currency, Fraction
+from sd_core.study.fields import AssetClass, CalendarDate, Currency, Fraction, Ticker
 from sd_core.study.findings import MisfitError, show
 
 # A price touches a rung within a relative 1e-12; rungs that stand closer than this are not told apart reliably.
 SMALLEST_BRACKET = 1e-9
+
+# Units of numbers, for the columns that tables make of them.
+MONEY: JsonDict = {"unit": "currency"}
+FRACTION: JsonDict = {"unit": "fraction"}
+YEARLY: JsonDict = {"unit": "fraction per year"}
+RATIO: JsonDict = {"unit": "ratio"}
+COUNT: JsonDict = {"unit": "count"}
+BASIS_POINTS: JsonDict = {"unit": "basis points"}
 
 
 class Part(BaseModel):
@@ -38,15 +50,24 @@ class Source(Part):
 class Costs(Part):
     """What a trade costs: ``fixed + bps / 10 000 × quantity × price``."""
 
-    bps: float = Field(0.0, ge=0, description="Proportional fee in basis points of the traded value.")
-    fixed: float = Field(0.0, ge=0, description="Fixed fee per trade, in the study's currency.")
+    bps: float = Field(
+        0.0, ge=0, description="Proportional fee of a trade, of the traded value.", json_schema_extra=BASIS_POINTS
+    )
+    fixed: float = Field(
+        0.0, ge=0, description="Fixed fee of a trade, in the study's currency.", json_schema_extra=MONEY
+    )
 
 
 class Margin(Part):
     """Credit on which a strategy may buy."""
 
-    limit: float = Field(gt=0, le=1, description="How far buys may overdraw the bank, a fraction of the value.")
-    rate: float = Field(ge=0, lt=1, description="Yearly rate that an overdrawn bank pays, a fraction.")
+    limit: float = Field(
+        gt=0,
+        le=1,
+        description="How far buys may overdraw the bank, relative to the value at the close before.",
+        json_schema_extra=FRACTION,
+    )
+    rate: float = Field(ge=0, lt=1, description="What an overdrawn bank pays.", json_schema_extra=YEARLY)
 
 
 Every = Literal["month", "quarter", "year"]
@@ -62,14 +83,29 @@ class Deposits(Part):
 class Withdrawals(Part):
     """Money that is to go out, and what happens where it is not there."""
 
-    amount: float | None = Field(None, gt=0, description="Money per period, in the study's currency.")
-    rate: float | None = Field(None, gt=0, le=1, description="Yearly rate, a fraction, spread over the periods.")
-    of: Literal["capital", "value"] = Field("capital", description="What the rate is taken of.")
-    every: Every = "month"
-    coverage: float = Field(0.0, ge=0, description="Proceeds over withdrawals scheduled, below which one is skipped.")
-    coverage_of: Literal["gross", "net"] = Field("gross", description="Proceeds: sales alone, or less purchases.")
-    shortfall: Literal["none", "overweight", "pro_rata", "lowest_tax"] = Field("none", description="What is sold.")
-    indexed: bool = Field(False, description="Whether the money grows with the study's price index.")
+    amount: float | None = Field(
+        None, gt=0, description="Money due each period, in the study's currency.", json_schema_extra=MONEY
+    )
+    rate: float | None = Field(
+        None, gt=0, le=1, description="Yearly rate that is due, spread over the periods.", json_schema_extra=YEARLY
+    )
+    of: Literal["capital", "value"] = Field(
+        "capital", description="What the rate is taken of.", json_schema_extra={"null": "no rate"}
+    )
+    every: Every = Field("month", description="Period of withdrawals.")
+    coverage: float = Field(
+        0.0,
+        ge=0,
+        description="Proceeds of the rule over withdrawals scheduled, below which one is skipped.",
+        json_schema_extra=RATIO,
+    )
+    coverage_of: Literal["gross", "net"] = Field(
+        "gross", description="Which proceeds count: gross, of sales alone, or net, of sales less purchases."
+    )
+    shortfall: Literal["none", "overweight", "pro_rata", "lowest_tax"] = Field(
+        "none", description="What is sold where the bank does not hold what is due."
+    )
+    indexed: bool = Field(False, description="Whether what is due follows the study's price index.")
 
     @model_validator(mode="after")
     def _amount_or_rate(self) -> Self:
@@ -110,39 +146,161 @@ class Taxes(Part):
         return self.short_term if self.interest is None else self.interest
 
 
-class Band(Part):
-    """How far a weight may stand from its target."""
+def _some_weight(weights: dict[str, float]) -> dict[str, float]:
+    if not 0 < sum(weights.values()) < math.inf:
+        raise ValueError("expected weights whose sum is finite and above 0")
+    return weights
 
-    width: float = Field(gt=0, description="A fraction: of what is invested, or of the target.")
-    kind: Literal["absolute", "relative"] = "absolute"
+
+Weights = Annotated[dict[Ticker, Annotated[float, Field(ge=0)]], AfterValidator(_some_weight)]
+
+
+KIND = "What the width is a fraction of: absolute, of what is to be invested; relative, of the target."
+
+
+class Band(Part):
+    """How far a weight may be from its target."""
+
+    width: float = Field(
+        gt=0, description="How far a weight may be from its target before it counts.", json_schema_extra=FRACTION
+    )
+    kind: Literal["absolute", "relative"] = Field("absolute", description=KIND)
 
 
 class VolatilityLevel(Part):
     """A volatility of the portfolio that is too much."""
 
-    level: float = Field(gt=0, description="Yearly volatility, a fraction.")
-    window: int = Field(63, ge=2, le=10_000, description="Sessions that it is taken over.")
-
-
-class Rebalance(Part):
-    """What brings a portfolio back to its target weights; any of them suffices."""
-
-    every: Every | None = Field(None, description="The first session of each new period.")
-    deviation: Band | None = Field(None, description="Some weight further from its target than this.")
-    volatility: VolatilityLevel | None = Field(None, description="A portfolio more volatile than this.")
-
-    @model_validator(mode="after")
-    def _some_trigger(self) -> Self:
-        if self.every is None and self.deviation is None and self.volatility is None:
-            raise MisfitError(["every: missing: expected a trigger: every, deviation or volatility"])
-        return self
+    level: float = Field(gt=0, description="Volatility of the portfolio that is too much.", json_schema_extra=YEARLY)
+    window: int = Field(
+        63, ge=2, le=10_000, description="Sessions that volatility is taken over.", json_schema_extra=COUNT
+    )
 
 
 class CostAware(Part):
     """Trades of portfolio rules that are not worth making."""
 
-    min_trade: float = Field(0.0, ge=0, description="Smallest worth of a trade, in the study's currency.")
-    max_cost: float = Field(1.0, gt=0, le=1, description="Highest fee, as a fraction of the traded value.")
+    min_trade: float = Field(
+        0.0,
+        ge=0,
+        description="Smallest worth of a portfolio rule's trade, in the study's currency.",
+        json_schema_extra=MONEY,
+    )
+    max_cost: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Highest fee of a portfolio rule's trade, relative to its worth.",
+        json_schema_extra=FRACTION,
+    )
+
+
+class Rebalance(Part):
+    """What brings a portfolio back to its target weights; any trigger suffices."""
+
+    every: Every | None = Field(None, description="Period whose first session triggers.")
+    deviation: Band | None = Field(None, description="Distance of some weight from its target that triggers.")
+    volatility: VolatilityLevel | None = Field(None, description="Volatility of the portfolio that triggers.")
+    on_change: bool | None = Field(
+        None, description="Whether targets that change trigger.", json_schema_extra={"null": "they never change"}
+    )
+    cost_aware: CostAware | None = Field(None, description="Which trades of portfolio rules are too small or dear.")
+
+    @property
+    def has_trigger(self) -> bool:
+        """Whether anything but a change of targets triggers."""
+        return any(trigger is not None for trigger in (self.every, self.deviation, self.volatility))
+
+
+def _edges(edges: list[float]) -> list[float]:
+    if len(edges) != 2 or not 0 <= edges[0] < edges[1] <= 1:
+        raise ValueError("expected a lower and an upper edge from 0 to 1, such as [0.2, 0.3]")
+    return edges
+
+
+Edges = Annotated[list[float], AfterValidator(_edges)]
+
+
+class Bands(Part):
+    """Within which distance of their targets, or between which edges, the weights of assets are held.
+
+    One width for all of them; or, by ticker, the edges of some, and a default for the others.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, Edges]
+
+    width: float | None = Field(
+        None,
+        gt=0,
+        description="How far a weight may be from its target before it is brought back to the band.",
+        json_schema_extra=FRACTION,
+    )
+    kind: Literal["absolute", "relative"] | None = Field(None, description=KIND)
+    default: Band | None = Field(None, description="The band of assets without edges of their own.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        misfits = []
+        if self.width is None and self.kind is not None and self.edges:
+            misfits.append(f"kind: {self.kind}: expected it in default, beside edges by ticker")
+        if self.width is not None and (self.default is not None or self.edges):
+            misfits.append(f"width: {self.width}: expected it in default, beside edges by ticker")
+        if self.width is None and not self.edges:
+            misfits.append("width: missing: expected a width, or edges by ticker")
+        if misfits:
+            raise MisfitError(misfits)
+        return self
+
+    @property
+    def edges(self) -> Mapping[str, Sequence[float]]:
+        """The lower and the upper edge by ticker, of assets that have their own."""
+        return self.__pydantic_extra__ or {}
+
+    @property
+    def around_targets(self) -> Band | None:
+        """The band of every asset without edges of its own, or None where those have none."""
+        return self.default if self.width is None else Band(width=self.width, kind=self.kind or "absolute")
+
+
+class Cash(Part):
+    """What happens with much cash."""
+
+    high: float = Field(
+        ge=0,
+        lt=1,
+        description="Share of cash above which the excess over the reserve is deployed.",
+        json_schema_extra=FRACTION,
+    )
+    candidates: list[Ticker] = Field(
+        [],
+        description="Tickers that are bought with what no target asks for, in this order.",
+        json_schema_extra={"null": "none"},
+    )
+
+
+class Allocation(Part):
+    """Target weights of a strategy where they are not the universe's."""
+
+    weights: Weights | None = Field(
+        None, description="Target weights by ticker, on a scale of their own, where they never change."
+    )
+    schedule: dict[CalendarDate, Weights] | None = Field(
+        None, min_length=1, description="Target weights by the date from whose close on they are in force."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.weights is None and self.schedule is None:
+            raise MisfitError(["weights: missing: expected weights or a schedule"])
+        if self.weights is not None and self.schedule is not None:
+            raise MisfitError([f"weights: {show(self.weights)}: expected weights or a schedule, not both"])
+        return self
+
+    @property
+    def rows(self) -> dict[dt.date, dict[str, float]]:
+        """The weights by date, ascending; those that never change have a date before every session."""
+        return dict(sorted(self.schedule.items())) if self.schedule else {dt.date.min: self.weights or {}}
 
 
 class Bootstrap(Part):
@@ -156,9 +314,15 @@ class Bootstrap(Part):
 class Rung(Part):
     """How far apart an asset's rungs stand, and which share of the gain is traded at each."""
 
-    sd_n: float | None = Field(None, ge=1, description="Equal logarithmic steps per doubling of the price.")
-    bracket: float | None = Field(None, gt=0, description="Distance of the next higher rung, a fraction of the price.")
-    profit_share: Fraction | None = Field(None, description="Share of a rung's gain that is traded.")
+    sd_n: float | None = Field(
+        None, ge=1, description="Equal logarithmic steps per doubling of the price.", json_schema_extra=COUNT
+    )
+    bracket: float | None = Field(
+        None, gt=0, description="Distance of the next higher rung, a fraction of the price.", json_schema_extra=FRACTION
+    )
+    profit_share: Fraction | None = Field(
+        None, description="Share of a rung's gain that is traded.", json_schema_extra=FRACTION
+    )
 
     @model_validator(mode="after")
     def _one_spacing(self) -> Self:

@@ -1,107 +1,76 @@
-"""A strategy: its rules, and which of them go together.
+"""A strategy: the parts that it is made of, and which of them go together.
 
 What a rule does to a portfolio belongs in ``simulation``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from sd_core.study.findings import MisfitError, show
-from sd_core.study.parts import Band, CostAware, Costs, Margin, Rebalance, Rung, Withdrawals
+from sd_core.study.parts import (
+    COUNT,
+    FRACTION,
+    RATIO,
+    Allocation,
+    Bands,
+    Cash,
+    Costs,
+    Margin,
+    Part,
+    Rebalance,
+    Rung,
+    Withdrawals,
+)
 
 DEFAULT_SD_N = 8.0
 DEFAULT_PROFIT_SHARE = 0.5
 
 
-class Strategy(Rung):
-    """The rules of one strategy. ``docs/simulation.md`` says what each key does."""
+class Rule(Rung):
+    """The Synthetic Dividend rule of a strategy, and what restrains it."""
 
-    variant: Literal["full", "ath_only", "ath_sell", "buy_and_hold"] = "full"
-    sizing: Literal["gain_share", "symmetric"] = "gain_share"
-    coordination: Literal["simple", "nav_opportunistic", "target", "hybrid", "hold"] = "simple"
-    path: Literal["nearest", "low_first", "high_first", "close_only"] = "nearest"
-    anchor: Literal["ladder", "fill"] = "ladder"
-    max_rungs: int = Field(
-        64, ge=1, le=1_000_000, description="Most rungs that an asset fills or passes per side and leg."
+    variant: Literal["full", "ath_only", "ath_sell"] = Field("full", description="Which trades the rule makes.")
+    sizing: Literal["gain_share", "symmetric"] = Field("gain_share", description="How much a sale sells.")
+    order: Literal["universe", "nav_opportunistic"] = Field(
+        "universe", description="In which order assets trade on a leg."
     )
-    lot_order: Literal["lifo", "fifo"] = "lifo"
-    margin: Margin | None = Field(None, description="Credit on which the strategy may buy; none by default.")
-    rebalance: Rebalance | None = Field(None, description="When the portfolio returns to its target weights.")
-    band: Band | None = Field(None, description="Within which distance of its target the rule may trade an asset.")
-    cost_aware: CostAware | None = Field(None, description="Which trades of the portfolio rules are too small or dear.")
-    cash_low: float | None = Field(None, gt=0, le=1, description="Share of cash below which the rule buys less.")
-    cash_high: float | None = Field(None, ge=0, lt=1, description="Share of cash above which the excess is deployed.")
-    drift: float | None = Field(None, gt=0, description="Share of its target by which a weight may exceed it.")
-    premium_spread: float | None = Field(None, gt=0, description="Spread of premiums above which one pair trades.")
-    adaptive_bracket: bool = Field(False, description="Whether brackets follow the frequency of gaps.")
-    portfolio_stop: float | None = Field(None, gt=0, lt=1, description="Drawdown beyond which the rule stops buying.")
-    keep: Literal["ledger", "daily", "metrics"] = "ledger"
-    costs: Costs | None = Field(None, description="Costs of this strategy where they are not the study's.")
-    withdrawals: Withdrawals | None = Field(None, description="Its withdrawals where they are not the study's.")
+    path: Literal["nearest", "low_first", "high_first", "close_only"] = Field(
+        "nearest", description="Which way a bar's price is taken to have gone."
+    )
+    anchor: Literal["ladder", "fill"] = Field("ladder", description="Where the anchor stands after a fill.")
+    max_rungs: int = Field(
+        64,
+        ge=1,
+        le=1_000_000,
+        description="Most rungs that an asset fills or passes per side and leg.",
+        json_schema_extra=COUNT,
+    )
+    adaptive_bracket: bool = Field(False, description="Whether brackets follow how often prices gap over a rung.")
+    cash_low: float | None = Field(
+        None, gt=0, le=1, description="Share of cash below which the rule buys less.", json_schema_extra=FRACTION
+    )
+    stop: float | None = Field(
+        None, gt=0, lt=1, description="Drawdown beyond which the rule stops buying.", json_schema_extra=FRACTION
+    )
+    margin: Margin | None = Field(None, description="Credit on which the rule may buy; none by default.")
 
     @model_validator(mode="after")
-    def _symmetric_needs_the_newest_lot(self) -> Self:
-        if self.sizing == "symmetric" and self.lot_order != "lifo":
-            raise MisfitError([f"lot_order: {self.lot_order}: expected lifo, since the sizing is symmetric"])
+    def _purchases_have_what_restrains_them(self) -> Self:
+        if self.variant == "ath_only":
+            unwanted = {"margin": self.margin, "cash_low": self.cash_low, "stop": self.stop}
+            if misfits := [
+                f"{name}: {_written(value)}: expected none, since the variant is ath_only and the rule does not buy"
+                for name, value in unwanted.items()
+                if value is not None
+            ]:
+                raise MisfitError(misfits)
         return self
-
-    @model_validator(mode="after")
-    def _rules_have_what_they_need(self) -> Self:
-        if misfits := [*self._missing_parts(), *self._parts_without_effect()]:
-            raise MisfitError(misfits)
-        return self
-
-    def _missing_parts(self) -> Iterator[str]:
-        if self.coordination == "target" and self.rebalance is None:
-            yield "rebalance: missing: expected a trigger, since the coordination is target"
-        if self.coordination == "hybrid" and self.band is None:
-            yield "band: missing: expected a width, since the coordination is hybrid"
-
-    def _parts_without_effect(self) -> Iterator[str]:
-        """Name what could never do anything: it would mislead whoever reads the study."""
-        variant, coordination = self.variant, self.coordination
-        if coordination not in ("target", "hold"):
-            yield from self._unwanted(["rebalance"], f"the coordination is {coordination} and not target or hold")
-        if coordination != "hybrid":
-            yield from self._unwanted(["band"], f"the coordination is {coordination} and not hybrid")
-        purchases = ("margin", "cash_low", "portfolio_stop")
-        closing = ("drift", "premium_spread", "cash_high")
-        if variant == "buy_and_hold":
-            if coordination in ("target", "hybrid", "hold"):
-                yield (
-                    f"coordination: {coordination}: expected simple, since the variant is buy_and_hold; a rebalanced "
-                    "portfolio has the variant full and the coordination hold"
-                )
-            everything = (*closing, "cost_aware", *purchases, "adaptive_bracket")
-            yield from self._unwanted(everything, "the variant is buy_and_hold")
-            return
-        if coordination == "hold":
-            reason = "the coordination is hold and the rule does not trade"
-            yield from self._unwanted((*purchases, "adaptive_bracket"), reason)
-        elif variant == "ath_only":
-            yield from self._unwanted(purchases, "the variant is ath_only and the rule does not buy")
-        if all(getattr(self, name) is None for name in ("rebalance", "band", *closing)):
-            reason = f"there is no trade to forgo without rebalance, band, {', '.join(closing[:-1])} or {closing[-1]}"
-            yield from self._unwanted(["cost_aware"], reason)
-
-    def _unwanted(self, names: Iterable[str], reason: str) -> Iterator[str]:
-        """Word a finding for each of the keys that is given."""
-        for name in names:
-            value = getattr(self, name)
-            if value != type(self).model_fields[name].default:
-                written = value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
-                yield f"{name}: {show(written)}: expected none, since {reason}"
-
-    @property
-    def is_passive(self) -> bool:
-        """Whether the rule never trades."""
-        return self.variant == "buy_and_hold" or self.coordination == "hold"
 
     @property
     def sd_n_or_default(self) -> float | None:
-        """Steps per doubling; None where the strategy gives its bracket outright."""
+        """Steps per doubling; None where the rule gives its bracket outright."""
         return DEFAULT_SD_N if self.spacing is None else self.sd_n
 
     @property
@@ -113,3 +82,82 @@ class Strategy(Rung):
     def profit_share_or_default(self) -> float:
         """The profit share that an asset without its own trades at."""
         return DEFAULT_PROFIT_SHARE if self.profit_share is None else self.profit_share
+
+
+def _written(value: object) -> str:
+    return show(value.model_dump(exclude_unset=True) if isinstance(value, Part) else value)
+
+
+class Strategy(Part):
+    """One strategy. ``docs/simulation.md`` says what each key does."""
+
+    allocation: Allocation | None = Field(None, description="Target weights; the universe's by default.")
+    rule: Rule | None = Field(None, description="The Synthetic Dividend rule; without it nothing trades on the path.")
+    rebalance: Rebalance | None = Field(None, description="When the portfolio returns to its target weights.")
+    band: Bands | None = Field(None, description="How far weights may be from their targets.")
+    cash: Cash | None = Field(None, description="When cash is deployed.")
+    drift: float | None = Field(
+        None,
+        gt=0,
+        description="Excess of a weight over its target, in targets, above which profit is taken.",
+        json_schema_extra=RATIO,
+    )
+    premium_spread: float | None = Field(
+        None,
+        gt=0,
+        description="Highest premium less the lowest, above which the one asset is sold for the other.",
+        json_schema_extra=FRACTION,
+    )
+    lot_order: Literal["lifo", "fifo"] = Field("lifo", description="Which buyback lots a sale takes first.")
+    costs: Costs | None = Field(None, description="Costs of this strategy where they are not the study's.")
+    withdrawals: Withdrawals | None = Field(None, description="Its withdrawals where they are not the study's.")
+    keep: Literal["ledger", "daily", "metrics"] = Field(
+        "ledger", description="What is kept of a scenario: all, its days and metrics, or its metrics alone."
+    )
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        if misfits := [*self._lot_misfits(), *self._rebalance_misfits()]:
+            raise MisfitError(misfits)
+        return self
+
+    def _lot_misfits(self) -> Iterator[str]:
+        if self.rule is not None and self.rule.sizing == "symmetric" and self.lot_order != "lifo":
+            yield f"lot_order: {self.lot_order}: expected lifo, since the sizing is symmetric"
+
+    def _rebalance_misfits(self) -> Iterator[str]:
+        """Name what could never do anything: it would mislead whoever reads the study."""
+        rebalance = self.rebalance
+        if rebalance is None:
+            return
+        if rebalance.on_change is not None and not self.has_schedule:
+            yield (
+                f"rebalance.on_change: {show(rebalance.on_change)}: expected none, since the allocation has no "
+                "schedule and never changes"
+            )
+        elsewhere = (self.band, self.cash, self.drift, self.premium_spread)
+        if rebalance.has_trigger or self.rebalances_on_change:
+            return
+        if rebalance.cost_aware is None and rebalance.on_change is None:
+            yield "rebalance.every: missing: expected a trigger: every, deviation or volatility"
+        elif rebalance.cost_aware is not None and all(part is None for part in elsewhere):
+            yield (
+                f"rebalance.cost_aware: {_written(rebalance.cost_aware)}: expected none, since there is no trade to "
+                "forgo without a trigger, band, cash, drift or premium_spread"
+            )
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the targets change."""
+        return self.allocation is not None and self.allocation.schedule is not None
+
+    @property
+    def rebalances_on_change(self) -> bool:
+        """Whether a change of targets triggers: it does unless the strategy says otherwise."""
+        return self.has_schedule and (self.rebalance is None or self.rebalance.on_change is not False)
+
+    @property
+    def is_buy_and_hold(self) -> bool:
+        """Whether nothing is ever traded but the first purchase and what withdrawals take."""
+        trading = (self.rule, self.rebalance, self.band, self.cash, self.drift, self.premium_spread)
+        return all(part is None for part in trading) and not self.has_schedule

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
-from math import isfinite, prod
+from math import inf, isfinite, prod
 from typing import Any
 
 from sd_core.study.fields import LONGEST_NAME, NAME
@@ -21,6 +21,10 @@ MAX_COMBINATIONS = 10_000
 
 # What stands in a name for a value by itself; anything else stands behind its key.
 _WORD = re.compile(r"(?!none$|true$|false$)[a-z][a-z0-9_]*")
+# What a ticker may have and a name may not.
+_NO_NAME = re.compile(r"[^a-z0-9]")
+# In the paths of keys: any key.
+ANY = "*"
 # Letters that are left of every word where names would be too long.
 _LETTERS = 3
 
@@ -63,8 +67,8 @@ class Spread:
             case ("strategies", str(name), *path) if name in self.origins:
                 origin = self.origins[name]
                 for key, entry in origin.entries.items():
-                    if key == tuple(path):
-                        return ("strategies", origin.sweep, *path, entry)
+                    if key == tuple(path[: len(key)]):
+                        return ("strategies", origin.sweep, *key, entry, *path[len(key) :])
                     if key[: len(path)] == tuple(path):
                         return location
                 return ("strategies", origin.sweep, *path)
@@ -78,7 +82,8 @@ def spread(document: Mapping[str, Any], keys: Collection[Path]) -> Spread:
 
     Args:
         document: a study as it was written.
-        keys: the keys that take a single value, as paths within a strategy. A list at any other key is left alone.
+        keys: the keys that take a single value, as paths within a strategy; ``*`` stands for any key. A list at any
+            other key is left alone.
 
     Raises:
         MisfitError: a list is empty, repeats an entry or multiplies beyond measure; a name is too long or taken.
@@ -118,10 +123,17 @@ def _lists(written: object, keys: Collection[Path], path: Path = ()) -> Iterator
         return
     for key, value in written.items():
         place = (*path, key)
-        if place in keys and isinstance(value, list):
+        if not isinstance(key, str):  # which validation refuses, with whatever stands below it
+            continue
+        if isinstance(value, list) and any(len(known) == len(place) and _begins(known, place) for known in keys):
             yield place, value
-        elif any(known[: len(place)] == place for known in keys):
+        elif any(_begins(known, place) for known in keys):
             yield from _lists(value, keys, place)
+
+
+def _begins(known: Path, place: Path) -> bool:
+    """Return whether a place is a known path or leads there."""
+    return len(place) <= len(known) and all(one in (other, ANY) for one, other in zip(known, place, strict=False))
 
 
 def _choose(written: Mapping[str, Any], chosen: Mapping[Path, int], path: Path = ()) -> dict[str, Any]:
@@ -173,7 +185,13 @@ def _label(path: Path, value: object, entry: int) -> Label:
 
     What no key takes is numbered: validation refuses it afterwards, at its place.
     """
+    if path[0] == "rule":  # which most sweeps are about
+        path = path[1:]
+    elif path[:-1] == ("allocation", "weights"):
+        path = (_plain_name(path[-1]),)
     match value:
+        case Mapping() if _is_weights(value):
+            return (_weights_label(value),)
         case str() if len(path) == 1 and _WORD.fullmatch(value):
             return (value,)
         case str() if _WORD.fullmatch(value):
@@ -183,10 +201,32 @@ def _label(path: Path, value: object, entry: int) -> Label:
         case bool():
             text = str(value).lower()
         case int() | float() if 0 <= value < 1e15 and isfinite(value):
-            text = f"{Decimal(str(abs(value))).normalize():f}".replace(".", "_")
+            text = _digits(value)
         case _:
             text = f"entry_{entry + 1}"
     return ("_".join(path), text)
+
+
+def _is_weights(value: Mapping[Any, Any]) -> bool:
+    return all(isinstance(weight, int | float) and not isinstance(weight, bool) for weight in value.values()) and (
+        0 < sum(value.values()) < inf
+    )
+
+
+def _weights_label(weights: Mapping[Any, float]) -> str:
+    """Name weights by their tickers and percents, of two decimals at most: ``voo_60_bil_40``."""
+    total = sum(weights.values())
+    return "_".join(
+        f"{_plain_name(ticker)}_{_digits(round(weight / total * 100, 2))}" for ticker, weight in weights.items()
+    )
+
+
+def _plain_name(ticker: object) -> str:
+    return _NO_NAME.sub("", str(ticker).lower())
+
+
+def _digits(value: float) -> str:
+    return f"{Decimal(str(abs(value))).normalize():f}".replace(".", "_")
 
 
 def _repeated(sweep: str, lists: Mapping[Path, list[Any]], labels: Mapping[Path, list[Label]]) -> Iterator[str]:

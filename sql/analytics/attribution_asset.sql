@@ -1,6 +1,6 @@
 -- What every asset, and the bank, brought in a month: profit by where it came from, and its part of the return.
 -- Grain: strategy, reserve, month, ticker.
--- Sources: simulation_returns, simulation_ledger, simulation_daily, asset_returns, benchmark_daily, sessions, study_asset, lake.simulation_partition.
+-- Sources: simulation_returns, simulation_ledger, simulation_daily, asset_returns, benchmark_daily, holding_interval, sessions, study_asset, lake.simulation_partition.
 with
 -- Small numbers stand for names and dates, since a row per scenario, session and asset passes through here.
 scenarios as (
@@ -42,7 +42,7 @@ month_factors as (
     select
         scenario,
         month,
-        case when min(simple_return) > -1 then carino(product(1 + simple_return) - 1, 0) end as month_factor
+        linking_factor(simple_return, 0) as month_factor
     from returns
     group by scenario, month
 ),
@@ -50,7 +50,7 @@ month_factors as (
 total_factors as (
     select
         scenario,
-        case when min(simple_return) > -1 then carino(product(1 + simple_return) - 1, 0) end as total_factor
+        linking_factor(simple_return, 0) as total_factor
     from returns
     group by scenario
 ),
@@ -78,8 +78,10 @@ steps as (
         row_number() over (order by assets.asset, days.day) as step,
         -- So many are there up to this asset.
         count(days.day) over (order by assets.asset) as last_step,
+        days.session,
         days.day,
         days.month,
+        assets.ticker,
         assets.asset,
         asset_returns.price,
         asset_returns.price - asset_returns.previous_price as gain,
@@ -108,21 +110,16 @@ bookings as (
     group by scenarios.scenario, assets.asset, days.day
 ),
 
--- What a trade left is held from the opening after it to the opening of the session of the next trade.
-positions as (
-    select
-        bookings.scenario,
-        steps.step + 1 as first_step,
-        coalesce(lead(steps.step) over trades, steps.last_step) as last_step,
-        sum(bookings.quantity) over trades as holdings
-    from bookings
-    inner join steps using (asset, day)
-    window trades as (partition by bookings.scenario, bookings.asset order by bookings.day)
-),
-
+-- What is held at a close is held at the opening after it.
 openings as (
-    select scenario, unnest(range(first_step, last_step + 1)) as step, holdings
-    from positions
+    select
+        scenarios.scenario,
+        unnest(range(opened.step + 1, least(closed.step + 1, closed.last_step) + 1)) as step,
+        intervals.holdings
+    from holding_interval as intervals
+    inner join scenarios using (strategy, reserve)
+    inner join steps as opened on intervals.ticker = opened.ticker and intervals.first_session = opened.session
+    inner join steps as closed on intervals.ticker = closed.ticker and intervals.last_session = closed.session
 ),
 
 held as (

@@ -1,16 +1,34 @@
 -- Why a portfolio returned more or less than its policy mix, by asset class and month, after Brinson and Fachler.
 -- Grain: strategy, reserve, month, asset_class.
--- Sources: simulation_returns, simulation_ledger, simulation_daily, asset_returns, rates, sessions, study_asset, lake.simulation_partition.
+-- Sources: simulation_returns, simulation_ledger, simulation_daily, asset_returns, rates, holding_interval, sessions, study_asset, strategy_target, lake.simulation_partition.
 with
+-- Strategies of the same targets have one policy mix.
+mixes_of_strategies as (
+    select strategy, dense_rank() over (order by targets)::integer as target_set
+    from (
+        select strategy, list((session, ticker, weight) order by session, ticker) as targets
+        from strategy_target
+        group by strategy
+    )
+),
+
+target_sets as (
+    select distinct mixes_of_strategies.target_set, targets.session, targets.ticker, targets.weight
+    from strategy_target as targets
+    inner join mixes_of_strategies using (strategy)
+),
+
 -- Small numbers stand for names and dates, since a row per scenario, session and asset passes through here.
 scenarios as (
     select
         strategy,
         reserve,
         capital,
+        mixes_of_strategies.target_set,
         row_number() over (order by strategy, reserve)::integer as scenario,
-        dense_rank() over (order by reserve)::integer as mix
+        dense_rank() over (order by target_set, reserve)::integer as mix
     from lake.simulation_partition
+    inner join mixes_of_strategies using (strategy)
     where is_current and keep = 'ledger'
 ),
 
@@ -22,14 +40,14 @@ classes as (
 ),
 
 assets as (
-    select study_asset.ticker, study_asset.target_share, study_asset.position::integer as asset, classes.class
+    select study_asset.ticker, study_asset.position::integer as asset, classes.class
     from study_asset
     inner join classes using (asset_class)
     union all
-    select cash(), null, 0, 0
+    select cash(), 0, 0
 ),
 
-numbered as (
+days as (
     select
         session,
         row_number() over (order by session)::integer as day,
@@ -37,15 +55,51 @@ numbered as (
     from sessions
 ),
 
--- The policy mix is put back to its targets at the close of the first session of a month: a day belongs to the last
--- close before it at which that was done, the very first day to none.
-days as (
+-- The policy mix is put back to its targets at the close of the first session of a month, and of one at whose close they
+-- change: a day belongs to the last close before it at which that was done, the very first day to none.
+balanced_days as (
     select
-        session,
+        target_set,
         day,
-        month,
-        dense_rank() over (order by month) - (day = min(day) over (partition by month))::integer as balanced
-    from numbered
+        coalesce(
+            max(case when is_balanced then day end) over (
+                partition by target_set order by day rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as balanced
+    from (
+        select
+            sets.target_set,
+            days.day,
+            days.day = min(days.day) over (partition by sets.target_set, days.month)
+            or days.session in (
+                select session from target_sets where target_sets.target_set = sets.target_set
+            ) as is_balanced
+        from (select distinct target_set from target_sets) as sets
+        cross join days
+    )
+),
+
+-- The weights in force at each of these closes; before the first, those of the first.
+balanced_weights as (
+    select stretches.target_set, stretches.balanced, assets.asset, dated.weight
+    from (select distinct target_set, balanced from balanced_days) as stretches
+    cross join assets
+    asof inner join (
+        select target_sets.target_set, target_sets.ticker, target_sets.weight, days.day
+        from target_sets
+        inner join days using (session)
+    ) as dated
+        on stretches.target_set = dated.target_set
+        and assets.ticker = dated.ticker
+        and greatest(stretches.balanced, 1) >= dated.day
+),
+
+-- What the weights leave of what is to be invested is cash, beside the reserve.
+unallocated as (
+    select target_set, balanced, greatest(1 - round(sum(weight), 12), 0) as share
+    from balanced_weights
+    group by target_set, balanced
 ),
 
 -- The sessions of all assets are numbered through, since one number is faster to look up than two.
@@ -54,11 +108,11 @@ steps as (
         row_number() over (order by assets.asset, days.day) as step,
         -- So many are there up to this asset.
         count(days.day) over (order by assets.asset) as last_step,
+        days.session,
         days.day,
-        days.balanced,
+        assets.ticker,
         assets.asset,
         assets.class,
-        assets.target_share,
         asset_returns.price,
         asset_returns.previous_price,
         asset_returns.price + asset_returns.dividend - asset_returns.previous_price as gain,
@@ -71,39 +125,51 @@ steps as (
 -- What one unit of money put into the policy's assets, and one into its cash, was worth when the session opened.
 sleeves as (
     select
-        day,
-        class,
+        balanced_days.target_set,
+        steps.day,
+        steps.class,
         coalesce(
-            target_share * product(1 + simple_return) over (
-                partition by asset, balanced order by day rows between unbounded preceding and 1 preceding
+            balanced_weights.weight * product(1 + steps.simple_return) over (
+                partition by balanced_days.target_set, steps.asset, balanced_days.balanced
+                order by steps.day rows between unbounded preceding and 1 preceding
             ),
-            target_share
+            balanced_weights.weight
         ) as worth,
-        simple_return
+        steps.simple_return
     from steps
+    inner join balanced_days using (day)
+    inner join balanced_weights using (target_set, balanced, asset)
     union all
     select
+        balanced_days.target_set,
         days.day,
         0 as class,
         coalesce(
             product(1 + rates.risk_free_return) over (
-                partition by days.balanced order by days.day rows between unbounded preceding and 1 preceding
+                partition by balanced_days.target_set, balanced_days.balanced
+                order by days.day rows between unbounded preceding and 1 preceding
             ),
             1
         ) as worth,
         rates.risk_free_return
     from rates
     inner join days using (session)
+    inner join balanced_days using (day)
 ),
 
 sleeve_classes as (
-    select day, class, sum(worth) as worth, sum(worth * simple_return) / nullif(sum(worth), 0) as class_return
+    select
+        target_set,
+        day,
+        class,
+        sum(worth) as worth,
+        sum(worth * simple_return) / nullif(sum(worth), 0) as class_return
     from sleeves
-    group by day, class
+    group by target_set, day, class
 ),
 
 mixes as (
-    select distinct mix, reserve from scenarios
+    select distinct mix, target_set, reserve from scenarios
 ),
 
 policy as (
@@ -115,11 +181,14 @@ policy as (
         -- Until the first close all of it is cash.
         case
             when sleeve_classes.day = 1 then (sleeve_classes.class = 0)::integer
-            when sleeve_classes.class = 0 then mixes.reserve * sleeve_classes.worth
+            when sleeve_classes.class = 0
+                then (mixes.reserve + (1 - mixes.reserve) * unallocated.share) * sleeve_classes.worth
             else (1 - mixes.reserve) * sleeve_classes.worth
         end as worth
     from sleeve_classes
-    cross join mixes
+    inner join mixes using (target_set)
+    inner join balanced_days using (target_set, day)
+    inner join unallocated using (target_set, balanced)
 ),
 
 policy_classes as (
@@ -161,10 +230,7 @@ month_factors as (
     select
         scenario,
         month,
-        case
-            when min(simple_return) > -1
-                then carino(product(1 + simple_return) - 1, product(1 + policy_return) - 1)
-        end as month_factor
+        linking_factor(simple_return, policy_return) as month_factor
     from returns
     group by scenario, month
 ),
@@ -172,10 +238,7 @@ month_factors as (
 total_factors as (
     select
         scenario,
-        case
-            when min(simple_return) > -1
-                then carino(product(1 + simple_return) - 1, product(1 + policy_return) - 1)
-        end as total_factor
+        linking_factor(simple_return, policy_return) as total_factor
     from returns
     group by scenario
 ),
@@ -197,21 +260,16 @@ bookings as (
     group by scenarios.scenario, assets.asset, assets.class, days.day
 ),
 
--- What a trade left is held from the opening after it to the opening of the session of the next trade.
-positions as (
-    select
-        bookings.scenario,
-        steps.step + 1 as first_step,
-        coalesce(lead(steps.step) over trades, steps.last_step) as last_step,
-        sum(bookings.quantity) over trades as holdings
-    from bookings
-    inner join steps using (asset, day)
-    window trades as (partition by bookings.scenario, bookings.asset order by bookings.day)
-),
-
+-- What is held at a close is held at the opening after it.
 openings as (
-    select scenario, unnest(range(first_step, last_step + 1)) as step, holdings
-    from positions
+    select
+        scenarios.scenario,
+        unnest(range(opened.step + 1, least(closed.step + 1, closed.last_step) + 1)) as step,
+        intervals.holdings
+    from holding_interval as intervals
+    inner join scenarios using (strategy, reserve)
+    inner join steps as opened on intervals.ticker = opened.ticker and intervals.first_session = opened.session
+    inner join steps as closed on intervals.ticker = closed.ticker and intervals.last_session = closed.session
 ),
 
 -- What stood in a class when a session opened, and what that earned.

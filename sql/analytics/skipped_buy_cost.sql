@@ -13,9 +13,9 @@ refusals as (
         ledger.price,
         ledger.sale_limit,
         ledger.bank_after as bank,
-        study_strategy.path,
-        study_strategy.cost_fixed + study_strategy.cost_bps / 10000 * (ledger.skipped_quantity * ledger.price) as fee,
-        coalesce(study_strategy.margin_limit, 0) as margin_limit
+        study_strategy.rule_path as path,
+        study_strategy.costs_fixed + study_strategy.costs_bps / 10000 * (ledger.skipped_quantity * ledger.price) as fee,
+        coalesce(study_strategy.rule_margin_limit, 0) as margin_limit
     from lake.simulation_ledger as ledger
     inner join lake.simulation_partition as stored using (strategy, reserve)
     inner join study_strategy using (strategy)

@@ -8,4 +8,4 @@ select
 from simulation_daily
 inner join study_strategy using (strategy)
 inner join simulation_partition using (strategy, reserve)
-where simulation_partition.is_current and study_strategy.margin_limit is null and simulation_daily.bank < -1e-6
+where simulation_partition.is_current and study_strategy.rule_margin_limit is null and simulation_daily.bank < -1e-6

@@ -1,40 +1,59 @@
 -- Linked effects add up to what a portfolio returned more than its policy mix, computed from the assets' own growth.
 -- table: attribution_brinson
 with
--- The policy mix is put back to its targets at the close of the first session of each month.
+-- The policy mix is put back to its targets at the close of the first session of each month, and where they change.
+target_changes as (
+    select distinct strategy, session from strategy_target
+),
 stretches as (
     select
+        strategy,
         session,
-        sum(is_balanced) over (order by session rows between unbounded preceding and 1 preceding) as stretch
+        max(case when is_balanced then session end) over (
+            partition by strategy order by session rows between unbounded preceding and 1 preceding
+        ) as since
     from (
         select
-            session,
-            (date_trunc('month', session) is distinct from lag(date_trunc('month', session)) over (order by session))
-            ::integer as is_balanced
+            strategies.strategy,
+            sessions.session,
+            target_changes.session is not null
+            or date_trunc('month', sessions.session) is distinct from lag(date_trunc('month', sessions.session)) over (
+                partition by strategies.strategy order by sessions.session
+            ) as is_balanced
         from sessions
+        cross join (select distinct strategy from strategy_target) as strategies
+        left join target_changes using (strategy, session)
     )
 ),
 asset_growth as (
     select
-        stretches.stretch,
+        stretches.strategy,
+        stretches.since,
         asset_returns.ticker,
         product(1 + asset_returns.simple_return) as growth
     from asset_returns
     inner join stretches using (session)
-    where stretches.stretch is not null
+    where stretches.since is not null
     group by all
 ),
 invested_growth as (
-    select asset_growth.stretch, sum(study_asset.target_share * asset_growth.growth) as growth
+    select
+        asset_growth.strategy,
+        asset_growth.since,
+        sum(targets.weight * asset_growth.growth) as growth,
+        1 - sum(targets.weight) as unallocated
     from asset_growth
-    inner join study_asset using (ticker)
+    asof inner join strategy_target as targets
+        on asset_growth.strategy = targets.strategy
+        and asset_growth.ticker = targets.ticker
+        and asset_growth.since >= targets.session
     group by all
 ),
 cash_growth as (
-    select stretches.stretch, product(1 + rates.risk_free_return) as growth
+    select stretches.strategy, stretches.since, product(1 + rates.risk_free_return) as growth
     from rates
     inner join stretches using (session)
-    where stretches.stretch is not null
+    where stretches.since is not null
     group by all
 ),
 policy as (
@@ -42,11 +61,15 @@ policy as (
         stored.strategy,
         stored.reserve,
         coalesce(
-            product((1 - stored.reserve) * invested_growth.growth + stored.reserve * cash_growth.growth), 1
+            product(
+                (1 - stored.reserve) * (invested_growth.growth + invested_growth.unallocated * cash_growth.growth)
+                + stored.reserve * cash_growth.growth
+            ),
+            1
         ) - 1 as policy_return
     from lake.simulation_partition as stored
-    left join invested_growth on true
-    left join cash_growth using (stretch)
+    left join invested_growth using (strategy)
+    left join cash_growth using (strategy, since)
     where stored.is_current and stored.keep = 'ledger'
     group by all
 ),

@@ -16,33 +16,33 @@ days as (
     select session, row_number() over (order by session)::integer as day
     from sessions
 ),
+-- The sessions of all assets are numbered through, since one number is faster to look up than two.
 marks as (
     select
+        row_number() over (order by assets.asset, days.day) as step,
         days.day,
-        assets.asset,
+        days.session,
+        assets.ticker,
         last_value(prices.close ignore nulls) over (partition by assets.asset order by days.day) as price
     from days
     cross join assets
     left join prices on days.session = prices.session and assets.ticker = prices.ticker
 ),
-moves as (
-    select scenarios.scenario, assets.asset, days.day, sum(simulation_ledger.quantity) as quantity
-    from simulation_ledger
+closes as (
+    select
+        scenarios.scenario,
+        unnest(range(opened.step, closed.step + 1)) as step,
+        intervals.holdings
+    from holding_interval as intervals
     inner join scenarios using (strategy, reserve)
-    inner join assets using (ticker)
-    inner join days using (session)
-    where simulation_ledger.quantity is not null
-    group by all
-),
-positions as (
-    select scenario, asset, day, sum(quantity) over (partition by scenario, asset order by day) as holdings
-    from moves
+    inner join marks as opened on intervals.ticker = opened.ticker and intervals.first_session = opened.session
+    inner join marks as closed on intervals.ticker = closed.ticker and intervals.last_session = closed.session
 ),
 held as (
-    select scenario, day, sum(holdings * price) as holdings_value
-    from (from marks cross join scenarios)
-    asof inner join positions using (scenario, asset, day)
-    group by all
+    select closes.scenario, marks.day, sum(closes.holdings * marks.price) as holdings_value
+    from closes
+    inner join marks using (step)
+    group by closes.scenario, marks.day
 )
 select
     simulation_daily.strategy,

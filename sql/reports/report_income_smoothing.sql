@@ -1,6 +1,6 @@
 -- Whether income is steadier where assets move less together at the same volatility: slopes through portfolios.
 -- Grain: strategy, reserve.
--- Sources: income_subset, study_asset.
+-- Sources: income_subset, strategy_target.
 with
 whole as (
     select
@@ -22,20 +22,30 @@ whole as (
     group by strategy, reserve
 ),
 
+-- Portfolios are drawn from what a strategy aims at first.
+aimed_at as (
+    select strategy, ticker
+    from strategy_target
+    where weight > 0
+    qualify session = min(session) over (partition by strategy)
+),
+
 -- Portfolios share assets, so they are no independent observations; the assets are what could have been others.
 without_one as (
     select
         income_subset.strategy,
         income_subset.reserve,
-        study_asset.ticker,
+        aimed_at.ticker,
         least_squares_slope(income_subset.income_variability, income_subset.average_correlation) as slope,
         partial_slope(
             income_subset.income_variability, income_subset.average_correlation, income_subset.mean_volatility
         ) as partial_slope
-    from study_asset
-    inner join income_subset on not list_contains(string_split(income_subset.tickers, ', '), study_asset.ticker)
-    where study_asset.weight > 0 and income_subset.income_variability is not null
-    group by income_subset.strategy, income_subset.reserve, study_asset.ticker
+    from aimed_at
+    inner join income_subset
+        on aimed_at.strategy = income_subset.strategy
+        and not list_contains(string_split(income_subset.tickers, ', '), aimed_at.ticker)
+    where income_subset.income_variability is not null
+    group by income_subset.strategy, income_subset.reserve, aimed_at.ticker
 ),
 
 jackknife as (

@@ -1,29 +1,33 @@
--- When to rebalance: what each trigger made of a strategy, what it traded and cost, beside simply holding.
+-- When to rebalance: what each trigger made of a strategy, what it traded and cost, beside buy-and-hold.
 -- Grain: strategy, reserve.
 -- Sources: report_strategy, study_strategy, simulation_partition, simulation_ledger, simulation_daily.
 with
 triggers as (
     select
         strategy,
-        variant,
-        coordination,
+        is_buy_and_hold,
+        rule_variant,
         rebalance_every,
-        deviation,
-        deviation_kind,
-        volatility as volatility_level,
-        volatility_window,
-        band,
-        band_kind,
-        cash_low,
+        rebalance_deviation_width,
+        rebalance_deviation_kind,
+        rebalance_volatility_level,
+        rebalance_volatility_window,
+        rebalance_on_change,
+        coalesce(band_width, band_default_width) as band_width,
+        coalesce(band_kind, band_default_kind) as band_kind,
+        band_edges,
+        rule_cash_low,
         cash_high,
         drift,
         premium_spread
     from study_strategy
     where
         -- Little cash alone makes purchases smaller and moves nothing back.
-        coalesce(deviation, volatility, band, cash_high, drift, premium_spread) is not null
-        or rebalance_every is not null
-        or variant = 'buy_and_hold'
+        coalesce(rebalance_deviation_width, rebalance_volatility_level, band_width, cash_high, drift, premium_spread)
+        is not null
+        or coalesce(rebalance_every, band_edges) is not null
+        or rebalance_on_change
+        or is_buy_and_hold
 ),
 
 -- What kept no ledger traded nobody knows how much, which is not nothing.
@@ -68,16 +72,18 @@ held as (
 select
     report_strategy.strategy,
     report_strategy.reserve,
-    triggers.variant,
-    triggers.coordination,
+    triggers.is_buy_and_hold,
+    triggers.rule_variant,
     triggers.rebalance_every,
-    triggers.deviation,
-    triggers.deviation_kind,
-    triggers.volatility_level,
-    triggers.volatility_window,
-    triggers.band,
+    triggers.rebalance_deviation_width,
+    triggers.rebalance_deviation_kind,
+    triggers.rebalance_volatility_level,
+    triggers.rebalance_volatility_window,
+    triggers.rebalance_on_change,
+    triggers.band_width,
     triggers.band_kind,
-    triggers.cash_low,
+    triggers.band_edges,
+    triggers.rule_cash_low,
     triggers.cash_high,
     triggers.drift,
     triggers.premium_spread,

@@ -2,7 +2,7 @@
 -- Grain: strategy, reserve.
 -- Sources: simulation_metrics, simulation_path_band, study_strategy, simulation_partition.
 with
--- Simply holding: the study's first strategy of that variant, where it can be compared with.
+-- Buy-and-hold: the study's first strategy of that kind, where it can be compared with.
 simply_holding as (
     select
         metrics.reserve,
@@ -13,7 +13,7 @@ simply_holding as (
     where
         stored.is_current
         and metrics.strategy = (
-            select strategy from study_strategy where variant = 'buy_and_hold' order by position limit 1
+            select strategy from study_strategy where is_buy_and_hold order by position limit 1
         )
 ),
 
@@ -22,8 +22,10 @@ rules as (
     select
         strategy,
         position,
-        variant,
-        struct_update(keys, strategy := null, position := null, sweep := null, keep := null, variant := null) as others
+        rule_variant,
+        struct_update(
+            keys, strategy := null, position := null, sweep := null, keep := null, rule_variant := null
+        ) as others
     from study_strategy as keys
 ),
 
@@ -35,8 +37,8 @@ without_buybacks as (
     from rules
     inner join rules as twin
         on rules.others is not distinct from twin.others
-        and rules.variant = 'full'
-        and twin.variant = 'ath_only'
+        and rules.rule_variant = 'full'
+        and twin.rule_variant = 'ath_only'
     group by rules.strategy
 ),
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from sd_core.analytics.correlation_tables import PAIR_SCHEMA, STATE_SCHEMA, SUMMARY_SCHEMA, correlation_tables
+from sd_core.analytics.correlation_tables import correlation_tables
+from sd_core.schemas.lake import CORRELATION_PAIR, CORRELATION_STATE, CORRELATION_SUMMARY
 
 SESSIONS = 1100
 TICKERS = ("BBB", "AAA", "BTC-USD")
@@ -57,9 +58,9 @@ def pairs(frame: pd.DataFrame, frequency: str, window: int | None, one: str, oth
 def test_tables_have_the_columns_that_they_are_announced_with():
     made = tables(*market(200))
     schemas = {
-        "correlation_pair": PAIR_SCHEMA,
-        "correlation_summary": SUMMARY_SCHEMA,
-        "correlation_state": STATE_SCHEMA,
+        "correlation_pair": CORRELATION_PAIR.arrow_schema,
+        "correlation_summary": CORRELATION_SUMMARY.arrow_schema,
+        "correlation_state": CORRELATION_STATE.arrow_schema,
     }
     assert {name: table.schema for name, table in made.items()} == schemas
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sd_core.analytics.variance_state import SCHEMA, variance_state
+from sd_core.analytics.variance_state import variance_state
+from sd_core.schemas.lake import VARIANCE_STATE
 
 
 def returns(count: int = 900) -> np.ndarray:
@@ -20,7 +21,7 @@ def benchmark(moves: np.ndarray, freq: str = "B") -> pa.Table:
 
 def told(table: pa.Table) -> pd.Series:
     found = variance_state(table)
-    assert found.schema == SCHEMA
+    assert found.schema == VARIANCE_STATE.arrow_schema
     return found.to_pandas().set_index("session")["high_variance_probability"]
 
 

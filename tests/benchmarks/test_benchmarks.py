@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import correlation, engines, environments, market, report, scale, tasks, warehouse
 from benchmarks.processes import FailedError, Lines, run
-from sd_core.simulation.rules import Coordination
+from sd_core.simulation.rules import Order
 
 TINY = (3, 80, 2)
 
@@ -66,7 +66,7 @@ def test_rules_are_sd8_at_a_hundred_reserves_up_to_thirty_percent():
     assert [scenario.reserve for scenario in rules] == pytest.approx([0.3 * place / 99 for place in range(100)])
     assert rules[0].brackets == pytest.approx(0.09050773266525766)  # 2 ** (1 / 8) - 1
     assert (rules[0].profit_shares == 0.5).all()
-    assert rules[0].weights.sum() == pytest.approx(1.0)
+    assert rules[0].targets.weights[0].sum() == pytest.approx(1.0)
 
 
 def test_written_panel_is_read_as_it_was(tmp_path):
@@ -146,8 +146,8 @@ def test_engines_are_measured_and_one_that_cannot_be_installed_is_told(monkeypat
     monkeypatch.setattr(engines, "run_twice", lambda *_: (Lines(9.0, ""), Lines(0.5, "")))
     figures = engines.measure(*TINY)
     measured = {(figure.engine, figure.rule) for figure in figures if figure.rate}
-    coordinated = tasks.four_legs(market.make_panel(2, 5), 1, Coordination.NAV_OPPORTUNISTIC).rule
-    assert {("SD Lab", "four legs"), ("SD Lab", coordinated), ("plain engine of the tests", "four legs")} < measured
+    by_premium = tasks.four_legs(market.make_panel(2, 5), 1, Order.NAV_OPPORTUNISTIC).rule
+    assert {("SD Lab", "four legs"), ("SD Lab", by_premium), ("plain engine of the tests", "four legs")} < measured
     assert {figure.outcome for figure in figures if not figure.rate} == {
         f"not measured: no {name} for this Python" for name in ("vectorbt", "bt", "backtesting")
     }
@@ -163,9 +163,10 @@ def test_plain_engine_agrees_with_this_one():
     assert figure.fills > 0
 
 
-def test_first_result_comes_in_a_process_of_its_own(tmp_path):
+@pytest.mark.parametrize("settings", [["UNIVERSE"], ["UNIVERSE", "banded"]], ids=["simple", "banded"])
+def test_first_result_comes_in_a_process_of_its_own(tmp_path, settings):
     market.write_panel(tmp_path / "panel.npz", market.make_panel(2, 50))
-    lines = run([sys.executable, "-m", "benchmarks.first_result", str(tmp_path / "panel.npz"), "SIMPLE"])
+    lines = run([sys.executable, "-m", "benchmarks.first_result", str(tmp_path / "panel.npz"), *settings])
     assert lines.last == "first result"
 
 

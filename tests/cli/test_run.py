@@ -154,7 +154,7 @@ def test_selection_simulates_what_it_names_and_leaves_the_rest_of_the_lake(
 
 
 def test_strategy_named_like_a_reserve_is_the_one_selected(changed_study: Callable[..., Lab]) -> None:
-    lab = changed_study(strategies={"buy_and_hold": {"variant": "buy_and_hold"}, "r10": {"sd_n": 8}})
+    lab = changed_study(strategies={"buy_and_hold": {}, "r10": {"rule": {"sd_n": 8}}})
     outcome = lab.sdlab("run", "--select", "r10")
     assert outcome.code == 0, outcome.err
     assert f"{len(RESERVES)} scenarios" in outcome.out
@@ -187,7 +187,7 @@ def test_partition_before_any_prices_fails_and_says_what_to_run(fresh_lab: Lab) 
 
 
 def test_strategy_taken_out_of_the_study_leaves_the_tables(changed_study: Callable[..., Lab]) -> None:
-    lab = changed_study(strategies={"buy_and_hold": {"variant": "buy_and_hold"}, "ath_only": {"variant": "ath_only"}})
+    lab = changed_study(strategies={"buy_and_hold": {}, "ath_only": {"rule": {"variant": "ath_only"}}})
     assert "sd8" in set(lab.table("report_strategy")["strategy"])
     outcome = lab.sdlab("run", "--select", "report_strategy")
     assert outcome.code == 0, outcome.err
@@ -198,7 +198,7 @@ def test_strategy_taken_out_of_the_study_leaves_the_tables(changed_study: Callab
 
 def test_strategy_put_into_the_study_is_simulated_alone(changed_study: Callable[..., Lab], finished: Lab) -> None:
     study = small_study(finished.study_file.parent / "prices")
-    lab = changed_study(strategies=study["strategies"] | {"sd4": {"sd_n": 4}})
+    lab = changed_study(strategies=study["strategies"] | {"sd4": {"rule": {"sd_n": 4}}})
     before = lab.table("report_strategy")
     outcome = lab.sdlab("run", "--select", "sd4")
     assert outcome.code == 0, outcome.err
@@ -341,7 +341,7 @@ def test_damaged_pointer_is_refused_and_one_of_a_strategy_taken_out_keeps_no_run
     assert f"{pointer.parent}: {POINTER} does not name a version: expected what a run wrote there" in outcome.err
     assert "Traceback" not in outcome.err
     study = small_study(Path(lab.home.study.source.folder or ""))
-    write_study(lab.study_file, study | {"strategies": {"buy_and_hold": {"variant": "buy_and_hold"}}})
+    write_study(lab.study_file, study | {"strategies": {"buy_and_hold": {}}})
     assert lab.sdlab("run", "--select", "report_strategy").code == 0
 
 

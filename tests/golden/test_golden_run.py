@@ -84,7 +84,6 @@ MIXED: dict[str, Any] = {
         "NVDA": {"weight": 0.3, "asset_class": "stocks"},
         "BTC-USD": {"weight": 0.2, "asset_class": "crypto", "sd_n": 6},
     },
-    "candidates": ["NVDA"],
     "reserves": [0.0, 0.1, 0.3],
     "costs": {"bps": 5, "fixed": 1},
     "deposits": {"amount": 100, "every": "month"},
@@ -93,13 +92,21 @@ MIXED: dict[str, Any] = {
     "taxes": {"short_term": 0.35, "long_term": 0.15},
     "path_band": True,
     "strategies": {
-        "buy_and_hold": {"variant": "buy_and_hold"},
-        "sd8": {},
-        "on_credit": {"variant": "ath_sell", "lot_order": "fifo", "margin": {"limit": 0.25, "rate": 0.07}},
-        "target": {"coordination": "target", "rebalance": {"deviation": {"width": 0.2}, "volatility": {"level": 0.3}}},
-        "banded": {"coordination": "hybrid", "band": {"width": 0.05}, "cost_aware": {"min_trade": 100}},
-        "watchful": {"cash_low": 0.05, "cash_high": 0.2, "drift": 0.4, "portfolio_stop": 0.25, "keep": "daily"},
-        "sweep": {"sd_n": [4, 12], "adaptive_bracket": True, "sizing": "symmetric", "keep": "metrics"},
+        "buy_and_hold": {},
+        "sd8": {"rule": {}},
+        "on_credit": {"rule": {"variant": "ath_sell", "margin": {"limit": 0.25, "rate": 0.07}}, "lot_order": "fifo"},
+        "target": {"rule": {}, "rebalance": {"deviation": {"width": 0.2}, "volatility": {"level": 0.3}}},
+        "banded": {"rule": {}, "band": {"width": 0.05}, "rebalance": {"cost_aware": {"min_trade": 100}}},
+        "watchful": {
+            "rule": {"cash_low": 0.05, "stop": 0.25},
+            "cash": {"high": 0.2, "candidates": ["NVDA"]},
+            "drift": 0.4,
+            "keep": "daily",
+        },
+        "sweep": {
+            "rule": {"sd_n": [4, 12], "adaptive_bracket": True, "sizing": "symmetric"},
+            "keep": "metrics",
+        },
     },
 }
 

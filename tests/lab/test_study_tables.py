@@ -5,16 +5,20 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from support.study_files import changed, written
 
 from pipelines.lab.fingerprints import market_fingerprint, scenario_fingerprint
 from pipelines.lab.study_tables import study_tables
-from sd_core.simulation.rules import Coordination, Every, Width, resolve
+from sd_core.schemas import TABLES
+from sd_core.simulation.rules import Every, Order, Width, resolve
 from sd_core.study.loading import load_study
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
+SESSIONS = np.array(["2015-01-02", "2015-01-05", "2015-06-29", "2015-07-01", "2015-07-02"], "datetime64[D]")
 SD8 = Scenario(strategy="sd8", reserve=0.1)
 Change = tuple[list[str], Any]
 
@@ -23,12 +27,16 @@ def study_with(*changes: Change) -> Study:
     return Study.model_validate(changed(*changes))
 
 
+def tables_of(study: Study) -> dict[str, pa.Table]:
+    return study_tables(study, SESSIONS)
+
+
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
 def test_study_is_one_row_of_what_was_asked() -> None:
     study = study_with((["risk_free"], "^IRX"), (["benchmark"], "SPY"))
-    assert study_tables(study)["study"].to_pylist() == [
+    assert tables_of(study)["study"].to_pylist() == [
         {
             "name": "small",
             "source": "sample",
@@ -45,6 +53,7 @@ def test_study_is_one_row_of_what_was_asked() -> None:
             "tax_long_term": None,
             "tax_dividends": None,
             "tax_interest": None,
+            "periods_per_year": 252,
         }
     ]
 
@@ -53,7 +62,7 @@ def test_tax_rates_not_given_are_those_of_qualified_dividends_and_of_ordinary_in
     columns = ["tax_short_term", "tax_long_term", "tax_dividends", "tax_interest"]
 
     def rates(**taxes: float) -> list[float]:
-        table = study_tables(study_with((["taxes"], taxes)))["study"].select(columns)
+        table = tables_of(study_with((["taxes"], taxes)))["study"].select(columns)
         return [row[0] for row in table.to_pydict().values()]
 
     assert rates(short_term=0.35, long_term=0.15) == [0.35, 0.15, 0.15, 0.35]
@@ -66,15 +75,16 @@ def test_deposits_and_withdrawals_are_told_as_they_were_asked_for() -> None:
         (["withdrawals"], {"rate": 0.04, "coverage": 1.5, "shortfall": "overweight"}),
         (["strategies", "sd8", "withdrawals"], {"amount": 50, "every": "year"}),
     )
-    tables = study_tables(study)
+    tables = tables_of(study)
     assert tables["study"].select(["deposit_amount", "deposit_every"]).to_pylist() == [
         {"deposit_amount": 100.0, "deposit_every": "quarter"}
     ]
-    columns = ["strategy", "withdrawal_amount", "withdrawal_rate", "withdrawal_every", "coverage_min", "shortfall"]
-    assert [tuple(row.values()) for row in tables["study_strategy"].select(columns).to_pylist()] == [
-        # Simply holding has no proceeds to be covered by, and sells of everything alike.
-        ("hold", None, 0.04, "month", 0.0, "pro_rata"),
-        ("sd8", 50.0, None, "year", 0.0, "none"),
+    columns = ["amount", "rate", "of", "every", "coverage", "shortfall"]
+    told = tables["study_strategy"].select(["strategy", *(f"withdrawals_{column}" for column in columns)])
+    assert [tuple(row.values()) for row in told.to_pylist()] == [
+        # A strategy without a rule has no proceeds to be covered by, and sells of everything alike.
+        ("hold", None, 0.04, "capital", "month", 0.0, "pro_rata"),
+        ("sd8", 50.0, None, None, "year", 0.0, "none"),
     ]
 
 
@@ -89,15 +99,13 @@ def test_rules_of_withdrawals_are_money_per_period_or_a_share_of_the_value() -> 
 
 
 def test_open_end_is_null() -> None:
-    assert study_tables(study_with((["end"], None)))["study"]["end_date"].to_pylist() == [None]
+    assert tables_of(study_with((["end"], None)))["study"]["end_date"].to_pylist() == [None]
 
 
 def test_assets_come_in_order_with_their_share_and_null_for_what_they_do_not_override() -> None:
     universe = {"ZZZ": {"weight": 1, "asset_class": "crypto", "lot_size": 1, "sd_n": 6}, "AAA": {"weight": 3}}
-    study = study_with(
-        (["universe"], universe), (["candidates"], ["AAA"]), (["strategies", "sd8"], {"sd_n": 8, "cash_high": 0.2})
-    )
-    assert study_tables(study)["study_asset"].to_pylist() == [
+    study = study_with((["universe"], universe))
+    assert tables_of(study)["study_asset"].to_pylist() == [
         {
             "position": 1,
             "ticker": "ZZZ",
@@ -108,7 +116,6 @@ def test_assets_come_in_order_with_their_share_and_null_for_what_they_do_not_ove
             "sd_n": 6.0,
             "bracket": None,
             "profit_share": None,
-            "candidate": None,
         },
         {
             "position": 2,
@@ -120,67 +127,196 @@ def test_assets_come_in_order_with_their_share_and_null_for_what_they_do_not_ove
             "sd_n": None,
             "bracket": None,
             "profit_share": None,
-            "candidate": 1,
         },
     ]
 
 
 def test_strategies_come_in_order_with_defaults_and_costs_filled_in() -> None:
     strategies = {
-        "wide": {"sd_n": 1, "profit_share": 0, "costs": {"fixed": 1}},
-        "given": {"bracket": 0.05, "path": "low_first", "max_rungs": 2},
-        "default": {},
+        "wide": {"rule": {"sd_n": 1, "profit_share": 0}, "costs": {"fixed": 1}},
+        "given": {"rule": {"bracket": 0.05, "path": "low_first", "max_rungs": 2}},
+        "default": {"rule": {}},
+        "held": {},
     }
-    table = study_tables(study_with((["strategies"], strategies), (["costs"], {"bps": 5})))["study_strategy"]
-    assert table["position"].to_pylist() == [1, 2, 3]
-    assert table["strategy"].to_pylist() == ["wide", "given", "default"]
-    assert table["sd_n"].to_pylist() == [1, None, 8]
+    table = tables_of(study_with((["strategies"], strategies), (["costs"], {"bps": 5})))["study_strategy"]
+    assert table["position"].to_pylist() == [1, 2, 3, 4]
+    assert table["strategy"].to_pylist() == ["wide", "given", "default", "held"]
+    assert table["is_buy_and_hold"].to_pylist() == [False, False, False, True]
+    assert table["rule_sd_n"].to_pylist() == [1, None, 8, None]
     # One step per doubling doubles: r = 1. Eight: 2 ** (1/8) - 1 = 9.0507732665257659 % (OEIS A010770 less 1).
-    assert table["bracket"].to_pylist() == pytest.approx([1, 0.05, 0.090507732665257659], rel=1e-15)
-    assert table["profit_share"].to_pylist() == [0, 0.5, 0.5]
-    assert table["path"].to_pylist() == ["nearest", "low_first", "nearest"]
-    assert table["max_rungs"].to_pylist() == [64, 2, 64]
-    assert table["cost_bps"].to_pylist() == [0, 5, 5]
-    assert table["cost_fixed"].to_pylist() == [1, 0, 0]
+    assert table["rule_bracket"].to_pylist() == [
+        *(pytest.approx(bracket, rel=1e-15) for bracket in (1, 0.05, 0.090507732665257659)),
+        None,
+    ]
+    assert table["rule_profit_share"].to_pylist() == [0, 0.5, 0.5, None]
+    assert table["rule_variant"].to_pylist() == ["full", "full", "full", None]
+    assert table["rule_path"].to_pylist() == ["nearest", "low_first", "nearest", None]
+    assert table["rule_max_rungs"].to_pylist() == [64, 2, 64, None]
+    assert table["costs_bps"].to_pylist() == [0, 5, 5, 5]
+    assert table["costs_fixed"].to_pylist() == [1, 0, 0, 0]
+    assert table["lot_order"].to_pylist() == ["lifo"] * 4
 
 
 def test_portfolio_rules_are_told_as_written_and_null_where_there_are_none() -> None:
     strategies = {
         "target": {
-            "coordination": "target",
             "rebalance": {
                 "every": "year",
                 "deviation": {"width": 0.2, "kind": "relative"},
                 "volatility": {"level": 0.3},
             },
         },
-        "watchful": {"cash_low": 0.05, "cash_high": 0.2, "drift": 0.4, "cost_aware": {"min_trade": 50}},
+        "watchful": {
+            "rule": {"cash_low": 0.05},
+            "cash": {"high": 0.2, "candidates": ["NVDA", "VOO"]},
+            "drift": 0.4,
+            "rebalance": {"cost_aware": {"min_trade": 50}},
+        },
     }
-    target, watchful = study_tables(study_with((["strategies"], strategies)))["study_strategy"].to_pylist()
+    target, watchful = tables_of(study_with((["strategies"], strategies)))["study_strategy"].to_pylist()
     names = [
         "rebalance_every",
-        "deviation",
-        "deviation_kind",
-        "volatility",
-        "volatility_window",
+        "rebalance_deviation_width",
+        "rebalance_deviation_kind",
+        "rebalance_volatility_level",
+        "rebalance_volatility_window",
         "cash_high",
-        "max_cost",
+        "rebalance_cost_aware_max_cost",
     ]
     assert [target[name] for name in names] == ["year", 0.2, "relative", 0.3, 63, None, None]
     assert [watchful[name] for name in names] == [None, None, None, None, None, 0.2, 1.0]
-    assert (watchful["cash_low"], watchful["drift"], watchful["min_trade"]) == (0.05, 0.4, 50.0)
+    assert (watchful["rule_cash_low"], watchful["drift"]) == (0.05, 0.4)
+    assert watchful["rebalance_cost_aware_min_trade"] == 50
+    assert watchful["cash_candidates"] == '["NVDA", "VOO"]'
+    assert target["cash_candidates"] is None
+
+
+MIX = {"VOO": 0.6, "NVDA": 0.4}
+CHANGING = {"schedule": {"2015-06-30": {"NVDA": 1}, "2015-01-02": MIX}}
+
+
+def told(strategy: dict[str, Any], *columns: str) -> list[Any]:
+    """Return what the table says of a strategy in some columns."""
+    table = tables_of(study_with((["strategies"], {"only": strategy})))["study_strategy"]
+    [row] = table.select(columns).to_pylist()
+    return list(row.values())
+
+
+@pytest.mark.parametrize(
+    ("allocation", "weights", "schedule", "on_change"),
+    [
+        ({}, None, None, None),
+        ({"allocation": {"weights": MIX}}, '{"VOO": 0.6, "NVDA": 0.4}', None, None),
+        (
+            {"allocation": CHANGING},
+            None,
+            '{"2015-06-30": {"NVDA": 1.0}, "2015-01-02": {"VOO": 0.6, "NVDA": 0.4}}',
+            True,
+        ),
+    ],
+)
+def test_allocation_is_told_as_json_and_whether_its_changes_trade(
+    allocation: dict[str, Any], weights: str | None, schedule: str | None, on_change: bool | None
+) -> None:
+    columns = ("allocation_weights", "allocation_schedule", "rebalance_on_change")
+    assert told(allocation, *columns) == [weights, schedule, on_change]
+
+
+def test_changes_of_targets_that_the_strategy_ignores_are_told_so() -> None:
+    assert told({"allocation": CHANGING, "rebalance": {"on_change": False}}, "rebalance_on_change") == [False]
+
+
+@pytest.mark.parametrize(
+    ("band", "expected"),
+    [
+        ({"width": 0.05}, [0.05, "absolute", None, None, None]),
+        ({"width": 0.4, "kind": "relative"}, [0.4, "relative", None, None, None]),
+        ({"NVDA": [0.2, 0.3]}, [None, None, None, None, '{"NVDA": [0.2, 0.3]}']),
+        (
+            {"NVDA": [0.2, 0.3], "VOO": [0, 1], "default": {"width": 0.1}},
+            [None, None, 0.1, "absolute", '{"NVDA": [0.2, 0.3], "VOO": [0.0, 1.0]}'],
+        ),
+    ],
+)
+def test_band_is_told_with_its_default_kind_and_its_edges_as_json(band: dict[str, Any], expected: list[Any]) -> None:
+    columns = ("band_width", "band_kind", "band_default_width", "band_default_kind", "band_edges")
+    assert told({"band": band}, *columns) == expected
+
+
+def test_every_column_of_strategies_is_told_of_some_strategy() -> None:
+    strategies = {
+        "everything": {
+            "allocation": CHANGING,
+            "rule": {"cash_low": 0.1, "stop": 0.3, "margin": {"limit": 0.1, "rate": 0.05}},
+            "rebalance": {
+                "every": "year",
+                "deviation": {"width": 0.1},
+                "volatility": {"level": 0.3},
+                "cost_aware": {"min_trade": 10},
+            },
+            "band": {"VOO": [0.5, 0.8], "default": {"width": 0.1}},
+            "cash": {"high": 0.2, "candidates": ["VOO"]},
+            "drift": 0.4,
+            "premium_spread": 0.2,
+            "withdrawals": {"rate": 0.04},
+        },
+        "rest": {
+            "allocation": {"weights": MIX},
+            "band": {"width": 0.1},
+            "withdrawals": {"amount": 10},
+        },
+    }
+    table = tables_of(study_with((["strategies"], strategies)))["study_strategy"]
+    assert table.column_names == list(TABLES["study_strategy"].types)
+    empty = [name for name in table.column_names if table[name].null_count == len(table)]
+    assert empty == ["sweep"]
+
+
+def test_targets_are_told_of_every_strategy_from_the_session_on_that_they_hold() -> None:
+    strategies = {"universe": {}, "mix": {"allocation": {"weights": MIX}}, "changing": {"allocation": CHANGING}}
+    table = tables_of(study_with((["strategies"], strategies)))["strategy_target"]
+    assert table.column_names == list(TABLES["strategy_target"].types)
+    first, changed_on = dt.date(2015, 1, 2), dt.date(2015, 7, 1)
+    assert [tuple(row.values()) for row in table.to_pylist()] == [
+        ("universe", first, "VOO", 0.75),
+        ("universe", first, "NVDA", 0.25),
+        ("mix", first, "VOO", 0.6),
+        ("mix", first, "NVDA", 0.4),
+        ("changing", first, "VOO", 0.6),
+        ("changing", first, "NVDA", 0.4),
+        # A Tuesday without a session: the next one after it.
+        ("changing", changed_on, "VOO", 0.0),
+        ("changing", changed_on, "NVDA", 1.0),
+    ]
+
+
+def test_targets_that_come_into_force_on_no_session_or_change_nothing_are_left_out() -> None:
+    schedule = {"2014-01-02": {"VOO": 1}, "2014-12-31": MIX, "2015-06-30": {"NVDA": 1}, "2015-07-01": {"VOO": 1}}
+    schedule |= {"2015-01-05": {"VOO": 6, "NVDA": 4}, "2015-07-02": {"VOO": 2}}  # nothing changes
+    late = {"2016-01-04": {"NVDA": 1}}  # after the last session
+    study = study_with((["strategies"], {"changing": {"allocation": {"schedule": schedule | late}}}))
+    rows = [tuple(row.values())[1:] for row in tables_of(study)["strategy_target"].to_pylist()]
+    assert rows == [
+        (dt.date(2015, 1, 2), "VOO", 0.6),
+        (dt.date(2015, 1, 2), "NVDA", 0.4),
+        (dt.date(2015, 7, 1), "VOO", 1.0),
+        (dt.date(2015, 7, 1), "NVDA", 0.0),
+    ]
 
 
 def test_rules_of_a_scenario_are_those_that_its_strategy_switches_on() -> None:
     universe = {"A": {"weight": 1}, "B": {"weight": 1}, "C": {"weight": 0}}
     strategies = {
-        "banded": {"coordination": "hybrid", "band": {"width": 0.1, "kind": "relative"}, "portfolio_stop": 0.25},
-        "deploying": {"cash_high": 0.2},
+        "banded": {
+            "rule": {"order": "nav_opportunistic", "stop": 0.25},
+            "band": {"width": 0.1, "kind": "relative"},
+        },
+        "deploying": {"cash": {"high": 0.2, "candidates": ["C", "A"]}},
     }
-    study = study_with((["universe"], universe), (["candidates"], ["C", "A"]), (["strategies"], strategies))
+    study = study_with((["universe"], universe), (["strategies"], strategies))
     banded, deploying = (resolve(study, Scenario(strategy=name, reserve=0.0)) for name in strategies)
-    assert (banded.coordination, banded.band, banded.band_width) == (Coordination.HYBRID, 0.1, Width.RELATIVE)
-    assert (banded.portfolio_stop, banded.cash_high, banded.candidates) == (0.25, math.inf, ())
+    assert (banded.order, banded.band, banded.band_width) == (Order.NAV_OPPORTUNISTIC, 0.1, Width.RELATIVE)
+    assert (banded.stop, banded.cash_high, banded.candidates) == (0.25, math.inf, ())
     assert (deploying.cash_high, deploying.candidates, deploying.drift) == (0.2, (2, 0), math.inf)
 
 
@@ -190,14 +326,15 @@ def test_rules_of_a_scenario_are_those_that_its_strategy_switches_on() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        [(["strategies", "more"], {"sd_n": 4})],
-        [(["strategies", "hold", "path"], "low_first")],
+        [(["strategies", "more"], {"rule": {"sd_n": 4}})],
+        [(["strategies", "hold", "drift"], 0.4)],
         [(["reserves"], [0.2, 0.1, 0.05])],
         [(["name"], "renamed")],
         [(["benchmark"], "SPY")],
         [(["universe", "VOO", "asset_class"], "indices")],
         [(["universe", "VOO", "weight"], 3), (["universe", "NVDA", "weight"], 1)],  # 3 : 1, as before
-        [(["strategies", "sd8", "profit_share"], 0.5)],  # the default, spelled out
+        [(["strategies", "sd8", "rule", "profit_share"], 0.5)],  # the default, spelled out
+        [(["strategies", "sd8", "allocation"], {"weights": {"VOO": 3, "NVDA": 1}})],  # the universe's weights
     ],
 )
 def test_scenario_keeps_its_fingerprint_when_the_study_changes_around_it(changes: list[Change]) -> None:
@@ -218,14 +355,22 @@ def test_scenario_keeps_its_fingerprint_when_the_study_changes_around_it(changes
         ("universe.SPY", {"weight": 0}),
         ("universe", {"NVDA": {"weight": 0.25}, "VOO": {"weight": 0.75}}),
         ("universe", {"VOO": {"weight": 0.75}, "AMD": {"weight": 0.25}}),
-        ("strategies.sd8.sd_n", 9),
-        ("strategies.sd8.profit_share", 0.4),
-        ("strategies.sd8.variant", "ath_only"),
-        ("strategies.sd8.sizing", "symmetric"),
-        ("strategies.sd8.coordination", "nav_opportunistic"),
-        ("strategies.sd8.path", "low_first"),
-        ("strategies.sd8.anchor", "fill"),
-        ("strategies.sd8.max_rungs", 63),
+        ("strategies.sd8.rule.sd_n", 9),
+        ("strategies.sd8.rule.profit_share", 0.4),
+        ("strategies.sd8.rule.variant", "ath_only"),
+        ("strategies.sd8.rule.sizing", "symmetric"),
+        ("strategies.sd8.rule.order", "nav_opportunistic"),
+        ("strategies.sd8.rule.stop", 0.3),
+        ("strategies.sd8.allocation", {"weights": {"VOO": 0.6, "NVDA": 0.4}}),
+        ("strategies.sd8.allocation", {"schedule": {"2015-01-02": {"VOO": 0.75, "NVDA": 0.25}}}),
+        ("strategies.sd8.band", {"width": 0.1}),
+        ("strategies.sd8.band", {"VOO": [0.6, 0.8]}),
+        ("strategies.sd8.rebalance", {"every": "year"}),
+        ("strategies.sd8.cash", {"high": 0.2}),
+        ("strategies.sd8.cash", {"high": 0.2, "candidates": ["VOO"]}),
+        ("strategies.sd8.rule.path", "low_first"),
+        ("strategies.sd8.rule.anchor", "fill"),
+        ("strategies.sd8.rule.max_rungs", 63),
         ("strategies.sd8.costs", {"bps": 1}),
     ],
 )
@@ -307,10 +452,10 @@ def test_fingerprint_tells_what_is_kept_and_whether_there_is_a_path_band() -> No
 
 
 def test_strategies_of_a_sweep_are_told_with_its_name_and_what_they_keep(tmp_path: Path) -> None:
-    strategies = {"hold": {"variant": "buy_and_hold"}, "sd": {"sd_n": [4, 6], "keep": "metrics"}}
-    table = study_tables(load_study(written(tmp_path, changed((["strategies"], strategies)))))["study_strategy"]
-    assert [tuple(row.values()) for row in table.select(["strategy", "sweep", "keep", "sd_n"]).to_pylist()] == [
-        ("hold", None, "ledger", 8.0),
+    strategies = {"hold": {}, "sd": {"rule": {"sd_n": [4, 6]}, "keep": "metrics"}}
+    table = tables_of(load_study(written(tmp_path, changed((["strategies"], strategies)))))["study_strategy"]
+    assert [tuple(row.values()) for row in table.select(["strategy", "sweep", "keep", "rule_sd_n"]).to_pylist()] == [
+        ("hold", None, "ledger", None),
         ("sd__sd_n_4", "sd", "metrics", 4.0),
         ("sd__sd_n_6", "sd", "metrics", 6.0),
     ]

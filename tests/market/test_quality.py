@@ -8,6 +8,7 @@ from support.price_histories import history, weekdays
 
 from sd_core.market import quality
 from sd_core.market.raw import RawChange
+from sd_core.schemas.lake import PRICE_FINDINGS
 
 # Twenty weekdays, four weeks from Monday 2024-01-01 to Friday 2024-01-26, taken as the sessions.
 MONTH = weekdays("2024-01-01", "2024-01-26")
@@ -206,6 +207,6 @@ def test_failed_fetch_tells_what_stands_in_and_why():
 
 
 def test_findings_make_a_table_of_their_columns_even_where_there_are_none():
-    assert quality.to_table([]).schema == quality.FINDINGS_SCHEMA
+    assert quality.to_table([]).schema == PRICE_FINDINGS.arrow_schema
     rows = quality.to_table([quality.hindsight(SESSIONS)]).to_pylist()
     assert [(row["ticker"], row["rule"], row["sessions"]) for row in rows] == [(None, "hindsight", 20)]

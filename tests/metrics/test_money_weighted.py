@@ -41,7 +41,7 @@ def test_cash_that_only_earns_its_rate_returns_it_whatever_goes_in_and_out() -> 
     sessions = np.arange(np.datetime64("2021-01-01"), np.datetime64("2022-01-02"))
     panel = panel_of([100.0] * len(sessions), sessions=sessions, rates=0.05)
     rules = replace(
-        rules_of(lot_size=1e9, variant=Variant.BUY_AND_HOLD),
+        rules_of(lot_size=1e9, variant=Variant.NO_RULE),
         deposit=500.0,
         deposit_every=Every.MONTH,
         withdrawal=700.0,
@@ -49,4 +49,6 @@ def test_cash_that_only_earns_its_rate_returns_it_whatever_goes_in_and_out() -> 
     )
     (result,) = simulate(panel, [rules])
     daily_compounding = (1 + 0.05 / 365) ** 365 - 1
-    assert money_weighted_return(result, panel.sessions, rules.capital) == pytest.approx(daily_compounding, rel=1e-4)
+    assert money_weighted_return(result.daily, panel.sessions, rules.capital) == pytest.approx(
+        daily_compounding, rel=1e-4
+    )

@@ -14,7 +14,7 @@ from pipelines.orchestration.jobs import REFRESH, nightly_refresh
 from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, SIMULATIONS_KEY
 from pipelines.orchestration.partitions import range_tags, simulation_grid
 from pipelines.steps import simulate
-from pipelines.steps.fit import FITS
+from pipelines.steps.datasets import FITS
 from sd_core.schemas import TABLES
 from sd_core.simulation import engine
 from sd_core.simulation.rules import Variant

@@ -3,7 +3,7 @@
 Clarity is its only aim. A session, in ``Scenario``, goes through its parts in order; each part has a module:
 
 - ``position``: one asset, with its lots, its limits and its band;
-- ``portfolio``: the bank, the positions, the rows that are written, the mark at the close;
+- ``portfolio``: the bank, the positions, the targets in force, the rows that are written, the mark at the close;
 - ``arrivals``: the first purchase, dividends, interest and deposits;
 - ``path``: the path of the bars and the rule that trades on it;
 - ``restraints``: what cash, drawdown and gaps change about the rule;
@@ -41,6 +41,7 @@ class Scenario:
         portfolio.begin(session)
         if session == 0:
             portfolio.read_closes()
+            portfolio.put_targets_in_force()
             arrivals.make_first_purchases(portfolio)
         else:
             if self.brackets:
@@ -49,6 +50,7 @@ class Scenario:
             arrivals.receive_all(portfolio)
             self.rule.walk(buys=not self.stop.halted, share=purchase_share(portfolio))
             portfolio.read_closes()
+            portfolio.put_targets_in_force()
             self.portfolio_rules.act()
             self.withdrawals.pay()
         portfolio.mark()

@@ -1,7 +1,7 @@
 """What starts a portfolio, and the cash that arrives before anything trades."""
 
 from plain_engine.portfolio import NEGLIGIBLE_CASH, PORTFOLIO, Portfolio
-from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Kind
+from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 
 
 def make_first_purchases(portfolio: Portfolio) -> None:

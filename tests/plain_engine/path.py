@@ -6,16 +6,15 @@ from plain_engine.portfolio import NEGLIGIBLE_CASH, Portfolio
 from plain_engine.position import (
     NOT_APPLICABLE,
     TOUCH,
-    Band,
     Bar,
     Position,
-    band_around,
+    band_of,
     touches_from_above,
     touches_from_below,
     weight_at,
 )
-from sd_core.simulation.results import Kind
-from sd_core.simulation.rules import Anchor, Coordination, Path, Variant
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.rules import Anchor, Order, Path, Variant
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,9 @@ class Rule:
     def __init__(self, portfolio: Portfolio) -> None:
         self.portfolio = portfolio
         rules = portfolio.rules
-        self.sells = rules.variant is not Variant.BUY_AND_HOLD and rules.coordination is not Coordination.HOLD
-        self.buys = self.sells and rules.variant is not Variant.ATH_ONLY
-        self.coordinated = rules.coordination is Coordination.NAV_OPPORTUNISTIC
-        self.banded = rules.coordination is Coordination.HYBRID
+        self.sells = rules.variant is not Variant.NO_RULE
+        self.buys = rules.variant in (Variant.FULL, Variant.ATH_SELL)
+        self.by_premium = rules.order is Order.NAV_OPPORTUNISTIC
 
     def walk(self, *, buys: bool, share: float) -> None:
         """Trade leg by leg, all assets together, every sale before any purchase.
@@ -101,12 +99,12 @@ class Rule:
                     self.buy_rungs(leg, share)
 
     def selling_order(self, legs: tuple[Leg, ...]) -> list[Leg]:
-        """Return the dearest first where coordinated, else the universe's order; sorting keeps ties in it."""
-        return sorted(legs, key=lambda leg: -leg.end_premium) if self.coordinated else list(legs)
+        """Return the dearest first where premiums order them, else the universe's order; sorting keeps ties in it."""
+        return sorted(legs, key=lambda leg: -leg.end_premium) if self.by_premium else list(legs)
 
     def buying_order(self, legs: tuple[Leg, ...]) -> list[Leg]:
-        """Return the cheapest first where coordinated, else the universe's order; sorting keeps ties in it."""
-        return sorted(legs, key=lambda leg: leg.end_premium) if self.coordinated else list(legs)
+        """Return the cheapest first where premiums order them, else the universe's order; sorting keeps ties in it."""
+        return sorted(legs, key=lambda leg: leg.end_premium) if self.by_premium else list(legs)
 
     # Sales.
 
@@ -134,7 +132,8 @@ class Rule:
 
     def leaves_too_little(self, position: Position, quantity: float, price: float) -> bool:
         """Say whether a sale would take an asset below its band."""
-        return self.banded and self.band(position).is_below(self.weight(position.holdings - quantity, price))
+        band = band_of(position, self.portfolio.rules)
+        return band.is_below(self.weight(position.holdings - quantity, price))
 
     # Purchases.
 
@@ -158,7 +157,8 @@ class Rule:
 
     def makes_too_much(self, position: Position, quantity: float, price: float) -> bool:
         """Say whether a purchase would take an asset above its band."""
-        return self.banded and self.band(position).is_above(self.weight(position.holdings + quantity, price))
+        band = band_of(position, self.portfolio.rules)
+        return band.is_above(self.weight(position.holdings + quantity, price))
 
     def is_covered(self, quantity: float, price: float) -> bool:
         """Say whether the bank, overdrawn as far as the credit on the last close goes, pays for a purchase."""
@@ -174,10 +174,6 @@ class Rule:
         return sale_limit
 
     # Both.
-
-    def band(self, position: Position) -> Band:
-        rules = self.portfolio.rules
-        return band_around(position.weight, rules.band, rules.band_width)
 
     def weight(self, holdings: float, price: float) -> float:
         """Return the weight of so many shares at a price, in a portfolio worth what it was at the last close."""

@@ -8,8 +8,11 @@ import numpy as np
 
 from plain_engine.position import NOT_APPLICABLE, Bar, Lot, Position, touches_from_above, touches_from_below
 from sd_core.market.panel import Panel
-from sd_core.simulation.results import DAILY, LEDGER, LOTS, Kind, SimulationResult
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.results import DAILY, LEDGER, LOTS, SimulationResult
 from sd_core.simulation.rules import Every, Rules
+
+Row = dict[str, float]
 
 OPEN = -1
 PORTFOLIO = -1
@@ -43,7 +46,7 @@ class Portfolio:
         self.positions = [
             Position(
                 asset=asset,
-                weight=float(rules.weights[asset]),
+                weight=float(rules.targets.weights[0, asset]),
                 bracket=float(rules.brackets[asset]),
                 profit_share=float(rules.profit_shares[asset]),
                 lot_size=float(rules.lot_sizes[asset]),
@@ -52,6 +55,8 @@ class Portfolio:
         ]
         self.session = 0
         self.day = Day()
+        # Whether the targets in force since today's close are others than those before.
+        self.targets_changed = False
         self.lots_bought = 0
         # What the rule's own trades have brought: its sales before fees, and its sales less its purchases after them.
         self.gross_proceeds = 0.0
@@ -61,14 +66,16 @@ class Portfolio:
         self.last_value = rules.capital
         # The time-weighted return of every session so far.
         self.returns: list[float] = []
-        # Rows in the order of the columns of LEDGER, DAILY and LOTS.
-        self.ledger: list[tuple[float, ...]] = []
-        self.daily: list[tuple[float, ...]] = []
-        self.closed_lots: list[tuple[float, ...]] = []
+        # Rows by the columns of LEDGER, DAILY and LOTS.
+        self.ledger: list[Row] = []
+        self.daily: list[Row] = []
+        self.closed_lots: list[Row] = []
 
         self._bars = np.stack([panel.open, panel.high, panel.low, panel.close], axis=-1).tolist()
         self._days = panel.sessions.astype("datetime64[D]").astype(int).tolist()
         self._months = panel.sessions.astype("datetime64[M]").astype(int).tolist()
+        days_of_targets = rules.targets.sessions.astype("datetime64[D]").astype(int).tolist()
+        self._targets = list(zip(days_of_targets, rules.targets.weights.tolist(), strict=True))
 
     # The session.
 
@@ -181,21 +188,21 @@ class Portfolio:
         """Move the bank by an amount, and write the ledger row that says why."""
         self.bank += amount
         self.ledger.append(
-            (
-                self.session,
-                leg,
-                kind,
-                asset,
-                quantity,
-                skipped_quantity,
-                price,
-                fee,
-                amount,
-                self.bank,
-                premium,
-                buyback_gain,
-                sale_limit,
-            )
+            {
+                "session": self.session,
+                "leg": leg,
+                "kind": kind,
+                "asset": asset,
+                "quantity": quantity,
+                "skipped_quantity": skipped_quantity,
+                "price": price,
+                "fee": fee,
+                "amount": amount,
+                "bank_after": self.bank,
+                "premium": premium,
+                "buyback_gain": buyback_gain,
+                "sale_limit": sale_limit,
+            }
         )
 
     # The close.
@@ -204,6 +211,15 @@ class Portfolio:
         for position in self.positions:
             if position.bar:
                 position.last_close = position.bar.close
+
+    def put_targets_in_force(self) -> None:
+        """Give every asset its share in the last row dated today or before; the first row stays until one comes."""
+        today = self._days[self.session]
+        _, first = self._targets[0]
+        in_force = [first, *(weights for day, weights in self._targets if day <= today)][-1]
+        self.targets_changed = in_force != [position.weight for position in self.positions]
+        for position, weight in zip(self.positions, in_force, strict=True):
+            position.weight = weight
 
     def mark(self) -> None:
         """Value the portfolio at the last closes and write the day."""
@@ -223,27 +239,16 @@ class Portfolio:
         self.returns.append((value + day.withdrawals) / before - 1 if before > 0 else 0.0)
         self.last_bank, self.last_value = self.bank, value
         self.daily.append(
-            (
-                self.bank,
-                invested,
-                value,
-                nav_value,
-                day.income,
-                day.sells,
-                day.buys,
-                day.withdrawals,
-                day.deposits,
-                day.skipped_buys,
-                day.passed_rungs,
-            )
+            {"bank": self.bank, "invested": invested, "value": value, "nav_value": nav_value, **vars(day)}
         )
 
     def result(self) -> SimulationResult:
-        still_open = sorted(
+        still_open = [
             lot_row(lot, position.asset, OPEN, lot.quantity, NOT_APPLICABLE)
             for position in self.positions
             for lot in position.lots
-        )
+        ]
+        still_open.sort(key=lambda row: row["lot"])
         return SimulationResult(
             ledger=rows(self.ledger, LEDGER),
             daily=rows(self.daily, DAILY),
@@ -251,10 +256,19 @@ class Portfolio:
         )
 
 
-def lot_row(lot: Lot, asset: int, closed: int, quantity: float, sale_price: float) -> tuple[float, ...]:
+def lot_row(lot: Lot, asset: int, closed: int, quantity: float, sale_price: float) -> Row:
     """Return a row of LOTS for a part of a lot: what a sale took of it, or what is left at the end."""
-    return (lot.number, asset, lot.opened, closed, quantity, lot.price, sale_price, lot.premium)
+    return {
+        "lot": lot.number,
+        "asset": asset,
+        "opened": lot.opened,
+        "closed": closed,
+        "quantity": quantity,
+        "price": lot.price,
+        "sale_price": sale_price,
+        "premium": lot.premium,
+    }
 
 
-def rows(tuples: Sequence[tuple[float, ...]], dtype: np.dtype) -> np.ndarray:
-    return np.array(tuples, dtype=dtype)
+def rows(found: Sequence[Row], dtype: np.dtype) -> np.ndarray:
+    return np.array([tuple(row[name] for name in dtype.names or ()) for row in found], dtype=dtype)

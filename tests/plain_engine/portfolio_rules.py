@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from plain_engine.portfolio import Portfolio
-from plain_engine.position import SAME_MONEY, Band, Position, band_around, largest_first, weight_at
-from sd_core.simulation.results import LEG_CLOSE, Kind
-from sd_core.simulation.rules import Coordination, Width
+from plain_engine.position import SAME_MONEY, Band, Position, band_around, band_of, largest_first, weight_at
+from sd_core.schemas.kinds import LEG_CLOSE, Kind
+from sd_core.simulation.rules import Width
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,20 @@ class PortfolioRules:
     # Rebalancing.
 
     def rebalance(self) -> None:
-        """Bring assets back to their targets where a trigger says so, or back into their bands."""
+        """Bring assets to their targets where a trigger says so, else those outside their bands back to an edge."""
         step = self.begin_step()
-        if self.rules.coordination is Coordination.HYBRID:
-            self.move_into_bands(step, {position.asset: self.band(position) for position in self.portfolio.trading})
-        elif self.portfolio.begins_a(self.rules.rebalance_every) or self.deviates(step) or self.is_volatile():
+        if self.is_triggered(step):
             exactly = {position.asset: Band(position.weight, position.weight) for position in self.portfolio.trading}
             self.move_into_bands(step, exactly)
+        else:
+            bands = {position.asset: band_of(position, self.rules) for position in self.portfolio.trading}
+            self.move_into_bands(step, bands)
 
-    def band(self, position: Position) -> Band:
-        return band_around(position.weight, self.rules.band, self.rules.band_width)
+    def is_triggered(self, step: Step) -> bool:
+        """Say whether some trigger holds: the calendar, targets that changed, a deviation, volatility."""
+        changed = self.rules.rebalance_on_change and self.portfolio.targets_changed
+        calendar = self.portfolio.begins_a(self.rules.rebalance_every)
+        return changed or calendar or self.deviates(step) or self.is_volatile()
 
     def deviates(self, step: Step) -> bool:
         """Say whether some asset is further from its target than it may be."""

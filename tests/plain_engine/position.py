@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from sd_core.simulation.results import Kind
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.rules import LotOrder, Rules, Sizing, Width
 
 NOT_APPLICABLE = math.nan
@@ -53,6 +53,7 @@ class Position:
     """One asset: what the rules say about it, and where it stands."""
 
     asset: int
+    # Its share in the row of targets that is in force.
     weight: float
     bracket: float
     profit_share: float
@@ -152,7 +153,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Band:
-    """The weights between which an asset may stand around its target."""
+    """The weights between which an asset may stand."""
 
     lower: float
     upper: float
@@ -173,6 +174,21 @@ def band_around(target: float, width: float, kind: Width) -> Band:
     """Return the band of a width in weight, or in shares of the target."""
     reach = width * target if kind is Width.RELATIVE else width
     return Band(lower=max(target - reach, 0.0), upper=target + reach)
+
+
+# Of an asset without a band: no weight lies outside, not even that of what a portfolio worth nothing holds.
+NO_BAND = Band(lower=0.0, upper=math.inf)
+
+
+def band_of(position: Position, rules: Rules) -> Band:
+    """Return the band of an asset's own, which stays where it is, or else the one that moves with its target."""
+    if rules.band_edges is not None:
+        lower, upper = rules.band_edges[position.asset].tolist()
+        if not math.isnan(lower):
+            return Band(lower, upper)
+    if math.isinf(rules.band):
+        return NO_BAND
+    return band_around(position.weight, rules.band, rules.band_width)
 
 
 def weight_at(rules: Rules, worth: float, value: float) -> float:

@@ -47,7 +47,7 @@ class PortfolioStop:
                 self.peak = self.index
             return
         self.peak = max(self.peak, self.index)
-        if self.index < self.peak * (1 - self.portfolio.rules.portfolio_stop):
+        if self.index < self.peak * (1 - self.portfolio.rules.stop):
             self.halted = True
             self.trough = self.index
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from sd_core.market.arrays import Dates
-from sd_core.simulation.results import Kind, Rows
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.results import Rows
 from sd_core.simulation.rules import LotOrder
 
 WINDOW = dt.timedelta(days=30)

@@ -2,7 +2,7 @@
 
 from plain_engine.portfolio import NEGLIGIBLE_CASH, PORTFOLIO, Portfolio
 from plain_engine.position import NOT_APPLICABLE, SAME_MONEY, Position, largest_first
-from sd_core.simulation.results import LEG_CLOSE, Kind
+from sd_core.schemas.kinds import LEG_CLOSE, Kind
 from sd_core.simulation.rules import Proceeds, Shortfall
 
 # By how much gains may differ by rounding, as fractions of the price.

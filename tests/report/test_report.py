@@ -290,8 +290,8 @@ def test_study_in_which_nothing_rebalances_has_no_such_part(small_report: Report
 def test_strategies_that_rebalance_stand_beside_holding_with_their_turnover(small_report: Report) -> None:
     def rebalance(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
-            "update lake.study_strategy set coordination = 'target', rebalance_every = 'quarter', deviation = 0.2, "
-            "deviation_kind = 'relative' where strategy = 'sd8'"
+            "update lake.study_strategy set rebalance_every = 'quarter', rebalance_deviation_width = 0.2, "
+            "rebalance_deviation_kind = 'relative' where strategy = 'sd8'"
         )
 
     header, rebalanced, holding = parse(small_report(rebalance)).one("section", id="rebalancing").one("table").rows()
@@ -306,13 +306,16 @@ def test_strategies_that_rebalance_stand_beside_holding_with_their_turnover(smal
 def test_every_trigger_of_a_strategy_is_said_in_words(small_report: Report) -> None:
     def watch(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
-            "update lake.study_strategy set coordination = 'hybrid', band = 0.05, band_kind = 'absolute', drift = 0.4, "
-            "premium_spread = 0.15, cash_low = 0.05, cash_high = 0.2 where strategy = 'sd8'"
+            "update lake.study_strategy set rebalance_volatility_level = 0.3, rebalance_volatility_window = 63, "
+            "rebalance_on_change = true, band_width = 0.05, band_kind = 'absolute', "
+            """band_edges = '{"AAA": [0.4, 0.6]}', drift = 0.4, premium_spread = 0.15, rule_cash_low = 0.05, """
+            "cash_high = 0.2 where strategy = 'sd8'"
         )
 
     _, watched, _ = parse(small_report(watch)).one("section", id="rebalancing").one("table").rows()
     assert watched[1].text.replace("\u202f%", " %") == (
-        "at the edges of a band of ±5 % (absolute), or 40 % above target (profit taken), or premiums over 15 % apart, "
+        "volatility of 63 sessions above 30 %, or when targets change, or at the edges of a band of ±5 % (absolute), "
+        "or at the edges of bands of single assets, or 40 % above target (profit taken), or premiums over 15 % apart, "
         "or cash above 20 % (deployed)"
     )
 
@@ -325,7 +328,7 @@ def test_many_strategies_are_shown_by_the_best_of_each_family(small_report: Repo
         for position in range(3, 8):
             name = f"sd{position}"
             sizing = "symmetric" if position % 2 else "gain_share"
-            insert(connection, "study_strategy", {**lake_tables.strategy(position, name, "full"), "sizing": sizing})
+            insert(connection, "study_strategy", {**lake_tables.strategy(position, name), "rule_sizing": sizing})
             end = 1000.0 + position
             lake_tables.add_scenario(connection, name, 0.0, bank=(0.0,) * 3, value=(1000.0, 1000.0, end))
 
@@ -335,6 +338,16 @@ def test_many_strategies_are_shown_by_the_best_of_each_family(small_report: Repo
     # Of those with gain_share sd8 at 10 % returned 6.95 %; of the symmetric ones sd7 the most, 0.7 %.
     names = [label.replace("\u202f", " ") for label in labels]
     assert names == ["simply holding (buy_and_hold)", "sd8, reserve 10 %", "sd7, reserve 0 %"]
+
+
+def test_other_weights_that_are_only_held_are_charted_beside_simply_holding(small_report: Report) -> None:
+    def hold_others(connection: duckdb.DuckDBPyConnection) -> None:
+        insert(connection, "study_strategy", lake_tables.strategy(3, "sixty_forty", None))
+        lake_tables.add_scenario(connection, "sixty_forty", 0.0, bank=(0.0,) * 3, value=(1000.0, 1000.0, 1020.0))
+
+    growth = parse(small_report(hold_others)).one("section", id="growth").all("figure")[0]
+    names = [path.attributes["data-label"].replace("\u202f", " ") for path in growth.all("path")]
+    assert names == ["simply holding (buy_and_hold)", "sd8, reserve 10 %", "sixty_forty, reserve 0 %"]
 
 
 def test_page_of_thousands_of_scenarios_stays_small_and_says_what_it_leaves_out(small_report: Report) -> None:

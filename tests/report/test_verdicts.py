@@ -13,12 +13,18 @@ from pipelines.report.verdicts import about_withdrawals, sentences, withdrawn
 
 
 def row(
-    strategy: str, variant: str, twr: float, sharpe: float = 0.5, volatility: float = 0.2, coordination: str = "simple"
+    strategy: str,
+    twr: float,
+    sharpe: float = 0.5,
+    volatility: float = 0.2,
+    *,
+    has_rule: bool = True,
+    is_buy_and_hold: bool = False,
 ) -> dict[str, Any]:
     return {
         "strategy": strategy,
-        "variant": variant,
-        "coordination": coordination,
+        "has_rule": has_rule,
+        "is_buy_and_hold": is_buy_and_hold,
         "reserve": 0.0,
         "twr": twr,
         "sharpe": sharpe,
@@ -28,7 +34,7 @@ def row(
     }
 
 
-HOLDING = row("hold", "buy_and_hold", 0.5)
+HOLDING = row("hold", 0.5, has_rule=False, is_buy_and_hold=True)
 
 
 @pytest.mark.parametrize(
@@ -44,22 +50,22 @@ HOLDING = row("hold", "buy_and_hold", 0.5)
     ],
 )
 def test_verdict_counts_what_returned_more_the_same_and_less(returns: list[float], expected: str) -> None:
-    rivals = [row(f"sd{number}", "full", twr) for number, twr in enumerate(returns)]
+    rivals = [row(f"sd{number}", twr) for number, twr in enumerate(returns)]
     (sentence,) = sentences([HOLDING, *rivals], HOLDING)
     assert expected in sentence
     assert sentence.endswith(f"sd0 at a reserve of 0 %, returned {returns[0] * 100:.1f} %.")
 
 
 def test_calmer_scenario_needs_the_higher_sharpe_ratio_and_the_lower_volatility() -> None:
-    calm = row("calm", "full", 0.4, sharpe=0.9, volatility=0.1)
+    calm = row("calm", 0.4, sharpe=0.9, volatility=0.1)
     # A loss over more volatility has the higher, because less negative, ratio and is calmer in no way.
-    wild = row("wild", "full", 0.3, sharpe=0.6, volatility=0.3)
+    wild = row("wild", 0.3, sharpe=0.6, volatility=0.3)
     assert sentences([HOLDING, calm, wild], HOLDING)[1].startswith("Of those that returned less, 1 had ")
 
 
 def test_portfolios_without_the_rule_are_told_apart_from_it() -> None:
-    yearly, monthly = (row(name, "full", twr, coordination="hold") for name, twr in (("yearly", 0.7), ("monthly", 0.6)))
-    verdict, baseline = sentences([HOLDING, yearly, row("sd8", "full", 0.4), monthly], HOLDING)
+    yearly, monthly = (row(name, twr, has_rule=False) for name, twr in (("yearly", 0.7), ("monthly", 0.6)))
+    verdict, baseline = sentences([HOLDING, yearly, row("sd8", 0.4), monthly], HOLDING)
     assert verdict.startswith("Simply holding beats the rule: it returned 50.0 %. Of 1 scenarios of the rule, 1 ")
     assert baseline == (
         "Portfolio rules without the Synthetic Dividend: the best, yearly at a reserve of 0 %, returned 70.0 %."
@@ -67,8 +73,8 @@ def test_portfolios_without_the_rule_are_told_apart_from_it() -> None:
 
 
 def test_study_without_simply_holding_says_so() -> None:
-    (sentence,) = sentences([row("sd8", "full", 0.4)], None)
-    assert "no strategy of the variant buy_and_hold at a reserve of 0" in sentence
+    (sentence,) = sentences([row("sd8", 0.4)], None)
+    assert "no strategy that only buys and holds, {}, at a reserve of 0" in sentence
 
 
 def withdrawing(paid: float, due: float) -> dict[str, Any]:

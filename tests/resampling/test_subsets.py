@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from support.generators import panel_of, rules_of
 
-from sd_core.resampling.subsets import MOST_SUBSETS, income_variability, subset_outcomes
+from sd_core.metrics.income import income_variability
+from sd_core.resampling.subsets import MOST_SUBSETS, subset_outcomes
 from sd_core.simulation.engine import simulate
 
 
@@ -86,7 +87,9 @@ def test_assets_that_move_alike_have_a_correlation_of_one_and_the_income_of_one(
     assert len(found) == 6
     for subset in found:
         assert subset.average_correlation == pytest.approx(1, abs=1e-12)
-        assert subset.income_variability == pytest.approx(income_variability(alone, panel, rules.capital), rel=1e-9)
+        assert subset.income_variability == pytest.approx(
+            income_variability(alone.daily, alone.ledger, panel.sessions, rules.capital), rel=1e-9
+        )
 
 
 def test_variability_of_income_is_that_of_monthly_income_over_the_value_before():
@@ -101,11 +104,13 @@ def test_variability_of_income_is_that_of_monthly_income_over_the_value_before()
     value = 5_000 + held * 110
     shares = [january / 100_000, 0, march / value]
     assert january == pytest.approx(5_000)
-    assert income_variability(result, panel, rules.capital) == pytest.approx(np.std(shares, ddof=1), rel=1e-12)
+    assert income_variability(result.daily, result.ledger, panel.sessions, rules.capital) == pytest.approx(
+        np.std(shares, ddof=1), rel=1e-12
+    )
 
 
 def test_a_single_month_has_no_variability():
     panel = panel_of([100, 110], sessions=np.array(["2020-01-30", "2020-01-31"], dtype="datetime64[D]"))
     rules = rules_of()
     (result,) = simulate(panel, [rules])
-    assert income_variability(result, panel, rules.capital) is None
+    assert income_variability(result.daily, result.ledger, panel.sessions, rules.capital) is None

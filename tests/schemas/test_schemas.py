@@ -98,9 +98,9 @@ def test_columns_are_named_one_by_one(name):
 
 @by_table
 def test_every_number_has_a_unit_and_every_column_a_description(name):
-    for column in TABLES[name].schema.columns.values():
+    for column in TABLES[name].columns.values():
         assert column.description
-        assert bool(column.metadata["unit"]) == (column.metadata["type"] in ("DOUBLE", "BIGINT"))
+        assert bool(column.unit) == (column.type in ("DOUBLE", "BIGINT"))
 
 
 @pytest.mark.parametrize(

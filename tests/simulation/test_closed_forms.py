@@ -4,14 +4,17 @@ Each formula is derived beside its test. Rows of arbitrary panels belong in ``te
 """
 
 import dataclasses
+import math
 from enum import Enum
 
 import numpy as np
 import pytest
-from support.generators import HUGE_LOT, SD8, draw_case, of_the_rule_alone, panel_of, rules_of
+from support.generators import HUGE_LOT, SD8, draw_case, of_the_rule_alone, panel_of, rules_of, targets_of
 
-from sd_core.simulation.results import LEDGER, Kind, Rows
-from sd_core.simulation.rules import Anchor, Coordination, Every, LotOrder, Path, Sizing, Variant
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.results import LEDGER, Rows
+from sd_core.simulation.rules import Anchor, Every, LotOrder, Order, Path, Shortfall, Sizing, Variant
+from sd_core.simulation.targets import Targets
 
 BRACKETS_AND_SHARES = [(SD8, 0.5), (SD8, 1.0), (0.03, 0.2), (0.25, 0.7), (1.0, 0.9)]
 
@@ -132,11 +135,11 @@ def test_overdrawn_bank_owes_the_margin_rate_compounded_by_session(engine, brack
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_no_profit_share_books_what_buy_and_hold_books(engine, seed):
+def test_no_profit_share_books_what_no_rule_books(engine, seed):
     case = draw_case(seed)
     nothing = dataclasses.replace(of_the_rule_alone(case.rules), profit_shares=np.zeros(len(case.panel.tickers)))
     traded = engine(case.panel, dataclasses.replace(nothing, variant=Variant.FULL))
-    held = engine(case.panel, dataclasses.replace(nothing, variant=Variant.BUY_AND_HOLD))
+    held = engine(case.panel, dataclasses.replace(nothing, variant=Variant.NO_RULE))
 
     assert_same_rows(traded.ledger, held.ledger)
 
@@ -157,10 +160,11 @@ def test_full_and_ath_only_agree_on_a_monotone_rise(engine, path, anchor):
 
 
 @pytest.mark.parametrize("path", list(Path), ids=name_of)
-@pytest.mark.parametrize("coordination", list(Coordination), ids=name_of)
-def test_flat_prices_book_no_rule_trade(engine, path, coordination):
+@pytest.mark.parametrize("order", list(Order), ids=name_of)
+@pytest.mark.parametrize("band", [0.01, math.inf], ids=["bands", "no_bands"])
+def test_flat_prices_book_no_rule_trade(engine, path, order, band):
     flat = np.full((3, 30), [[0.07], [1.0], [912.35]])
-    rules = rules_of(assets=3, reserve=0.2, path=path, coordination=coordination, band=0.01)
+    rules = rules_of(assets=3, reserve=0.2, path=path, order=order, band=band)
     result = engine(panel_of(*flat, rates=0.03), rules)
 
     assert not np.isin(result.ledger["kind"], RULE_TRADES).any()
@@ -196,7 +200,7 @@ ALWAYS = {"deviation": 1e-9}
 
 
 def rebalancing(weights, reserve, **others):
-    return rules_of(weights=weights, reserve=reserve, coordination=Coordination.HOLD, **others)
+    return rules_of(weights=weights, reserve=reserve, variant=Variant.NO_RULE, **others)
 
 
 @pytest.mark.parametrize("trigger", [ALWAYS, {"rebalance_every": Every.MONTH}], ids=["deviation", "calendar"])
@@ -223,32 +227,81 @@ def test_constant_mix_grows_by_the_mean_of_its_parts(engine, weights, reserve):
     np.testing.assert_allclose(result.daily["bank"], reserve * result.daily["value"], rtol=1e-6, atol=1e-3)
 
 
-def test_target_whose_rule_trades_nothing_is_a_constant_mix(engine):
+def test_rule_that_trades_nothing_leaves_a_constant_mix(engine):
     # With no profit share every rung is passed, and the portfolio is what its rebalancing makes of it.
     steps = np.exp(np.random.default_rng(6).normal(0, 0.2, size=(60, 2)))
     panel = panel_of(*(100 * np.cumprod(np.vstack([np.ones(2), steps]), axis=0)).T)
     held = rebalancing([0.5, 0.5], 0.2, profit_share=0.0, **ALWAYS)
-    traded = dataclasses.replace(held, coordination=Coordination.TARGET)
+    traded = dataclasses.replace(held, variant=Variant.FULL)
 
     assert_same_rows(engine(panel, traded).ledger, engine(panel, held).ledger)
     assert engine(panel, traded).daily["passed_rungs"].sum() > 10
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_hybrid_whose_bands_reach_everywhere_is_simple(engine, seed):
+def test_bands_that_reach_everywhere_change_nothing(engine, seed):
     # A band as wide as twice the target and more, measured in weights beyond any that can be: nothing lapses.
     case = draw_case(seed)
-    simple = of_the_rule_alone(case.rules)
-    banded = dataclasses.replace(simple, coordination=Coordination.HYBRID, band=1e6)
+    alone = of_the_rule_alone(case.rules)
+    banded = dataclasses.replace(alone, band=1e6)
 
-    assert_same_rows(engine(case.panel, banded).ledger, engine(case.panel, simple).ledger)
+    assert_same_rows(engine(case.panel, banded).ledger, engine(case.panel, alone).ledger)
+
+
+# Targets that change.
+
+
+def table_bytes(result):
+    return [getattr(result, table).tobytes() for table in ("ledger", "daily", "lots")]
+
+
+@pytest.mark.parametrize("on_change", [False, True], ids=["without_the_trigger", "with_the_trigger"])
+@pytest.mark.parametrize("seed", range(40))
+def test_constant_schedule_gives_the_bytes_of_a_constant_weight(engine, seed, on_change):
+    case = draw_case(seed)
+    first, sessions = case.rules.targets.weights[0], case.panel.sessions
+    quarters = np.arange(sessions[0].astype("M8[Y]"), sessions[-1] + 200, np.timedelta64(3, "M"), dtype="M8[M]")
+    schedule = targets_of(dict.fromkeys(quarters, first))
+    rules = dataclasses.replace(case.rules, targets=Targets.constant(first), rebalance_on_change=on_change)
+
+    constant = table_bytes(engine(case.panel, rules))
+    assert table_bytes(engine(case.panel, dataclasses.replace(rules, targets=schedule))) == constant
+    if not on_change:
+        assert table_bytes(engine(case.panel, dataclasses.replace(rules, rebalance_on_change=True))) == constant
+
+
+def test_schedule_of_all_or_nothing_earns_what_each_asset_earned_while_held(engine):
+    # All of the money in the first asset for a quarter, then in the second, and so on: the product of those stretches.
+    # A row comes into force at the close of its session, so the return up to that close is still the one before's.
+    steps = np.exp(np.random.default_rng(8).normal(0, 0.05, size=(80, 2)))
+    prices = 100 * np.cumprod(np.vstack([np.ones(2), steps]), axis=0)
+    days = np.datetime64("2020-01-01") + np.arange(0, 80, 10)
+    targets = targets_of({day: [turn % 2, 1 - turn % 2] for turn, day in enumerate(days)})
+    rules = rules_of(targets=targets, variant=Variant.NO_RULE, rebalance_on_change=True, capital=1_000.0)
+    value = engine(panel_of(*prices.T), rules).daily["value"]
+
+    held = np.repeat(np.arange(8) % 2, 10)
+    growth = np.where(held == 1, steps[:, 0], steps[:, 1])
+    np.testing.assert_allclose(value[1:], 1_000 * np.cumprod(growth), rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_targets_that_nothing_aims_at_change_nothing(engine, seed):
+    case = draw_case(seed)
+    alone = dataclasses.replace(of_the_rule_alone(case.rules), shortfall=Shortfall.NONE)
+    first = Targets.constant(alone.targets.weights[0])
+    sessions = case.panel.sessions
+    moving = targets_of({sessions[0]: first.first, sessions[len(sessions) // 2]: np.roll(first.first, 1)})
+
+    found, expected = (engine(case.panel, dataclasses.replace(alone, targets=targets)) for targets in (moving, first))
+    assert_same_rows(found.ledger, expected.ledger)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_rules_that_never_act_change_nothing(engine, seed):
     case = draw_case(seed)
     alone = dataclasses.replace(of_the_rule_alone(case.rules), variant=Variant.FULL)
-    sleeping = {"cash_high": 1e6, "candidates": (0,), "drift": 1e9, "premium_spread": 1e6, "portfolio_stop": 1e6}
+    sleeping = {"cash_high": 1e6, "candidates": (0,), "drift": 1e9, "premium_spread": 1e6, "stop": 1e6}
     rules = dataclasses.replace(alone, **sleeping, min_trade=1e9, max_cost=1e-9)
 
     assert_same_rows(engine(case.panel, rules).ledger, engine(case.panel, alone).ledger)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.generators import panel_of, rules_of
 
-from sd_core.simulation.results import Kind
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.rules import Every, Proceeds, Shortfall, Variant
 
 # Rungs lie at 64, 80, 100, 125: r = 0.25, and with s = 0.8 a purchase is a fifth (r·s) of the holdings, a sale 16 %
@@ -184,7 +184,7 @@ def test_withdrawal_goes_after_the_trades_of_its_day(engine):
 def test_due_is_the_fixed_amount_and_the_share_of_the_value_at_that_close(engine):
     # 10 shares, worth 2 000 at 200: 50 + 200 are due, which leaves 1 750; then 50 + 175.
     rules = rules_of(
-        variant=Variant.BUY_AND_HOLD,
+        variant=Variant.NO_RULE,
         capital=1_000.0,
         withdrawal=50.0,
         withdrawal_share=0.1,
@@ -207,7 +207,7 @@ RISE_OF_ONE = ([100.0, 140.0], [100.0, 100.0])
 def holding_rules(policy, withdrawal, **others):
     return rules_of(
         assets=2,
-        variant=Variant.BUY_AND_HOLD,
+        variant=Variant.NO_RULE,
         withdrawal=withdrawal,
         withdrawal_every=Every.MONTH,
         shortfall=policy,
@@ -241,7 +241,7 @@ def test_overweight_begins_with_the_largest_excess(engine):
     panel = monthly_panel([100.0, 100.0], [100.0, 140.0], [100.0, 180.0])
     rules = rules_of(
         assets=3,
-        variant=Variant.BUY_AND_HOLD,
+        variant=Variant.NO_RULE,
         capital=1_800.0,
         reserve=0.5,
         withdrawal=1_100.0,

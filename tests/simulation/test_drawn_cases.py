@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import plain_engine
 from support.generators import HUGE_LOT, IDLE, Case, draw_case
-from support.simulation_laws import MONEY_TOLERANCE, ON_THE_PATH, SALES, asked_for, coverage_surplus
+from support.portfolio_laws import has_trigger
+from support.simulation_laws import MONEY_TOLERANCE, ON_THE_PATH, SALES, asked_for, coverage_surplus, targets_by_session
 
 from sd_core.market.panel import Panel
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.results import Kind, Rows, SimulationResult
+from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import (
     Anchor,
-    Coordination,
     Every,
     LotOrder,
+    Order,
     Path,
     Proceeds,
     Rules,
@@ -33,6 +35,7 @@ RARE = 100
 def traits(case: Case, result: SimulationResult) -> Iterator[str]:
     """Yield what a case covers, by name; a name may come more than once."""
     yield from _traits_of_rules(case.rules)
+    yield from _traits_of_targets(case)
     yield from _traits_of_panel(case.panel)
     yield from _traits_of_rows(result)
     yield from _traits_of_flows(case.rules, result.ledger)
@@ -46,7 +49,7 @@ def traits(case: Case, result: SimulationResult) -> Iterator[str]:
 
 
 def _traits_of_rules(rules: Rules) -> Iterator[str]:
-    for member in (rules.variant, rules.sizing, rules.coordination, rules.path, rules.anchor, rules.lot_order):
+    for member in (rules.variant, rules.sizing, rules.order, rules.path, rules.anchor, rules.lot_order):
         yield f"{type(member).__name__}.{member.name}"
     yield f"max_rungs {rules.max_rungs}"
     yield f"reserve {rules.reserve}"
@@ -55,21 +58,64 @@ def _traits_of_rules(rules: Rules) -> Iterator[str]:
     yield "fixed fee" if rules.fee_fixed else "no fixed fee"
     yield "proportional fee" if rules.fee_rate else "no proportional fee"
     yield "credit" if rules.margin_limit else "no credit"
-    if (rules.weights == 0).any():
+    if (rules.targets.weights[0] == 0).any():
         yield "weight 0"
-    if rules.coordination is Coordination.HYBRID:
-        yield f"band {rules.band_width.name}"
+    yield from _traits_of_bands(rules)
     if np.isfinite(rules.deviation):
         yield f"deviation {rules.deviation_width.name}"
     if rules.rebalance_every is not Every.NEVER:
         yield f"rebalanced every {rules.rebalance_every.name}"
-    if rules.coordination is Coordination.HOLD and not _has_trigger(rules):
-        yield "held without a trigger"
+    if rules.variant is Variant.NO_RULE and not (has_trigger(rules) or rules.banded):
+        yield "no rule, trigger or band"
 
 
-def _has_trigger(rules: Rules) -> bool:
-    infinite = np.isinf([rules.deviation, rules.volatility])
-    return bool(rules.rebalance_every is not Every.NEVER or not infinite.all())
+def _traits_of_bands(rules: Rules) -> Iterator[str]:
+    if not rules.banded:
+        return
+    if np.isfinite(rules.band):
+        yield f"band {rules.band_width.name}"
+    if rules.band_edges is not None:
+        yield "band with fixed edges"
+        if np.isnan(rules.band_edges).any():
+            yield "fixed edges beside " + ("no band" if np.isinf(rules.band) else "a band around a target")
+    yield f"band under Order.{rules.order.name}"
+    if rules.variant is Variant.NO_RULE:
+        yield "band without a rule"
+    if has_trigger(rules):
+        yield "band beside a trigger"
+
+
+def _traits_of_targets(case: Case) -> Iterator[str]:
+    """Name what a case's targets do within its sessions."""
+    rules, sessions = case.rules, case.panel.sessions
+    targets, days = targets_by_session(case.panel, rules), rules.targets.sessions
+    if (targets.sum(axis=1) < 1 - 1e-6).any():
+        yield "weights sum to less than 1"
+    within = days[(days > sessions[0]) & (days <= sessions[-1])]
+    places = np.searchsorted(sessions, within)
+    if not np.isin(within, sessions).all():
+        yield "a row of targets between two sessions"
+    if len(np.unique(places)) < len(places):
+        yield "two rows of targets of one session"
+    if (targets[places] == targets[places - 1]).all(axis=1).any():
+        yield "rows that change nothing"
+    if days[0] > sessions[0]:
+        yield "first row after the first session"
+    if (days[1:] <= sessions[0]).any():
+        yield "second row by the first session"
+    if days[-1] > sessions[-1]:
+        yield "a row after the last session"
+    if (targets[1:] == targets[:-1]).all():
+        return
+    yield "targets change"
+    if rules.rebalance_on_change and not has_trigger(dataclasses.replace(rules, rebalance_on_change=False)):
+        yield "targets change and nothing else triggers"
+    if not rules.rebalance_on_change:
+        yield "targets change and trigger nothing"
+    if rules.banded:
+        yield "targets change under bands"
+    if rules.variant is not Variant.NO_RULE:
+        yield "targets change under the rule on the path"
 
 
 def _traits_of_panel(panel: Panel) -> Iterator[str]:
@@ -151,7 +197,7 @@ def _full_trades_otherwise(case: Case, result: SimulationResult) -> bool:
 
 def _matters(case: Case, key: str, result: SimulationResult) -> bool:
     """Say whether a case is simulated otherwise without one of its rules."""
-    if getattr(case.rules, key) == IDLE[key]:
+    if np.array_equal(getattr(case.rules, key), IDLE[key]):
         return False
     (without,) = simulate(case.panel, [dataclasses.replace(case.rules, **{key: IDLE[key]})])
     return without.ledger.tobytes() != result.ledger.tobytes()
@@ -168,11 +214,7 @@ def _brackets_reached(case: Case) -> Iterator[str]:
 
 
 EXPECTED_TRAITS = {
-    *(
-        f"{kind.__name__}.{member.name}"
-        for kind in (Variant, Sizing, Coordination, Path, Anchor, LotOrder)
-        for member in kind
-    ),
+    *(f"{kind.__name__}.{member.name}" for kind in (Variant, Sizing, Order, Path, Anchor, LotOrder) for member in kind),
     *(f"max_rungs {bound}" for bound in (1, 2, 64)),
     *(f"reserve {reserve}" for reserve in (0.0, 0.05, 0.3, 0.6, 0.9)),
     *(f"lot size {size:g}" for size in (0, 0.01, 1, 10, HUGE_LOT)),
@@ -196,7 +238,14 @@ EXPECTED_TRAITS = {
     *(f"{rule} {kind.name}" for rule in ("band", "deviation") for kind in Width),
     *(f"rebalanced every {every.name}" for every in list(Every)[1:]),
     *(f"bracket of {steps} steps" for steps in (6, 8, 12)),
-    *("held without a trigger", "lapsed, then sold"),
+    *("no rule, trigger or band", "lapsed, then sold"),
+    *("band with fixed edges", "band without a rule", "band beside a trigger"),
+    *(f"fixed edges beside {others}" for others in ("no band", "a band around a target")),
+    *(f"band under Order.{order.name}" for order in Order),
+    *("targets change", "targets change and nothing else triggers", "targets change and trigger nothing"),
+    *("targets change under bands", "targets change under the rule on the path", "weights sum to less than 1"),
+    *("a row of targets between two sessions", "two rows of targets of one session", "rows that change nothing"),
+    *("first row after the first session", "second row by the first session", "a row after the last session"),
     *("weekends", "weekdays alone", "price index", "no price index"),
 }
 

@@ -8,10 +8,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from support.generators import panel_of, rules_of
+from support.generators import panel_of, rules_of, targets_of
 
-from sd_core.simulation.results import Kind
-from sd_core.simulation.rules import Coordination, Every, Shortfall, Sizing, Width
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.rules import Every, Shortfall, Sizing, Variant, Width
 
 # Rungs lie at 64, 80, 100, 125: r = 0.25, and with s = 0.8 a purchase is a fifth (r·s) of the holdings, a sale 16 %
 # (r·s/(1+r)).
@@ -28,7 +28,7 @@ def months(length):
 
 def holding(**others):
     """Return rules whose rule never trades: what trades is the portfolio's own."""
-    return rules_of(**{"assets": 2, "capital": 1_000.0, "coordination": Coordination.HOLD, **others})
+    return rules_of(**{"assets": 2, "capital": 1_000.0, "variant": Variant.NO_RULE, **others})
 
 
 def assert_traded(result, expected):
@@ -167,9 +167,7 @@ def test_volatility_counts_the_costs_of_the_first_purchase_as_a_return(engine):
 def test_rebalancing_moves_the_anchors_of_what_it_trades(engine):
     # 600 + 240 + 200 = 1 040; the targets are 416. From 150 the next rungs of the first lie at 300 and 75. There a
     # quarter (r·s/(1+r)) of it is sold.
-    rules = rules_of(
-        assets=2, capital=1_000.0, reserve=0.2, **FAR, coordination=Coordination.TARGET, rebalance_every=Every.MONTH
-    )
+    rules = rules_of(assets=2, capital=1_000.0, reserve=0.2, **FAR, rebalance_every=Every.MONTH)
     sessions = np.array(["2021-01-29", "2021-02-01", "2021-02-02", "2021-02-03"], "M8[D]")
     result = engine(panel_of([100.0, 150.0, 250.0, 300.0], [100.0, 60.0, 60.0, 60.0], sessions=sessions), rules)
 
@@ -179,9 +177,7 @@ def test_rebalancing_moves_the_anchors_of_what_it_trades(engine):
 
 def test_rebalancing_takes_the_lots_of_the_rule_first(engine):
     # 5 shares and 500; one is bought at 80. At 99: 420 + 594 = 1 014, half of it 507, 87 too much.
-    rules = rules_of(
-        capital=1_000.0, reserve=0.5, **FIFTHS, coordination=Coordination.TARGET, rebalance_every=Every.MONTH
-    )
+    rules = rules_of(capital=1_000.0, reserve=0.5, **FIFTHS, rebalance_every=Every.MONTH)
     sessions = np.array(["2021-01-28", "2021-01-29", "2021-02-01"], "M8[D]")
     result = engine(panel_of([100.0, 80.0, 99.0], sessions=sessions), rules)
 
@@ -213,9 +209,7 @@ def test_trade_dearer_than_the_dearest_is_not_made(engine, max_cost, number):
 def test_portfolio_worth_nothing_makes_no_trades_at_the_close(engine):
     # On credit, a fifth of 10 shares is bought at 80, a fifth of 12 at 64: 14.4 shares and a debt of 313.60. At 10 they
     # are worth 144; half of the 608 of the close before no longer covers the debt.
-    rules = rules_of(
-        capital=1_000.0, margin_limit=0.5, **FIFTHS, coordination=Coordination.TARGET, rebalance_every=Every.MONTH
-    )
+    rules = rules_of(capital=1_000.0, margin_limit=0.5, **FIFTHS, rebalance_every=Every.MONTH)
     sessions = np.array(["2021-01-27", "2021-01-28", "2021-01-29", "2021-02-01"], "M8[D]")
     result = engine(panel_of([100.0, 80.0, 64.0, 10.0], sessions=sessions), rules)
 
@@ -227,20 +221,18 @@ def test_portfolio_worth_nothing_makes_no_trades_at_the_close(engine):
 # Bands.
 
 
-def test_hybrid_returns_to_the_nearer_edges_of_the_bands(engine):
+def test_return_goes_to_the_nearer_edges_of_the_bands(engine):
     # At 100 and 200 the weights of 5 shares each are 1/3 and 2/3 of 1 500. The edges of 0.45 and 0.55 are 675 and 825.
-    rules = rules_of(assets=2, capital=1_000.0, **FAR, coordination=Coordination.HYBRID, band=0.05)
+    rules = rules_of(assets=2, capital=1_000.0, **FAR, band=0.05)
     rules = dataclasses.replace(rules, profit_shares=np.zeros(2))
     result = engine(panel_of([100.0, 100.0], [100.0, 200.0]), rules)
 
     assert_traded(result, [(1, Kind.REBALANCE_SELL, 1, 175 / 200, 200.0), (1, Kind.REBALANCE_BUY, 0, 1.75, 100.0)])
 
 
-def test_hybrid_measures_relative_bands_in_targets(engine):
+def test_relative_bands_are_measured_in_targets(engine):
     # 2 and 8 shares. At 125: 250 + 800 = 1 050; a tenth above its target of 0.2, the first is worth 231.
-    rules = rules_of(
-        weights=[0.2, 0.8], capital=1_000.0, coordination=Coordination.HYBRID, band=0.1, band_width=Width.RELATIVE
-    )
+    rules = rules_of(weights=[0.2, 0.8], capital=1_000.0, band=0.1, band_width=Width.RELATIVE)
     rules = dataclasses.replace(rules, profit_shares=np.zeros(2))
     result = engine(panel_of([100.0, 125.0], [100.0, 100.0]), rules)
 
@@ -252,7 +244,7 @@ def test_sale_below_the_band_lapses_once_per_episode_until_the_price_has_carried
     # smaller than 150. A rung up, 0.8 (16 %) of 5 are to be sold at 125; the other 4.2 would weigh 525 / 1 500 = 0.35.
     # At 125 it lapses again, which is no news; at 124 the price has left the limit; at 125 it is news: 525 / 1 620.
     # At 156.25 two rungs are reached: 4.2 weigh 656.25 / 1 625 = 0.404, and 16 % of 4.2 fewer 0.339.
-    rules = rules_of(assets=2, capital=1_000.0, **FIFTHS, coordination=Coordination.HYBRID, band=0.1, min_trade=150.0)
+    rules = rules_of(assets=2, capital=1_000.0, **FIFTHS, band=0.1, min_trade=150.0)
     rules = dataclasses.replace(rules, profit_shares=np.array([0.8, 0.0]))
     panel = panel_of([100.0, 100.0, 125.0, 125.0, 124.0, 125.0, 156.25], [100.0, *[200.0] * 6])
     result = engine(panel, rules)
@@ -283,7 +275,6 @@ def test_purchase_above_the_band_lapses_though_the_bank_covers_it(engine, band, 
         capital=1_250.0,
         reserve=0.2,
         **FIFTHS,
-        coordination=Coordination.HYBRID,
         band=band,
         min_trade=150.0,
     )
@@ -291,6 +282,163 @@ def test_purchase_above_the_band_lapses_though_the_bank_covers_it(engine, band, 
     result = engine(panel_of([100.0, 100.0, 80.0], [100.0, 50.0, 50.0]), rules)
 
     assert_traded(result, [(2, kind, 0, 1.0, 80.0)])
+
+
+# Targets that change. 5 shares of A at 100 and 10 of B at 50; after 110 and 50, at 121 and 40 they are worth
+# 605 + 400 = 1 005. A row comes into force at the close of its session.
+
+RISE_AND_FALL = ([100.0, 110.0, 121.0], [50.0, 50.0, 40.0])
+FIRST, SECOND, THIRD = "2020-01-01", "2020-01-02", "2020-01-03"
+
+
+def aiming(rows, **others):
+    """Return rules that only follow their targets."""
+    return holding(targets=targets_of(rows), **{"rebalance_on_change": True, **others})
+
+
+def test_targets_that_change_sell_and_buy_at_the_close_of_their_session(engine):
+    # A quarter of 1 005 is 251.25, three quarters are 753.75: 353.75 go from A to B, 2.923554 and 8.84375 shares.
+    result = engine(panel_of(*RISE_AND_FALL), aiming({FIRST: [0.5, 0.5], THIRD: [0.25, 0.75]}))
+
+    sale, purchase = (2, Kind.REBALANCE_SELL, 0, 353.75 / 121, 121.0), (2, Kind.REBALANCE_BUY, 1, 353.75 / 40, 40.0)
+    assert_traded(result, [sale, purchase])
+    held = [result.ledger["quantity"][result.ledger["asset"] == asset].sum() for asset in range(2)]
+    assert held == pytest.approx([251.25 / 121, 753.75 / 40], rel=1e-12)  # 2.076446 and 18.84375
+    assert result.daily["value"].tolist() == pytest.approx([1_000, 1_050, 1_005], rel=1e-12)
+    assert result.daily["bank"][-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_targets_that_sum_to_less_than_1_leave_the_rest_in_the_bank(engine):
+    # A tenth is left in the bank: 4.5 and 9 shares, worth 544.50 + 360 + 100 = 1 004.50 at the end, of which 904.05 are
+    # to be invested: 0.2 of that is 180.81, 0.4 is 361.62. The bank ends with 100 + 363.69 - 1.62.
+    result = engine(panel_of(*RISE_AND_FALL), aiming({FIRST: [0.5, 0.5], THIRD: [0.2, 0.4]}, reserve=0.1))
+
+    sale, purchase = (2, Kind.REBALANCE_SELL, 0, 363.69 / 121, 121.0), (2, Kind.REBALANCE_BUY, 1, 1.62 / 40, 40.0)
+    assert_traded(result, [sale, purchase])
+    assert result.daily["bank"][-1] == pytest.approx(462.07, rel=1e-12)
+    assert result.daily["value"][-1] == pytest.approx(1_004.5, rel=1e-12)
+
+
+def test_first_purchases_go_by_the_first_row_whatever_its_date(engine):
+    # Half of 1 000 buys A, 0.3 buy B, 200 stay. The row of the third session is the first to come.
+    result = engine(panel_of(*RISE_AND_FALL), aiming({THIRD: [0.5, 0.3]}))
+
+    assert_traded(result, [])
+    assert result.ledger["amount"].tolist() == pytest.approx([-500, -300], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {FIRST: [0.5, 0.5], THIRD: [0.25, 0.75]},
+        {FIRST: [0.5, 0.5], "2020-01-04": [0.25, 0.75]},
+        {FIRST: [0.5, 0.5], "2020-01-04": [0.9, 0.1], "2020-01-05": [0.25, 0.75]},
+        {"2019-12-01": [0.5, 0.5], "2020-01-04": [0.9, 0.1], "2020-01-06": [0.25, 0.75]},
+        {FIRST: [0.5, 0.5], THIRD: [0.25, 0.75], "2020-01-07": [0.9, 0.1]},
+    ],
+    ids=["day_after", "weekend", "two_on_a_weekend", "weekend_and_session", "one_too_late"],
+)
+def test_row_between_two_sessions_belongs_to_the_later_and_the_last_counts(engine, rows):
+    # The third session is a Monday; the rows of the day after the second, of the weekend and of that day are its own.
+    sessions = np.array([FIRST, SECOND, "2020-01-06"], "M8[D]")
+    result = engine(panel_of(*RISE_AND_FALL, sessions=sessions), aiming(rows))
+
+    sale, purchase = (2, Kind.REBALANCE_SELL, 0, 353.75 / 121, 121.0), (2, Kind.REBALANCE_BUY, 1, 353.75 / 40, 40.0)
+    assert_traded(result, [sale, purchase])
+
+
+def test_row_like_the_one_before_triggers_nothing(engine):
+    rows = {FIRST: [0.5, 0.5], SECOND: [0.5, 0.5], THIRD: [0.5, 0.5]}
+
+    assert_traded(engine(panel_of(*RISE_AND_FALL), aiming(rows)), [])
+
+
+def test_targets_that_change_without_their_trigger_wait_for_another(engine):
+    # The quarter and three quarters come into force on the second session; the month begins with the third.
+    sessions = np.array(["2020-01-30", "2020-01-31", "2020-02-03"], "M8[D]")
+    rows = {"2020-01-30": [0.5, 0.5], "2020-01-31": [0.25, 0.75]}
+    rules = aiming(rows, rebalance_on_change=False, rebalance_every=Every.MONTH)
+    result = engine(panel_of(*RISE_AND_FALL, sessions=sessions), rules)
+
+    sale, purchase = (2, Kind.REBALANCE_SELL, 0, 353.75 / 121, 121.0), (2, Kind.REBALANCE_BUY, 1, 353.75 / 40, 40.0)
+    assert_traded(result, [sale, purchase])
+
+
+def test_deviation_is_measured_from_the_row_that_has_just_come_into_force(engine):
+    # 605 of 1 005 are a weight of 0.602, off a half by 0.102 and off 0.6 by next to nothing.
+    panel = panel_of(*RISE_AND_FALL)
+    rules = aiming({FIRST: [0.5, 0.5], THIRD: [0.6, 0.4]}, rebalance_on_change=False, deviation=0.1)
+
+    assert_traded(engine(panel, rules), [])
+    trades = engine(panel, dataclasses.replace(rules, targets=targets_of({FIRST: [0.5, 0.5]}))).ledger
+    assert trades["session"][2:].tolist() == [2, 2]
+
+
+def test_band_around_a_target_moves_with_it_and_one_of_its_own_stays(engine):
+    # Around a half, bands of 0.11 hold the weights of 0.602 and 0.398; around 0.25 and 0.75 the first ends at 0.36 and
+    # the second begins at 0.64, so 243.20 go from the one to the other. A band of its own, from 0.1 to 0.65, keeps what
+    # the first has, and the second has nothing to be bought with.
+    panel = panel_of(*RISE_AND_FALL)
+    moving = aiming({FIRST: [0.5, 0.5], THIRD: [0.25, 0.75]}, rebalance_on_change=False, band=0.11)
+    still = dataclasses.replace(moving, targets=targets_of({FIRST: [0.5, 0.5]}))
+    own = dataclasses.replace(moving, band_edges=np.array([[0.1, 0.65], [np.nan, np.nan]]))
+
+    assert_traded(engine(panel, still), [])
+    trades = [(2, Kind.REBALANCE_SELL, 0, 243.2 / 121, 121.0), (2, Kind.REBALANCE_BUY, 1, 243.2 / 40, 40.0)]
+    assert_traded(engine(panel, moving), trades)
+    assert_traded(engine(panel, own), [])
+
+
+def test_asset_with_neither_width_nor_edges_has_no_band(engine):
+    # The second falls to 400 of 1 005, a weight of 0.398, below its edge of 0.45; the first may be anything, so nothing
+    # is sold. The dividend of 100, on 10 shares, pays for what the second lacks: 0.45 · 1 105 - 400 = 97.25.
+    dividends = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 10.0]])
+    rules = holding(band_edges=np.array([[np.nan, np.nan], [0.45, 0.9]]))
+    result = engine(panel_of(*RISE_AND_FALL, dividends=dividends), rules)
+
+    assert_traded(result, [(2, Kind.REBALANCE_BUY, 1, 97.25 / 40, 40.0)])
+
+
+def test_trigger_goes_to_the_targets_and_other_sessions_return_to_the_bands(engine):
+    # Bands of 0.05 on the second session: 750 of 1 250, a weight of 0.6, go down to 0.55; 62.50 to the other make 0.45.
+    # Then 687.50 and 562.50, on a session that begins a month: 62.50 more, to a half each.
+    sessions = np.array(["2020-01-30", "2020-01-31", "2020-02-03"], "M8[D]")
+    panel = panel_of([100.0, 150.0, 150.0], [100.0, 100.0, 100.0], sessions=sessions)
+    result = engine(panel, holding(band=0.05, rebalance_every=Every.MONTH))
+
+    assert_traded(
+        result,
+        [
+            (1, Kind.REBALANCE_SELL, 0, 62.5 / 150, 150.0),
+            (1, Kind.REBALANCE_BUY, 1, 0.625, 100.0),
+            (2, Kind.REBALANCE_SELL, 0, 62.5 / 150, 150.0),
+            (2, Kind.REBALANCE_BUY, 1, 0.625, 100.0),
+        ],
+    )
+
+
+def test_path_of_a_rows_own_session_runs_under_the_row_before(engine):
+    # A band of 0.05 around a half lets no sale pass below 0.45: 16 % fewer of 5 shares at 125 weigh 525 / 1 000. Around
+    # 0.8 the lower edge would be 0.75, and the sale would lapse; that row is in force from the close on.
+    rows = {FIRST: [0.5, 0.5], SECOND: [0.8, 0.2]}
+    rules = rules_of(targets=targets_of(rows), capital=1_000.0, **FIFTHS, band=0.05, min_trade=500.0)
+    rules = dataclasses.replace(rules, profit_shares=np.array([0.8, 0.0]))
+    result = engine(panel_of([100.0, 125.0, 156.25], [100.0, 100.0, 100.0]), rules)
+
+    # On the third session 16 % of 4.2 at 156.25 would leave 551.25 of 1 125, 0.49.
+    assert_traded(result, [(1, Kind.SELL, 0, 0.8, 125.0), (2, Kind.SKIP_SELL, 0, 0.672, 156.25)])
+
+
+def test_withdrawal_sells_what_is_above_the_row_of_its_own_session(engine):
+    # A half of 1 005 is 502.50, which the first stands above; but the row of that close makes it 703.50 for the first,
+    # and 301.50 for the second, whose 400 stand above that.
+    sessions = np.array(["2020-01-30", "2020-01-31", "2020-02-03"], "M8[D]")
+    rows = {"2020-01-30": [0.5, 0.5], "2020-02-03": [0.7, 0.3]}
+    rules = aiming(rows, rebalance_on_change=False, withdrawal=90.0, withdrawal_every=Every.MONTH)
+    rules = dataclasses.replace(rules, shortfall=Shortfall.OVERWEIGHT)
+    result = engine(panel_of(*RISE_AND_FALL, sessions=sessions), rules)
+
+    assert_traded(result, [(2, Kind.FUNDING_SELL, 1, 90 / 40, 40.0)])
 
 
 # Profit-taking on drift.
@@ -424,7 +572,7 @@ def test_cash_is_deployed_above_its_threshold_only(engine, threshold, deploys):
 def test_equal_needs_of_cash_are_met_in_the_order_of_the_universe(engine):
     # A dividend of 50 on 7 shares: 1 350, of which 300 and 700 are too little. The bands begin at 0.25 and 0.65;
     # from there both lack 0.05, or 67.50, whatever rounding says.
-    rules = holding(weights=[0.3, 0.7], coordination=Coordination.HYBRID, band=0.05, cash_high=0.0, profit_share=0.0)
+    rules = holding(weights=[0.3, 0.7], band=0.05, cash_high=0.0, profit_share=0.0)
     dividends = np.array([[0.0, 0.0], [0.0, 50.0]])
     result = engine(panel_of([100.0, 100.0], [100.0, 100.0], dividends=dividends), rules)
 
@@ -479,7 +627,7 @@ def test_stop_halts_purchases_until_half_of_the_fall_is_made_good_and_counts_its
     # At 64 a fifth of 6 is bought: 343.20 + 460.80, again 0.804, more than 0.09 below the new peak of 0.906.
     # At 51.20 nothing: 0.71184. Half way back to 0.906 is 0.80892; 65 (0.8112) does, though not half way to 1.
     # At 51.20 a fifth of 7.2 is bought.
-    rules = rules_of(capital=1_000.0, reserve=0.5, **FIFTHS, portfolio_stop=0.09)
+    rules = rules_of(capital=1_000.0, reserve=0.5, **FIFTHS, stop=0.09)
     result = engine(panel_of([100.0, 80.0, 64.0, 80.0, 81.0, 64.0, 51.2, 65.0, 51.2]), rules)
 
     assert_traded(
@@ -492,9 +640,7 @@ def test_stop_halts_purchases_until_half_of_the_fall_is_made_good_and_counts_its
 
 def test_stop_looks_at_returns_and_not_at_money_that_goes(engine):
     # 400 of 1 000 go; the index stays at 1, so the dip is bought.
-    rules = rules_of(
-        capital=1_000.0, reserve=0.5, **FIFTHS, portfolio_stop=0.1, withdrawal=400.0, withdrawal_every=Every.MONTH
-    )
+    rules = rules_of(capital=1_000.0, reserve=0.5, **FIFTHS, stop=0.1, withdrawal=400.0, withdrawal_every=Every.MONTH)
     sessions = np.array(["2021-01-29", "2021-02-01", "2021-02-02"], "M8[D]")
 
     assert_traded(engine(panel_of([100.0, 100.0, 80.0], sessions=sessions), rules), [(2, Kind.BUY, 0, 1.0, 80.0)])

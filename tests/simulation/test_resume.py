@@ -13,9 +13,11 @@ import pytest
 from support.generators import Case, draw_case, panel_of, rules_of
 
 from sd_core.market.panel import Panel
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import SimulationResult, State
-from sd_core.simulation.rules import Coordination, Every, LotOrder, Rules, Shortfall, Sizing, Width
+from sd_core.simulation.rules import Every, LotOrder, Order, Rules, Shortfall, Sizing, Variant, Width
+from sd_core.simulation.targets import Targets
 
 CASES = 150
 # From this seed on: cases that no other test draws.
@@ -26,22 +28,23 @@ HISTORY = 160
 def with_every_rule(case: Case, rng: np.random.Generator) -> Rules:
     """Return the rules of a drawn case with what portfolios do at the close, and with what looks back."""
     rules = case.rules
-    coordination = Coordination(rng.choice([0, 1, 2, 3, 4]))
     changes: dict[str, Any] = {
-        "coordination": coordination,
-        "rebalance_every": Every.MONTH if coordination is Coordination.TARGET else Every.NEVER,
+        "variant": Variant.NO_RULE if rng.random() < 0.2 else rules.variant,
+        "order": Order(rng.choice(2)),
+        "rebalance_every": Every(rng.choice([Every.MONTH, Every.NEVER], p=[0.3, 0.7])),
+        "rebalance_on_change": bool(rng.integers(2)),
         "deviation": float(rng.choice([math.inf, 0.05])),
         "volatility": float(rng.choice([math.inf, 0.2])),
         "volatility_window": 10,
-        "band": 0.3,
+        "band": float(rng.choice([math.inf, 0.3])),
         "band_width": Width(rng.choice(2)),
         "cash_low": float(rng.choice([0.0, 0.2])),
         "cash_high": float(rng.choice([math.inf, 0.3])),
-        "candidates": tuple(int(asset) for asset in rng.permutation(len(rules.weights))[:2]),
+        "candidates": tuple(int(asset) for asset in rng.permutation(len(rules.brackets))[:2]),
         "drift": float(rng.choice([math.inf, 0.3])),
         "premium_spread": float(rng.choice([math.inf, 0.1])),
         "adaptive_bracket": bool(rng.integers(2)),
-        "portfolio_stop": float(rng.choice([math.inf, 0.1])),
+        "stop": float(rng.choice([math.inf, 0.1])),
         "shortfall": Shortfall(rng.choice(4)),
     }
     return dataclasses.replace(rules, **changes)
@@ -99,6 +102,22 @@ def test_pieces_of_one_session_make_the_whole(seed: int) -> None:
     assert_pieces_make_the_whole(case, list(range(1, len(case.panel.sessions) + 1)))
 
 
+@pytest.mark.parametrize("variant", [Variant.FULL, Variant.NO_RULE])
+def test_pieces_of_one_session_make_the_whole_while_targets_change(variant: Variant) -> None:
+    rng = np.random.default_rng(9)
+    panel = panel_of(*(100 * np.exp(np.cumsum(rng.normal(0, 0.05, size=(3, 60)), axis=1))).tolist())
+    # A row every third session, some like the one before, one twice on its way, and one that never comes.
+    days = panel.sessions[0] + np.array([-5, *range(3, 60, 3), 65])
+    weights = rng.dirichlet(np.ones(3), size=len(days)) * rng.choice([1.0, 0.7], size=(len(days), 1))
+    weights[5:9] = weights[5]
+    rules = rules_of(
+        targets=Targets(days, weights), reserve=0.1, variant=variant, rebalance_on_change=True, band=0.05, bracket=0.05
+    )
+    assert_pieces_make_the_whole(Case(panel, rules), list(range(1, 61)))
+    (whole,) = simulate(panel, [rules])
+    assert np.isin(whole.ledger["kind"], [Kind.REBALANCE_SELL, Kind.REBALANCE_BUY]).sum() > 20
+
+
 def test_windows_of_the_past_survive_a_cut() -> None:
     # Gaps of one and two rungs in many sessions, over more than the 90 that a bracket looks back on.
     rng = np.random.default_rng(7)
@@ -107,10 +126,9 @@ def test_windows_of_the_past_survive_a_cut() -> None:
     rules = dataclasses.replace(
         rules_of(assets=2, reserve=0.2),
         adaptive_bracket=True,
-        coordination=Coordination.TARGET,
         volatility=0.3,
         volatility_window=20,
-        portfolio_stop=0.05,
+        stop=0.05,
         cash_low=0.3,
     )
     for cut in (1, 19, 20, 90, 91, 121, HISTORY - 1):

@@ -22,7 +22,7 @@ PANEL = panel_of(*(100.0 * np.exp(np.cumsum(RNG.normal(0.0, 0.02, (ASSETS, SESSI
 def drawn_rules() -> list[Rules]:
     """Return rules of every kind, those of portfolios between the plain ones."""
     cases = (draw_case(seed) for seed in range(400))
-    return [case.rules for case in cases if len(case.rules.weights) == ASSETS]
+    return [case.rules for case in cases if len(case.rules.brackets) == ASSETS]
 
 
 def everything(result: SimulationResult) -> list[bytes]:

@@ -16,8 +16,9 @@ from plain_engine import taxes as plain_taxes
 from support.generators import draw_case
 
 from sd_core.market.arrays import Dates
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.results import LEDGER, Kind, Rows
+from sd_core.simulation.results import LEDGER, Rows
 from sd_core.simulation.rules import LotOrder
 from sd_core.simulation.taxes.lots import tax_lots
 from sd_core.simulation.taxes.matching import TAX_LOT_NUMBERS

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.generators import Price, panel_of, rules_of
 
-from sd_core.simulation.results import Kind
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.rules import Anchor, LotOrder, Path, Rules, Variant
 
 # Half of the last printed digit; binary fractions need a little more.

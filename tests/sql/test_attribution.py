@@ -4,19 +4,22 @@ import dataclasses
 import datetime as dt
 import math
 from decimal import Decimal, getcontext
+from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
 from support.generators import panel_of, rules_of
-from support.lake_tables import SESSIONS, SQL, STUDY, add_scenario, asset, bar, connect, insert, strategy
+from support.lake_tables import SESSIONS, SQL, STUDY, add_scenario, asset, bar, connect, insert, strategy, targets
 from support.simulated_lake import fill_from_simulation
 
 from pipelines.warehouse.audit import read_identities
 from pipelines.warehouse.models import build, needed_for, read_macros, read_models
+from sd_core.market.panel import Panel
 from sd_core.schemas import attribution
-from sd_core.simulation.results import Kind
-from sd_core.simulation.rules import Anchor, Coordination, Every, Path, Variant
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.rules import Anchor, Every, Path, Rules, Variant
+from sd_core.simulation.targets import Targets
 
 EXACT = 1e-12
 ATTRIBUTION = [table.name for table in attribution.ATTRIBUTION]
@@ -129,7 +132,7 @@ def effects(con: duckdb.DuckDBPyConnection) -> dict[str, list[float]]:
 def test_portfolio_that_holds_the_policy_mix_has_no_effects(con):
     # Within a month the mix is left alone, as a portfolio that is bought and held.
     panel = panel_of([100, 120, 90, 130], [50, 40, 45, 60], [7, 8, 8, 9])
-    rules = rules_of(assets=3, reserve=0.2, variant=Variant.BUY_AND_HOLD)
+    rules = rules_of(assets=3, reserve=0.2, variant=Variant.NO_RULE)
     fill_from_simulation(con, panel, {"held": rules})
     build_only(con, "attribution_brinson")
     assert {name: pytest.approx([0] * 4, abs=1e-12) for name in ("(cash)", "stocks", "metals")} == effects(con)
@@ -139,8 +142,8 @@ def test_portfolio_put_back_to_its_targets_each_month_has_no_effects(con):
     draws = np.random.default_rng(8)
     closes = [(100 * np.exp(np.cumsum(draws.normal(0, 0.03, 90)))).tolist() for _ in range(3)]
     panel = panel_of(*closes, rates=0.04)
-    rules = rules_of(assets=3, reserve=0.2, variant=Variant.BUY_AND_HOLD)
-    monthly = dataclasses.replace(rules, coordination=Coordination.HOLD, rebalance_every=Every.MONTH)
+    rules = rules_of(assets=3, reserve=0.2, variant=Variant.NO_RULE)
+    monthly = dataclasses.replace(rules, rebalance_every=Every.MONTH)
     fill_from_simulation(con, panel, {"monthly": monthly})
     build_only(con, "attribution_brinson")
     assert con.execute("select count(*) from lake.simulation_ledger where kind = 'REBALANCE_BUY'").fetchall() != [(0,)]
@@ -149,9 +152,7 @@ def test_portfolio_put_back_to_its_targets_each_month_has_no_effects(con):
 
 def test_fees_of_the_first_purchase_are_trading(con):
     panel = panel_of([100, 100, 100], [50, 50, 50])
-    fill_from_simulation(
-        con, panel, {"held": rules_of(assets=2, capital=1000, fee_fixed=5, variant=Variant.BUY_AND_HOLD)}
-    )
+    fill_from_simulation(con, panel, {"held": rules_of(assets=2, capital=1000, fee_fixed=5, variant=Variant.NO_RULE)})
     build_only(con, "attribution_brinson")
     found = effects(con)
     # 5 of 1000 each. Prices never move, so nothing else can.
@@ -162,7 +163,7 @@ def test_fees_of_the_first_purchase_are_trading(con):
 def test_cash_kept_through_a_rise_is_allocation(con):
     # Half in cash and half in an asset that doubles, while the policy would hold the asset alone: the second session.
     panel = panel_of([100, 200], sessions=np.array(["2024-01-30", "2024-01-31"], dtype="datetime64[D]"))
-    fill_from_simulation(con, panel, {"half": rules_of(capital=1000, reserve=0.5, variant=Variant.BUY_AND_HOLD)})
+    fill_from_simulation(con, panel, {"half": rules_of(capital=1000, reserve=0.5, variant=Variant.NO_RULE)})
     # The reserve of the scenario is its policy's too: tell the tables that it was 0.
     for table in ("partition", "ledger", "daily", "lots"):
         con.execute(f"update lake.simulation_{table} set reserve = 0")
@@ -177,12 +178,137 @@ def test_cash_kept_through_a_rise_is_allocation(con):
 def test_class_that_the_policy_does_not_hold_is_allocation(con):
     # Half in an asset that stands still and half in one that gains a fifth, of which the policy holds nothing.
     panel = panel_of([100, 100], [50, 60], sessions=np.array(["2024-01-30", "2024-01-31"], dtype="datetime64[D]"))
-    fill_from_simulation(con, panel, {"half": rules_of(assets=2, capital=1000, variant=Variant.BUY_AND_HOLD)})
-    con.execute("update lake.study_asset set target_share = (ticker = 'A0')::integer")
+    fill_from_simulation(con, panel, {"half": rules_of(assets=2, capital=1000, variant=Variant.NO_RULE)})
+    con.execute("update lake.strategy_target set weight = (ticker = 'A0')::integer")
     build_only(con, "attribution_brinson")
     found = effects(con)
     assert found["metals"] == pytest.approx([0.5 * 0.2, 0, 0, 0], abs=EXACT)
     assert found["stocks"] == pytest.approx([0, 0, 0, 0], abs=EXACT)
+
+
+# Policy mixes of strategies that aim at something of their own, and at something else from some session on
+
+
+JANUARY = np.array(["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"], "datetime64[D]")
+
+
+def held(*rows: list[float], sessions: list[str] | None = None, **changes: Any) -> Rules:
+    """Return rules that hold, without cash, rows of targets from sessions on."""
+    dates = np.array(sessions or ["2024-01-02"], "datetime64[D]")
+    rules = rules_of(assets=len(rows[0]), capital=1000, variant=Variant.NO_RULE)
+    return dataclasses.replace(rules, targets=Targets(dates, np.array(rows)), **changes)
+
+
+def test_policy_mix_is_that_of_each_strategys_own_targets(con):
+    panel = panel_of([100, 110, 110, 121], [50, 50, 60, 75], sessions=JANUARY)
+    strategies = {"first": held([1.0, 0.0]), "second": held([0.0, 1.0]), "mixed": held([0.75, 0.25], reserve=0.2)}
+    fill_from_simulation(con, panel, strategies)
+    build_only(con, "attribution_brinson")
+    found = {
+        (found["strategy"], found["asset_class"]): columns(found, "policy_weight", "policy_return", "portfolio_return")
+        for found in rows(con, "from attribution_brinson")
+    }
+    assert found["first", "stocks"] == pytest.approx([0.75, 0.21, 0.21])
+    assert found["first", "metals"] == [0, pytest.approx(0), None]
+    assert found["second", "metals"] == pytest.approx([0.75, 0.5, 0.5])
+    # All is cash on the first of four sessions; then 0.6 of 1000 grows with stocks, 0.2 with metals.
+    stocks, metals = np.array([600, 660, 660]), np.array([200, 200, 240])
+    shares = [one / (stocks + metals + 200) for one in (stocks, metals)]
+    assert found["mixed", "stocks"] == pytest.approx([shares[0].sum() / 4, 0.21, 0.21])
+    assert found["mixed", "metals"] == pytest.approx([shares[1].sum() / 4, 0.5, 0.5])
+    # Each holds what it aims at, so that nothing is to be explained.
+    query = "select max(abs(linked_allocation) + abs(linked_selection) + abs(linked_trading)) from attribution_brinson"
+    assert con.execute(query).fetchall() == [(pytest.approx(0, abs=EXACT),)]
+
+
+def test_policy_mix_follows_targets_from_the_close_on_at_which_they_change(con):
+    # All in the one until the close of the fourth, and in the other from then on; the portfolio stays where it is.
+    panel = panel_of([100, 110, 110, 121], [50, 50, 60, 60], sessions=JANUARY)
+    changing = held([1.0, 0.0], [0.0, 1.0], sessions=["2024-01-02", "2024-01-04"])
+    fill_from_simulation(con, panel, {"late": changing})
+    build_only(con, "attribution_brinson")
+    # The mix gained 10 % on the third and missed the 10 % of the fifth, which is all allocation to stocks.
+    assert effects(con) == {
+        "(cash)": pytest.approx([0] * 4, abs=EXACT),
+        "stocks": pytest.approx([0.21 - 0.10, 0, 0, 0], abs=EXACT),
+        "metals": pytest.approx([0] * 4, abs=EXACT),
+    }
+    weights = dict(con.execute("select asset_class, policy_weight from attribution_brinson").fetchall())
+    assert weights == pytest.approx({"(cash)": 0.25, "stocks": 0.5, "metals": 0.25})
+
+
+def two_quarters(seed: int) -> Panel:
+    """Return 130 weekdays of three assets, of which two are of one class."""
+    draws = np.random.default_rng(seed)
+    closes = [(100 * np.exp(np.cumsum(draws.normal(0, 0.03, 130)))).tolist() for _ in range(3)]
+    weekdays = np.arange(np.datetime64("2024-01-02"), np.datetime64("2024-08-01"))
+    return panel_of(*closes, rates=0.04, sessions=weekdays[np.is_busday(weekdays)][:130])
+
+
+SCHEDULE = {
+    "2024-01-02": [0.6, 0.4, 0.0],
+    # On a Saturday, in the middle of a month, and twice within one month; a part of it stays in cash.
+    "2024-02-17": [0.2, 0.3, 0.5],
+    "2024-05-08": [0.1, 0.4, 0.2],
+    "2024-05-22": [0.0, 0.0, 1.0],
+}
+
+
+def test_portfolio_put_back_monthly_and_when_its_targets_change_has_no_effects(con):
+    panel = two_quarters(8)
+    parts = {"reserve": 0.2, "rebalance_every": Every.MONTH, "rebalance_on_change": True}
+    following = held(*SCHEDULE.values(), sessions=list(SCHEDULE), **parts)
+    steady = held([0.3, 0.3, 0.4], reserve=0.2, rebalance_every=Every.MONTH)
+    fill_from_simulation(con, panel, {"following": following, "steady": steady})
+    build_only(con, "attribution_brinson")
+    assert {name: pytest.approx([0] * 4, abs=1e-12) for name in ("(cash)", "stocks", "metals")} == effects(con)
+
+
+def policy_return(panel: Panel, targets: dict[str, list[float]], reserve: float) -> float:
+    """Return what a mix earns that is put back at the close of each month's first session and of each change."""
+    dates = [np.datetime64(date) for date in targets]
+    value, money, cash = 1.0, np.zeros(3), 1.0
+    for day, session in enumerate(panel.sessions):
+        before = panel.sessions[max(day - 1, 0)]
+        if day:
+            money = money * panel.close[day] / panel.close[day - 1]
+            cash *= 1 + panel.rates[day - 1] * (session - before).astype(int) / 365
+        value = money.sum() + cash
+        changed = any(before < date <= session for date in dates)
+        if day == 0 or changed or session.astype("M8[M]") != before.astype("M8[M]"):
+            in_force = [row for date, row in targets.items() if np.datetime64(date) <= session][-1]
+            money = value * (1 - reserve) * np.array(in_force)
+            cash = value - money.sum()
+    return value - 1
+
+
+def test_effects_add_up_to_the_return_above_the_strategys_own_changing_mix(con):
+    panel = two_quarters(9)
+    steady = {"2024-01-02": [0.3, 0.3, 0.4]}
+    strategies = {
+        "stays": held(*SCHEDULE.values(), sessions=list(SCHEDULE), reserve=0.1),
+        "follows": held(*SCHEDULE.values(), sessions=list(SCHEDULE), rebalance_on_change=True),
+        "steady": held(*steady.values(), reserve=0.1),
+    }
+    fill_from_simulation(con, panel, strategies)
+    build(con, MODELS.values(), read_macros(SQL))
+    found = dict(
+        con.execute("""
+            select strategy, sum(linked_allocation + linked_selection + linked_interaction + linked_trading)
+            from attribution_brinson
+            group by strategy
+        """).fetchall()
+    )
+    returns = dict(con.execute("select strategy, twr from report_strategy").fetchall())
+    policies = {"stays": (SCHEDULE, 0.1), "follows": (SCHEDULE, 0.0), "steady": (steady, 0.1)}
+    assert found == pytest.approx(
+        {name: returns[name] - policy_return(panel, *policy) for name, policy in policies.items()}, abs=1e-11
+    )
+    [law] = [one for one in read_identities(SQL / "audit") if one.name == "brinson_effects_link_to_active_return"]
+    assert con.execute(law.sql).fetchall() == []
+    # The law works the mixes out by itself, and sees one that is not the strategy's.
+    con.execute("update strategy_target set weight = 1 / 3 where session = '2024-05-08'")
+    assert {broken[0] for broken in con.execute(law.sql).fetchall()} == {"stays", "follows"}
 
 
 # The small study
@@ -272,7 +398,7 @@ def test_months_that_the_benchmark_does_not_cover_are_left_out(small):
 
 def test_holding_the_benchmark_costs_no_opportunity(con):
     panel = panel_of([100, 120, 90, 130], [50, 40, 45, 60])
-    fill_from_simulation(con, panel, {"held": rules_of(assets=2, variant=Variant.BUY_AND_HOLD)})
+    fill_from_simulation(con, panel, {"held": rules_of(assets=2, variant=Variant.NO_RULE)})
     build_only(con, "report_opportunity_cost")
     costs = con.execute("select ticker, opportunity_cost from report_opportunity_cost").fetchall()
     assert sum(cost for _, cost in costs) == pytest.approx(0, abs=1e-9)
@@ -298,6 +424,7 @@ def test_scenario_that_kept_no_ledger_is_not_attributed(small):
 
 def test_total_loss_leaves_contributions_and_effects_untold(small):
     add_scenario(small, "ruined", 0.0, bank=(0.0,) * 3, value=(1000.0, 0.0, 0.0))
+    insert(small, "strategy_target", *targets("ruined"))
     build_only(small, *ATTRIBUTION)
     where = "where strategy = 'ruined'"
     assert small.execute(f"select distinct contribution from report_attribution {where}").fetchall() == [(None,)]
@@ -497,7 +624,7 @@ def test_purchase_that_only_a_band_refused_costs_nothing(con, setting, costs):
     # a band of 0.59. A tenth of 750 on credit does not pay for it, 0.11 of it does.
     settings = {"reserve": 0.0, **setting}
     capital = 1_000 / (1 - settings["reserve"])
-    rules = rules_of(assets=2, **RUNGS, capital=capital, coordination=Coordination.HYBRID, min_trade=150.0, **settings)
+    rules = rules_of(assets=2, **RUNGS, capital=capital, min_trade=150.0, **settings)
     rules = dataclasses.replace(rules, profit_shares=np.array([0.8, 0.0]))
     results = fill_from_simulation(con, panel_of([100, 100, 80, 90], [100, 50, 50, 50]), {"own": rules})
     assert (results["own"].ledger["kind"] == Kind.SKIP_BUY).sum() == 1

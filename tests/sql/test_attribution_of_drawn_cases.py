@@ -15,8 +15,9 @@ from support.simulated_lake import CLASSES, asset_classes, fill_from_simulation,
 
 from pipelines.warehouse.audit import audit, read_identities
 from pipelines.warehouse.models import build, read_macros, read_models
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.results import Kind, SimulationResult
+from sd_core.simulation.results import SimulationResult
 
 CASES = range(20)
 CASH = "(cash)"
@@ -159,7 +160,7 @@ def test_contributions_are_linked_by_carino(drawn):
 
 @dataclass
 class Policy:
-    """The policy mix, held as money in every asset and in cash, and put back to its targets where a month has begun."""
+    """The policy mix, held as money in assets and in cash, put back to its targets monthly and where they change."""
 
     weights: list[dict[str, float]]
     class_returns: list[dict[str, float | None]]
@@ -169,6 +170,7 @@ class Policy:
 def run_policy(case: Case, days: Days) -> Policy:
     rules, names = case.rules, asset_classes(case.panel)
     money, cash = np.zeros(len(names)), 1.0
+    targets = rules.targets.weights[rules.targets.rows_by_session(case.panel.sessions)]
     policy = Policy([], [], [])
     for t, month in enumerate(days.months):
         total = money.sum() + cash
@@ -181,9 +183,10 @@ def run_policy(case: Case, days: Days) -> Policy:
         )
         money, cash = money * (1 + days.asset_return[t]), cash * (1 + days.risk_free[t])
         policy.returns.append((money.sum() + cash) / total - 1)
-        if t == 0 or month != days.months[t - 1]:
+        if t == 0 or month != days.months[t - 1] or (targets[t] != targets[t - 1]).any():
             value = money.sum() + cash
-            money, cash = value * (1 - rules.reserve) * rules.weights, value * rules.reserve
+            money = value * (1 - rules.reserve) * targets[t]
+            cash = value - money.sum()
     return policy
 
 
@@ -252,5 +255,9 @@ def test_cases_cover_what_is_hard():
     rules = [case.rules for case in cases]
     assert any(scenario.margin_limit for scenario in rules)
     assert any(scenario.reserve for scenario in rules)
-    assert any((scenario.weights == 0).any() for scenario in rules)
+    assert any((scenario.targets.weights[0] == 0).any() for scenario in rules)
+    changes = [np.diff(scenario.targets.weights, axis=0).any() for scenario in rules]
+    assert any(changes)
+    assert not all(changes)
+    assert any(scenario.targets.weights.sum(axis=1).min() < 0.99 for scenario in rules)
     assert any(len(case.panel.tickers) >= len(CLASSES) for case in cases)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from support.lake_tables import connect, insert
 
-from pipelines.warehouse.models import SQL, build, needed_for, read_macros, read_models
+from pipelines.lab.home import SQL
+from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 
 FEWEST = 252
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 import pytest
-from support.lake_tables import SQL, asset, insert
+from support.lake_tables import SQL, insert, targets
 
 from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 
@@ -49,7 +49,9 @@ def pairs(
 def report(con: duckdb.DuckDBPyConnection, portfolios: list[Portfolio]) -> dict[str, Any]:
     """Put portfolios into the lake, with the assets that they name, and return their row."""
     tickers = sorted({ticker for portfolio in portfolios for ticker in portfolio.tickers})
-    insert(con, "study_asset", *(asset(position, ticker) for position, ticker in enumerate(tickers, start=1)))
+    # Beside those of another strategy, of which this one has nothing, and what it aims at later.
+    insert(con, "strategy_target", *targets("sd8", **dict.fromkeys(tickers, 1 / len(tickers)), none=0.0))
+    insert(con, "strategy_target", *targets("sd8", "2024-01-03", later=1.0), *targets("other", elsewhere=1.0))
     columns = ("tickers", "average_correlation", "mean_volatility", "income_variability")
     for number, portfolio in enumerate(portfolios, start=1):
         row = {"subset": number, "strategy": "sd8", "reserve": 0.1, **dict(zip(columns, portfolio, strict=True))}

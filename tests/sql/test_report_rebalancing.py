@@ -24,9 +24,9 @@ def trade(seq: int, kind: str, quantity: float, price: float, fee: float) -> dic
 def rebalancing(small: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """The small study, in which sd8 returns to its targets each quarter and by deviation, deploys and takes profit."""
     small.execute("""
-        update lake.study_strategy set coordination = 'target', rebalance_every = 'quarter', deviation = 0.2,
-            deviation_kind = 'relative', volatility = 0.3, volatility_window = 63, cash_low = 0.05, cash_high = 0.2,
-            drift = 0.4
+        update lake.study_strategy set rebalance_every = 'quarter', rebalance_deviation_width = 0.2,
+            rebalance_deviation_kind = 'relative', rebalance_volatility_level = 0.3, rebalance_volatility_window = 63,
+            rule_cash_low = 0.05, cash_high = 0.2, drift = 0.4
         where strategy = 'sd8'
     """)
     insert(
@@ -46,9 +46,11 @@ def test_trigger_is_told_as_the_study_has_it(rebalancing, build_all):
     build_all(rebalancing)
     found = rows(rebalancing)["sd8", 0.1]
     expected = {
-        **{"variant": "full", "coordination": "target", "rebalance_every": "quarter"},
-        **{"deviation": 0.2, "deviation_kind": "relative", "volatility_level": 0.3, "volatility_window": 63},
-        **{"band": None, "band_kind": None, "cash_low": 0.05, "cash_high": 0.2, "drift": 0.4, "premium_spread": None},
+        **{"is_buy_and_hold": False, "rule_variant": "full", "rebalance_every": "quarter"},
+        **{"rebalance_deviation_width": 0.2, "rebalance_deviation_kind": "relative"},
+        **{"rebalance_volatility_level": 0.3, "rebalance_volatility_window": 63, "rebalance_on_change": None},
+        **{"band_width": None, "band_kind": None, "band_edges": None, "rule_cash_low": 0.05},
+        **{"cash_high": 0.2, "drift": 0.4, "premium_spread": None},
     }
     assert {name: found[name] for name in expected} == expected
 
@@ -95,16 +97,19 @@ def test_simply_holding_stands_beside_at_every_reserve_and_trades_nothing(rebala
 @pytest.mark.parametrize(
     ("trigger", "rebalances"),
     [
-        ("coordination = 'hold', rebalance_every = 'year'", True),
-        ("coordination = 'target', deviation = 0.1, deviation_kind = 'absolute'", True),
-        ("coordination = 'target', volatility = 0.3, volatility_window = 21", True),
-        ("coordination = 'hybrid', band = 0.05, band_kind = 'absolute'", True),
+        ("rule_variant = null, rebalance_every = 'year'", True),
+        ("rebalance_deviation_width = 0.1, rebalance_deviation_kind = 'absolute'", True),
+        ("rebalance_volatility_level = 0.3, rebalance_volatility_window = 21", True),
+        ("rebalance_on_change = true, allocation_schedule = '{}'", True),
+        ("band_width = 0.05, band_kind = 'absolute'", True),
+        ("band_edges = '{\"AAA\": [0.4, 0.6]}'", True),
         ("cash_high = 0.0", True),
         ("drift = 0.4", True),
         ("premium_spread = 0.15", True),
-        ("cash_low = 0.05", False),
-        ("coordination = 'hold'", False),
-        ("coordination = 'nav_opportunistic'", False),
+        ("rule_cash_low = 0.05", False),
+        ("rebalance_on_change = false, allocation_schedule = '{}'", False),
+        ("allocation_weights = '{\"AAA\": 1}'", False),
+        ("rule_order = 'nav_opportunistic'", False),
     ],
 )
 def test_strategy_is_compared_where_something_makes_it_rebalance(small, build_all, trigger, rebalances):
@@ -113,9 +118,24 @@ def test_strategy_is_compared_where_something_makes_it_rebalance(small, build_al
     assert (("sd8", 0.1) in rows(small)) == rebalances
 
 
+def test_band_of_assets_without_edges_is_told_beside_the_edges_of_the_others(small, build_all):
+    small.execute("""
+        update lake.study_strategy
+        set band_edges = '{"AAA": [0.4, 0.6]}', band_default_width = 0.05, band_default_kind = 'relative'
+        where strategy = 'sd8'
+    """)
+    build_all(small)
+    found = rows(small)["sd8", 0.1]
+    assert [found[name] for name in ("band_width", "band_kind", "band_edges")] == [
+        0.05,
+        "relative",
+        '{"AAA": [0.4, 0.6]}',
+    ]
+
+
 @pytest.mark.parametrize("keep", ["daily", "metrics"])
 def test_what_was_traded_is_unknown_where_no_ledger_was_kept(small, build_all, keep):
-    insert(small, "study_strategy", {**strategy(3, "banded", "full"), "keep": keep, "band": 0.1})
+    insert(small, "study_strategy", {**strategy(3, "banded", "full"), "keep": keep, "band_width": 0.1})
     add_scenario(small, "banded", 0.1, bank=(100.0,) * 3, value=(1000.0, 1080.0, 1060.0))
     small.execute("update lake.simulation_partition set keep = ? where strategy = 'banded'", [keep])
     if keep == "metrics":

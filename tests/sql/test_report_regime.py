@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.warehouse.models import SQL, read_macros
+from pipelines.lab.home import SQL
+from pipelines.warehouse.models import read_macros
 
 YEAR = 252
 COUNT = 90

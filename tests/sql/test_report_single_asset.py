@@ -48,7 +48,7 @@ def test_asset_is_bought_at_the_first_close_and_its_dividends_are_reinvested(sma
 
 def test_a_portfolio_of_one_asset_without_costs_is_that_asset_alone(con):
     closes = (70 * np.exp(np.cumsum(np.random.default_rng(3).normal(0.0005, 0.015, 200)))).tolist()
-    held = rules_of(assets=1, variant=Variant.BUY_AND_HOLD)
+    held = rules_of(assets=1, variant=Variant.NO_RULE)
     fill_from_simulation(con, panel_of(closes, rates=0.03), {"held": held})
     build(con, MODELS, read_macros(SQL))
     names = "first_session, last_session, twr, cagr, volatility, sharpe, max_drawdown"

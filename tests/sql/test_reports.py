@@ -111,7 +111,7 @@ def test_excess_is_the_difference_to_simply_holding_without_and_with_the_reserve
 
 
 def test_study_without_buy_and_hold_has_no_excess(small, build_all):
-    small.execute("delete from lake.study_strategy where variant = 'buy_and_hold'")
+    small.execute("delete from lake.study_strategy where is_buy_and_hold")
     small.execute("delete from lake.simulation_partition where strategy = 'buy_and_hold'")
     small.execute("delete from lake.simulation_daily where strategy = 'buy_and_hold'")
     build_all(small)
@@ -131,7 +131,7 @@ def test_study_without_reserve_0_still_compares_at_the_same_reserve(small, build
 
 
 def test_first_buy_and_hold_of_the_study_is_the_one_compared_with(small, build_all):
-    small.execute("update lake.study_strategy set variant = 'buy_and_hold', position = 3 where strategy = 'sd8'")
+    small.execute("update lake.study_strategy set is_buy_and_hold = true, position = 3 where strategy = 'sd8'")
     build_all(small)
     assert report(small, "sd8", 0.1)["excess_over_same_reserve"] == pytest.approx(0.0245, rel=1e-10)
 

@@ -71,7 +71,7 @@ def wait_for(process: subprocess.Popen[str], line: str) -> None:
 def test_open_reader_keeps_its_version_while_the_next_is_published(
     changed_study: Callable[..., Lab], processes: list[subprocess.Popen[str]]
 ) -> None:
-    lab = changed_study(strategies={"buy_and_hold": {"variant": "buy_and_hold"}})
+    lab = changed_study(strategies={"buy_and_hold": {}})
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, str(lab.published)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

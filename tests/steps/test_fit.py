@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from support.lab import Lab
 
-from pipelines.steps.datasets import DERIVED
-from pipelines.steps.fit import FITS
+from pipelines.lab.home import SQL
+from pipelines.steps.datasets import DERIVED, FITS
 from pipelines.steps.rebuild import rebuild
 from pipelines.warehouse.audit import read_identities
-from pipelines.warehouse.models import SQL, read_models
+from pipelines.warehouse.models import read_models
+from sd_core.schemas.lake import CORRELATION_SUMMARY
 
 NAMES = {fit.name for fit in FITS}
 
@@ -128,7 +129,7 @@ def test_average_that_is_not_that_of_its_pairs_is_found(lab: Lab) -> None:
     summary = tables["correlation_summary"].to_pandas()
     summary.loc[7, "average_correlation"] += 0.001
     tables["correlation_summary"] = tables["correlation_summary"].from_pandas(
-        summary, fit.tables["correlation_summary"], preserve_index=False
+        summary, CORRELATION_SUMMARY.arrow_schema, preserve_index=False
     )
     lab.home.lake.write(fit.name, "", tables, stored.facts)
     result = rebuild(

@@ -15,14 +15,14 @@ from pipelines.warehouse import reduction
 from pipelines.warehouse.audit import Identity
 from sd_core.lake import POINTER
 
-RULES = {"sd_n": 10, "profit_share": 0.6, "coordination": "nav_opportunistic"}
+RULES = {"rule": {"sd_n": 10, "profit_share": 0.6, "order": "nav_opportunistic"}}
 FLOWS = {
     "deposits": {"amount": 50},
     "withdrawals": {"rate": 0.06, "shortfall": "overweight"},
     "taxes": {"short_term": 0.35, "long_term": 0.15},
 }
 STRATEGIES = {
-    "buy_and_hold": {"variant": "buy_and_hold"},
+    "buy_and_hold": {},
     "whole": RULES,
     "days": {**RULES, "keep": "daily"},
     "told": {**RULES, "keep": "metrics"},
@@ -158,7 +158,11 @@ def test_path_band_has_every_path_with_what_the_strategy_would_have_come_to_on_i
     paths = ["nearest", "low_first", "high_first", "close_only"]
     file = write_study(
         tmp_path / "small.yaml",
-        study(kept.study_file.parent / "prices", strategies={"sd": {**RULES, "path": paths}}, path_band=False),
+        study(
+            kept.study_file.parent / "prices",
+            strategies={"sd": {"rule": {**RULES["rule"], "path": paths}}},
+            path_band=False,
+        ),
     )
     lab = Lab(file, tmp_path / "home")
     assert lab.sdlab("run").code == 0

@@ -9,10 +9,10 @@ import pytest
 from support.lab import RESERVES, Lab, Outcome, small_study, write_prices, write_study
 
 from pipelines.lab.current import current_market, read_panel
+from sd_core.metrics.income import income_variability
+from sd_core.metrics.outcome import Outcome as ScenarioOutcome
 from sd_core.resampling.histories import draw_sessions
-from sd_core.resampling.outcomes import Outcome as ScenarioOutcome
 from sd_core.resampling.outcomes import outcomes
-from sd_core.resampling.subsets import income_variability
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import resolve
 
@@ -138,7 +138,7 @@ def test_income_varies_as_in_the_portfolios_of_some_assets(asked: tuple[Lab, Out
     report = lab.table("report_reserve").set_index(["strategy", "reserve"])["income_variability"]
     rules = [resolve(study, scenario) for scenario in study.scenarios]
     for scenario, result in zip(study.scenarios, simulate(panel, rules), strict=True):
-        expected = income_variability(result, panel, study.capital)
+        expected = income_variability(result.daily, result.ledger, panel.sessions, study.capital)
         assert report[(scenario.strategy, scenario.reserve)] == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 from support.study_files import GOOD, changed, without, written
 
 from sd_core.errors import InputError
-from sd_core.simulation.rules import Anchor, Coordination, Sizing, Variant, resolve
+from sd_core.simulation.rules import Anchor, Order, Sizing, Variant, Width, resolve
 from sd_core.simulation.rules import Path as BarPath
+from sd_core.study import moved
 from sd_core.study.loading import load_study
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario, reserve_key
@@ -162,43 +164,40 @@ WRONG_VALUES = [
     ("strategies", None, "null", PAIRS),
     ("strategies.sd8", None, "null", PAIRS),
     ("strategies.sd8", 8, "8", PAIRS),
-    ("strategies.sd8.sd_n", 0.5, "0.5", AT_LEAST_1),
-    ("strategies.sd8.sd_n", 0, "0", AT_LEAST_1),
-    ("strategies.sd8.sd_n", -8, "-8", AT_LEAST_1),
-    ("strategies.sd8.sd_n", "8", "'8'", A_NUMBER),
-    ("strategies.sd8.sd_n", {"values": [4, 8]}, "{'values': [4, 8]}", A_NUMBER),
-    ("strategies.sd8.sd_n", True, "true", A_NUMBER),
-    ("strategies.sd8.sd_n", NAN, "nan", "expected a finite number"),
-    ("strategies.sd8.sd_n", 1e17, "1e+17", "expected rungs at least 1e-09 apart"),
-    ("strategies.sd8.bracket", 0, "0", "expected a number above 0"),
-    ("strategies.sd8.bracket", -0.1, "-0.1", "expected a number above 0"),
-    ("strategies.sd8.bracket", INFINITE, "inf", "expected a finite number"),
-    ("strategies.sd8.bracket", 0.09, "0.09", "expected sd_n or bracket, not both, but sd_n is 8.0"),
-    ("strategies.sd8.profit_share", -0.01, "-0.01", A_FRACTION),
-    ("strategies.sd8.profit_share", 50, "50", A_FRACTION),
-    ("strategies.sd8.profit_share", NAN, "nan", "expected a finite number"),
-    ("strategies.sd8.profit_share", "half", "'half'", A_NUMBER),
-    ("strategies.sd8.max_rungs", 0, "0", AT_LEAST_1),
-    ("strategies.sd8.max_rungs", -1, "-1", AT_LEAST_1),
-    ("strategies.sd8.max_rungs", 10**10, "10000000000", "expected a number of at most 1000000"),
-    ("strategies.sd8.max_rungs", 1.5, "1.5", "expected a whole number"),
-    ("strategies.sd8.max_rungs", "64", "'64'", "expected a whole number"),
-    ("strategies.sd8.max_rungs", True, "true", "expected a whole number"),
-    ("strategies.sd8.max_rungs", None, "null", "expected a whole number"),
-    ("strategies.sd8.variant", "fancy", "'fancy'", "expected 'full', 'ath_only', 'ath_sell' or 'buy_and_hold'"),
-    ("strategies.sd8.variant", {"full": 1}, "{'full': 1}", "expected 'full', 'ath_only', 'ath_sell' or 'buy_and_hold'"),
-    ("strategies.sd8.variant", None, "null", "expected 'full', 'ath_only', 'ath_sell' or 'buy_and_hold'"),
-    ("strategies.sd8.sizing", "kelly", "'kelly'", "expected 'gain_share' or 'symmetric'"),
-    ("strategies.sd8.path", "random", "'random'", "expected 'nearest', 'low_first', 'high_first' or 'close_only'"),
-    ("strategies.sd8.anchor", 1, "1", "expected 'ladder' or 'fill'"),
-    (
-        "strategies.sd8.coordination",
-        "none",
-        "'none'",
-        "expected 'simple', 'nav_opportunistic', 'target', 'hybrid' or 'hold'",
-    ),
+    ("strategies.sd8.rule.sd_n", 0.5, "0.5", AT_LEAST_1),
+    ("strategies.sd8.rule.sd_n", 0, "0", AT_LEAST_1),
+    ("strategies.sd8.rule.sd_n", -8, "-8", AT_LEAST_1),
+    ("strategies.sd8.rule.sd_n", "8", "'8'", A_NUMBER),
+    ("strategies.sd8.rule.sd_n", {"values": [4, 8]}, "{'values': [4, 8]}", A_NUMBER),
+    ("strategies.sd8.rule.sd_n", True, "true", A_NUMBER),
+    ("strategies.sd8.rule.sd_n", NAN, "nan", "expected a finite number"),
+    ("strategies.sd8.rule.sd_n", 1e17, "1e+17", "expected rungs at least 1e-09 apart"),
+    ("strategies.sd8.rule.bracket", 0, "0", "expected a number above 0"),
+    ("strategies.sd8.rule.bracket", -0.1, "-0.1", "expected a number above 0"),
+    ("strategies.sd8.rule.bracket", INFINITE, "inf", "expected a finite number"),
+    ("strategies.sd8.rule.bracket", 0.09, "0.09", "expected sd_n or bracket, not both, but sd_n is 8.0"),
+    ("strategies.sd8.rule.profit_share", -0.01, "-0.01", A_FRACTION),
+    ("strategies.sd8.rule.profit_share", 50, "50", A_FRACTION),
+    ("strategies.sd8.rule.profit_share", NAN, "nan", "expected a finite number"),
+    ("strategies.sd8.rule.profit_share", "half", "'half'", A_NUMBER),
+    ("strategies.sd8.rule.max_rungs", 0, "0", AT_LEAST_1),
+    ("strategies.sd8.rule.max_rungs", -1, "-1", AT_LEAST_1),
+    ("strategies.sd8.rule.max_rungs", 10**10, "10000000000", "expected a number of at most 1000000"),
+    ("strategies.sd8.rule.max_rungs", 1.5, "1.5", "expected a whole number"),
+    ("strategies.sd8.rule.max_rungs", "64", "'64'", "expected a whole number"),
+    ("strategies.sd8.rule.max_rungs", True, "true", "expected a whole number"),
+    ("strategies.sd8.rule.max_rungs", None, "null", "expected a whole number"),
+    ("strategies.sd8.rule.variant", "fancy", "'fancy'", "expected 'full', 'ath_only' or 'ath_sell'"),
+    ("strategies.sd8.rule.variant", {"full": 1}, "{'full': 1}", "expected 'full', 'ath_only' or 'ath_sell'"),
+    ("strategies.sd8.rule.variant", None, "null", "expected 'full', 'ath_only' or 'ath_sell'"),
+    ("strategies.sd8.rule.sizing", "kelly", "'kelly'", "expected 'gain_share' or 'symmetric'"),
+    ("strategies.sd8.rule.path", "random", "'random'", "expected 'nearest', 'low_first', 'high_first' or 'close_only'"),
+    ("strategies.sd8.rule.anchor", 1, "1", "expected 'ladder' or 'fill'"),
+    ("strategies.sd8.rule.order", "none", "'none'", "expected 'universe' or 'nav_opportunistic'"),
+    ("strategies.sd8.rule", 8, "8", PAIRS),
+    ("strategies.sd8.allocation", [0.6, 0.4], "[0.6, 0.4]", PAIRS),
     ("strategies.sd8.lot_order", "hifo", "'hifo'", "expected 'lifo' or 'fifo'"),
-    ("strategies.sd8.margin", 0.25, "0.25", PAIRS),
+    ("strategies.sd8.rule.margin", 0.25, "0.25", PAIRS),
     ("costs", None, "null", PAIRS),
     ("costs", 5, "5", PAIRS),
     ("costs.bps", -1, "-1", AT_LEAST_0),
@@ -243,8 +242,8 @@ def test_wrong_value_is_refused_with_file_field_value_and_what_was_expected(
 def test_margin_is_refused_where_one_of_its_parts_is_wrong(
     tmp_path: Path, margin: dict[str, float], line: tuple[str, str, str]
 ) -> None:
-    lines = refusal(written(tmp_path, changed((("strategies", "sd8", "margin"), margin))))
-    assert_one_finding(lines, "strategies.sd8.margin.", *line)
+    lines = refusal(written(tmp_path, changed((("strategies", "sd8", "rule", "margin"), margin))))
+    assert_one_finding(lines, "strategies.sd8.rule.margin.", *line)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +303,7 @@ def test_coverage_of_zero_may_stand_beside_what_it_is_of(tmp_path: Path) -> None
 
 
 def test_symmetric_sizing_is_refused_with_the_oldest_lot_first(tmp_path: Path) -> None:
-    rules = {"sizing": "symmetric", "lot_order": "fifo"}
+    rules = {"rule": {"sizing": "symmetric"}, "lot_order": "fifo"}
     lines = refusal(written(tmp_path, changed((("strategies", "sd8"), rules))))
     assert_one_finding(lines, "strategies.sd8.lot_order: ", "fifo", "expected lifo")
 
@@ -339,10 +338,10 @@ def test_wrong_reserve_is_refused_with_its_place_in_the_list(
         ("source.path", "kind, folder"),
         ("costs.basis_points", "bps, fixed"),
         ("universe.VOO.wieght", "weight, asset_class, lot_size, currency"),
-        ("strategies.sd8.profitshare", "profit_share, variant, sizing"),
+        ("strategies.sd8.rule.profitshare", "profit_share, variant, sizing"),
         ("strategies.sd8.costs.tax", "bps, fixed"),
         # A word that pydantic uses for places of its own.
-        ("strategies.sd8.str", "profit_share, variant, sizing"),
+        ("strategies.sd8.str", "allocation, rule, rebalance"),
     ],
 )
 def test_unknown_key_is_refused_at_every_level_with_the_keys_that_are_known(
@@ -394,8 +393,8 @@ def test_strategy_name_outside_its_pattern_is_refused(tmp_path: Path, name: str)
 
 @pytest.mark.parametrize("name", ["str", "float", "key", "union", "universe", "costs"])
 def test_place_keeps_a_strategy_whose_name_is_a_word_of_the_validator(tmp_path: Path, name: str) -> None:
-    lines = refusal(written(tmp_path, changed((["strategies", name, "sd_n"], 0))))
-    assert_one_finding(lines, f"strategies.{name}.sd_n: 0: ", AT_LEAST_1)
+    lines = refusal(written(tmp_path, changed((["strategies", name, "rule", "sd_n"], 0))))
+    assert_one_finding(lines, f"strategies.{name}.rule.sd_n: 0: ", AT_LEAST_1)
 
 
 # --- fields that must go together ------------------------------------------------------------------------------------
@@ -437,7 +436,7 @@ def test_every_field_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
                 (["sessions"], "XZZZ"),
                 (["reserves"], [0.5, 2]),
                 (["universe", "VOO", "weight"], -1),
-                (["strategies", "sd8", "sd_n"], 0),
+                (["strategies", "sd8", "rule", "sd_n"], 0),
                 (["nonsense"], 1),
             ),
         )
@@ -447,7 +446,7 @@ def test_every_field_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
         "capital",
         "universe.VOO.weight",
         "reserves",
-        "strategies.sd8.sd_n",
+        "strategies.sd8.rule.sd_n",
         "nonsense",
     ]
 
@@ -570,120 +569,353 @@ def test_indexing_without_anything_to_index_is_refused(tmp_path, changes, findin
     assert lines[0].startswith(finding)
 
 
-RULES_THAT_HANG_TOGETHER = [
-    {"coordination": "target", "rebalance": {"every": "month"}},
-    {"coordination": "hold", "rebalance": {"deviation": {"width": 0.05}, "volatility": {"level": 0.3}}},
-    {"coordination": "hold"},
-    {"coordination": "hybrid", "band": {"width": 0.2, "kind": "relative"}, "cost_aware": {"min_trade": 10}},
-    {"cash_low": 0.05, "cash_high": 0.2, "drift": 0.4, "premium_spread": 0.15, "portfolio_stop": 0.3},
-    {"adaptive_bracket": True, "variant": "ath_only"},
-    {"variant": "ath_only", "cash_high": 0.2, "drift": 0.4, "cost_aware": {"max_cost": 0.01}},
-    {"variant": "ath_sell", "margin": {"limit": 0.2, "rate": 0.05}, "cash_low": 0.1, "portfolio_stop": 0.3},
-    {"coordination": "hold", "rebalance": {"every": "year"}, "cost_aware": {"min_trade": 10}},
-    {"drift": 0.4, "cost_aware": {"min_trade": 10}},
-    {"premium_spread": 0.4, "cost_aware": {"min_trade": 10}},
-    {"cash_high": 0.0, "cost_aware": {"min_trade": 10}},
-    # What strategies share may stand in one that holds alone.
+STRATEGIES_THAT_HANG_TOGETHER: list[dict[str, Any]] = [
+    {},
+    {"rule": {}},
+    {"rule": {}, "rebalance": {"every": "month"}},
+    {"rebalance": {"deviation": {"width": 0.05}, "volatility": {"level": 0.3}}},
+    {"rule": {}, "band": {"width": 0.2, "kind": "relative"}, "rebalance": {"cost_aware": {"min_trade": 10}}},
+    {"rule": {"cash_low": 0.05, "stop": 0.3}, "cash": {"high": 0.2}, "drift": 0.4, "premium_spread": 0.15},
+    {"rule": {"adaptive_bracket": True, "variant": "ath_only"}},
     {
-        "variant": "buy_and_hold",
-        "sd_n": 6,
-        "profit_share": 0.3,
-        "path": "low_first",
-        "anchor": "fill",
-        "max_rungs": 2,
-        "sizing": "symmetric",
+        "rule": {"variant": "ath_only"},
+        "cash": {"high": 0.2},
+        "drift": 0.4,
+        "rebalance": {"cost_aware": {"max_cost": 0.01}},
     },
+    {"rule": {"variant": "ath_sell", "margin": {"limit": 0.2, "rate": 0.05}, "cash_low": 0.1, "stop": 0.3}},
+    {"rebalance": {"every": "year", "cost_aware": {"min_trade": 10}}},
+    {"drift": 0.4, "rebalance": {"cost_aware": {"min_trade": 10}}},
+    {"premium_spread": 0.4, "rebalance": {"cost_aware": {"min_trade": 10}}},
+    {"cash": {"high": 0.0}, "rebalance": {"cost_aware": {"min_trade": 10}}},
+    # Bands stand beside triggers and without the rule.
+    {"band": {"width": 0.05}, "rebalance": {"every": "year"}},
+    {"rule": {}, "band": {"VOO": [0.5, 0.9]}, "rebalance": {"every": "year"}},
+    {"rule": {"sizing": "symmetric"}, "lot_order": "lifo"},
+    {"allocation": {"weights": {"VOO": 0.6, "NVDA": 0.4}}, "lot_order": "fifo"},
+    {"allocation": {"schedule": {"2015-01-02": {"VOO": 1}}}, "rebalance": {"cost_aware": {"min_trade": 10}}},
 ]
 
 CREDIT = {"limit": 0.2, "rate": 0.05}
 
 
-@pytest.mark.parametrize("rules", RULES_THAT_HANG_TOGETHER)
-def test_portfolio_rules_that_hang_together_are_taken(tmp_path, rules) -> None:
-    load_study(written(tmp_path, changed((["strategies", "sd8"], rules))))
+@pytest.mark.parametrize("strategy", STRATEGIES_THAT_HANG_TOGETHER)
+def test_parts_that_hang_together_are_taken(tmp_path: Path, strategy: dict[str, Any]) -> None:
+    load_study(written(tmp_path, changed((["strategies", "sd8"], strategy))))
+
+
+ATH_ONLY = "since the variant is ath_only and the rule does not buy"
 
 
 @pytest.mark.parametrize(
-    ("rules", "finding"),
+    ("strategy", "finding"),
     [
-        ({"coordination": "target"}, "rebalance: missing: expected a trigger"),
-        ({"coordination": "hybrid"}, "band: missing: expected a width"),
+        ({"rebalance": {}}, "rebalance.every: missing: expected a trigger: every, deviation or volatility"),
+        ({"band": {}}, "band.width: missing: expected a width, or edges by ticker"),
         (
-            {"rebalance": {"every": "month"}},
-            "rebalance: {'every': 'month'}: expected none, since the coordination is simple and not target or hold",
+            {"rule": {"variant": "ath_only", "margin": CREDIT}},
+            f"rule.margin: {{'limit': 0.2, 'rate': 0.05}}: expected none, {ATH_ONLY}",
+        ),
+        ({"rule": {"variant": "ath_only", "cash_low": 0.1}}, f"rule.cash_low: 0.1: expected none, {ATH_ONLY}"),
+        ({"rule": {"variant": "ath_only", "stop": 0.2}}, f"rule.stop: 0.2: expected none, {ATH_ONLY}"),
+        (
+            {"rebalance": {"cost_aware": {"min_trade": 100}}},
+            "rebalance.cost_aware: {'min_trade': 100.0}: expected none, since there is no trade to forgo without a "
+            "trigger, band, cash, drift or premium_spread",
         ),
         (
-            {"band": {"width": 0.1}},
-            "band: {'width': 0.1}: expected none, since the coordination is simple and not hybrid",
+            {"rule": {}, "rebalance": {"cost_aware": {"max_cost": 0.1}}},
+            "rebalance.cost_aware: {'max_cost': 0.1}: expected none, since there is no trade to forgo",
         ),
-        ({"coordination": "target", "rebalance": {}}, "rebalance.every: missing: expected a trigger"),
-        ({"variant": "buy_and_hold", "coordination": "hold"}, "coordination: hold: expected simple"),
-        ({"variant": "buy_and_hold", "drift": 0.4}, "drift: 0.4: expected none, since the variant is buy_and_hold"),
-        ({"variant": "buy_and_hold", "portfolio_stop": 0.4}, "portfolio_stop: 0.4: expected none"),
-        (
-            {"variant": "buy_and_hold", "cash_high": 0.0},
-            "cash_high: 0.0: expected none, since the variant is buy_and_hold",
-        ),
-        ({"variant": "buy_and_hold", "adaptive_bracket": True}, "adaptive_bracket: true: expected none"),
-        (
-            {"variant": "buy_and_hold", "margin": CREDIT},
-            "margin: {'limit': 0.2, 'rate': 0.05}: expected none, since the variant is buy_and_hold",
-        ),
-        ({"coordination": "hold", "cash_low": 0.1}, "cash_low: 0.1: expected none, since the coordination is hold"),
-        ({"coordination": "hold", "margin": CREDIT}, "margin: {'limit': 0.2, 'rate': 0.05}: expected none, since"),
-        (
-            {"variant": "ath_only", "margin": CREDIT},
-            "margin: {'limit': 0.2, 'rate': 0.05}: expected none, since the variant is ath_only and the rule does not",
-        ),
-        ({"variant": "ath_only", "cash_low": 0.1}, "cash_low: 0.1: expected none, since the variant is ath_only"),
-        (
-            {"variant": "ath_only", "coordination": "hybrid", "band": {"width": 0.1}, "portfolio_stop": 0.2},
-            "portfolio_stop: 0.2: expected none, since the variant is ath_only",
-        ),
-        (
-            {"cost_aware": {"min_trade": 100}},
-            "cost_aware: {'min_trade': 100.0}: expected none, since there is no trade to forgo without rebalance, "
-            "band, drift, premium_spread or cash_high",
-        ),
-        ({"coordination": "hold", "cost_aware": {"max_cost": 0.1}}, "cost_aware: {'max_cost': 0.1}: expected none"),
         ({"drift": 0}, "drift: 0: expected a number above 0"),
-        ({"cash_high": 1}, "cash_high: 1: expected a number below 1"),
-        ({"cost_aware": {"max_cost": 2}}, "cost_aware.max_cost: 2: expected a number of at most 1"),
-        ({"cash_lo": 0.1}, "cash_lo: unknown key: expected one of "),
+        ({"cash": {}}, "cash.high: missing: expected a value"),
+        ({"cash": {"high": 1}}, "cash.high: 1: expected a number below 1"),
+        ({"rule": {"stop": 1}}, "rule.stop: 1: expected a number below 1"),
+        ({"rebalance": {"cost_aware": {"max_cost": 2}}}, "rebalance.cost_aware.max_cost: 2: expected a number of at"),
+        ({"rule": {"cash_lo": 0.1}}, "rule.cash_lo: unknown key: expected one of sd_n, bracket, profit_share, "),
         (
-            {"coordination": "hold", "rebalance": {"evry": "month"}},
-            "rebalance.evry: unknown key: expected one of every, deviation, volatility",
+            {"rebalance": {"evry": "month"}},
+            "rebalance.evry: unknown key: expected one of every, deviation, volatility, on_change, cost_aware",
+        ),
+        ({"cash": {"high": 0.2, "low": 0.1}}, "cash.low: unknown key: expected one of high, candidates"),
+    ],
+)
+def test_parts_that_miss_something_or_do_nothing_are_refused(
+    tmp_path: Path, strategy: dict[str, Any], finding: str
+) -> None:
+    assert_refused(tmp_path, strategy, finding)
+
+
+def assert_refused(folder: Path, strategy: dict[str, Any], finding: str) -> None:
+    """Hold that a strategy is refused in one line, which begins with what is wrong in it."""
+    [line] = refusal(written(folder, changed((["strategies", "sd8"], strategy))))
+    assert line.startswith(f"strategies.sd8.{finding}"), line
+
+
+# --- keys that strategies once had ------------------------------------------------------------------------------------
+
+OLD_KEYS = [
+    *(
+        (key, value, f"rule.{key}")
+        for key, value in [
+            ("sd_n", 8),
+            ("bracket", 0.05),
+            ("profit_share", 0.5),
+            ("sizing", "symmetric"),
+            ("path", "low_first"),
+            ("anchor", "fill"),
+            ("max_rungs", 3),
+            ("adaptive_bracket", True),
+            ("cash_low", 0.05),
+            ("margin", CREDIT),
+        ]
+    ),
+    ("variant", "buy_and_hold", "rule.variant; buy-and-hold is a strategy without a rule, {}"),
+    ("variant", "ath_only", "rule.variant; buy-and-hold is a strategy without a rule, {}"),
+    (
+        "coordination",
+        "hybrid",
+        "rule.order for nav_opportunistic, rebalance beside the rule for target, band beside the rule for hybrid, no "
+        "rule for hold",
+    ),
+    ("cash_high", 0.2, "cash.high"),
+    ("cost_aware", {"min_trade": 10}, "rebalance.cost_aware"),
+    ("portfolio_stop", 0.25, "rule.stop"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "place"), OLD_KEYS)
+def test_old_key_of_a_strategy_is_refused_with_where_it_went(tmp_path: Path, key: str, value: Any, place: str) -> None:
+    lines = refusal(written(tmp_path, changed((["strategies", "sd8"], {key: value}))))
+    assert lines == [f"strategies.sd8.{key}: moved: expected {place}"]
+
+
+def test_every_old_key_is_tested_here() -> None:
+    assert {key for key, *_ in OLD_KEYS} == moved.OF_STRATEGY.keys()
+
+
+def test_candidates_of_a_study_are_refused_with_where_they_went(tmp_path: Path) -> None:
+    lines = refusal(written(tmp_path, changed((["candidates"], ["VOO"]))))
+    assert lines == ["candidates: moved: expected cash.candidates of each strategy that deploys cash"]
+
+
+def test_all_old_keys_of_a_file_are_named_at_once(tmp_path: Path) -> None:
+    old = {"hold": {"variant": "buy_and_hold"}, "sd8": {"sd_n": 8, "coordination": "hybrid", "band": {"width": 0.1}}}
+    lines = refusal(written(tmp_path, changed((["strategies"], old), (["candidates"], ["VOO"]))))
+    assert [line.partition(": moved: ")[0] for line in lines] == [
+        "strategies.hold.variant",
+        "strategies.sd8.sd_n",
+        "strategies.sd8.coordination",
+        "candidates",
+    ]
+
+
+# --- target weights of a strategy -------------------------------------------------------------------------------------
+
+MIX = {"VOO": 0.6, "NVDA": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("allocation", "finding"),
+    [
+        ({}, "allocation.weights: missing: expected weights or a schedule"),
+        (
+            {"weights": MIX, "schedule": {"2015-01-02": MIX}},
+            "allocation.weights: {'NVDA': 0.4, 'VOO': 0.6}: expected weights or a schedule, not both",
+        ),
+        ({"weights": {}}, "allocation.weights: {}: expected weights whose sum is finite and above 0"),
+        ({"weights": {"VOO": 0, "NVDA": 0}}, "allocation.weights: {'NVDA': 0, 'VOO': 0}: expected weights whose sum"),
+        ({"weights": {"VOO": -0.1, "NVDA": 1}}, "allocation.weights.VOO: -0.1: expected a number of at least 0"),
+        ({"weights": {"VOO": "60 %"}}, "allocation.weights.VOO: '60 %': expected a number"),
+        ({"weights": {"VOO": 0.6, "BIL": 0.4}}, "allocation.weights: 'BIL': expected a ticker of the universe"),
+        ({"weights": {"voo": 1}}, "allocation.weights: 'voo': expected a ticker of the universe"),
+        ({"weights": {700: 1}}, "allocation.weights.700: 700: expected a ticker"),
+        ({"weights": {"A B": 1}}, "allocation.weights.A B: 'A B': expected a ticker"),
+        ({"wieghts": MIX, "weights": MIX}, "allocation.wieghts: unknown key: expected one of weights, schedule"),
+        ({"schedule": {}}, "allocation.schedule: {}: expected at least one entry"),
+        ({"schedule": [MIX]}, "allocation.schedule: [{'NVDA': 0.4, 'VOO': 0.6}]: expected keys and values"),
+        ({"schedule": {"soon": MIX}}, "allocation.schedule.soon: 'soon': expected a date"),
+        ({"schedule": {"2015-02-30": MIX}}, "allocation.schedule.2015-02-30: '2015-02-30': expected a day that"),
+        ({"schedule": {"2015-01-02": {"BIL": 1}}}, "allocation.schedule: 'BIL': expected a ticker of the universe"),
+        ({"schedule": {"2015-01-02": {"VOO": 0}}}, "allocation.schedule.2015-01-02: {'VOO': 0}: expected weights"),
+        (
+            {"schedule": {"2016-01-04": MIX, "2015-01-03": MIX}},
+            "allocation.schedule: 2015-01-03: expected a first date on or before start, 2015-01-02",
         ),
     ],
 )
-def test_portfolio_rules_that_miss_something_or_do_nothing_are_refused(tmp_path, rules, finding) -> None:
-    lines = refusal(written(tmp_path, changed((["strategies", "sd8"], rules))))
-    assert len(lines) == 1
-    assert lines[0].startswith(f"strategies.sd8.{finding}"), lines
+def test_allocation_that_says_no_weights_is_refused(tmp_path: Path, allocation: dict[str, Any], finding: str) -> None:
+    assert_refused(tmp_path, {"allocation": allocation}, finding)
+
+
+def test_weights_of_an_allocation_are_scaled_to_sum_to_one_and_the_rest_has_none() -> None:
+    universe = (["universe"], {"A": {"weight": 1}, "B": {"weight": 0}, "C": {"weight": 3}})
+    targets = rules_of({"allocation": {"weights": {"C": 30, "B": 10}}}, universe).targets
+    assert targets.weights.tolist() == [[0, 0.25, 0.75]]
+
+
+def test_schedule_is_in_the_order_of_its_dates_whatever_the_order_in_the_file() -> None:
+    schedule = {"2016-01-04": {"VOO": 1}, "2014-06-01": {"VOO": 1, "NVDA": 3}, "2015-07-01": {"NVDA": 2}}
+    targets = rules_of({"allocation": {"schedule": schedule}}).targets
+    assert targets.sessions.astype(str).tolist() == ["2014-06-01", "2015-07-01", "2016-01-04"]
+    assert targets.weights.tolist() == [[0.25, 0.75], [0, 1], [1, 0]]
+
+
+def test_date_of_a_schedule_is_taken_with_and_without_quotes(tmp_path: Path) -> None:
+    text = written(tmp_path, without("strategies")).read_text() + (
+        "strategies: {a: {allocation: {schedule: {2015-01-02: {VOO: 1}, '2015-06-01': {NVDA: 1}}}}}\n"
+    )
+    allocation = load_study(written(tmp_path, text)).strategies["a"].allocation
+    assert allocation is not None
+    assert list(allocation.rows) == [dt.date(2015, 1, 2), dt.date(2015, 6, 1)]
+
+
+CHANGING = {"allocation": {"schedule": {"2015-01-02": {"VOO": 1}, "2016-01-04": {"NVDA": 1}}}}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "on_change"),
+    [
+        (CHANGING, True),
+        (CHANGING | {"rebalance": {"every": "year"}}, True),
+        (CHANGING | {"rebalance": {"on_change": True}}, True),
+        (CHANGING | {"rebalance": {"on_change": False}}, False),
+        (CHANGING | {"rebalance": {"on_change": False, "every": "year"}}, False),
+        ({"allocation": {"weights": MIX}}, False),
+        ({"rebalance": {"every": "year"}}, False),
+    ],
+)
+def test_targets_that_change_are_a_trigger_unless_the_strategy_says_no(
+    strategy: dict[str, Any], on_change: bool
+) -> None:
+    assert rules_of(strategy).rebalance_on_change is on_change
+
+
+@pytest.mark.parametrize("on_change", [True, False])
+@pytest.mark.parametrize("strategy", [{}, {"allocation": {"weights": MIX}}])
+def test_on_change_is_refused_where_nothing_changes(tmp_path: Path, strategy: dict[str, Any], on_change: bool) -> None:
+    finding = f"rebalance.on_change: {str(on_change).lower()}: expected none, since the allocation has no schedule"
+    assert_refused(tmp_path, strategy | {"rebalance": {"on_change": on_change, "every": "year"}}, finding)
+
+
+def test_cost_aware_is_refused_where_no_change_of_targets_trades(tmp_path: Path) -> None:
+    rebalance = {"on_change": False, "cost_aware": {"min_trade": 10}}
+    finding = "rebalance.cost_aware: {'min_trade': 10.0}: expected none, since there is no trade to forgo"
+    assert_refused(tmp_path, CHANGING | {"rebalance": rebalance}, finding)
+
+
+# --- bands ------------------------------------------------------------------------------------------------------------
+
+EDGES = "expected a lower and an upper edge from 0 to 1, such as [0.2, 0.3]"
+
+
+@pytest.mark.parametrize(
+    ("band", "finding"),
+    [
+        ({"width": 0}, "band.width: 0: expected a number above 0"),
+        ({"kind": "relative"}, "band.width: missing: expected a width, or edges by ticker"),
+        ({"NVDA": [0.2, 0.3], "kind": "relative"}, "band.kind: relative: expected it in default, beside edges by"),
+        ({"width": 0.1, "kind": "half"}, "band.kind: 'half': expected 'absolute' or 'relative'"),
+        ({"NVDA": [0.3, 0.2]}, f"band.NVDA: [0.3, 0.2]: {EDGES}"),
+        ({"NVDA": [0.2, 0.2]}, f"band.NVDA: [0.2, 0.2]: {EDGES}"),
+        ({"NVDA": [0.2, 1.3]}, f"band.NVDA: [0.2, 1.3]: {EDGES}"),
+        ({"NVDA": [-0.1, 0.3]}, f"band.NVDA: [-0.1, 0.3]: {EDGES}"),
+        ({"NVDA": [0.2]}, f"band.NVDA: [0.2]: {EDGES}"),
+        ({"NVDA": [0.1, 0.2, 0.3]}, f"band.NVDA: [0.1, 0.2, 0.3]: {EDGES}"),
+        ({"NVDA": 0.2}, "band.NVDA: 0.2: expected a list"),
+        ({"NVDA": ["a", 1]}, "band.NVDA: entry 1: 'a': expected a number"),
+        ({"AMD": [0.2, 0.3]}, "band: 'AMD': expected a ticker of the universe"),
+        ({"NVDA": [0.2, 0.3], "width": 0.1}, "band.width: 0.1: expected it in default, beside edges by ticker"),
+        ({"width": 0.1, "default": {"width": 0.1}}, "band.width: 0.1: expected it in default, beside edges by ticker"),
+        ({"default": {"width": 0.1}}, "band.width: missing: expected a width, or edges by ticker"),
+        ({"NVDA": [0.2, 0.3], "default": {}}, "band.default.width: missing: expected a value"),
+    ],
+)
+def test_band_that_says_no_distance_is_refused(tmp_path: Path, band: dict[str, Any], finding: str) -> None:
+    assert_refused(tmp_path, {"rule": {}, "band": band}, finding)
+
+
+@pytest.mark.parametrize(
+    ("band", "width", "kind", "edges"),
+    [
+        ({"width": 0.05}, 0.05, Width.ABSOLUTE, None),
+        ({"width": 0.4, "kind": "relative"}, 0.4, Width.RELATIVE, None),
+        ({"NVDA": [0.2, 0.3]}, INFINITE, Width.ABSOLUTE, [None, [0.2, 0.3]]),
+        ({"NVDA": [0, 1], "VOO": [0.5, 0.75]}, INFINITE, Width.ABSOLUTE, [[0.5, 0.75], [0, 1]]),
+        ({"VOO": [0.6, 0.9], "default": {"width": 0.05}}, 0.05, Width.ABSOLUTE, [[0.6, 0.9], None]),
+        ({"VOO": [0.6, 0.9], "default": {"width": 0.4, "kind": "relative"}}, 0.4, Width.RELATIVE, [[0.6, 0.9], None]),
+    ],
+)
+@pytest.mark.parametrize("rule", [{}, {"rule": {}}])
+def test_band_is_a_width_around_targets_or_edges_with_and_without_a_rule(
+    rule: dict[str, Any], band: dict[str, Any], width: float, kind: Width, edges: list[Any] | None
+) -> None:
+    rules = rules_of({**rule, "band": band})
+    assert (rules.band, rules.band_width) == (width, kind)
+    if edges is None:
+        assert rules.band_edges is None
+    else:
+        # NaN stands for an asset without edges of its own.
+        expected = [[NAN, NAN] if pair is None else pair for pair in edges]
+        np.testing.assert_array_equal(rules.band_edges, expected)
+
+
+# --- cash that is deployed --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("candidates", "finding"),
     [
-        (["A", "NONE"], "candidates: 'NONE': expected tickers of the universe"),
-        (["A", "A"], "candidates: ['A', 'A']: expected"),
+        (["VOO", "NONE"], "cash.candidates: 'NONE': expected a ticker of the universe"),
+        (["VOO", "VOO"], "cash.candidates: ['VOO', 'VOO']: expected every ticker once"),
+        ("VOO", "cash.candidates: 'VOO': expected a list"),
+        (["VOO", 5], "cash.candidates: entry 2: 5: expected a ticker"),
     ],
 )
-def test_candidates_that_are_no_distinct_assets_are_refused(tmp_path, candidates, finding) -> None:
-    changes = [
-        (["universe"], {"A": {"weight": 1}, "B": {"weight": 0}}),
-        (["candidates"], candidates),
-        (["strategies", "sd8", "cash_high"], 0.2),
-    ]
-    lines = refusal(written(tmp_path, changed(*changes)))
-    assert len(lines) == 1
-    assert lines[0].startswith(finding)
+def test_candidates_that_are_no_distinct_assets_are_refused(tmp_path: Path, candidates: Any, finding: str) -> None:
+    assert_refused(tmp_path, {"cash": {"high": 0.2, "candidates": candidates}}, finding)
 
 
-def test_candidates_that_no_strategy_would_buy_are_refused(tmp_path) -> None:
-    lines = refusal(written(tmp_path, changed((["candidates"], ["VOO"]))))
-    assert len(lines) == 1
-    assert lines[0].startswith("candidates: ['VOO']: expected none, since no strategy has a cash_high")
+def test_candidates_are_bought_in_their_own_order_and_those_of_other_strategies_are_others() -> None:
+    study = Study.model_validate(
+        changed(
+            (["strategies", "more"], {"cash": {"high": 0.2, "candidates": ["NVDA", "VOO"]}}),
+            (["strategies", "less"], {"cash": {"high": 0.1}}),
+        )
+    )
+    more, less = (resolve(study, Scenario(strategy=name, reserve=0.1)) for name in ("more", "less"))
+    assert (more.cash_high, more.candidates) == (0.2, (1, 0))
+    assert (less.cash_high, less.candidates) == (0.1, ())
+
+
+# --- what trades nothing ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ({}, True),
+        ({"allocation": {"weights": MIX}}, True),
+        ({"costs": {"bps": 5}, "withdrawals": {"rate": 0.04}, "lot_order": "fifo", "keep": "daily"}, True),
+        ({"rule": {}}, False),
+        ({"rule": {"variant": "ath_only"}}, False),
+        ({"rebalance": {"every": "year"}}, False),
+        ({"band": {"width": 0.1}}, False),
+        ({"cash": {"high": 0.2}}, False),
+        ({"drift": 0.4}, False),
+        ({"premium_spread": 0.2}, False),
+        (CHANGING, False),
+    ],
+)
+def test_buy_and_hold_is_what_has_nothing_that_trades(strategy: dict[str, Any], expected: bool) -> None:
+    study = Study.model_validate(changed((["strategies", "sd8"], strategy)))
+    assert study.strategies["sd8"].is_buy_and_hold is expected
+
+
+def test_strategy_without_a_rule_has_the_rules_of_none_and_the_bracket_of_the_default() -> None:
+    rules = rules_of({})
+    assert rules.variant is Variant.NO_RULE
+    assert rules.brackets == pytest.approx([0.090507732665257659] * 2, rel=1e-15)
 
 
 def test_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
@@ -705,9 +937,9 @@ def test_aliases_that_multiply_are_refused_in_short_lines(tmp_path: Path) -> Non
 
 
 def test_alias_that_contains_itself_is_refused(tmp_path: Path) -> None:
-    text = written(tmp_path, without("strategies")).read_text() + "strategies: {sd8: &loop {costs: *loop, sd_n: 8}}\n"
+    text = written(tmp_path, without("strategies")).read_text() + "strategies: {sd8: &loop {costs: *loop, drift: 1}}\n"
     lines = refusal(written(tmp_path, text))
-    assert "strategies.sd8.costs.sd_n: unknown key: expected one of bps, fixed" in lines
+    assert "strategies.sd8.costs.drift: unknown key: expected one of bps, fixed" in lines
 
 
 PLACES = [
@@ -718,7 +950,13 @@ PLACES = [
         (("universe",), ["VOO", "voo", "x y"]),
         (("universe", "VOO"), ["weight", "lot_size", "sd_n", "currency", "asset_class"]),
         (("strategies",), ["sd8", "str", "A"]),
-        (("strategies", "sd8"), ["variant", "sd_n", "bracket", "profit_share", "max_rungs", "margin", "costs"]),
+        (("strategies", "sd8"), ["rule", "allocation", "rebalance", "band", "cash", "drift", "costs", "variant"]),
+        (("strategies", "sd8", "rule"), ["variant", "sd_n", "bracket", "profit_share", "max_rungs", "margin"]),
+        (("strategies", "sd8", "allocation"), ["weights", "schedule"]),
+        (("strategies", "sd8", "allocation", "weights"), ["VOO", "AMD", "x y"]),
+        (("strategies", "sd8", "allocation", "schedule"), ["2015-01-02", "soon"]),
+        (("strategies", "sd8", "band"), ["width", "kind", "default", "VOO", "AMD"]),
+        (("strategies", "sd8", "cash"), ["high", "candidates"]),
     ]
     for key in keys
 ]
@@ -754,6 +992,23 @@ def test_shipped_study_loads_with_six_strategies_and_six_reserves(name: str) -> 
     assert len(study.strategies) >= 6
     assert len(study.reserves) >= 6
     assert len(study.scenarios) == len(study.strategies) * len(study.reserves)
+
+
+PAGE = STUDIES.parent / "docs" / "studies.md"
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("example", [text for text in EXAMPLES if re.search("^strategies:", text, flags=re.MULTILINE)])
+def test_example_on_the_page_about_studies_is_taken(tmp_path: Path, example: str) -> None:
+    (tmp_path / "prices").mkdir()
+    tickers = {ticker: {"weight": 1} for ticker in ("VOO", "BIL", "TLT", "GLD", "NVDA", "BTC-USD")}
+    common = {"name": "page", "source": {"kind": "yahoo"}, "start": "2015-01-01", "capital": 1000, "reserves": [0]}
+    document = {**common, "universe": tickers, **YAML(typ="safe", pure=True).load(example)}
+    load_study(written(tmp_path, document))
+
+
+def test_page_about_studies_has_examples_of_strategies() -> None:
+    assert len(EXAMPLES) >= 8
 
 
 def test_every_shipped_study_is_tested_here() -> None:
@@ -858,10 +1113,10 @@ def test_asset_that_states_the_currency_of_the_study_is_taken(tmp_path: Path) ->
 
 def test_part_that_several_places_share_by_alias_is_taken(tmp_path: Path) -> None:
     text = written(tmp_path, without("strategies")).read_text() + (
-        "costs: &cheap {bps: 1}\nstrategies: {a: &first {sd_n: 4, costs: *cheap}, b: {<<: *first, variant: ath_only}}\n"
+        "costs: &cheap {bps: 1}\nstrategies: {a: &first {rule: {sd_n: 4}, costs: *cheap}, b: {<<: *first, drift: 1}}\n"
     )
     study = load_study(written(tmp_path, text))
-    assert study.strategies["b"].sd_n == 4
+    assert study.strategies["b"].rule.sd_n == 4
     assert study.costs_of("b").bps == 1
 
 
@@ -886,24 +1141,24 @@ def rules_of(strategy: dict[str, Any], *changes: tuple[list[str], Any]) -> Any:
 
 
 def test_defaults_are_sd8_at_half_the_gain_without_costs() -> None:
-    rules = rules_of({})
+    rules = rules_of({"rule": {}})
     # 2 ** (1/8) - 1 = 9.0507732665257659 % (OEIS A010770 less 1).
     assert rules.brackets == pytest.approx([0.090507732665257659] * 2, rel=1e-15)
     assert rules.profit_shares.tolist() == [0.5, 0.5]
     assert rules.lot_sizes.tolist() == [0, 0]
     assert (rules.fee_fixed, rules.fee_rate, rules.max_rungs) == (0, 0, 64)
-    assert (rules.variant, rules.sizing, rules.coordination) == (Variant.FULL, Sizing.GAIN_SHARE, Coordination.SIMPLE)
+    assert (rules.variant, rules.sizing, rules.order) == (Variant.FULL, Sizing.GAIN_SHARE, Order.UNIVERSE)
     assert (rules.path, rules.anchor) == (BarPath.NEAREST, Anchor.LADDER)
     assert (rules.capital, rules.reserve) == (10_000, 0.1)
 
 
 def test_weights_are_scaled_to_sum_to_one() -> None:
     rules = rules_of({}, (["universe"], {"A": {"weight": 1}, "B": {"weight": 0}, "C": {"weight": 3}}))
-    assert rules.weights.tolist() == [0.25, 0, 0.75]
+    assert rules.targets.weights[0].tolist() == [0.25, 0, 0.75]
 
 
 @pytest.mark.parametrize(
-    ("strategy", "asset", "of_asset", "of_other"),
+    ("rule", "asset", "of_asset", "of_other"),
     [
         ({"sd_n": 2}, {}, np.sqrt(2) - 1, np.sqrt(2) - 1),
         ({"sd_n": 2}, {"sd_n": 1}, 1.0, np.sqrt(2) - 1),
@@ -915,14 +1170,14 @@ def test_weights_are_scaled_to_sum_to_one() -> None:
     ],
 )
 def test_spacing_of_the_asset_comes_before_that_of_the_strategy_before_the_default(
-    strategy: dict[str, float], asset: dict[str, float], of_asset: float, of_other: float
+    rule: dict[str, float], asset: dict[str, float], of_asset: float, of_other: float
 ) -> None:
-    rules = rules_of(strategy, (["universe", "VOO"], {"weight": 1, **asset}))
+    rules = rules_of({"rule": rule}, (["universe", "VOO"], {"weight": 1, **asset}))
     assert rules.brackets == pytest.approx([of_asset, of_other], rel=1e-15)
 
 
 @pytest.mark.parametrize(
-    ("strategy", "asset", "shares"),
+    ("rule", "asset", "shares"),
     [
         ({"profit_share": 0.2}, {}, [0.2, 0.2]),
         ({"profit_share": 0.2}, {"profit_share": 0.9}, [0.9, 0.2]),
@@ -932,9 +1187,9 @@ def test_spacing_of_the_asset_comes_before_that_of_the_strategy_before_the_defau
     ],
 )
 def test_profit_share_of_the_asset_comes_before_that_of_the_strategy_before_the_default(
-    strategy: dict[str, float], asset: dict[str, float], shares: list[float]
+    rule: dict[str, float], asset: dict[str, float], shares: list[float]
 ) -> None:
-    rules = rules_of(strategy, (["universe", "VOO"], {"weight": 1, **asset}))
+    rules = rules_of({"rule": rule}, (["universe", "VOO"], {"weight": 1, **asset}))
     assert rules.profit_shares.tolist() == shares
 
 
@@ -952,14 +1207,16 @@ def test_costs_of_the_strategy_replace_those_of_the_study(
 def test_words_of_a_strategy_become_the_rules_of_the_same_name() -> None:
     rules = rules_of(
         {
-            "variant": "ath_only",
-            "sizing": "symmetric",
-            "coordination": "nav_opportunistic",
-            "path": "close_only",
-            "anchor": "fill",
-            "max_rungs": 3,
+            "rule": {
+                "variant": "ath_only",
+                "sizing": "symmetric",
+                "order": "nav_opportunistic",
+                "path": "close_only",
+                "anchor": "fill",
+                "max_rungs": 3,
+            }
         }
     )
     assert (rules.variant, rules.sizing) == (Variant.ATH_ONLY, Sizing.SYMMETRIC)
-    assert (rules.coordination, rules.path) == (Coordination.NAV_OPPORTUNISTIC, BarPath.CLOSE_ONLY)
+    assert (rules.order, rules.path) == (Order.NAV_OPPORTUNISTIC, BarPath.CLOSE_ONLY)
     assert (rules.anchor, rules.max_rungs) == (Anchor.FILL, 3)

@@ -2,14 +2,15 @@
 
 The drawn ones are meant to be awkward: gaps over several rungs, prices exactly on a rung, missing bars, dividends on
 days without trading, purchases that round down to nothing, fees that eat a sale, credit that runs out, withdrawals far
-beyond what there is, bands and triggers that hold always or never. What the engines should make of them belongs in the
-tests.
+beyond what there is, bands and triggers that hold always or never, targets that change on days without trading, twice
+at once, or to what they were. What the engines should make of them belongs in the tests.
 """
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ from sd_core.market.arrays import Dates, Floats
 from sd_core.market.panel import Panel
 from sd_core.simulation.rules import (
     Anchor,
-    Coordination,
     Every,
     LotOrder,
+    Order,
     Path,
     Proceeds,
     Rules,
@@ -29,6 +30,7 @@ from sd_core.simulation.rules import (
     Variant,
     Width,
 )
+from sd_core.simulation.targets import Targets
 
 SD8 = 2 ** (1 / 8) - 1
 HUGE_LOT = 1e9
@@ -37,8 +39,11 @@ HUGE_LOT = 1e9
 IDLE: dict[str, Any] = {
     "indexed": False,
     "rebalance_every": Every.NEVER,
+    "rebalance_on_change": False,
     "deviation": math.inf,
     "volatility": math.inf,
+    "band": math.inf,
+    "band_edges": None,
     "min_trade": 0.0,
     "max_cost": math.inf,
     "cash_low": 0.0,
@@ -47,7 +52,7 @@ IDLE: dict[str, Any] = {
     "drift": math.inf,
     "premium_spread": math.inf,
     "adaptive_bracket": False,
-    "portfolio_stop": math.inf,
+    "stop": math.inf,
 }
 
 Price = float | tuple[float, float, float, float]
@@ -77,10 +82,16 @@ def panel_of(
     )
 
 
+def targets_of(rows: Mapping[str | np.datetime64, Sequence[float]]) -> Targets:
+    """Return targets by date, in the order given."""
+    return Targets(np.array(list(rows), "datetime64[D]"), np.array(list(rows.values()), dtype=float))
+
+
 def rules_of(
     *,
     assets: int = 1,
     weights: Sequence[float] | None = None,
+    targets: Targets | None = None,
     bracket: float = SD8,
     profit_share: float = 0.5,
     lot_size: float = 0.0,
@@ -88,14 +99,17 @@ def rules_of(
     reserve: float = 0.0,
     **others: Any,
 ) -> Rules:
-    """Return rules that treat every asset alike but for its weight; ``others`` are fields of :class:`Rules`."""
-    if weights is None:
-        weights = [1 / assets] * assets
-    assets = len(weights)
+    """Return rules that treat every asset alike but for its weight, or for its ``targets`` if those change.
+
+    ``others`` are fields of :class:`Rules`.
+    """
+    if targets is None:
+        targets = Targets.constant(np.array([1 / assets] * assets if weights is None else weights, dtype=float))
+    assets = targets.weights.shape[1]
     return Rules(
         capital=capital,
         reserve=reserve,
-        weights=np.array(weights, dtype=float),
+        targets=targets,
         brackets=np.full(assets, bracket),
         profit_shares=np.full(assets, profit_share),
         lot_sizes=np.full(assets, lot_size),
@@ -105,7 +119,7 @@ def rules_of(
 
 def of_the_rule_alone(rules: Rules) -> Rules:
     """Return the same rules without any that look at the portfolio as a whole."""
-    return replace(rules, **IDLE, coordination=Coordination.SIMPLE)
+    return replace(rules, **IDLE, order=Order.UNIVERSE)
 
 
 @dataclass(frozen=True)
@@ -120,23 +134,42 @@ class Case:
 def draw_case(seed: int) -> Case:
     """Return the case of a seed: 1 to 6 assets, 10 to 120 sessions, any rules that a study may ask for."""
     rng = np.random.default_rng(seed)
-    rules = _draw_rules(rng, assets=int(rng.integers(1, 7)))
+    # What a case has besides is drawn apart: a seed keeps its prices, and most of its rules, whatever is added to that.
+    (apart,) = rng.spawn(1)
+    rules = _draw_rules(rng, apart, assets=int(rng.integers(1, 7)))
     # Brackets adapt after 90 sessions at the earliest.
     length = rng.integers(95, 121) if rules.adaptive_bracket else rng.integers(10, 91)
-    return Case(panel=_draw_panel(rng, rules, int(length)), rules=rules)
+    panel = _draw_panel(rng, rules, int(length))
+    return Case(
+        panel=panel, rules=replace(rules, targets=_draw_targets(apart, rules.targets.weights[0], panel.sessions))
+    )
 
 
-def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
+class Style(Enum):
+    """What a strategy is made of in the first place; more may be added to most."""
+
+    RULE = 0
+    RULE_BY_PREMIUM = 1
+    RULE_AND_TRIGGERS = 2
+    RULE_IN_BANDS = 3
+    NO_RULE = 4
+    BUY_AND_HOLD = 5
+
+
+def _draw_rules(rng: np.random.Generator, apart: np.random.Generator, assets: int) -> Rules:
     capital = float(rng.choice([1_000.0, 100_000.0, 1_000_000.0]))
     fee_fixed, fee_rate = [(0.0, 0.0), (0.0, 0.002), (1.0, 0.0005), (0.004 * capital, 0.0)][rng.integers(4)]
     sizing = Sizing(rng.choice(2))
     variant = Variant(rng.choice(4, p=[0.52, 0.14, 0.1, 0.24]))
-    coordination = _draw_coordination(rng, variant)
+    style = _draw_style(rng, variant)
     margin_limit, margin_rate = _draw_margin(rng)
+    reserve = float(rng.choice([0.0, 0.05, 0.3, 0.6, 0.9], p=[0.3, 0.3, 0.2, 0.1, 0.1]))
+    weights = _draw_weights(rng, assets)
+    more = _draw_more_triggers(apart, style) | _draw_more_bands(apart, style, weights)
     return Rules(
         capital=capital,
-        reserve=float(rng.choice([0.0, 0.05, 0.3, 0.6, 0.9], p=[0.3, 0.3, 0.2, 0.1, 0.1])),
-        weights=_draw_weights(rng, assets),
+        reserve=reserve,
+        targets=Targets.constant(weights),
         brackets=_draw_brackets(rng, assets),
         profit_shares=np.where(
             rng.random(assets) < 0.3, rng.choice([0.0, 1.0], size=assets), rng.uniform(0.05, 0.95, size=assets)
@@ -144,9 +177,9 @@ def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
         lot_sizes=rng.choice([0.0, 0.01, 1.0, 10.0, HUGE_LOT], size=assets, p=[0.5, 0.15, 0.15, 0.15, 0.05]),
         fee_fixed=fee_fixed,
         fee_rate=fee_rate,
-        variant=variant,
+        variant=Variant.NO_RULE if style is Style.NO_RULE else variant,
         sizing=sizing,
-        coordination=coordination,
+        order=_draw_order(apart, style),
         path=Path(rng.choice(4, p=[0.3, 0.25, 0.25, 0.2])),
         anchor=Anchor(rng.choice(2)),
         max_rungs=int(rng.choice([1, 2, 64])),
@@ -156,30 +189,46 @@ def _draw_rules(rng: np.random.Generator, assets: int) -> Rules:
         margin_rate=margin_rate,
         **_draw_deposits(rng, capital),
         **_draw_withdrawals(rng, capital),
-        **_draw_triggers(rng, coordination),
-        **_draw_portfolio_rules(rng, variant, capital, assets),
-        **_draw_restraints(rng, variant, coordination),
+        **(_draw_triggers(rng, style) | more),
+        **_draw_portfolio_rules(rng, style, capital, assets),
+        **_draw_restraints(rng, style),
     )
 
 
-def _draw_coordination(rng: np.random.Generator, variant: Variant) -> Coordination:
-    """Return any coordination; what is only bought and held has no targets."""
-    if variant is Variant.BUY_AND_HOLD:
-        return Coordination(rng.choice([Coordination.SIMPLE, Coordination.NAV_OPPORTUNISTIC]))
-    return Coordination(rng.choice(5, p=[0.25, 0.18, 0.16, 0.26, 0.15]))
+def _draw_style(rng: np.random.Generator, variant: Variant) -> Style:
+    """Return what a strategy of a variant may be made of; one without the rule so far is only bought and held."""
+    if variant is Variant.NO_RULE:
+        # A number is drawn all the same: those after it stay what they were.
+        rng.choice(2)
+        return Style.BUY_AND_HOLD
+    return Style(rng.choice(5, p=[0.25, 0.18, 0.16, 0.26, 0.15]))
 
 
-def _draw_triggers(rng: np.random.Generator, coordination: Coordination) -> dict[str, Any]:
-    """Return the bands of a hybrid, or what triggers the rebalancing of a target and of most that only hold."""
-    if coordination is Coordination.HYBRID:
-        width, kind = _draw_width(rng)
-        return {"band": width, "band_width": kind}
-    holds = coordination is Coordination.HOLD
-    if not holds and coordination is not Coordination.TARGET:
-        return {}
+def _draw_order(rng: np.random.Generator, style: Style) -> Order:
+    by_premium = style is Style.RULE_BY_PREMIUM or rng.random() < 0.2
+    return Order.NAV_OPPORTUNISTIC if by_premium else Order.UNIVERSE
+
+
+def _draw_triggers(rng: np.random.Generator, style: Style) -> dict[str, Any]:
+    """Return bands around the targets, or what triggers the rebalancing to them; without a rule sometimes nothing."""
+    if style is Style.RULE_IN_BANDS:
+        return _draw_band(rng)
+    if style is Style.RULE_AND_TRIGGERS:
+        return _draw_some_triggers(rng, at_least_one=True)
+    if style is Style.NO_RULE:
+        return _draw_some_triggers(rng, at_least_one=False)
+    return {}
+
+
+def _draw_band(rng: np.random.Generator) -> dict[str, Any]:
+    width, kind = _draw_width(rng)
+    return {"band": width, "band_width": kind}
+
+
+def _draw_some_triggers(rng: np.random.Generator, *, at_least_one: bool) -> dict[str, Any]:
     triggers: dict[str, Any] = {}
     chosen = rng.random(3) < 0.42
-    if chosen[0] or not (chosen.any() or holds):
+    if chosen[0] or (at_least_one and not chosen.any()):
         triggers |= {"rebalance_every": _draw_period(rng)}
     if chosen[1]:
         width, kind = _draw_width(rng)
@@ -189,16 +238,92 @@ def _draw_triggers(rng: np.random.Generator, coordination: Coordination) -> dict
     return triggers
 
 
+def _draw_more_triggers(rng: np.random.Generator, style: Style) -> dict[str, Any]:
+    """Return the trigger of targets that change, and now and then others beside bands."""
+    if style is Style.BUY_AND_HOLD:
+        return {}
+    others = style is Style.RULE_IN_BANDS and rng.random() < 0.3
+    triggers = _draw_some_triggers(rng, at_least_one=False) if others else {}
+    return triggers | {"rebalance_on_change": bool(rng.random() < 0.45)}
+
+
+def _draw_more_bands(rng: np.random.Generator, style: Style, weights: Floats) -> dict[str, Any]:
+    """Return bands beside triggers and without a rule, and bands of assets' own beside others or alone."""
+    banded, own = rng.random(2) < (0.35, 0.4)
+    if style in (Style.RULE_AND_TRIGGERS, Style.NO_RULE) and banded:
+        bands = _draw_band(rng)
+    elif style is Style.RULE_IN_BANDS:
+        bands = {}
+    else:
+        return {}
+    if own:
+        bands |= {"band_edges": _draw_edges(rng, weights)} | ({"band": math.inf} if rng.random() < 0.4 else {})
+    return bands
+
+
+def _draw_edges(rng: np.random.Generator, weights: Floats) -> Floats:
+    """Return the edges of one asset's own band or of more; most lie around the first target, some anywhere."""
+    around = np.stack([weights * rng.uniform(0.0, 1.0, len(weights)), weights + rng.uniform(0.0, 0.3, len(weights))])
+    anywhere = np.sort(rng.uniform(0.0, 1.0, (2, len(weights))), axis=0)
+    edges = np.where(rng.random(len(weights)) < 0.75, around, anywhere)
+    edges[0, rng.random(len(weights)) < 0.15] = 0.0
+    without = rng.random(len(weights)) < 0.4
+    without[rng.integers(len(weights))] = False
+    edges[:, without] = np.nan
+    return edges.T.copy()
+
+
+def _draw_targets(rng: np.random.Generator, weights: Floats, sessions: Dates) -> Targets:
+    """Return targets that change in four of ten cases, now and then with shares that sum to less than 1."""
+    first = weights * _draw_invested(rng, probability=0.12)
+    if rng.random() < 0.6:
+        return Targets.constant(first)
+    days = _draw_days_of_targets(rng, sessions)
+    rows = [first]
+    for _ in days[1:]:
+        match rng.choice(["new", "same", "the one before", "by a bit"], p=[0.6, 0.2, 0.1, 0.1]):
+            case "new":
+                rows.append(_draw_weights(rng, len(weights)) * _draw_invested(rng, probability=0.2))
+            case "same":
+                rows.append(rows[-1])
+            case "the one before":
+                rows.append(rows[-2:][0])
+            case "by a bit":
+                rows.append(np.nextafter(rows[-1], 0.0))
+    return Targets(days, np.array(rows))
+
+
+def _draw_invested(rng: np.random.Generator, probability: float) -> float:
+    """Return the sum of a row's shares: seldom less than 1, and then seldom nothing."""
+    if rng.random() >= probability:
+        return 1.0
+    return 0.0 if rng.random() < 0.1 else rng.uniform(0.2, 0.98)
+
+
+def _draw_days_of_targets(rng: np.random.Generator, sessions: Dates) -> Dates:
+    """Return two days or more: sessions, days between sessions, two between the same two, days before and after all."""
+    days = {sessions[0] + rng.integers(-8, 6), *rng.choice(sessions, size=rng.integers(1, 6))}
+    between = np.setdiff1d(np.arange(sessions[0], sessions[-1]), sessions)
+    if len(between) and rng.random() < 0.6:
+        day = rng.choice(between)
+        days |= {day, day + 1, *rng.choice(between, size=rng.integers(0, 4))}
+    if rng.random() < 0.2:
+        days |= {sessions[0] - rng.integers(1, 10)}
+    if rng.random() < 0.2:
+        days |= {sessions[-1] + rng.integers(1, 10)}
+    return np.array(sorted(days))
+
+
 def _draw_width(rng: np.random.Generator) -> tuple[float, Width]:
     if rng.random() < 0.5:
         return rng.uniform(0.005, 0.2), Width.ABSOLUTE
     return rng.uniform(0.03, 0.6), Width.RELATIVE
 
 
-def _draw_portfolio_rules(rng: np.random.Generator, variant: Variant, capital: float, assets: int) -> dict[str, Any]:
+def _draw_portfolio_rules(rng: np.random.Generator, style: Style, capital: float, assets: int) -> dict[str, Any]:
     """Return what trades at the close, each part about every fourth time; nothing for what is only bought and held."""
     chosen = rng.random(4) < 0.25
-    if variant is Variant.BUY_AND_HOLD:
+    if style is Style.BUY_AND_HOLD:
         return {}
     parts: dict[str, Any] = {}
     if chosen[0]:
@@ -220,16 +345,16 @@ def _draw_portfolio_rules(rng: np.random.Generator, variant: Variant, capital: f
     return parts
 
 
-def _draw_restraints(rng: np.random.Generator, variant: Variant, coordination: Coordination) -> dict[str, Any]:
+def _draw_restraints(rng: np.random.Generator, style: Style) -> dict[str, Any]:
     """Return what holds the rule back; nothing where the rule does not trade."""
     chosen = rng.random(3) < (0.2, 0.15, 0.2)
-    if variant is Variant.BUY_AND_HOLD or coordination is Coordination.HOLD:
+    if style in (Style.BUY_AND_HOLD, Style.NO_RULE):
         return {}
     parts: dict[str, Any] = {"adaptive_bracket": bool(chosen[1])}
     if chosen[0]:
         parts |= {"cash_low": 1.0 if rng.random() < 0.1 else rng.uniform(0.02, 0.8)}
     if chosen[2]:
-        parts |= {"portfolio_stop": rng.uniform(0.02, 0.4)}
+        parts |= {"stop": rng.uniform(0.02, 0.4)}
     return parts
 
 

@@ -142,7 +142,7 @@ def small_study(prices: Path) -> dict[str, Any]:
         "universe": {"AAA": {"weight": 0.5}, "BBB": {"weight": 0.3}, "CCC": {"weight": 0.2}},
         "reserves": list(RESERVES),
         "costs": {"bps": 5},
-        "strategies": {"buy_and_hold": {"variant": "buy_and_hold"}, "sd8": {}, "ath_only": {"variant": "ath_only"}},
+        "strategies": {"buy_and_hold": {}, "sd8": {"rule": {}}, "ath_only": {"rule": {"variant": "ath_only"}}},
     }
 
 

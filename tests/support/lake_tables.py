@@ -18,60 +18,9 @@ from pathlib import Path
 import duckdb
 
 from sd_core.schemas import TABLES
+from sd_core.schemas.lake import LAKE_TABLES
 
 SQL = Path(__file__).parents[2] / "sql"
-
-# The names of the columns are the contract; the widths of whole numbers are those of the lake's Parquet files.
-CONTRACT = """
-CREATE TABLE lake.study (name VARCHAR, source VARCHAR, start_date DATE, end_date DATE, calendar VARCHAR, capital DOUBLE,
-    currency VARCHAR, benchmark VARCHAR, risk_free VARCHAR, deposit_amount DOUBLE, deposit_every VARCHAR,
-    tax_short_term DOUBLE, tax_long_term DOUBLE, tax_dividends DOUBLE, tax_interest DOUBLE, periods_per_year BIGINT);
-CREATE TABLE lake.study_asset (position INTEGER, ticker VARCHAR, asset_class VARCHAR, weight DOUBLE,
-    target_share DOUBLE, lot_size DOUBLE, sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, candidate INTEGER);
-CREATE TABLE lake.study_strategy (position INTEGER, strategy VARCHAR, sweep VARCHAR, keep VARCHAR, variant VARCHAR,
-    sd_n DOUBLE, bracket DOUBLE, profit_share DOUBLE, sizing VARCHAR, coordination VARCHAR, path VARCHAR,
-    anchor VARCHAR, max_rungs INTEGER, lot_order VARCHAR, margin_limit DOUBLE, margin_rate DOUBLE, cost_bps DOUBLE,
-    cost_fixed DOUBLE, withdrawal_amount DOUBLE, withdrawal_rate DOUBLE, withdrawal_of VARCHAR,
-    withdrawal_every VARCHAR,
-    coverage_min DOUBLE, coverage_of VARCHAR, shortfall VARCHAR, withdrawal_indexed BOOLEAN, rebalance_every VARCHAR,
-    deviation DOUBLE, deviation_kind VARCHAR, volatility DOUBLE, volatility_window INTEGER, band DOUBLE,
-    band_kind VARCHAR, min_trade DOUBLE, max_cost DOUBLE, cash_low DOUBLE, cash_high DOUBLE, drift DOUBLE,
-    premium_spread DOUBLE, adaptive_bracket BOOLEAN, portfolio_stop DOUBLE);
-CREATE TABLE lake.sessions (session DATE);
-CREATE TABLE lake.prices (session DATE, ticker VARCHAR, open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE,
-    dividend DOUBLE);
-CREATE TABLE lake.rates (session DATE, rate DOUBLE, risk_free_return DOUBLE, price_index DOUBLE);
-CREATE TABLE lake.price_findings (ticker VARCHAR, rule VARCHAR, first_session DATE, last_session DATE, sessions BIGINT,
-    detail VARCHAR);
-CREATE TABLE lake.simulation_ledger (strategy VARCHAR, reserve DOUBLE, seq INTEGER, session DATE, leg TINYINT,
-    ticker VARCHAR, kind VARCHAR, quantity DOUBLE, skipped_quantity DOUBLE, price DOUBLE, fee DOUBLE, amount DOUBLE,
-    bank_after DOUBLE, premium DOUBLE, buyback_gain DOUBLE, sale_limit DOUBLE);
-CREATE TABLE lake.simulation_daily (strategy VARCHAR, reserve DOUBLE, session DATE, bank DOUBLE, invested DOUBLE,
-    value DOUBLE, nav_value DOUBLE, income DOUBLE, sells DOUBLE, buys DOUBLE, withdrawals DOUBLE, deposits DOUBLE,
-    skipped_buys INTEGER, passed_rungs INTEGER);
-CREATE TABLE lake.simulation_lots (strategy VARCHAR, reserve DOUBLE, lot INTEGER, ticker VARCHAR, opened DATE,
-    closed DATE, quantity DOUBLE, price DOUBLE, sale_price DOUBLE, premium DOUBLE);
-CREATE TABLE lake.reserve_bootstrap (strategy VARCHAR, reserve DOUBLE, history BIGINT, final_value DOUBLE, twr DOUBLE,
-    xirr DOUBLE, sharpe DOUBLE, sortino DOUBLE, max_drawdown DOUBLE, income_per_year DOUBLE, income_volatility DOUBLE,
-    months_without_income DOUBLE, withdrawals DOUBLE, coverage_gross DOUBLE, coverage_net DOUBLE, skipped_buys DOUBLE,
-    mean_cash_share DOUBLE, low_cash_share DOUBLE, block_length DOUBLE);
-CREATE TABLE lake.income_subset (subset BIGINT, strategy VARCHAR, reserve DOUBLE, tickers VARCHAR[],
-    average_correlation DOUBLE, mean_volatility DOUBLE, income_variability DOUBLE);
-CREATE TABLE lake.simulation_tax_lots (strategy VARCHAR, reserve DOUBLE, part INTEGER, purchase_seq INTEGER,
-    sale_seq INTEGER, ticker VARCHAR, acquired DATE, held_since DATE, sold DATE, long_term BOOLEAN, quantity DOUBLE,
-    cost DOUBLE, basis DOUBLE, proceeds DOUBLE, gain DOUBLE, wash_sale_disallowed DOUBLE, market_value DOUBLE);
-CREATE TABLE lake.simulation_partition (strategy VARCHAR, reserve DOUBLE, keep VARCHAR DEFAULT 'ledger',
-    capital DOUBLE, xirr DOUBLE, prices_version VARCHAR, has_tax_lots BOOLEAN, is_current BOOLEAN);
-CREATE TABLE lake.simulation_path_band (strategy VARCHAR, reserve DOUBLE, path VARCHAR, is_chosen BOOLEAN,
-    final_value DOUBLE, twr DOUBLE);
-CREATE TABLE lake.variance_state (session DATE, high_variance_probability DOUBLE);
-CREATE TABLE lake.correlation_pair (session DATE, frequency VARCHAR, estimator VARCHAR, "window" SMALLINT,
-    ticker_a VARCHAR, ticker_b VARCHAR, correlation DOUBLE, observations INTEGER);
-CREATE TABLE lake.correlation_summary (session DATE, assets INTEGER, average_correlation DOUBLE,
-    average_within_crypto DOUBLE, average_within_traditional DOUBLE, average_crypto_to_traditional DOUBLE,
-    diversification_ratio DOUBLE, absorption_ratio DOUBLE);
-CREATE TABLE lake.correlation_state (session DATE, high_correlation_probability DOUBLE);
-"""
 
 
 def connect(warehouse: Path | str = ":memory:") -> duckdb.DuckDBPyConnection:
@@ -81,7 +30,9 @@ def connect(warehouse: Path | str = ":memory:") -> duckdb.DuckDBPyConnection:
     con.execute(f"ATTACH '{warehouse}' AS warehouse {storage}")
     con.execute("ATTACH ':memory:' AS lake")
     con.execute("USE warehouse")
-    con.execute(CONTRACT)
+    for table in LAKE_TABLES.values():
+        con.execute(table.ddl)
+    con.execute("ALTER TABLE lake.simulation_partition ALTER keep SET DEFAULT 'ledger'")
     metrics = ", ".join(f"{name} {kind}" for name, kind in TABLES["simulation_metrics"].types.items())
     con.execute(f"CREATE TABLE lake.simulation_metrics ({metrics})")
     return con
@@ -124,7 +75,8 @@ def fill_small_study(con: duckdb.DuckDBPyConnection) -> None:
             insert(
                 con, "prices", bar(session, ticker, close, 0.5 if (ticker, session) == ("BBB", SESSIONS[2]) else 0.0)
             )
-    insert(con, "study_strategy", strategy(1, "sd8", "full"), strategy(2, "buy_and_hold", "buy_and_hold"))
+    insert(con, "study_strategy", strategy(1, "sd8"), strategy(2, "buy_and_hold", None))
+    insert(con, "strategy_target", *targets("sd8"), *targets("buy_and_hold"))
     add_scenario(con, "sd8", 0.1, bank=(98.0, 205.5, 119.5), value=(998.0, 1045.5, 1069.5), skipped=(0, 0, 1))
     add_scenario(con, "buy_and_hold", 0.0, bank=(0.0, 0.0, 0.0), value=(1000.0, 1100.0, 1050.0))
     add_scenario(con, "buy_and_hold", 0.1, bank=(100.0, 100.0, 100.0), value=(1000.0, 1090.0, 1045.0))
@@ -198,26 +150,38 @@ def bar(session: str, ticker: str, close: float | None, dividend: float = 0.0) -
     return {"session": session, "ticker": ticker, **prices, "dividend": dividend}
 
 
-def strategy(position: int, name: str, variant: str) -> dict[str, object]:
-    """Return a strategy of the study."""
+def strategy(position: int, name: str, variant: str | None = "full") -> dict[str, object]:
+    """Return a strategy of the study with a rule of some variant; without one it is bought and held."""
+    rule = {
+        "rule_variant": variant,
+        "rule_sd_n": 8.0,
+        "rule_bracket": 0.0905,
+        "rule_profit_share": 0.5,
+        "rule_sizing": "gain_share",
+        "rule_order": "universe",
+        "rule_path": "nearest",
+        "rule_anchor": "ladder",
+        "rule_max_rungs": 64,
+        "rule_adaptive_bracket": False,
+    }
     return {
         "position": position,
         "strategy": name,
-        "keep": "ledger",
-        "variant": variant,
-        "sd_n": 8.0,
-        "bracket": 0.0905,
-        "profit_share": 0.5,
-        "sizing": "gain_share",
-        "coordination": "simple",
-        "path": "nearest",
-        "anchor": "ladder",
-        "max_rungs": 64,
+        "is_buy_and_hold": variant is None,
+        **(rule if variant else {}),
         "lot_order": "lifo",
-        "cost_bps": 0.0,
-        "cost_fixed": 1.0,
-        "adaptive_bracket": False,
+        "costs_bps": 0.0,
+        "costs_fixed": 1.0,
+        "keep": "ledger",
     }
+
+
+def targets(name: str, session: str = SESSIONS[0], **weights: float) -> list[dict[str, object]]:
+    """Return the targets of a strategy from a session on: those given, or half of each asset."""
+    return [
+        {"strategy": name, "session": session, "ticker": ticker, "weight": weight}
+        for ticker, weight in (weights or {"AAA": 0.5, "BBB": 0.5}).items()
+    ]
 
 
 def add_scenario(

@@ -10,7 +10,8 @@ import pandas as pd
 
 from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
-from sd_core.simulation.results import Kind, Rows, SimulationResult
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import Every, LotOrder
 
 SAME_QUANTITY = 1e-9

@@ -6,17 +6,18 @@ Weights, triggers and the state before a trade are computed here from the rows a
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
-from sd_core.simulation.results import Kind, Rows, SimulationResult
-from sd_core.simulation.rules import Coordination, Rules, Width
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.results import Rows, SimulationResult
+from sd_core.simulation.rules import Every, Rules, Width
 from support.ledger_readings import States, after_the_path, begins, returns, states
-from support.simulation_laws import MONEY_TOLERANCE, WEIGHT_TOLERANCE, band_edges
+from support.simulation_laws import MONEY_TOLERANCE, WEIGHT_TOLERANCE, band_edges, targets_by_session
 
 REBALANCING = [Kind.REBALANCE_SELL, Kind.REBALANCE_BUY]
 PORTFOLIO_TRADES = [*REBALANCING, Kind.PROFIT_SELL, Kind.DEPLOY_BUY]
-REBALANCED = [Coordination.TARGET, Coordination.HOLD, Coordination.HYBRID]
 
 
 def assert_portfolio_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
@@ -27,14 +28,20 @@ def assert_portfolio_laws(panel: Panel, rules: Rules, result: SimulationResult) 
     assert_portfolio_trades_are_worth_making(rules, ledger, before)
     assert_steps_follow_each_other(ledger, spread)
     rebalanced = np.isin(ledger["kind"], REBALANCING) & ~spread
-    if rules.coordination in REBALANCED:
+    if rules.banded or has_trigger(rules):
         assert_rebalancing_goes_towards_the_target(panel, rules, result, before, np.flatnonzero(rebalanced))
         assert_rebalancing_has_a_trigger(panel, rules, result, ledger["session"][rebalanced])
     else:
         assert not rebalanced.any()
         assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(panel, rules, ledger, before)
-    assert_profit_is_taken_above_the_drift_alone(rules, ledger, before)
-    assert_cash_is_deployed_above_its_threshold_alone(rules, ledger, before)
+    assert_profit_is_taken_above_the_drift_alone(panel, rules, ledger, before)
+    assert_cash_is_deployed_above_its_threshold_alone(panel, rules, ledger, before)
+
+
+def has_trigger(rules: Rules) -> bool:
+    """Say whether something may trigger a rebalancing."""
+    measured = np.isfinite([rules.deviation, rules.volatility]).any()
+    return bool(measured or rules.rebalance_on_change or rules.rebalance_every is not Every.NEVER)
 
 
 def assert_portfolio_trades_are_worth_making(rules: Rules, ledger: Rows, before: States) -> None:
@@ -77,8 +84,7 @@ def assert_rebalancing_goes_towards_the_target(
     room = (1 - rules.reserve) * value
     held = before.held[rows, asset]
     weight_before, weight_after = held * trades["price"] / room, (held + trades["quantity"]) * trades["price"] / room
-    banded = rules.coordination is Coordination.HYBRID
-    lower, upper = (edge[asset] for edge in (band_edges(rules) if banded else (rules.weights, rules.weights)))
+    lower, upper = (edge[trades["session"], asset] for edge in edges_of_rebalancing(panel, rules, result))
     slack = weight_slack(rules, trades, room)
     assert (weight_before > upper - slack)[sale].all()
     assert (weight_after >= upper - slack)[sale].all()
@@ -87,6 +93,19 @@ def assert_rebalancing_goes_towards_the_target(
     assert (trades["bank_after"] >= rules.reserve * value - MONEY_TOLERANCE - slack * room)[~sale].all()
     each_once = np.unique(trades[["session", "asset"]])
     assert len(each_once) == len(trades)
+
+
+def edges_of_rebalancing(panel: Panel, rules: Rules, result: SimulationResult) -> tuple[Floats, Floats]:
+    """Return the weights that rebalancing goes to from below and from above: targets on a trigger, else the bands.
+
+    Where rounding may decide whether a trigger holds, that is the nearer of the two.
+    """
+    targets, (lower, upper) = targets_by_session(panel, rules), band_edges(panel, rules)
+    maybe, surely = (triggered(panel, rules, result, slack)[:, None] for slack in (WEIGHT_TOLERANCE, -WEIGHT_TOLERANCE))
+    return (
+        np.where(surely, targets, np.where(maybe, np.maximum(targets, lower), lower)),
+        np.where(surely, targets, np.where(maybe, np.minimum(targets, upper), upper)),
+    )
 
 
 def weight_slack(rules: Rules, trades: Rows, room: Floats) -> Floats:
@@ -98,31 +117,49 @@ def weight_slack(rules: Rules, trades: Rows, room: Floats) -> Floats:
 def assert_rebalancing_has_a_trigger(
     panel: Panel, rules: Rules, result: SimulationResult, sessions: np.ndarray
 ) -> None:
-    if rules.coordination is Coordination.HYBRID:
-        return
-    triggered = begins(panel, rules.rebalance_every) | deviates(panel, rules, result) | volatile(panel, rules, result)
-    assert triggered[sessions].all()
+    if not rules.banded:
+        assert triggered(panel, rules, result, WEIGHT_TOLERANCE)[sessions].all()
 
 
-def deviates(panel: Panel, rules: Rules, result: SimulationResult) -> np.ndarray:
-    """Return at which closes some weight stands off its target by more than the width, or as good as."""
+def triggered(panel: Panel, rules: Rules, result: SimulationResult, slack: float) -> np.ndarray:
+    """Return at which closes some trigger holds, or does when a measure is off by the slack."""
+    calendar = begins(panel, rules.rebalance_every)
+    return (
+        calendar | changes(panel, rules) | deviates(panel, rules, result, slack) | volatile(panel, rules, result, slack)
+    )
+
+
+def changes(panel: Panel, rules: Rules) -> np.ndarray:
+    """Return at which closes other targets come into force, where that is a trigger."""
+    targets = targets_by_session(panel, rules)
+    return np.append(False, (targets[1:] != targets[:-1]).any(axis=1)) & rules.rebalance_on_change
+
+
+def deviates(panel: Panel, rules: Rules, result: SimulationResult, slack: float) -> np.ndarray:
+    """Return at which closes some weight stands off its target by more than the width less the slack."""
+    targets = targets_by_session(panel, rules)
     value, held = after_the_path(panel, rules.capital, result)
     room = (1 - rules.reserve) * np.where(value > 0, value, np.nan)
-    off = np.abs(held * panel.close / room[:, None] - rules.weights)
+    off = np.abs(held * panel.close / room[:, None] - targets)
     with np.errstate(invalid="ignore"):
-        width = rules.deviation * (rules.weights if rules.deviation_width is Width.RELATIVE else 1.0)
-    return (off > width - WEIGHT_TOLERANCE).any(axis=1)
+        width = rules.deviation * (targets if rules.deviation_width is Width.RELATIVE else 1.0)
+    return (off > width - slack).any(axis=1)
 
 
-def volatile(panel: Panel, rules: Rules, result: SimulationResult) -> np.ndarray:
-    """Return in which sessions the window before them was more volatile than the level, or as good as."""
+def volatile(panel: Panel, rules: Rules, result: SimulationResult, slack: float) -> np.ndarray:
+    """Return in which sessions the window before them was more volatile than the level less the slack."""
     length, window = len(panel.sessions), rules.volatility_window
     found = np.zeros(length, dtype=bool)
     if np.isfinite(rules.volatility) and length > window:
         windows = np.lib.stride_tricks.sliding_window_view(returns(rules.capital, result.daily), window)[:-1]
-        weekends = (~np.is_busday(panel.sessions.astype("datetime64[D]"))).any()
-        found[window:] = windows.std(axis=1, ddof=1) * np.sqrt(365 if weekends else 252) > rules.volatility - 1e-9
+        found[window:] = windows.std(axis=1, ddof=1) * np.sqrt(periods_per_year(panel)) > rules.volatility - slack
     return found
+
+
+def periods_per_year(panel: Panel) -> int:
+    """Return 365 where Saturdays and Sundays are each at least half as many as Wednesdays, else 252."""
+    _, _, wednesdays, _, _, *weekends = np.bincount(pd.DatetimeIndex(panel.sessions).day_of_week, minlength=7)
+    return 365 if min(weekends) > 0 and 2 * min(weekends) >= wednesdays else 252
 
 
 def premiums(panel: Panel) -> Floats:
@@ -190,10 +227,10 @@ def assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(
             assert -trade["amount"] <= min(brought, before.bank[row]) + rounding
 
 
-def assert_profit_is_taken_above_the_drift_alone(rules: Rules, ledger: Rows, before: States) -> None:
+def assert_profit_is_taken_above_the_drift_alone(panel: Panel, rules: Rules, ledger: Rows, before: States) -> None:
     rows = np.flatnonzero(ledger["kind"] == Kind.PROFIT_SELL)
     sales, first = ledger[rows], first_of_its_session(ledger, rows)
-    target = rules.weights[sales["asset"]]
+    target = targets_by_session(panel, rules)[sales["session"], sales["asset"]]
     room = (1 - rules.reserve) * before.value[first]
     held = before.held[rows, sales["asset"]]
     assert (target > 0).all()
@@ -202,7 +239,7 @@ def assert_profit_is_taken_above_the_drift_alone(rules: Rules, ledger: Rows, bef
     assert ((held + sales["quantity"]) * sales["price"] / room >= target - slack).all()
 
 
-def assert_cash_is_deployed_above_its_threshold_alone(rules: Rules, ledger: Rows, before: States) -> None:
+def assert_cash_is_deployed_above_its_threshold_alone(panel: Panel, rules: Rules, ledger: Rows, before: States) -> None:
     rows = np.flatnonzero(ledger["kind"] == Kind.DEPLOY_BUY)
     purchases, first = ledger[rows], first_of_its_session(ledger, rows)
     value = before.value[first]
@@ -212,7 +249,8 @@ def assert_cash_is_deployed_above_its_threshold_alone(rules: Rules, ledger: Rows
     rounding = MONEY_TOLERANCE + 1e-9 * (value + rules.lot_sizes[purchases["asset"]] * purchases["price"])
     assert (purchases["bank_after"] >= rules.reserve * value - rounding).all()
     worth = (before.held[rows, purchases["asset"]] + purchases["quantity"]) * purchases["price"]
-    within_target = worth <= rules.weights[purchases["asset"]] * room + rounding
+    target = targets_by_session(panel, rules)[purchases["session"], purchases["asset"]]
+    within_target = worth <= target * room + rounding
     assert (within_target | np.isin(purchases["asset"], rules.candidates)).all()
 
 

@@ -13,7 +13,7 @@ from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import SimulationResult, to_tables
-from sd_core.simulation.rules import Rules
+from sd_core.simulation.rules import Rules, Variant
 from sd_core.study.scenario import Scenario
 from support.lake_tables import STUDY, insert, strategy
 
@@ -69,21 +69,23 @@ def fill_from_simulation(
                 "position": position + 1,
                 "ticker": ticker,
                 "asset_class": asset_classes(panel)[position],
-                "weight": first.weights[position],
-                "target_share": first.weights[position],
+                "weight": first.targets.weights[0][position],
+                "target_share": first.targets.weights[0][position],
                 "lot_size": first.lot_sizes[position],
                 "bracket": first.brackets[position],
             },
         )
     results = dict(zip(rules, simulate(panel, list(rules.values()), workers=1), strict=True))
     for position, (name, scenario) in enumerate(rules.items(), start=1):
-        settings = {
-            "path": scenario.path.name.lower(),
-            "cost_fixed": scenario.fee_fixed,
-            "cost_bps": scenario.fee_rate * 10_000,
-            "margin_limit": scenario.margin_limit or None,
-        }
-        insert(con, "study_strategy", {**strategy(position, name, scenario.variant.name.lower()), **settings})
+        variant = None if scenario.variant is Variant.NO_RULE else scenario.variant.name.lower()
+        settings = {"costs_fixed": scenario.fee_fixed, "costs_bps": scenario.fee_rate * 10_000}
+        if variant is not None:
+            settings |= {
+                "rule_path": scenario.path.name.lower(),
+                "rule_margin_limit": scenario.margin_limit or None,
+            }
+        insert(con, "study_strategy", {**strategy(position, name, variant), **settings})
+        _add(con, "strategy_target", _targets(panel, name, scenario))
         insert(
             con,
             "simulation_partition",
@@ -100,6 +102,20 @@ def fill_from_simulation(
         for table, rows in to_tables(results[name], Scenario(strategy=name, reserve=scenario.reserve), panel).items():
             _add(con, f"simulation_{table}", rows)
     return results
+
+
+def _targets(panel: Panel, name: str, rules: Rules) -> pa.Table:
+    """Return a strategy's targets by the session of the panel from whose close on they are in force."""
+    weights = rules.targets.weights[rules.targets.rows_by_session(panel.sessions)]
+    begins = [day for day, row in enumerate(weights) if day == 0 or (row != weights[day - 1]).any()]
+    return pa.table(
+        {
+            "strategy": [name] * len(begins) * len(panel.tickers),
+            "session": np.repeat(panel.sessions[begins], len(panel.tickers)),
+            "ticker": list(panel.tickers) * len(begins),
+            "weight": weights[begins].ravel(),
+        }
+    )
 
 
 def _bars(panel: Panel, position: int) -> pa.Table:

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
-from sd_core.simulation.results import Kind, Rows, SimulationResult
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import (
-    Coordination,
     LotOrder,
     Path,
     Proceeds,
@@ -71,15 +72,17 @@ def assert_money_spent_was_there(panel: Panel, rules: Rules, result: SimulationR
     cost = rules.fee_fixed + (1 + rules.fee_rate) * refused["skipped_quantity"] * refused["price"]
     is_missing = cost > refused["bank_after"] + credit[before] - rounding[before]
     weights = weights_after(panel, rules, result, Kind.SKIP_BUY)
-    above = weights > band_edges(rules)[1][refused["asset"]] - WEIGHT_TOLERANCE
-    assert (is_missing | (above & (rules.coordination is Coordination.HYBRID))).all()
+    _, upper = band_edges(panel, rules)
+    above = weights > upper[before, refused["asset"]] - WEIGHT_TOLERANCE
+    assert (is_missing | (above & rules.banded)).all()
 
 
 def assert_bands_hold_what_the_rule_trades(panel: Panel, rules: Rules, result: SimulationResult) -> None:
-    """Hold every trade of a hybrid's rule to the side of the band to which it moves the weight."""
+    """Hold every trade of the rule to the side of the band, that of the close before, to which it moves the weight."""
     ledger = result.ledger
     for kind in (Kind.BUY, Kind.SELL, Kind.SKIP_SELL):
-        lower, upper = (edge[ledger["asset"][ledger["kind"] == kind]] for edge in band_edges(rules))
+        rows = ledger[ledger["kind"] == kind]
+        lower, upper = (edge[rows["session"] - 1, rows["asset"]] for edge in band_edges(panel, rules))
         weights = weights_after(panel, rules, result, kind)
         match kind:
             case Kind.BUY:
@@ -90,10 +93,24 @@ def assert_bands_hold_what_the_rule_trades(panel: Panel, rules: Rules, result: S
                 assert (weights < lower + WEIGHT_TOLERANCE).all()
 
 
-def band_edges(rules: Rules) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lowest and the highest weight that each asset may have."""
-    reach = rules.band * (rules.weights if rules.band_width is Width.RELATIVE else 1.0)
-    return np.maximum(rules.weights - reach, 0), rules.weights + reach
+def targets_by_session(panel: Panel, rules: Rules) -> Floats:
+    """Return the targets in force from each close on, shape (sessions, assets)."""
+    rows = [np.flatnonzero(rules.targets.sessions <= session) for session in panel.sessions]
+    return np.array([rules.targets.weights[row[-1] if len(row) else 0] for row in rows])
+
+
+def band_edges(panel: Panel, rules: Rules) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest weight of each asset from each close on, shape (sessions, assets)."""
+    targets = targets_by_session(panel, rules)
+    lower, upper = np.zeros_like(targets), np.full_like(targets, np.inf)
+    if np.isfinite(rules.band):
+        reach = rules.band * (targets if rules.band_width is Width.RELATIVE else 1.0)
+        lower, upper = np.maximum(targets - reach, 0), targets + reach
+    if rules.band_edges is not None:
+        own_lower, own_upper = rules.band_edges.T
+        lower = np.where(np.isnan(own_lower), lower, own_lower)
+        upper = np.where(np.isnan(own_upper), upper, own_upper)
+    return lower, upper
 
 
 def weights_after(panel: Panel, rules: Rules, result: SimulationResult, kind: Kind) -> np.ndarray:
@@ -154,7 +171,7 @@ def halted(rules: Rules, daily: Rows) -> np.ndarray:
         seen = index[counted_from : now + 1]
         peak, lowest_since = seen.max(), seen[seen.argmax() :].min()
         if not stopped[now - 1]:
-            stopped[now] = seen[-1] < peak * (1 - rules.portfolio_stop)
+            stopped[now] = seen[-1] < peak * (1 - rules.stop)
         elif seen[-1] < (lowest_since + peak) / 2:
             stopped[now] = True
         else:
@@ -349,11 +366,11 @@ def assert_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
         assert_oldest_lots_are_sold_first(result.lots)
     if rules.variant is Variant.ATH_SELL:
         assert_nothing_is_sold_below_the_highest_close(result.ledger)
-    if rules.coordination is Coordination.HYBRID:
+    if rules.banded:
         assert_bands_hold_what_the_rule_trades(panel, rules, result)
     else:
         assert not (result.ledger["kind"] == Kind.SKIP_SELL).any()
-    if rules.portfolio_stop < np.inf:
+    if rules.stop < np.inf:
         assert_nothing_is_bought_while_the_stop_holds(rules, result)
     if rules.shortfall is Shortfall.LOWEST_TAX:
         assert_smallest_gains_are_sold_first(panel, rules, result.ledger)

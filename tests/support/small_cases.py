@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from sd_core.market.panel import Panel
 from sd_core.simulation.rules import (
     Anchor,
-    Coordination,
     Every,
     LotOrder,
+    Order,
     Path,
     Proceeds,
     Rules,
@@ -18,6 +19,7 @@ from sd_core.simulation.rules import (
     Variant,
     Width,
 )
+from sd_core.simulation.targets import Targets
 from support.generators import HUGE_LOT, Case, panel_of
 
 PERIODS = st.sampled_from([Every.MONTH, Every.QUARTER, Every.YEAR])
@@ -46,7 +48,7 @@ def small_cases(draw: st.DrawFn) -> Case:
         sessions=np.datetime64("2020-01-01") + draw(st.sampled_from([1, 31, 122])) * np.arange(length),
         price_index=draw(st.none() | st.lists(st.sampled_from([1.0, 1.5]), min_size=length, max_size=length)),
     )
-    return Case(panel=panel, rules=draw(small_rules(assets, bracket)))
+    return Case(panel=panel, rules=draw(small_rules(panel, bracket)))
 
 
 def _as_bar(rungs: list[int]) -> tuple[int, int, int, int]:
@@ -55,22 +57,20 @@ def _as_bar(rungs: list[int]) -> tuple[int, int, int, int]:
 
 
 @st.composite
-def small_rules(draw: st.DrawFn, assets: int, bracket: float) -> Rules:
+def small_rules(draw: st.DrawFn, panel: Panel, bracket: float) -> Rules:
+    assets = len(panel.tickers)
+
     def per_asset(*values: float) -> np.ndarray:
         return np.array(draw(st.lists(st.sampled_from(values), min_size=assets, max_size=assets)))
 
-    weights = per_asset(1.0, 3.0)
     sizing = draw(st.sampled_from(Sizing))
     lot_orders = [LotOrder.LIFO] if sizing is Sizing.SYMMETRIC else list(LotOrder)
     margin_limit = draw(st.sampled_from([0.0, 0.1, 0.5]))
     variant = draw(st.sampled_from(Variant))
-    passive = variant is Variant.BUY_AND_HOLD
-    coordinations = [Coordination.SIMPLE, Coordination.NAV_OPPORTUNISTIC] if passive else list(Coordination)
-    coordination = draw(st.sampled_from(coordinations))
     return Rules(
         capital=10_000.0,
         reserve=draw(st.sampled_from([0.0, 0.02, 0.5])),
-        weights=weights / weights.sum(),
+        targets=draw(small_targets(panel)),
         brackets=per_asset(bracket, 2 * bracket),
         profit_shares=per_asset(0.5, 0.0, 1.0),
         lot_sizes=per_asset(0.0, 1.0, HUGE_LOT),
@@ -78,7 +78,7 @@ def small_rules(draw: st.DrawFn, assets: int, bracket: float) -> Rules:
         fee_rate=draw(st.sampled_from([0.0, 0.01])),
         variant=variant,
         sizing=sizing,
-        coordination=coordination,
+        order=draw(st.sampled_from(Order)),
         path=draw(st.sampled_from(Path)),
         anchor=draw(st.sampled_from(Anchor)),
         max_rungs=draw(st.sampled_from([64, 1, 2])),
@@ -87,10 +87,23 @@ def small_rules(draw: st.DrawFn, assets: int, bracket: float) -> Rules:
         margin_rate=draw(st.sampled_from([0.0, 0.1])) if margin_limit else 0.0,
         **draw(st.just({}) | small_deposits()),
         **draw(st.just({}) | small_withdrawals()),
-        **draw(small_triggers(coordination)),
-        **({} if passive else draw(small_portfolio_rules(assets))),
-        **({} if passive or coordination is Coordination.HOLD else draw(small_restraints())),
+        **draw(small_triggers()),
+        **draw(st.just({}) | small_bands(assets)),
+        **draw(small_portfolio_rules(assets)),
+        **({} if variant is Variant.NO_RULE else draw(small_restraints())),
     )
+
+
+@st.composite
+def small_targets(draw: st.DrawFn, panel: Panel) -> Targets:
+    """Few rows of simple shares, on sessions and on days beside them."""
+    days = st.sampled_from(panel.sessions.tolist()).map(np.datetime64)
+    beside = st.sampled_from([0, -1, 1])
+    dates = {day + draw(beside) for day in draw(st.lists(days, max_size=3))} | {panel.sessions[0] - 1}
+    sums = st.sampled_from([1.0, 0.5])
+    shares = st.lists(st.sampled_from([1.0, 3.0]), min_size=len(panel.tickers), max_size=len(panel.tickers))
+    rows = [np.array(draw(shares)) for _ in dates]
+    return Targets(np.array(sorted(dates), "M8[D]"), np.array([row / row.sum() * draw(sums) for row in rows]))
 
 
 def small_deposits() -> st.SearchStrategy[dict[str, Any]]:
@@ -111,17 +124,26 @@ def small_withdrawals() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def small_triggers(coordination: Coordination) -> st.SearchStrategy[dict[str, Any]]:
-    widths, kinds = st.sampled_from([0.03, 0.2]), st.sampled_from(Width)
-    match coordination:
-        case Coordination.HYBRID:
-            return st.fixed_dictionaries({"band": widths, "band_width": kinds})
-        case Coordination.TARGET | Coordination.HOLD:
-            every = st.fixed_dictionaries({"rebalance_every": PERIODS})
-            deviation = st.fixed_dictionaries({"deviation": widths, "deviation_width": kinds})
-            volatility = st.fixed_dictionaries({"volatility": st.just(0.3), "volatility_window": st.integers(2, 4)})
-            return every | deviation | volatility
-    return st.just({})
+WIDTHS = st.sampled_from([0.03, 0.2])
+
+
+def small_triggers() -> st.SearchStrategy[dict[str, Any]]:
+    return _any_of(
+        st.fixed_dictionaries({"rebalance_on_change": st.just(True)}),
+        st.fixed_dictionaries({"rebalance_every": PERIODS}),
+        st.fixed_dictionaries({"deviation": WIDTHS, "deviation_width": st.sampled_from(Width)}),
+        st.fixed_dictionaries({"volatility": st.just(0.3), "volatility_window": st.integers(2, 4)}),
+    )
+
+
+def small_bands(assets: int) -> st.SearchStrategy[dict[str, Any]]:
+    """Bands around targets, bands of assets' own, or both."""
+    own = st.sampled_from([(np.nan, np.nan), (0.1, 0.3), (0.5, 0.9)])
+    edges = st.lists(own, min_size=assets, max_size=assets).map(np.array)
+    return _any_of(
+        st.fixed_dictionaries({"band": WIDTHS, "band_width": st.sampled_from(Width)}),
+        st.fixed_dictionaries({"band_edges": edges}),
+    )
 
 
 def small_portfolio_rules(assets: int) -> st.SearchStrategy[dict[str, Any]]:
@@ -137,7 +159,7 @@ def small_portfolio_rules(assets: int) -> st.SearchStrategy[dict[str, Any]]:
 def small_restraints() -> st.SearchStrategy[dict[str, Any]]:
     return _any_of(
         st.fixed_dictionaries({"cash_low": st.sampled_from([0.1, 1.0])}),
-        st.fixed_dictionaries({"portfolio_stop": st.sampled_from([0.02, 0.1])}),
+        st.fixed_dictionaries({"stop": st.sampled_from([0.02, 0.1])}),
     )
 
 

@@ -15,7 +15,7 @@ GOOD: dict[str, Any] = {
     "capital": 10_000,
     "universe": {"VOO": {"weight": 0.75}, "NVDA": {"weight": 0.25}},
     "reserves": [0, 0.1],
-    "strategies": {"hold": {"variant": "buy_and_hold"}, "sd8": {"sd_n": 8}},
+    "strategies": {"hold": {}, "sd8": {"rule": {"sd_n": 8}}},
 }
 
 

@@ -10,11 +10,10 @@ from support.lake_tables import SQL, connect, fill_small_study
 from pipelines.warehouse.models import Model, build, read_macros, read_models
 from sd_core.schemas import Table
 from sd_core.schemas.columns import number, text
-from sd_core.schemas.table import ordered
 
 
 def table(name: str, layer: str = "staging", stored: bool = True) -> Table:
-    columns = ordered({"name": text("A name."), "amount": number("What it's worth.", "currency")})
+    columns = {"name": text("A name."), "amount": number("What it's worth.", "currency")}
     return Table(name, layer, f"Table {name}.", ("name",), columns, stored)
 
 

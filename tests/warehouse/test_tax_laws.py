@@ -8,8 +8,9 @@ import pytest
 from support.lab import RESERVES, STRATEGIES, Lab, small_study, write_study
 from support.lake_tables import add_taxes, connect, fill_small_study
 
+from pipelines.lab.home import SQL
 from pipelines.warehouse.audit import read_identities
-from pipelines.warehouse.models import SQL, build, read_macros, read_models
+from pipelines.warehouse.models import build, read_macros, read_models
 
 TAXES = {"short_term": 0.35, "long_term": 0.15}
 AFTER_TAX = ["taxes", "after_tax_value", "after_tax_liquidation_value", "after_tax_total_return"]

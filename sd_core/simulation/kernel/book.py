@@ -10,7 +10,9 @@ import numpy as np
 from numba import njit
 
 from sd_core.market.arrays import Floats
-from sd_core.simulation.results import LEG_ARRIVAL, LEG_CLOSE, Rows
+from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE
+from sd_core.simulation.results import Rows
+from sd_core.simulation.rules import Rules
 
 # A price touches a limit that it misses by less than this share: rungs are products of many factors.
 TOUCH = 1e-12
@@ -54,12 +56,7 @@ PRICES = 5
 DATE = _record("years interest prices", "period pays")
 
 # The rules that are single numbers, under their names in ``Rules``.
-TERMS = _record(
-    "capital reserve fee_fixed fee_rate margin_limit margin_rate deposit withdrawal withdrawal_share coverage_min "
-    "deviation volatility band min_trade max_cost cash_low cash_high drift premium_spread portfolio_stop",
-    "variant sizing coordination path anchor max_rungs lot_order deposit_every withdrawal_every coverage_of shortfall "
-    "indexed rebalance_every deviation_width volatility_window band_width adaptive_bracket",
-)
+TERMS = _record(" ".join(Rules.scalars(float)), " ".join(("banded", *Rules.scalars(int))))
 
 # An asset: its rules, then where it stands. A lot is a position in ``Book.lots``, -1 for none; a refusal that is booked
 # is 1 until its episode ends.
@@ -152,11 +149,16 @@ class Books(NamedTuple):
 class Policy(NamedTuple):
     """What a scenario has beyond the plain rule; scenarios without any of it get a kernel that knows none of it.
 
-    ``candidates`` are assets; ``returns`` are those of the last sessions, as many as the volatility trigger asks for;
-    ``gaps`` whether an asset's open crossed a rung, (sessions, assets), for as many as the adaptive bracket asks for.
-    Session n stands at n modulo the length.
+    ``candidates`` are assets; ``targets`` are rows of weights, (rows, assets), and ``row_from`` says which of them
+    comes into force at the close of each session, -1 for none; ``edges`` are those of bands that do not move, (assets,
+    2), NaN where an asset has none of its own; ``returns`` are those of the last sessions, as many as the volatility
+    trigger asks for; ``gaps`` whether an asset's open crossed a rung, (sessions, assets), for as many as the adaptive
+    bracket asks for. Of the last two, session n is at n modulo the length.
     """
 
     candidates: np.ndarray
+    targets: Floats
+    row_from: np.ndarray
+    edges: Floats
     returns: Floats
     gaps: np.ndarray

@@ -75,7 +75,7 @@ def halt_or_resume(terms, state):
             state.halted = 0
             state.peak = state.index
             state.trough = state.index
-    elif state.index < state.peak * (1.0 - terms.portfolio_stop):
+    elif state.index < state.peak * (1.0 - terms.stop):
         state.halted = 1
 
 

@@ -5,33 +5,49 @@ Withdrawals, which come after, belong in ``withdrawals``.
 
 import numpy as np
 
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.kernel.book import CLOSE, LAST, NOBODY, NONE_YET, PEAK, compiled, inlined, number
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import volatility
 from sd_core.simulation.kernel.rule import ON_THE_EDGE, lower_edge, move_anchor, rung_sale, upper_edge
 from sd_core.simulation.kernel.trades import buy, fee_of, sell, sellable, whole_lots
-from sd_core.simulation.results import Kind
-from sd_core.simulation.rules import Coordination, Width
+from sd_core.simulation.rules import Width
 
 # Money, as a share of the portfolio's value. A trade of less is not made, and sums that differ by less are the same.
 TOO_SMALL = 1e-9
 
 REBALANCE_BUY, REBALANCE_SELL = number(Kind.REBALANCE_BUY), number(Kind.REBALANCE_SELL)
 DEPLOY_BUY, PROFIT_SELL = number(Kind.DEPLOY_BUY), number(Kind.PROFIT_SELL)
-HYBRID, RELATIVE = Coordination.HYBRID.value, Width.RELATIVE.value
+RELATIVE = Width.RELATIVE.value
+TO_TARGETS, TO_BANDS = number(0), number(1)
 
 
 @inlined
 def follow_portfolio_rules(market, terms, book, policy, session):
     """Take each step that the scenario asks for, on the value that the step before left."""
-    if terms.coordination == HYBRID or triggered(market, terms, book, policy, session):
-        rebalance(market, terms, book, session)
+    changed = set_targets(book, policy, session)
+    if (changed and terms.rebalance_on_change) or triggered(market, terms, book, policy, session):
+        rebalance(market, terms, book, policy, session, TO_TARGETS)
+    elif terms.banded:
+        rebalance(market, terms, book, policy, session, TO_BANDS)
     if terms.drift < np.inf:
         take_profit(market, terms, book, session)
     if terms.premium_spread < np.inf:
         trade_spread(market, terms, book, session)
     if terms.cash_high < np.inf:
         deploy(market, terms, book, policy, session)
+
+
+@inlined
+def set_targets(book, policy, session):
+    """Put the row of targets in force that falls due at this close; tell whether it changes any weight."""
+    row = policy.row_from[session]
+    changed = False
+    if row >= 0:
+        for asset in range(len(book.positions)):
+            changed |= book.positions[asset].weight != policy.targets[row, asset]
+            book.positions[asset].weight = policy.targets[row, asset]
+    return changed
 
 
 @inlined
@@ -58,31 +74,31 @@ def triggered(market, terms, book, policy, session):
 
 
 @compiled
-def rebalance(market, terms, book, session):
-    """Bring weights to their targets, or with bands to the nearer edge: sales first, then what the bank allows."""
+def rebalance(market, terms, book, policy, session, to_bands):
+    """Bring weights to their targets, or to the nearer edge of their bands: sales first, then what the bank allows."""
     value = worth_of(market, book, session)
     for asset in range(len(book.positions)):
         price = market.closes[session, asset]
-        excess = book.holdings[asset] * price - aim(terms, book, asset, price, value)
+        excess = book.holdings[asset] * price - aim(terms, book, policy, asset, price, value, to_bands)
         if excess > 0.0:  # a missing close compares false
             sell_at_close(market, terms, book, session, REBALANCE_SELL, asset, excess / price, value)
     for asset in range(len(book.positions)):
         price = market.closes[session, asset]
-        lack = aim(terms, book, asset, price, value) - book.holdings[asset] * price
+        lack = aim(terms, book, policy, asset, price, value, to_bands) - book.holdings[asset] * price
         if lack > 0.0:
             most = affordable(terms, price, book.state.bank - terms.reserve * value)
             buy_at_close(market, terms, book, session, REBALANCE_BUY, asset, min(lack / price, most), value)
 
 
 @compiled
-def aim(terms, book, asset, price, value):
-    """Return what a holding should be worth: its target, or with bands the nearer edge where it lies outside."""
+def aim(terms, book, policy, asset, price, value, to_bands):
+    """Return what a holding should be worth: its target, or the nearer edge of its band where it lies outside."""
     position = book.positions[asset]
     invested = (1.0 - terms.reserve) * value
-    if terms.coordination != HYBRID:
+    if not to_bands:
         return position.weight * invested
     worth = book.holdings[asset] * price
-    lower, upper = lower_edge(terms, position), upper_edge(terms, position)
+    lower, upper = lower_edge(terms, policy, asset, position), upper_edge(terms, policy, asset, position)
     if worth / invested > upper + ON_THE_EDGE:
         return upper * invested
     if worth / invested < lower - ON_THE_EDGE:

@@ -5,6 +5,7 @@ What a trade changes belongs in ``trades``, what moves the rule itself in ``look
 
 import numpy as np
 
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.kernel.book import (
     ALL_LEGS,
     DUST,
@@ -12,7 +13,6 @@ from sd_core.simulation.kernel.book import (
     LAST,
     LEGS,
     LOW,
-    NAN,
     NONE_YET,
     OPEN_PRICE,
     PEAK,
@@ -30,20 +30,15 @@ from sd_core.simulation.kernel.lanes import (
     lanes_other_than,
     lowest_lane,
 )
-from sd_core.simulation.kernel.trades import buy, fee_of, note_sale_limit, sell, sellable, whole_lots, write
-from sd_core.simulation.results import Kind
-from sd_core.simulation.rules import Anchor, Coordination, Path, Sizing, Variant, Width
+from sd_core.simulation.kernel.trades import book_refusal, buy, fee_of, note_sale_limit, sell, sellable, whole_lots
+from sd_core.simulation.rules import Anchor, Order, Path, Sizing, Variant, Width
 
 # A weight counts as inside its band, or at its deviation or drift, when it is beyond by no more than this.
 ON_THE_EDGE = 1e-12
 
 BUY, SELL, SKIP_BUY, SKIP_SELL = number(Kind.BUY), number(Kind.SELL), number(Kind.SKIP_BUY), number(Kind.SKIP_SELL)
-ATH_ONLY, BUY_AND_HOLD, ATH_SELL = Variant.ATH_ONLY.value, Variant.BUY_AND_HOLD.value, Variant.ATH_SELL.value
-NAV_OPPORTUNISTIC, HYBRID, HOLD = (
-    Coordination.NAV_OPPORTUNISTIC.value,
-    Coordination.HYBRID.value,
-    Coordination.HOLD.value,
-)
+ATH_ONLY, NO_RULE, ATH_SELL = Variant.ATH_ONLY.value, Variant.NO_RULE.value, Variant.ATH_SELL.value
+NAV_OPPORTUNISTIC = Order.NAV_OPPORTUNISTIC.value
 LOW_FIRST, HIGH_FIRST, CLOSE_ONLY = Path.LOW_FIRST.value, Path.HIGH_FIRST.value, Path.CLOSE_ONLY.value
 SYMMETRIC, FILL, RELATIVE = Sizing.SYMMETRIC.value, Anchor.FILL.value, Width.RELATIVE.value
 
@@ -63,7 +58,7 @@ def move_anchor(terms, book, asset, price):
 def set_limits(terms, book, asset):
     """Set the prices that touch the limits around the anchor, out of reach where no such rung is traded."""
     position = book.positions[asset]
-    trades = terms.variant != BUY_AND_HOLD and terms.coordination != HOLD
+    trades = terms.variant != NO_RULE
     book.sell_at[asset] = sale_touch(position) if trades else np.inf
     book.buy_at[asset] = purchase_touch(position) if trades and terms.variant != ATH_ONLY else 0.0
 
@@ -205,7 +200,7 @@ def reaches_purchase(book, place, leg):
 def enqueue(market, terms, book, session, leg, place, waiting, sign):
     """Queue an asset in universe order, or with the lowest ``sign * premium`` first; return the queue's length."""
     urgency = 0.0
-    if terms.coordination == NAV_OPPORTUNISTIC:
+    if terms.order == NAV_OPPORTUNISTIC:
         path = book.paths[place]
         urgency = sign * (path.stops[leg + 1] / market.prices[session - 1, PEAK, path.asset] - 1.0)
     return line_up(book, place, urgency, waiting)
@@ -246,14 +241,11 @@ def sell_rungs(market, terms, book, policy, session, leg, place):
             book.state.passed_rungs += 1
         else:
             premium = price / peak - 1.0
-            lowest = lower_edge(terms, position) - ON_THE_EDGE
-            if (
-                policy is not None
-                and terms.coordination == HYBRID
-                and weight_of(terms, book, (held - quantity) * price) < lowest
-            ):
-                refuse_sale(book, session, leg, asset, quantity, price, premium)
-                return
+            if policy is not None:
+                lowest = lower_edge(terms, policy, asset, position) - ON_THE_EDGE
+                if terms.banded and weight_of(terms, book, (held - quantity) * price) < lowest:
+                    refuse_sale(book, session, leg, asset, quantity, price, premium)
+                    return
             sell(terms, book, session, leg, SELL, asset, quantity, price, fee, premium)
         move_anchor(terms, book, asset, price if terms.anchor == FILL else limit)
 
@@ -280,9 +272,9 @@ def buy_rungs(market, terms, book, policy, session, leg, place):
         else:
             fee = fee_of(terms, quantity * price)
             refused = quantity * price + fee > spendable(terms, book)
-            if policy is not None and terms.coordination == HYBRID:
-                upper = upper_edge(terms, position) + ON_THE_EDGE
-                refused = refused or weight_of(terms, book, (held + quantity) * price) > upper
+            if policy is not None:
+                highest = upper_edge(terms, policy, asset, position) + ON_THE_EDGE
+                refused = refused or (terms.banded and weight_of(terms, book, (held + quantity) * price) > highest)
             if refused:
                 refuse_purchase(terms, book, session, leg, asset, quantity, price, peak, limit)
                 return
@@ -307,21 +299,29 @@ def weight_of(terms, book, worth):
 
 
 @inlined
-def lower_edge(terms, position):
-    """Return the lower edge of an asset's band, a weight."""
+def lower_edge(terms, policy, asset, position):
+    """Return the lower edge of an asset's band, a weight: its own, or around its target."""
+    own = policy.edges[asset, 0]
+    if own >= 0.0:  # NaN compares false
+        return own
     return max(0.0, position.weight - half_width(terms, position))
 
 
 @inlined
-def upper_edge(terms, position):
-    """Return the upper edge of an asset's band, a weight."""
+def upper_edge(terms, policy, asset, position):
+    """Return the upper edge of an asset's band, a weight: its own, or around its target."""
+    own = policy.edges[asset, 1]
+    if own >= 0.0:
+        return own
     return position.weight + half_width(terms, position)
 
 
 @inlined
 def half_width(terms, position):
-    """Return how far an asset's band reaches to either side of its target, a weight."""
-    return terms.band * position.weight if terms.band_width == RELATIVE else terms.band
+    """Return how far an asset's band reaches to either side of its target, a weight; infinity where it has none."""
+    if terms.band_width == RELATIVE and terms.band < np.inf:  # no infinity of a target of 0
+        return terms.band * position.weight
+    return terms.band
 
 
 @compiled
@@ -332,7 +332,7 @@ def refuse_purchase(terms, book, session, leg, asset, quantity, price, peak, lim
         book.needs[asset] = quantity * (1.0 + terms.fee_rate) * (1.0 - TOUCH) if same_tomorrow else -1.0
         book.state.refusals += 1
         book.state.skipped_buys += 1
-        write(book, session, leg, SKIP_BUY, asset, NAN, quantity, price, 0.0, 0.0, price / peak - 1.0, NAN)
+        book_refusal(book, session, leg, SKIP_BUY, asset, quantity, price, price / peak - 1.0)
         note_sale_limit(book, next_sale(terms, book.positions[asset], price if terms.anchor == FILL else limit, peak))
 
 
@@ -354,7 +354,7 @@ def refuse_sale(book, session, leg, asset, quantity, price, premium):
     if not position.sale_refused:
         position.sale_refused = 1
         book.state.refusals += 1
-        write(book, session, leg, SKIP_SELL, asset, NAN, quantity, price, 0.0, 0.0, premium, NAN)
+        book_refusal(book, session, leg, SKIP_SELL, asset, quantity, price, premium)
 
 
 @compiled

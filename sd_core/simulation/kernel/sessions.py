@@ -10,6 +10,7 @@ from pathlib import Path
 
 from numba import njit
 
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.kernel.book import (
     ARRIVAL,
     CLOSE,
@@ -30,9 +31,8 @@ from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import MONTH, adapt_brackets, look_back, note_gaps
 from sd_core.simulation.kernel.portfolio_rules import affordable, follow_portfolio_rules
 from sd_core.simulation.kernel.rule import forget_refusals, move_anchor, set_limits, touched_assets, trade
-from sd_core.simulation.kernel.trades import buy, chain, fee_of, list_lot, whole_lots, write
+from sd_core.simulation.kernel.trades import book_cash, buy, chain, fee_of, list_lot, whole_lots
 from sd_core.simulation.kernel.withdrawals import withdraw
-from sd_core.simulation.results import Kind
 
 INITIAL_BUY, DIVIDEND, INTEREST, DEPOSIT = (
     number(Kind.INITIAL_BUY),
@@ -81,15 +81,15 @@ def arrive(market, terms, book, session):
             per_share = market.dividends[session, asset]
             if per_share != 0.0 and book.holdings[asset] > 0.0:
                 amount = book.holdings[asset] * per_share
-                write(book, session, ARRIVAL, DIVIDEND, asset, NAN, NAN, per_share, 0.0, amount, NAN, NAN)
+                book_cash(book, session, ARRIVAL, DIVIDEND, asset, per_share, amount, NAN)
                 state.income += amount
     rate = terms.margin_rate * date.years if bank_before < 0.0 else date.interest
     amount = bank_before * rate
     if abs(amount) >= DUST:
-        write(book, session, ARRIVAL, INTEREST, PORTFOLIO, NAN, NAN, NAN, 0.0, amount, NAN, NAN)
+        book_cash(book, session, ARRIVAL, INTEREST, PORTFOLIO, NAN, amount, NAN)
         state.income += amount
     if 0 < date.period <= terms.deposit_every:
-        write(book, session, ARRIVAL, DEPOSIT, PORTFOLIO, NAN, NAN, NAN, 0.0, terms.deposit, NAN, NAN)
+        book_cash(book, session, ARRIVAL, DEPOSIT, PORTFOLIO, NAN, terms.deposit, NAN)
         state.deposits += terms.deposit
 
 
@@ -226,7 +226,8 @@ def _compile(digest: int) -> Callable[..., bool]:
 def _digest() -> int:
     """Return a number that changes with the sources of the kernel and with the rules and kinds that it knows."""
     here = Path(__file__).parent
-    sources = [*sorted(here.glob("*.py")), here.parent / "results.py", here.parent / "rules.py"]
+    kinds = here.parents[1] / "schemas" / "kinds.py"
+    sources = [*sorted(here.glob("*.py")), here.parent / "results.py", here.parent / "rules.py", kinds]
     return int.from_bytes(hashlib.sha256(b"".join(source.read_bytes() for source in sources)).digest()[:7])
 
 

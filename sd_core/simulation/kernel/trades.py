@@ -5,8 +5,8 @@ Whether and how much is traded belongs in ``rule``, ``portfolio_rules`` and ``wi
 
 import numpy as np
 
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.kernel.book import NAN, compiled, inlined, number
-from sd_core.simulation.results import Kind
 from sd_core.simulation.rules import LotOrder, Proceeds, Shortfall
 
 # Lots count as whole when they miss a multiple by less than this.
@@ -49,7 +49,7 @@ def sell(terms, book, session, leg, kind, asset, quantity, price, fee, premium):
     book.state.sells += amount
     if kind == SELL:
         book.state.proceeds += amount if terms.coverage_of == NET else quantity * price
-    write(book, session, leg, kind, asset, -quantity, NAN, price, fee, amount, premium, gain)
+    book_trade(book, session, leg, kind, asset, -quantity, price, fee, amount, premium, gain)
     return amount
 
 
@@ -67,7 +67,25 @@ def buy(terms, book, session, leg, kind, asset, quantity, price, fee, premium):
         push_lot(book, session, asset, quantity, price, premium)
         if terms.coverage_of == NET:
             book.state.proceeds -= cost
-    write(book, session, leg, kind, asset, quantity, NAN, price, fee, -cost, premium, NAN)
+    book_trade(book, session, leg, kind, asset, quantity, price, fee, -cost, premium, NAN)
+
+
+@inlined
+def book_cash(book, session, leg, kind, asset, price, amount, unpaid):
+    """Book cash that comes or goes without a trade; ``unpaid`` is money that was due and did not go."""
+    write(book, session, leg, kind, asset, NAN, unpaid, price, 0.0, amount, NAN, NAN)
+
+
+@inlined
+def book_trade(book, session, leg, kind, asset, quantity, price, fee, amount, premium, gain):
+    """Book a trade: ``quantity`` is negative for a sale, ``gain`` what it gained on buyback lots."""
+    write(book, session, leg, kind, asset, quantity, NAN, price, fee, amount, premium, gain)
+
+
+@inlined
+def book_refusal(book, session, leg, kind, asset, quantity, price, premium):
+    """Book a trade that is refused: the quantity and the price that it would have had, and no cash."""
+    write(book, session, leg, kind, asset, NAN, quantity, price, 0.0, 0.0, premium, NAN)
 
 
 @compiled

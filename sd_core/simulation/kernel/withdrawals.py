@@ -1,9 +1,9 @@
 """Withdrawals: what is due, whether it is covered, and what is sold where the bank does not hold it."""
 
+from sd_core.schemas.kinds import Kind
 from sd_core.simulation.kernel.book import CLOSE, DUST, NAN, NONE_YET, PEAK, PORTFOLIO, compiled, number
 from sd_core.simulation.kernel.portfolio_rules import TOO_SMALL, await_turn, take_turn, worth_of
-from sd_core.simulation.kernel.trades import fee_of, sell, sellable, write
-from sd_core.simulation.results import Kind
+from sd_core.simulation.kernel.trades import book_cash, fee_of, sell, sellable
 from sd_core.simulation.rules import Shortfall
 
 # Gains that differ by less are the same, fractions of the price.
@@ -34,10 +34,10 @@ def withdraw(market, terms, book, session):
         paid = min(due, max(state.bank, 0.0))
     if paid > DUST:
         unpaid = due - paid if due - paid > DUST else NAN
-        write(book, session, CLOSE, WITHDRAWAL, PORTFOLIO, NAN, unpaid, NAN, 0.0, -paid, NAN, NAN)
+        book_cash(book, session, CLOSE, WITHDRAWAL, PORTFOLIO, NAN, -paid, unpaid)
         state.withdrawals += paid
     else:
-        write(book, session, CLOSE, SKIP_WITHDRAWAL, PORTFOLIO, NAN, due, NAN, 0.0, 0.0, NAN, NAN)
+        book_cash(book, session, CLOSE, SKIP_WITHDRAWAL, PORTFOLIO, NAN, 0.0, due)
 
 
 @compiled

@@ -9,7 +9,9 @@ import pyarrow as pa
 
 from sd_core.market.arrays import Dates, day_numbers
 from sd_core.market.panel import Panel
-from sd_core.simulation.results import Kind, Rows
+from sd_core.schemas.kinds import Kind
+from sd_core.schemas.lake import SIMULATION_TAX_LOTS
+from sd_core.simulation.results import Rows
 from sd_core.simulation.rules import LotOrder
 from sd_core.simulation.taxes.matching import (
     BUYBACK,
@@ -23,24 +25,6 @@ from sd_core.simulation.taxes.matching import (
     no_shares,
 )
 from sd_core.study.scenario import Scenario
-
-# The lake's columns.
-TAX_LOT_COLUMNS = pa.schema(
-    {
-        "strategy": pa.string(),
-        "reserve": pa.float64(),
-        "part": pa.int32(),
-        "purchase_seq": pa.int32(),
-        "sale_seq": pa.int32(),
-        "ticker": pa.string(),
-        "acquired": pa.date32(),
-        "held_since": pa.date32(),
-        "sold": pa.date32(),
-        "long_term": pa.bool_(),
-        **dict.fromkeys(TAX_LOT_NUMBERS, pa.float64()),
-        "market_value": pa.float64(),
-    }
-)
 
 
 def tax_lots(ledger: Rows, sessions: Dates, lot_order: LotOrder, assets: int) -> Rows:
@@ -112,4 +96,4 @@ def tax_lot_table(lots: Rows, scenario: Scenario, panel: Panel) -> pa.Table:
         **{name: pa.array(np.ascontiguousarray(lots[name]), from_pandas=True) for name in TAX_LOT_NUMBERS},
         "market_value": pa.array(lots["quantity"] * last_closes[lots["asset"]], mask=sold),
     }
-    return pa.table(columns, schema=TAX_LOT_COLUMNS)
+    return pa.table(columns, schema=SIMULATION_TAX_LOTS.arrow_schema)

@@ -1,0 +1,25 @@
+"""What a step leaves alone, since it answers the study already: said in the log, and seen as an observation."""
+
+import dagster as dg
+
+from pipelines.orchestration.names import REFRESH
+
+# A run with this tag computes everything that it covers, outdated or not; derived datasets only where all is meant.
+FRESH_TAG = "sdlab/fresh"
+ALL, NAMED = "all", "named"
+LEFT_ALONE = "left_alone"
+
+
+def computes_all(context: dg.AssetExecutionContext) -> bool:
+    """Return whether a step computes what it is asked for even where nothing has changed.
+
+    The refresh leaves alone what answers the study. Whoever materialises an asset by itself wants it made.
+    """
+    run = context.run
+    return run.job_name != REFRESH or FRESH_TAG in run.tags
+
+
+def leave_alone(context: dg.AssetExecutionContext, key: dg.AssetKey, why: str) -> dict[str, str]:
+    """Record that an asset is as it should be; return the same as metadata of its result."""
+    context.log_event(dg.AssetObservation(asset_key=key, metadata={LEFT_ALONE: why}))
+    return {LEFT_ALONE: why}

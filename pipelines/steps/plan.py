@@ -1,0 +1,83 @@
+"""What a run has to do: everything whose inputs have changed since it was computed, and nothing else.
+
+Importing this is quick, so that a run with nothing to do ends at once. What is found outdated here is done by the other
+steps; each of them looks again when its turn comes, since the one before may have changed nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipelines.lab.current import (
+    MARKET,
+    current_market,
+    current_scenarios,
+    is_prepared,
+    outdated_tickers,
+    stored_scenarios,
+)
+from pipelines.lab.home import StudyHome
+from pipelines.lab.publication import inputs_of, is_published
+from pipelines.steps.datasets import DERIVED, REFRESHED
+from sd_core.lake import Lake
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is outdated; what comes of an outdated step may prove the steps after it outdated, too.
+
+    Attributes:
+        tickers: of which the source may have other prices.
+        prepares: whether the market is prepared again, prices apart.
+        scenarios: that are missing, or computed on other prices, rules or code.
+        derived: names of datasets that are.
+        publishes: whether the warehouse is rebuilt.
+    """
+
+    tickers: Sequence[str]
+    prepares: bool
+    scenarios: Sequence[Scenario]
+    derived: Sequence[str]
+    publishes: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything answers the study."""
+        return not (self.tickers or self.prepares or self.scenarios or self.derived or self.publishes)
+
+
+def plan_run(home: StudyHome) -> Plan:
+    """Return what a run of the whole study has to do."""
+    study, lake = home.study, home.lake
+    with lake.shared():
+        tickers, prepares = outdated_tickers(study, lake), not is_prepared(study, lake)
+        market = lake.current(MARKET)
+        if market is None or prepares:
+            # Whether anything is still of use shows when there are prices.
+            return Plan(tickers, True, study.scenarios, [one.name for one in REFRESHED], True)
+        derived = [one.name for one in REFRESHED if one.current(study, lake, market) is None]
+        return Plan(
+            tickers,
+            prepares,
+            outdated_scenarios(study, lake),
+            derived,
+            not is_published(lake, home.published, inputs_of(study, lake, [one.name for one in DERIVED])),
+        )
+
+
+def outdated_scenarios(study: Study, lake: Lake) -> list[Scenario]:
+    """Return the scenarios that are missing, or computed on other prices, rules or code, in the study's order.
+
+    Raises:
+        NotReadyError: the lake has no market for the study.
+    """
+    current = current_scenarios(study, stored_scenarios(study, lake, _metrics_version), current_market(study, lake))
+    return [scenario for scenario in study.scenarios if scenario not in current]
+
+
+def _metrics_version() -> str:
+    # Parses the SQL, which only a study that keeps metrics alone has need of.
+    from pipelines.warehouse.reduction import metrics_version
+
+    return metrics_version()

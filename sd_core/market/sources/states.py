@@ -1,0 +1,59 @@
+"""What a source could bring now, as far as can be told without fetching: a text that changes once that may be new.
+
+Only what is quick to import is used here; the sources themselves belong in the modules beside this.
+"""
+
+import datetime as dt
+import hashlib
+import importlib.metadata
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sd_core.study.model import Study
+
+# The dataset of the lake that holds what was fetched.
+RAW_PRICES = "raw_prices"
+
+NEW_YORK = ZoneInfo("America/New_York")
+# After the close and the evening's corrections; a day's bar is final by then.
+FINAL = dt.time(21)
+
+
+def source_state(study: Study, ticker: str, now: dt.datetime) -> str:
+    """Return what a fetch of a ticker depends on.
+
+    Args:
+        study: its source, and the dates that it asks for.
+        ticker: an asset, the benchmark or a rate.
+        now: with a time zone.
+
+    Returns:
+        For files a hash of their bytes, for the sample the version of the package that it comes with, for Yahoo the
+        last evening in New York on which a day's bars became final: its prices are good until the next.
+    """
+    asked = f"{study.source.kind} {study.start} {study.end or ''}"
+    match study.source.kind:
+        case "csv":
+            folder = Path(study.source.folder or "")
+            return f"{asked} {folder} {_files(folder / f'{ticker}.csv', folder / f'{ticker}_dividends.csv')}"
+        case "sample":
+            return f"{asked} {importlib.metadata.version('skfolio')}"
+        case "yahoo":
+            return f"{asked} {_last_final(now)}"
+
+
+def file_state(path: Path) -> str:
+    """Return a hash of a file's bytes, or "none" where there is no such file to read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError:
+        return "none"
+
+
+def _files(*paths: Path) -> str:
+    return " ".join(file_state(path) for path in paths)
+
+
+def _last_final(now: dt.datetime) -> dt.date:
+    there = now.astimezone(NEW_YORK)
+    return there.date() if there.time() >= FINAL else there.date() - dt.timedelta(days=1)

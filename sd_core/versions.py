@@ -1,0 +1,10 @@
+"""The versions of what is computed: each is raised whenever the same inputs give other rows than before.
+
+They stand apart from what computes, which takes long to import, so that asking whether something is outdated is quick.
+"""
+
+MARKET = "1"
+ENGINE = "5"
+CORRELATIONS = "1"
+VARIANCE_STATE = "1"
+SUBSETS = "1"
