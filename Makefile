@@ -22,6 +22,7 @@ coverage: $(READY)
 lint: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/codespell
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo --no-cache
 

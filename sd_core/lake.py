@@ -147,19 +147,19 @@ def _damaged(home: Path, what: str) -> InputError:
 def _write(table: pa.Table, file: Path) -> None:
     """Write one table; a dictionary pays for text, which repeats, and only costs time for numbers, which do not."""
     text = [field.name for field in table.schema if _is_text(field.type)]
-    with open(file, "wb") as handle:
+    with file.open("wb") as handle:
         pq.write_table(table, handle, compression="zstd", compression_level=1, use_dictionary=text or False)
         os.fsync(handle.fileno())  # the pointer, which is put down after it, must not outlive a loss of power alone
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_dictionary(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
 
 
 def put_whole(path: Path, text: str) -> None:
     """Write a small file so that a reader finds the old text or the new, never a part."""
     draft = path.with_name(_draft_prefix(path.name) + secrets.token_hex(4))
-    with open(draft, "w", encoding="utf-8") as handle:
+    with draft.open("w", encoding="utf-8") as handle:
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())

@@ -22,7 +22,7 @@ def locked(file: Path, *, shared: bool = False, wait: bool = True) -> Iterator[T
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     mode = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
-    with open(file, "a") as handle:
+    with file.open("a") as handle:
         try:
             fcntl.flock(handle, mode)
         except BlockingIOError:

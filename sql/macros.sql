@@ -161,11 +161,11 @@ create macro interval_high(outcome) as
 comment on macro interval_high is
     'Aggregate: upper end of the interval that holds nine in ten outcomes, the 95th percentile, linearly interpolated.';
 
-create macro is_told_apart(probability) as
+create macro is_significant(probability) as
     probability >= 0.95;
 
-comment on macro is_told_apart is
-    'Whether one level did better than another in so many histories that it is no accident: 95 % of them.';
+comment on macro is_significant is
+    'Whether one level did significantly better than another: in at least 95 % of the bootstrap samples.';
 
 create macro least_squares_slope(outcome, regressor) as
     case

@@ -4,9 +4,10 @@ What it says belongs in ``pipelines.report.verdicts``.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import duckdb
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 
@@ -21,23 +22,40 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
     for notice in ("", headline.title, *headline.notices):
         _say(console, notice, style="bold")
     table = _table(headline.chosen)
-    # Rows are never cut: a terminal that is narrower wraps them.
-    usual = console.width
-    console.width = max(usual, Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum)
-    console.print(table, soft_wrap=True)
-    console.width = usual
+    console.print(_Whole(table), soft_wrap=True)
     for sentence in (*headline.notes, *headline.sentences):
         _say(console, sentence)
     _print_findings(console, headline.findings)
 
 
+@dataclass(frozen=True)
+class _Whole:
+    """A table whose rows are never cut: a terminal that is narrower wraps them."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        natural = Measurement.get(console, options.update(max_width=WIDEST), self.table).maximum
+        yield from console.render(self.table, options.update(max_width=max(options.max_width, natural)))
+
+
 def _table(chosen: Sequence[Chosen]) -> Table:
     withdrawing = any(line.row["withdrawals_scheduled"] for line in chosen)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    # The names of a sweep's strategies end with what sets them apart.
+    # The names of a sweep's strategies end with what distinguishes them.
     table.add_column("strategy", no_wrap=True)
     table.add_column("", no_wrap=True)
-    names = ("reserve", "value", "TWR", "Sharpe", "drawdown", "cash", "income/year", "skipped buys", "TWR - holding")
+    names = (
+        "reserve",
+        "value",
+        "TWR",
+        "Sharpe",
+        "drawdown",
+        "cash",
+        "income/year",
+        "skipped buys",
+        "TWR - buy-and-hold",
+    )
     for name in (*names[:2], "withdrawn", *names[2:]) if withdrawing else names:
         table.add_column(name, justify="right", no_wrap=True)
     for line in chosen:

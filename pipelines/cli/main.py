@@ -5,9 +5,10 @@ failed), 2 (the input was refused) or 130 (interrupted).
 """
 
 import argparse
+import contextlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipelines.cli.exit_code import ExitCode
 from pipelines.warehouse.interruption import QUERY_INTERRUPTED
@@ -84,16 +85,16 @@ def _run(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.cli.run import run
     from pipelines.lab.home import open_home
 
-    _quiet()
-    return run(open_home(parsed.study), parsed.select, fresh=parsed.fresh)
+    with _without_notices():
+        return run(open_home(parsed.study), parsed.select, fresh=parsed.fresh)
 
 
 def _ui(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.cli.ui import serve
     from pipelines.lab.home import open_home
 
-    _quiet()
-    return serve(open_home(parsed.study), parsed.port)
+    with _without_notices():
+        return serve(open_home(parsed.study), parsed.port)
 
 
 def _query(parsed: argparse.Namespace) -> ExitCode:
@@ -110,6 +111,9 @@ def _check(parsed: argparse.Namespace) -> ExitCode:
     return check(open_home(parsed.study), ask_source=parsed.fetch)
 
 
-def _quiet() -> None:
+@contextlib.contextmanager
+def _without_notices() -> Iterator[None]:
     """Keep Dagster's notices about its own release stages out of the way of our output."""
-    warnings.filterwarnings("ignore", module=r"dagster\..*")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"dagster\..*")
+        yield

@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.home import CODE, StudyHome
-from pipelines.orchestration.instance import open_instance
+from pipelines.orchestration.instance import environment_of, open_instance
 from pipelines.web.guard import HOST
 from sd_core.errors import InputError
 from sd_core.locks import locked
@@ -30,17 +31,16 @@ def serve(home: StudyHome, port: int) -> ExitCode:
     with open_instance(home):
         pass  # its databases are there before the server's processes meet them
     log = home.dagster_home / "ui.log"
-    with locked(home.dagster_home / ".ui.lock", wait=False) as lock:
+    with contextlib.ExitStack() as stack:
+        lock = stack.enter_context(locked(home.dagster_home / ".ui.lock", wait=False))
         if lock is None:
             raise InputError(f"{home.study.name}: already being served: expected one `sdlab ui` per study")
         _refuse_taken_port(port)
         print(f"{home.study.name}: starting, its log is {log}", flush=True)
         # Set before the server starts: a shell that started us in the background has us ignore interrupts, and a
         # server that inherits this would never end.
-        interrupted = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: interrupted.set())
-        server = _start(port, log, lock)
+        interrupted = stack.enter_context(_interrupts())
+        server = _start(home, port, log, lock)
         announced = False
         while server.poll() is None and not interrupted.wait(POLL_SECONDS):
             if not announced and _answers(port):
@@ -56,13 +56,25 @@ def serve(home: StudyHome, port: int) -> ExitCode:
     return ExitCode.DONE
 
 
-def _start(port: int, log: Path, lock: TextIO) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Yield an event that Ctrl-C and a request to end set, and nothing else happens at them."""
+    interrupted = threading.Event()
+    before = {number: signal.signal(number, lambda *_: interrupted.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _start(home: StudyHome, port: int, log: Path, lock: TextIO) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "pipelines.orchestration.webserver", str(port), str(lock.fileno())]
-    with open(log, "w", encoding="utf-8") as output:
+    with log.open("w", encoding="utf-8") as output:
         return subprocess.Popen(
             command,
             cwd=CODE,
-            env=os.environ | {"PYTHONWARNINGS": "ignore"},
+            env=os.environ | environment_of(home) | {"PYTHONWARNINGS": "ignore"},
             stdout=output,
             stderr=subprocess.STDOUT,
             # Only we pass signals on, once; and should we be killed, the server goes on holding the lock.

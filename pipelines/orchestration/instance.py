@@ -6,7 +6,7 @@ What a run does belongs in the modules of the assets; where the records lie is `
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
@@ -46,18 +46,43 @@ retention:
 
 @contextlib.contextmanager
 def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
-    """Open a study's Dagster home, made where it is missing, and point this process and its children at it."""
+    """Open a study's Dagster home, made where it is missing.
+
+    Dagster reads the environment of :func:`environment_of` while it runs, so this process has it until the home is
+    closed.
+    """
     home.dagster_home.mkdir(parents=True, exist_ok=True)
     put_whole(home.dagster_home / "dagster.yaml", _settings(home))
-    os.environ["DAGSTER_HOME"] = str(home.dagster_home)
-    os.environ["SD_STUDY"] = str(home.study_file)
-    os.environ[BATCH_VARIABLE] = str(BATCH_SIZE)
-    with locked(home.dagster_home / ".open.lock"):
-        # Two processes that make the same databases at once break each other.
-        instance = dg.DagsterInstance.get()
-        _end_dead_runs(instance)
-    with instance:
-        yield instance
+    with _environment(environment_of(home)):
+        with locked(home.dagster_home / ".open.lock"):
+            # Two processes that make the same databases at once break each other.
+            instance = dg.DagsterInstance.get()
+            _end_dead_runs(instance)
+        with instance:
+            yield instance
+
+
+def environment_of(home: StudyHome) -> dict[str, str]:
+    """Return what a process of Dagster must find in its environment to work on a study."""
+    return {
+        "DAGSTER_HOME": str(home.dagster_home),
+        "SD_STUDY": str(home.study_file),
+        BATCH_VARIABLE: str(BATCH_SIZE),
+    }
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _settings(home: StudyHome) -> str:

@@ -77,7 +77,7 @@ def _is_published(home: StudyHome) -> bool:
 
 def _left_alone(
     context: dg.AssetExecutionContext, models: Sequence[Model], identities: list[Identity]
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Say of every table that it is as published, and of every check that it passed on the same rows."""
     why = "published from the same data, study and code"
     for key in (*(TABLE_KEYS[model.name] for model in models), REPORT_HTML_KEY):

@@ -1,4 +1,4 @@
-"""Which scenarios the charts show: simply holding, and the few rivals that matter; and how each is drawn throughout."""
+"""Which scenarios the charts show: buy-and-hold, and the few rivals that matter; and how each is drawn throughout."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Choice:
-    """The scenarios that charts show, simply holding first, and the sentence that says how they were chosen."""
+    """The scenarios that charts show, buy-and-hold first, and the sentence that says how they were chosen."""
 
     shown: tuple[Shown, ...]
     how: str
@@ -53,7 +53,7 @@ chosen as (
 
 
 def choose(headline: Headline) -> Choice:
-    """Choose simply holding and the best scenario of each strategy, or of each family where strategies are many.
+    """Choose buy-and-hold and the best scenario of each strategy, or of each family where strategies are many.
 
     A family has one variant, sizing and order, and is rebalanced or not. Best is the highest time-weighted return, as
     in the headline.
@@ -67,7 +67,7 @@ def choose(headline: Headline) -> Choice:
     few = len(names) <= MOST_RIVALS
     best = _best(rivals, "strategy" if few else "family")
     kept = sorted(sorted(best, key=lambda row: -row["twr"])[:MOST_RIVALS], key=lambda row: row["position"])
-    shown = [Shown(holding, f"simply holding ({holding['strategy']})", Stroke(BLACK, width=2.2))] if holding else []
+    shown = [Shown(holding, f"buy-and-hold ({holding['strategy']})", Stroke(BLACK, width=2.2))] if holding else []
     shown += [
         Shown(row, f"{row['strategy']}, reserve {level(row['reserve'])}", _look(place))
         for place, row in enumerate(kept)
@@ -90,9 +90,9 @@ def _look(place: int) -> Stroke:
 
 
 def _how(holding: bool, few: bool, strategies: int, families: int, kept: int) -> str:
-    first = "Simply holding, and " if holding else ""
+    first = "Buy-and-hold, and " if holding else ""
     if strategies == 0:
-        return "The charts show simply holding." if holding else "No scenario is up to date, so no chart shows one."
+        return "The charts show buy-and-hold." if holding else "No scenario is up to date, so no chart shows one."
     if few:
         what = "each strategy" if strategies > 1 else "the strategy"
     else:

@@ -176,7 +176,7 @@ def _reserve(given: Given) -> str:
 def _rebalancing(given: Given) -> str:
     found = rebalancing_table(given.connection, given.headline)
     words = (
-        "Each at the reserve with its highest return, and simply holding. Turnover is half of what "
+        "Each at the reserve with its highest return, and buy-and-hold. Turnover is half of what "
         "was bought and sold, relative to the mean value."
     )
     return page.paragraph(words) + found if found else ""

@@ -17,7 +17,7 @@ def write_draft(warehouse: Path) -> Path:
     """Write the report of a warehouse that is not published yet, from its tables alone, and return the file."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         text = report(connection)
-    with open(draft_of(warehouse), "w", encoding="utf-8", newline="\n") as handle:
+    with draft_of(warehouse).open("w", encoding="utf-8", newline="\n") as handle:
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())

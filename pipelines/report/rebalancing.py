@@ -19,7 +19,7 @@ order by study_strategy.position
 
 
 def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline) -> str:
-    """Return the strategies that rebalance, beside simply holding; empty where the study has none."""
+    """Return the strategies that rebalance, beside buy-and-hold; empty where the study has none."""
     rows = records(connection, _STRATEGIES)
     if not any(_rule(row) for row in rows):
         return ""

@@ -49,8 +49,8 @@ def _columns(currency: str) -> list[Column]:
         ("trades", "trades", _COUNT),
         (f"fees, {currency}", "fees", _MONEY),
         ("skipped buys", "skipped_buys", _COUNT),
-        ("TWR − holding", "excess_over_buy_and_hold", percent),
-        ("TWR − holding at this reserve", "excess_over_same_reserve", percent),
+        ("TWR − buy-and-hold", "excess_over_buy_and_hold", percent),
+        ("TWR − buy-and-hold at this reserve", "excess_over_same_reserve", percent),
     ]
 
 
@@ -81,7 +81,7 @@ def _tax_columns(currency: str) -> list[Column]:
 
 
 def headline_table(headline: Headline) -> str:
-    """Return the rows of the headline, or the best of them where they are many: simply holding, then strategies."""
+    """Return the rows of the headline, or the best of them where they are many: buy-and-hold, then strategies."""
     currency = headline.study["currency"]
     columns = [column for column in _columns(currency) if column[1] in _OF_HEADLINE]
     if any(one.row["withdrawals_scheduled"] for one in headline.chosen):

@@ -345,9 +345,11 @@ def picture(figures: Sequence[Figure], width: int = 900) -> str:
         plot = figure.plot
         marks += [
             legend,
-            f'<svg x="{plot.left}" y="{below + plot.top}" width="{width - plot.left - 24}" height="{plot.height}" '
-            # An image shows no titles of its parts.
-            f'overflow="visible">{re.sub("<title>.*?</title>", "", plot.body)}</svg>',
+            (
+                f'<svg x="{plot.left}" y="{below + plot.top}" width="{width - plot.left - 24}" height="{plot.height}" '
+                # An image shows no titles of its parts.
+                f'overflow="visible">{re.sub("<title>.*?</title>", "", plot.body)}</svg>'
+            ),
         ]
         below += plot.top + plot.height + plot.bottom
     drawing = (

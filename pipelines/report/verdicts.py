@@ -1,6 +1,6 @@
-"""What a run found, in words: simply holding first, then every strategy, then what to doubt.
+"""What a run found, in words: buy-and-hold first, then every strategy, then what to doubt.
 
-The words are the same on a terminal and in the report. Reads the published warehouse only; how numbers come about
+The words are the same on a terminal and in the report. Reads the published warehouse only; how numbers are computed
 belongs in ``sql``, how they are printed in ``pipelines.cli.headline``.
 """
 
@@ -59,12 +59,12 @@ class Headline:
     Attributes:
         study: the row of the table study.
         title: study, capital and dates.
-        notices: what must be known before the first number is read.
+        notices: what the reader must know before the first number is read.
         rows: every row of report_strategy, in the study's order, with what its strategy is.
-        holding: the one that is simply holding; None where the study has none.
+        holding: that of buy-and-hold; None where the study has none.
         chosen: the rows to show.
         notes: what the columns of those rows mean.
-        sentences: where holding wins, and what cannot be compared.
+        sentences: where buy-and-hold wins, and what cannot be compared.
         findings: about the prices of single tickers, in a sentence each.
     """
 
@@ -103,7 +103,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
 
 
 def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[Chosen]:
-    chosen = [Chosen("simply holding", holding)] if holding else []
+    chosen = [Chosen("buy-and-hold", holding)] if holding else []
     strategies: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         strategies.setdefault(row["sweep"] or row["strategy"], []).append(row)
@@ -136,19 +136,19 @@ def percent_of(fraction: float | None, digits: int | None = 1) -> str:
 
 
 def sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[str]:
-    """Say in words where holding wins, and what cannot be compared."""
+    """Say in words where buy-and-hold wins, and what cannot be compared."""
     outdated = [f"{row['strategy']} at {percent_of(row['reserve'], None)}" for row in rows if not row["is_current"]]
     sentences = []
     if outdated:
         named = ", ".join(outdated[:NAMED]) + (" and more" if len(outdated) > NAMED else "")
-        sentences.append(
-            f"Computed on older prices or settings, so not compared: {named}. A whole run brings them up to date."
-        )
+        sentences.append(f"Computed on older prices or settings, so not compared: {named}. A whole run updates them.")
     if holding is None:
         return [
             *sentences,
-            "The study has no strategy that only buys and holds, {}, at a reserve of 0, so nothing here says what "
-            "simply holding would have brought.",
+            (
+                "The study has no buy-and-hold strategy, {}, at a reserve of 0, so nothing here is compared with "
+                "buy-and-hold."
+            ),
         ]
     rivals = [row for row in rows if not row["is_buy_and_hold"] and row["excess_over_buy_and_hold"] is not None]
     by_rule = [row for row in rivals if row["has_rule"]]
@@ -157,7 +157,7 @@ def sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) ->
 
 
 def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any]) -> Iterator[str]:
-    """Say how the scenarios of the rule did against simply holding; what differs by rounding alone is the same."""
+    """Say how the scenarios of the rule did against buy-and-hold; what differs by rounding alone is the same."""
     if not rivals:
         return
     more = sum(row["excess_over_buy_and_hold"] > SAME_RETURN for row in rivals)
@@ -168,18 +168,18 @@ def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any]) -> Itera
     counts[0] = counts[0].replace(" ", " returned ", 1)
     wins = "beats the rule: it " if len(less) == len(rivals) else ""
     yield (
-        f"Simply holding {wins}returned {percent_of(holding['twr'])}. Of {len(rivals)} scenarios of the rule, "
+        f"Buy-and-hold {wins}returned {percent_of(holding['twr'])}. Of {len(rivals)} scenarios of the rule, "
         f"{', '.join(counts)}. The best, {_place(best)}, returned {percent_of(best['twr'])}."
     )
     calmer = sum(
         _over(row["sharpe"], holding["sharpe"]) and _over(holding["volatility"], row["volatility"]) for row in less
     )
     if calmer:
-        yield f"Of those that returned less, {calmer} had a higher Sharpe ratio and a lower volatility than holding."
+        yield f"Of those that returned less, {calmer} had a higher Sharpe ratio and lower volatility than buy-and-hold."
 
 
 def _baseline(without_rule: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Say what rebalancing and the other portfolio rules brought by themselves."""
+    """Say what rebalancing and the other portfolio rules returned by themselves."""
     if without_rule:
         best = max(without_rule, key=lambda row: row["twr"])
         yield (

@@ -262,7 +262,10 @@ def _check_columns(con: duckdb.DuckDBPyConnection, model: Model) -> None:
 
 @contextlib.contextmanager
 def _single_thread(con: duckdb.DuckDBPyConnection) -> Iterator[int]:
-    """Let every query have one thread; yield how many there were."""
+    """Let every query have one thread; yield how many there were.
+
+    DuckDB has one such setting for a whole database and all of its connections, so it is put back.
+    """
     threads = con.execute("select current_setting('threads')").fetchall()[0][0]
     con.execute("set threads = 1")
     try:

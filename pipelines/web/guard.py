@@ -79,7 +79,8 @@ def _graphql_refusal(scope: Scope) -> Refusal | None:
 
 
 def _is_graphql(scope: Scope) -> bool:
-    return scope["path"].rstrip("/") == GRAPHQL
+    path: str = scope["path"]
+    return path.rstrip("/") == GRAPHQL
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:

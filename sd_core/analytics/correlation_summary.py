@@ -143,7 +143,8 @@ def _from_returns(windows: Floats, group: _Group) -> tuple[Floats, ...]:
 
 def _mean_of_pairs(standard_sums: Floats, count: int) -> Floats:
     """Return the mean correlation of standardised series from their sum: |sum|^2 = count + 2 x sum over pairs."""
-    return ((standard_sums**2).sum(axis=1) - count) / (count * (count - 1) or np.nan)
+    means: Floats = ((standard_sums**2).sum(axis=1) - count) / (count * (count - 1) or np.nan)
+    return means
 
 
 def _from_pairs(correlation: Floats, spread: Floats, group: _Group) -> tuple[Floats, ...]:

@@ -188,12 +188,13 @@ def _opening(study: Study, universe: Sequence[PriceHistory]) -> dt.date:
     """
     if study.sessions != "intersection":
         return study.start
-    return max(dates[0] for dates in _bar_dates(universe)).item()
+    first: dt.date = max(dates[0] for dates in _bar_dates(universe)).item()
+    return first
 
 
 def _horizon(study: Study, universe: Sequence[PriceHistory]) -> dt.date:
     """Return the date up to which bars can be expected: the end asked for, unless it was still to come when fetched."""
-    newest_bar = max(dates[-1] for dates in _bar_dates(universe)).item()
+    newest_bar: dt.date = max(dates[-1] for dates in _bar_dates(universe)).item()
     if study.end is None:
         return newest_bar
     newest_fetch = max(history.fetched_at for history in universe).date()
@@ -290,8 +291,9 @@ def _relative_prices(study: Study, price_index: pd.Series | None, sessions: Date
             f"study {study.name}: price_index: {study.price_index}: expected a value on or before the first session, "
             f"{sessions[0]}, but it begins on {dates[0]}"
         )
-    levels = price_index.to_numpy(np.float64)[np.searchsorted(dates, sessions, side="right") - 1]
-    return levels / levels[0]
+    levels: Floats = price_index.to_numpy(np.float64)[np.searchsorted(dates, sessions, side="right") - 1]
+    relative: Floats = levels / levels[0]
+    return relative
 
 
 def _rates_table(sessions: Dates, yearly: Floats, relative_prices: Floats) -> pa.Table:

@@ -61,7 +61,7 @@ BELOW_ONE = Check("0 or more, below 1", lambda values: (values >= 0) & (values <
 FROM_ONE = Check("1 or more", lambda values: values >= 1)
 
 # A data frame shows NULL as NaN, so infinity is all that is left to refuse here.
-FINITE = Check("finite", lambda values: np.isfinite(values))
+FINITE = Check("finite", np.isfinite)
 
 
 def number(description: str, unit: str, *checks: Check, nullable: bool = False) -> Column:

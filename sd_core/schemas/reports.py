@@ -30,20 +30,20 @@ REPORT_STRATEGY = Table(
     name="report_strategy",
     layer="reports",
     description=(
-        "Every metric of a scenario over its whole period, and how it did against simply holding and never buying."
+        "Every metric of a scenario over its whole period, and how it did against buy-and-hold and never buying."
     ),
     key=("strategy", "reserve"),
     columns={
         # Whatever is known of a scenario by itself, and then what a comparison takes.
         **SIMULATION_METRICS.columns,
         "excess_over_buy_and_hold": number(
-            "Time-weighted return above that of simply holding without a reserve; NULL: not in the study, or not "
+            "Time-weighted return above that of buy-and-hold without a reserve; NULL: not in the study, or not "
             "of the same prices.",
             FRACTION,
             nullable=True,
         ),
         "excess_over_same_reserve": number(
-            "Time-weighted return above that of simply holding at the same reserve; NULL as above.",
+            "Time-weighted return above that of buy-and-hold at the same reserve; NULL as above.",
             FRACTION,
             nullable=True,
         ),

@@ -34,7 +34,7 @@ def read_mapping(path: Path) -> Mapping[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}: expected a study file that can be read") from None

@@ -53,7 +53,8 @@ def load_study(path: Path) -> Study:
         study = Study.model_validate(written.document)
     except ValidationError as error:
         raise _refusal(path, findings(error, _keys_at, written.as_written)) from None
-    study._sweeps = {name: origin.sweep for name, origin in written.origins.items()}
+    # Pydantic keeps what is no key in a private attribute.
+    study._sweeps = {name: origin.sweep for name, origin in written.origins.items()}  # noqa: SLF001
     # Where the study lies is known only here; from now on its paths are absolute.
     changes: dict[str, object] = {}
     if study.source.folder is not None:

@@ -14,7 +14,7 @@ from pydantic.config import JsonDict
 from sd_core.study.fields import AssetClass, CalendarDate, Currency, Fraction, Ticker
 from sd_core.study.findings import MisfitError, show
 
-# A price touches a rung within a relative 1e-12; rungs that stand closer than this are not told apart reliably.
+# A price touches a rung within a relative 1e-12; rungs closer together than this cannot be distinguished reliably.
 SMALLEST_BRACKET = 1e-9
 
 # Units of numbers, for the columns that tables make of them.

@@ -170,8 +170,10 @@ def _labels(sweep: str, lists: Mapping[Path, list[Any]]) -> dict[Path, list[str]
         return short
     raise MisfitError(
         [
-            f"strategies.{sweep}: the sweep's longest name would be {show(longest)}, {len(longest)} characters: "
-            f"expected at most {LONGEST_NAME}, so give the strategy a shorter name or fewer lists"
+            (
+                f"strategies.{sweep}: the sweep's longest name would be {show(longest)}, {len(longest)} characters: "
+                f"expected at most {LONGEST_NAME}, so give the strategy a shorter name or fewer lists"
+            )
         ]
     )
 

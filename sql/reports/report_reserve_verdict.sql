@@ -44,8 +44,8 @@ close_rivals as (
         strategy,
         measure,
         min(probability) as least_probability,
-        count(reserve) filter (where not is_told_apart(probability)) as rivals,
-        string_agg(percent_text(reserve), ', ' order by reserve) filter (where not is_told_apart(probability))
+        count(reserve) filter (where not is_significant(probability)) as rivals,
+        string_agg(percent_text(reserve), ', ' order by reserve) filter (where not is_significant(probability))
             as indistinguishable
     from rivals
     group by strategy, measure

@@ -1,9 +1,9 @@
--- Every metric of a scenario over its whole period, and how it did against simply holding and never buying.
+-- Every metric of a scenario over its whole period, and how it did against buy-and-hold and never buying.
 -- Grain: strategy, reserve.
 -- Sources: simulation_metrics, simulation_path_band, study_strategy, simulation_partition.
 with
 -- Buy-and-hold: the study's first strategy of that kind, where it can be compared with.
-simply_holding as (
+buy_and_hold as (
     select
         metrics.reserve,
         metrics.twr,
@@ -117,11 +117,11 @@ select
 from simulation_metrics as metrics
 inner join simulation_partition as stored using (strategy, reserve)
 left join bands using (strategy, reserve)
-left join simply_holding as without_reserve
+left join buy_and_hold as without_reserve
     on without_reserve.reserve = 0
     and stored.prices_version = without_reserve.prices_version
     and stored.is_current
-left join simply_holding as same_reserve
+left join buy_and_hold as same_reserve
     on metrics.reserve = same_reserve.reserve
     and stored.prices_version = same_reserve.prices_version
     and stored.is_current

@@ -71,7 +71,7 @@ def test_it_opens_with_the_sentences_of_the_headline(small_report: Report) -> No
     assert said
     assert all(typeset(sentence) in header for sentence in said)
     # Returns 50/1000, and 1069.5/1000 - 1: see the table of the small study.
-    assert "Simply holding returned 5.0" in header
+    assert "Buy-and-hold returned 5.0" in header
     assert "sd8 at a reserve of 10" in header
 
 
@@ -154,7 +154,7 @@ def test_growth_line_ends_where_the_table_does(small_report: Report) -> None:
     for path in growth.all("path"):
         height = float(path.attributes["d"].split("L")[-1].split(" ")[1])
         ends[path.attributes["data-label"].split(",")[0]] = low * (high / low) ** (1 - height / 1000)
-    assert ends == pytest.approx({"simply holding (buy_and_hold)": 1.05, "sd8": 1.0695}, rel=1e-4)
+    assert ends == pytest.approx({"buy-and-hold (buy_and_hold)": 1.05, "sd8": 1.0695}, rel=1e-4)
 
 
 def test_drawdown_chart_reaches_the_worst_one_however_few_points_are_drawn() -> None:
@@ -337,17 +337,17 @@ def test_many_strategies_are_shown_by_the_best_of_each_family(small_report: Repo
     labels = [path.attributes["data-label"] for path in section.all("figure")[0].all("path")]
     # Of those with gain_share sd8 at 10 % returned 6.95 %; of the symmetric ones sd7 the most, 0.7 %.
     names = [label.replace("\u202f", " ") for label in labels]
-    assert names == ["simply holding (buy_and_hold)", "sd8, reserve 10 %", "sd7, reserve 0 %"]
+    assert names == ["buy-and-hold (buy_and_hold)", "sd8, reserve 10 %", "sd7, reserve 0 %"]
 
 
-def test_other_weights_that_are_only_held_are_charted_beside_simply_holding(small_report: Report) -> None:
+def test_other_weights_that_are_only_held_are_charted_beside_buy_and_hold(small_report: Report) -> None:
     def hold_others(connection: duckdb.DuckDBPyConnection) -> None:
         insert(connection, "study_strategy", lake_tables.strategy(3, "sixty_forty", None))
         lake_tables.add_scenario(connection, "sixty_forty", 0.0, bank=(0.0,) * 3, value=(1000.0, 1000.0, 1020.0))
 
     growth = parse(small_report(hold_others)).one("section", id="growth").all("figure")[0]
     names = [path.attributes["data-label"].replace("\u202f", " ") for path in growth.all("path")]
-    assert names == ["simply holding (buy_and_hold)", "sd8, reserve 10 %", "sixty_forty, reserve 0 %"]
+    assert names == ["buy-and-hold (buy_and_hold)", "sd8, reserve 10 %", "sixty_forty, reserve 0 %"]
 
 
 def test_page_of_thousands_of_scenarios_stays_small_and_says_what_it_leaves_out(small_report: Report) -> None:

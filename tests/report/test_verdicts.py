@@ -42,10 +42,10 @@ HOLDING = row("hold", 0.5, has_rule=False, is_buy_and_hold=True)
     [
         (
             [0.4, 0.3],
-            "Simply holding beats the rule: it returned 50.0 %. Of 2 scenarios of the rule, 2 returned less. ",
+            "Buy-and-hold beats the rule: it returned 50.0 %. Of 2 scenarios of the rule, 2 returned less. ",
         ),
-        ([0.6], "Simply holding returned 50.0 %. Of 1 scenarios of the rule, 1 returned more. The best, "),
-        ([0.5], "Simply holding returned 50.0 %. Of 1 scenarios of the rule, 1 returned the same. The best, "),
+        ([0.6], "Buy-and-hold returned 50.0 %. Of 1 scenarios of the rule, 1 returned more. The best, "),
+        ([0.5], "Buy-and-hold returned 50.0 %. Of 1 scenarios of the rule, 1 returned the same. The best, "),
         ([0.6, 0.5, 0.4], "Of 3 scenarios of the rule, 1 returned more, 1 the same, 1 less. The best, "),
     ],
 )
@@ -66,15 +66,15 @@ def test_calmer_scenario_needs_the_higher_sharpe_ratio_and_the_lower_volatility(
 def test_portfolios_without_the_rule_are_told_apart_from_it() -> None:
     yearly, monthly = (row(name, twr, has_rule=False) for name, twr in (("yearly", 0.7), ("monthly", 0.6)))
     verdict, baseline = sentences([HOLDING, yearly, row("sd8", 0.4), monthly], HOLDING)
-    assert verdict.startswith("Simply holding beats the rule: it returned 50.0 %. Of 1 scenarios of the rule, 1 ")
+    assert verdict.startswith("Buy-and-hold beats the rule: it returned 50.0 %. Of 1 scenarios of the rule, 1 ")
     assert baseline == (
         "Portfolio rules without the Synthetic Dividend: the best, yearly at a reserve of 0 %, returned 70.0 %."
     )
 
 
-def test_study_without_simply_holding_says_so() -> None:
+def test_study_without_buy_and_hold_says_so() -> None:
     (sentence,) = sentences([row("sd8", 0.4)], None)
-    assert "no strategy that only buys and holds, {}, at a reserve of 0" in sentence
+    assert "no buy-and-hold strategy, {}, at a reserve of 0" in sentence
 
 
 def withdrawing(paid: float, due: float) -> dict[str, Any]:
@@ -96,6 +96,6 @@ def test_rows_of_the_headline_are_printed_whole_however_narrow_the_terminal(fini
         print_headline(console, connection)
     printed = console.file.getvalue()  # type: ignore[attr-defined]
     assert "…" not in printed
-    (line,) = (line for line in printed.splitlines() if "simply holding  " in line)
+    (line,) = (line for line in printed.splitlines() if "buy-and-hold  " in line)
     assert line.split()[0] == "buy_and_hold"
     assert console.width == 40

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from support.generators import draw_case, panel_of
+from support.generators import panel_of, random_case
 
 from sd_core.market.arrays import last_known
 from sd_core.market.panel import Panel
@@ -20,7 +20,7 @@ def drawn_for(panel: Panel, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_sessions_drawn_in_their_own_order_give_the_panel_back(seed):
-    panel = draw_case(seed).panel
+    panel = random_case(seed).panel
     history = Relatives.of(panel).history(np.arange(1, len(panel.sessions)))
     for name in COLUMNS:
         np.testing.assert_allclose(getattr(history, name), getattr(panel, name), rtol=1e-11, err_msg=name)
@@ -30,7 +30,7 @@ def test_sessions_drawn_in_their_own_order_give_the_panel_back(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_session_repeats_another_one_of_all_assets_relative_to_the_close_before(seed):
-    panel = draw_case(seed).panel
+    panel = random_case(seed).panel
     drawn = drawn_for(panel, seed)
     history = Relatives.of(panel).history(drawn)
     was, now = last_known(panel.close), last_known(history.close)
@@ -45,7 +45,7 @@ def test_each_session_repeats_another_one_of_all_assets_relative_to_the_close_be
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_bars_stay_bars(seed):
-    panel = draw_case(seed).panel
+    panel = random_case(seed).panel
     history = Relatives.of(panel).history(drawn_for(panel, seed))
     traded = ~np.isnan(history.close)
     assert (history.low[traded] <= np.minimum(history.open, history.close)[traded]).all()

@@ -9,7 +9,7 @@ from enum import Enum
 
 import numpy as np
 import pytest
-from support.generators import HUGE_LOT, SD8, draw_case, of_the_rule_alone, panel_of, rules_of, targets_of
+from support.generators import HUGE_LOT, SD8, of_the_rule_alone, panel_of, random_case, rules_of, targets_of
 
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.results import LEDGER, Rows
@@ -107,7 +107,7 @@ def test_ath_sell_sells_nothing_on_the_way_back_from_n_rungs_until_the_highest_c
 
 @pytest.mark.parametrize("seed", range(10))
 def test_lot_order_changes_nothing_but_which_lot_a_gain_is_counted_against(engine, seed):
-    case = draw_case(seed)
+    case = random_case(seed)
     by_shares = dataclasses.replace(case.rules, variant=Variant.FULL, sizing=Sizing.GAIN_SHARE)
     newest = engine(case.panel, dataclasses.replace(by_shares, lot_order=LotOrder.LIFO))
     oldest = engine(case.panel, dataclasses.replace(by_shares, lot_order=LotOrder.FIFO))
@@ -136,7 +136,7 @@ def test_overdrawn_bank_owes_the_margin_rate_compounded_by_session(engine, brack
 
 @pytest.mark.parametrize("seed", range(10))
 def test_no_profit_share_books_what_no_rule_books(engine, seed):
-    case = draw_case(seed)
+    case = random_case(seed)
     nothing = dataclasses.replace(of_the_rule_alone(case.rules), profit_shares=np.zeros(len(case.panel.tickers)))
     traded = engine(case.panel, dataclasses.replace(nothing, variant=Variant.FULL))
     held = engine(case.panel, dataclasses.replace(nothing, variant=Variant.NO_RULE))
@@ -173,7 +173,7 @@ def test_flat_prices_book_no_rule_trade(engine, path, order, band):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_same_input_gives_the_same_bytes(engine, seed):
-    case = draw_case(seed)
+    case = random_case(seed)
     first, second = engine(case.panel, case.rules), engine(case.panel, case.rules)
 
     for table in ("ledger", "daily", "lots"):
@@ -241,7 +241,7 @@ def test_rule_that_trades_nothing_leaves_a_constant_mix(engine):
 @pytest.mark.parametrize("seed", range(10))
 def test_bands_that_reach_everywhere_change_nothing(engine, seed):
     # A band as wide as twice the target and more, measured in weights beyond any that can be: nothing lapses.
-    case = draw_case(seed)
+    case = random_case(seed)
     alone = of_the_rule_alone(case.rules)
     banded = dataclasses.replace(alone, band=1e6)
 
@@ -258,7 +258,7 @@ def table_bytes(result):
 @pytest.mark.parametrize("on_change", [False, True], ids=["without_the_trigger", "with_the_trigger"])
 @pytest.mark.parametrize("seed", range(40))
 def test_constant_schedule_gives_the_bytes_of_a_constant_weight(engine, seed, on_change):
-    case = draw_case(seed)
+    case = random_case(seed)
     first, sessions = case.rules.targets.weights[0], case.panel.sessions
     quarters = np.arange(sessions[0].astype("M8[Y]"), sessions[-1] + 200, np.timedelta64(3, "M"), dtype="M8[M]")
     schedule = targets_of(dict.fromkeys(quarters, first))
@@ -287,7 +287,7 @@ def test_schedule_of_all_or_nothing_earns_what_each_asset_earned_while_held(engi
 
 @pytest.mark.parametrize("seed", range(10))
 def test_targets_that_nothing_aims_at_change_nothing(engine, seed):
-    case = draw_case(seed)
+    case = random_case(seed)
     alone = dataclasses.replace(of_the_rule_alone(case.rules), shortfall=Shortfall.NONE)
     first = Targets.constant(alone.targets.weights[0])
     sessions = case.panel.sessions
@@ -299,7 +299,7 @@ def test_targets_that_nothing_aims_at_change_nothing(engine, seed):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_rules_that_never_act_change_nothing(engine, seed):
-    case = draw_case(seed)
+    case = random_case(seed)
     alone = dataclasses.replace(of_the_rule_alone(case.rules), variant=Variant.FULL)
     sleeping = {"cash_high": 1e6, "candidates": (0,), "drift": 1e9, "premium_spread": 1e6, "stop": 1e6}
     rules = dataclasses.replace(alone, **sleeping, min_trade=1e9, max_cost=1e-9)

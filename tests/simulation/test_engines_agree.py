@@ -11,7 +11,7 @@ import numpy as np
 import plain_engine
 import pytest
 from hypothesis import given, settings
-from support.generators import Case, draw_case, panel_of
+from support.generators import Case, panel_of, random_case
 from support.ledger_readings import held_by_session
 from support.portfolio_laws import assert_portfolio_laws
 from support.simulation_laws import MONEY_TOLERANCE, asked_for, assert_laws, dust
@@ -75,19 +75,19 @@ def assert_engines_agree_and_keep_the_laws(case: Case) -> None:
 
 
 @pytest.mark.parametrize("chunk", range(CASES // CHUNK))
-def test_engines_agree_on_drawn_cases_and_keep_the_laws(chunk):
+def test_engines_agree_on_random_cases_and_keep_the_laws(chunk):
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        case = draw_case(seed)
+        case = random_case(seed)
         try:
             assert_engines_agree_and_keep_the_laws(case)
         except AssertionError as difference:
-            difference.add_note(f"draw_case({seed}): {case.rules}")
+            difference.add_note(f"random_case({seed}): {case.rules}")
             raise
 
 
-def test_nearly_all_drawn_cases_are_compared_row_by_row(record_property: Callable[[str, object], None]) -> None:
-    compared = sum(is_compared(next(simulate(case.panel, [case.rules]))) for case in map(draw_case, range(CASES)))
-    record_property("summary", f"{compared} of {CASES} drawn cases are compared row by row")
+def test_nearly_all_random_cases_are_compared_row_by_row(record_property: Callable[[str, object], None]) -> None:
+    compared = sum(is_compared(next(simulate(case.panel, [case.rules]))) for case in map(random_case, range(CASES)))
+    record_property("summary", f"{compared} of {CASES} random cases are compared row by row")
     assert compared >= COMPARED * CASES
 
 
@@ -106,7 +106,7 @@ def study_of_two_weights(seed: int) -> Case:
     first_of_quarter = np.append(True, months[1:] // 3 != months[:-1] // 3)
     share = rng.uniform(0.0, 1.0, first_of_quarter.sum())
     targets = Targets(sessions[first_of_quarter], np.stack([share, 1 - share], axis=1))
-    drawn = next(case.rules for case in map(draw_case, range(7 * seed, CASES)) if len(case.panel.tickers) == 2)
+    drawn = next(case.rules for case in map(random_case, range(7 * seed, CASES)) if len(case.panel.tickers) == 2)
     return Case(panel, dataclasses.replace(drawn, targets=targets))
 
 
@@ -124,7 +124,7 @@ def test_engines_agree_where_two_weights_change_each_quarter(chunk):
 @pytest.mark.parametrize("policy", [Shortfall.OVERWEIGHT, Shortfall.PRO_RATA, Shortfall.LOWEST_TAX])
 def test_withdrawal_is_only_cut_when_all_is_sold_where_all_can_be(policy):
     cases_with_a_cut = 0
-    for case in map(draw_case, range(CASES)):
+    for case in map(random_case, range(CASES)):
         if case.rules.withdrawal_every is Every.NEVER or np.isnan(case.panel.close).any():
             continue
         free = dataclasses.replace(case.rules, fee_fixed=0.0, fee_rate=0.0, coverage_min=0.0, shortfall=policy)
@@ -139,9 +139,9 @@ def test_withdrawal_is_only_cut_when_all_is_sold_where_all_can_be(policy):
 
 @pytest.mark.parametrize("workers", [1, 2, None])
 def test_many_scenarios_at_once_come_back_in_order(workers):
-    panel = draw_case(3).panel
+    panel = random_case(3).panel
     assets = len(panel.tickers)
-    scenarios = [case.rules for case in map(draw_case, range(CASES)) if len(case.panel.tickers) == assets][:40]
+    scenarios = [case.rules for case in map(random_case, range(CASES)) if len(case.panel.tickers) == assets][:40]
 
     together = list(simulate(panel, scenarios, workers))
     assert len(together) == len(scenarios) == 40

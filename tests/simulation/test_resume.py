@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.generators import Case, draw_case, panel_of, rules_of
+from support.generators import Case, panel_of, random_case, rules_of
 
 from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
@@ -26,7 +26,7 @@ HISTORY = 160
 
 
 def with_every_rule(case: Case, rng: np.random.Generator) -> Rules:
-    """Return the rules of a drawn case with what portfolios do at the close, and with what looks back."""
+    """Return the rules of a random case with what portfolios do at the close, and with what looks back."""
     rules = case.rules
     changes: dict[str, Any] = {
         "variant": Variant.NO_RULE if rng.random() < 0.2 else rules.variant,
@@ -52,7 +52,7 @@ def with_every_rule(case: Case, rng: np.random.Generator) -> Rules:
 
 def draw(seed: int) -> Case:
     """Return the case of a seed, every second one with portfolio rules."""
-    case = draw_case(FIRST_SEED + seed)
+    case = random_case(FIRST_SEED + seed)
     if seed % 2 == 0:
         return case
     return Case(case.panel, with_every_rule(case, np.random.default_rng(seed)))

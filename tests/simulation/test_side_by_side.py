@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from support.generators import draw_case, panel_of, rules_of
+from support.generators import panel_of, random_case, rules_of
 
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import SimulationResult
@@ -19,9 +19,9 @@ RNG = np.random.default_rng(31)
 PANEL = panel_of(*(100.0 * np.exp(np.cumsum(RNG.normal(0.0, 0.02, (ASSETS, SESSIONS)), axis=1))).tolist())
 
 
-def drawn_rules() -> list[Rules]:
+def random_rules() -> list[Rules]:
     """Return rules of every kind, those of portfolios between the plain ones."""
-    cases = (draw_case(seed) for seed in range(400))
+    cases = (random_case(seed) for seed in range(400))
     return [case.rules for case in cases if len(case.rules.brackets) == ASSETS]
 
 
@@ -33,7 +33,7 @@ def everything(result: SimulationResult) -> list[bytes]:
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_scenarios_side_by_side_book_what_each_books_alone(workers: int) -> None:
-    rules = drawn_rules()
+    rules = random_rules()
     assert len(rules) > 50
     together = simulate(PANEL, rules, workers)
     for found, chosen in zip(together, rules, strict=True):
@@ -42,7 +42,7 @@ def test_scenarios_side_by_side_book_what_each_books_alone(workers: int) -> None
 
 
 def test_scenarios_side_by_side_go_on_from_their_states() -> None:
-    rules = drawn_rules()
+    rules = random_rules()
     before = list(simulate(PANEL, rules, stop=CUT))
     after = simulate(PANEL, rules, states=[each.state for each in before if each.state])
     for first, second, whole in zip(before, after, simulate(PANEL, rules), strict=True):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from plain_engine import taxes as plain_taxes
-from support.generators import draw_case
+from support.generators import random_case
 
 from sd_core.market.arrays import Dates
 from sd_core.schemas.kinds import Kind
@@ -284,10 +284,10 @@ def test_losses_handed_on_in_ever_more_parts_find_room():
     assert sold["wash_sale_disallowed"].sum() == pytest.approx(-sold["gain"].sum())
 
 
-# --- drawn ledgers ----------------------------------------------------------------------------------------------------
+# --- random ledgers ---------------------------------------------------------------------------------------------------
 
 
-def draw_ledger(seed: int) -> tuple[Rows, Dates, LotOrder, int]:
+def random_ledger(seed: int) -> tuple[Rows, Dates, LotOrder, int]:
     """Return trades of all kinds in one to three assets, mostly at falling prices, and often in equal quantities."""
     rng = np.random.default_rng(seed)
     assets, length = int(rng.integers(1, 4)), int(rng.integers(5, 80))
@@ -313,7 +313,7 @@ def draw_ledger(seed: int) -> tuple[Rows, Dates, LotOrder, int]:
 
 
 def simulated(seed: int) -> tuple[Rows, Dates, LotOrder, int]:
-    case = draw_case(seed)
+    case = random_case(seed)
     [result] = simulate(case.panel, [case.rules])
     return result.ledger, case.panel.sessions, case.rules.lot_order, len(case.panel.tickers)
 
@@ -321,7 +321,7 @@ def simulated(seed: int) -> tuple[Rows, Dates, LotOrder, int]:
 def drawn(first: int) -> Iterator[tuple[Rows, Dates, LotOrder, int]]:
     """Yield a chunk of ledgers: simulated ones first, then drawn trade by trade."""
     for seed in range(first, first + CHUNK):
-        yield simulated(seed) if seed < CASES else draw_ledger(seed)
+        yield simulated(seed) if seed < CASES else random_ledger(seed)
 
 
 by_chunk = pytest.mark.parametrize("first", range(0, CASES + LEDGERS, CHUNK))
@@ -386,7 +386,7 @@ def test_parts_add_up_and_wash_sales_only_move_gains(first):
         assert taxable - open_basis == pytest.approx(ledger["amount"][traded].sum(), abs=tolerance)
 
 
-def test_drawn_ledgers_hold_every_case():
+def test_random_ledgers_hold_every_case():
     seen: Counter[str] = Counter()
     for first in (0, CASES):
         for ledger, sessions, lot_order, assets in drawn(first):

@@ -106,7 +106,7 @@ def test_holding_the_benchmark_is_the_benchmark(con):
     assert found["information_ratio"] is None
 
 
-def test_drawn_portfolios_are_measured_as_numpy_does(con):
+def test_random_portfolios_are_measured_as_numpy_does(con):
     draws = np.random.default_rng(11)
     closes = 50 * np.exp(np.cumsum(draws.normal(0.001, 0.02, (3, 300)), axis=1))
     panel = panel_of(*closes.tolist(), rates=0.04)

@@ -46,11 +46,21 @@ def test_trigger_is_told_as_the_study_has_it(rebalancing, build_all):
     build_all(rebalancing)
     found = rows(rebalancing)["sd8", 0.1]
     expected = {
-        **{"is_buy_and_hold": False, "rule_variant": "full", "rebalance_every": "quarter"},
-        **{"rebalance_deviation_width": 0.2, "rebalance_deviation_kind": "relative"},
-        **{"rebalance_volatility_level": 0.3, "rebalance_volatility_window": 63, "rebalance_on_change": None},
-        **{"band_width": None, "band_kind": None, "band_edges": None, "rule_cash_low": 0.05},
-        **{"cash_high": 0.2, "drift": 0.4, "premium_spread": None},
+        "is_buy_and_hold": False,
+        "rule_variant": "full",
+        "rebalance_every": "quarter",
+        "rebalance_deviation_width": 0.2,
+        "rebalance_deviation_kind": "relative",
+        "rebalance_volatility_level": 0.3,
+        "rebalance_volatility_window": 63,
+        "rebalance_on_change": None,
+        "band_width": None,
+        "band_kind": None,
+        "band_edges": None,
+        "rule_cash_low": 0.05,
+        "cash_high": 0.2,
+        "drift": 0.4,
+        "premium_spread": None,
     }
     assert {name: found[name] for name in expected} == expected
 
@@ -80,7 +90,7 @@ def test_outcome_is_that_of_report_strategy(rebalancing, build_all):
     assert (found[0], found[-1]) == pytest.approx((0.0695, 0.0245), rel=1e-10)
 
 
-def test_simply_holding_stands_beside_at_every_reserve_and_trades_nothing(rebalancing, build_all):
+def test_buy_and_hold_stands_beside_at_every_reserve_and_trades_nothing(rebalancing, build_all):
     first = {"session": SESSIONS[0], "leg": 4, "ticker": "AAA", "kind": "INITIAL_BUY", "quantity": 10.0, "price": 100.0}
     booking = {"strategy": "buy_and_hold", "reserve": 0.0, "seq": 1, "fee": 2.0, "amount": -1002.0}
     insert(rebalancing, "simulation_ledger", {**booking, **first})

@@ -100,7 +100,7 @@ def test_report_tells_performance_of_the_returns_earned(small, build_all):
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-10)
 
 
-def test_excess_is_the_difference_to_simply_holding_without_and_with_the_reserve(small, build_all):
+def test_excess_is_the_difference_to_buy_and_hold_without_and_with_the_reserve(small, build_all):
     build_all(small)
     found = report(small, "sd8", 0.1)
     assert found["excess_over_buy_and_hold"] == pytest.approx(0.0695 - 0.05, rel=1e-10)

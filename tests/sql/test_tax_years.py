@@ -40,9 +40,22 @@ def give_years(con: duckdb.DuckDBPyConnection, gains: Gains) -> None:
 
 def sold_lot(session: str, long_term: bool, gain: float, disallowed: float = 0.0) -> dict[str, object]:
     return {
-        **{"strategy": "many", "reserve": 0.0, "part": 1, "purchase_seq": 1, "sale_seq": 2, "ticker": "AAA"},
-        **{"acquired": session, "held_since": session, "sold": session, "long_term": long_term, "quantity": 1.0},
-        **{"cost": 500.0, "basis": 500.0, "proceeds": 500 + gain, "gain": gain, "wash_sale_disallowed": disallowed},
+        "strategy": "many",
+        "reserve": 0.0,
+        "part": 1,
+        "purchase_seq": 1,
+        "sale_seq": 2,
+        "ticker": "AAA",
+        "acquired": session,
+        "held_since": session,
+        "sold": session,
+        "long_term": long_term,
+        "quantity": 1.0,
+        "cost": 500.0,
+        "basis": 500.0,
+        "proceeds": 500 + gain,
+        "gain": gain,
+        "wash_sale_disallowed": disallowed,
     }
 
 
@@ -152,7 +165,7 @@ def schedule_d(carried: tuple[float, float], gains: tuple[float, float]) -> tupl
     return short_term, long_term
 
 
-def test_drawn_years_settle_as_the_form_nets_them(small, build_all):
+def test_random_years_settle_as_the_form_nets_them(small, build_all):
     rng = np.random.default_rng(1)
     gains = [tuple(year) for year in rng.normal(40, 100, size=(60, 2)).round(2).tolist()]
     give_years(small, gains)

@@ -88,7 +88,7 @@ def test_open_reader_keeps_its_version_while_the_next_is_published(
 
 
 def run_and_exit(lab: Lab) -> None:
-    sys.exit(lab.sdlab("run").code)
+    sys.exit(lab.sdlab("run", "--fresh").code)
 
 
 def test_two_runs_at_once_both_end_well(finished: Lab, fresh_lab: Lab) -> None:
@@ -108,7 +108,7 @@ def test_interrupted_run_ends_with_130_and_leaves_the_published_file(
     lab: Lab, processes: list[subprocess.Popen[str]], moment: str
 ) -> None:
     digest = lab.digest()
-    process = lab.start("run")
+    process = lab.start("run", "--fresh")
     processes.append(process)
     wait_for(process, moment)
     process.send_signal(signal.SIGINT)

@@ -32,7 +32,7 @@ def test_failing_check_is_named_and_the_published_file_stays(lab: Lab) -> None:
     assert "failed:\n" in outcome.err
     assert "study: no_study_is_small: 1 rows" in outcome.err
     assert "Traceback" not in outcome.err
-    assert "simply holding" not in outcome.out
+    assert "buy-and-hold" not in outcome.out
     assert lab.digest() == digest
     assert not list(lab.home.lake.root.glob("draft*"))
 

@@ -620,8 +620,10 @@ ATH_ONLY = "since the variant is ath_only and the rule does not buy"
         ({"rule": {"variant": "ath_only", "stop": 0.2}}, f"rule.stop: 0.2: expected none, {ATH_ONLY}"),
         (
             {"rebalance": {"cost_aware": {"min_trade": 100}}},
-            "rebalance.cost_aware: {'min_trade': 100.0}: expected none, since there is no trade to forgo without a "
-            "trigger, band, cash, drift or premium_spread",
+            (
+                "rebalance.cost_aware: {'min_trade': 100.0}: expected none, since there is no trade to forgo without a "
+                "trigger, band, cash, drift or premium_spread"
+            ),
         ),
         (
             {"rule": {}, "rebalance": {"cost_aware": {"max_cost": 0.1}}},
@@ -675,8 +677,10 @@ OLD_KEYS = [
     (
         "coordination",
         "hybrid",
-        "rule.order for nav_opportunistic, rebalance beside the rule for target, band beside the rule for hybrid, no "
-        "rule for hold",
+        (
+            "rule.order for nav_opportunistic, rebalance beside the rule for target, band beside the rule for hybrid, "
+            "no rule for hold"
+        ),
     ),
     ("cash_high", 0.2, "cash.high"),
     ("cost_aware", {"min_trade": 10}, "rebalance.cost_aware"),
@@ -1015,7 +1019,7 @@ def test_every_shipped_study_is_tested_here() -> None:
     assert {file.stem for file in STUDIES.glob("*.yaml")} == {"demo", "sweep", "vision"}
 
 
-def test_shipped_sweep_is_175_scenarios_of_one_sweep_beside_simply_holding() -> None:
+def test_shipped_sweep_is_175_scenarios_of_one_sweep_beside_buy_and_hold() -> None:
     study = load_study(STUDIES / "sweep.yaml")
     assert len(study.scenarios) == (1 + 8 * 3) * 7 == 175
     assert [study.sweep_of(name) for name in study.strategies] == [None] + ["sd"] * 24

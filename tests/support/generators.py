@@ -131,7 +131,7 @@ class Case:
 
 
 @functools.cache
-def draw_case(seed: int) -> Case:
+def random_case(seed: int) -> Case:
     """Return the case of a seed: 1 to 6 assets, 10 to 120 sessions, any rules that a study may ask for."""
     rng = np.random.default_rng(seed)
     # What a case has besides is drawn apart: a seed keeps its prices, and most of its rules, whatever is added to that.

@@ -61,8 +61,8 @@ class Lab:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a command must find in its environment; a run in this process changes the last two."""
-        return {"SD_HOME": str(self.root), "SD_STUDY": str(self.study_file), "DAGSTER_HOME": ""}
+        """What a command must find in its environment."""
+        return {"SD_HOME": str(self.root), "SD_STUDY": str(self.study_file)}
 
     def sdlab(self, *arguments: str) -> Outcome:
         """Run a command in this process."""
@@ -149,6 +149,6 @@ def small_study(prices: Path) -> dict[str, Any]:
 def write_study(file: Path, study: dict[str, Any]) -> Path:
     """Write a study file and return its path."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with open(file, "w", encoding="utf-8") as handle:
+    with file.open("w", encoding="utf-8") as handle:
         YAML().dump(study, handle)
     return file

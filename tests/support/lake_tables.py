@@ -123,9 +123,18 @@ def add_taxes(con: duckdb.DuckDBPyConnection) -> None:
         start=1,
     ):
         lot: dict[str, object] = {
-            **{"strategy": "sd8", "reserve": 0.1, "part": part, "purchase_seq": purchase, "ticker": ticker},
-            **{"acquired": session, "held_since": session, "long_term": False},
-            **{"quantity": quantity, "cost": cost, "basis": cost, "market_value": worth},
+            "strategy": "sd8",
+            "reserve": 0.1,
+            "part": part,
+            "purchase_seq": purchase,
+            "ticker": ticker,
+            "acquired": session,
+            "held_since": session,
+            "long_term": False,
+            "quantity": quantity,
+            "cost": cost,
+            "basis": cost,
+            "market_value": worth,
         }
         if worth is None:
             lot |= {"sale_seq": 4, "sold": SESSIONS[1], "proceeds": 107.0, "gain": 6.8, "wash_sale_disallowed": 0.0}

@@ -45,6 +45,6 @@ def written(folder: Path, document: object) -> Path:
     else:
         yaml = YAML(typ="safe", pure=True)
         yaml.representer.sort_base_mapping_type_on_output = False  # the order of a study's keys counts
-        with open(file, "w", encoding="utf-8") as handle:
+        with file.open("w", encoding="utf-8") as handle:
             yaml.dump(document, handle)
     return file

@@ -52,5 +52,5 @@ class SampleSource:
 
     @cached_property
     def _closes(self) -> pd.DataFrame:
-        closes = load_sp500_dataset()
+        closes: pd.DataFrame = load_sp500_dataset()
         return closes.set_index(pd.DatetimeIndex(closes.index, name="date").as_unit("us")).astype(float)

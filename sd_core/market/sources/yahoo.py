@@ -3,11 +3,12 @@
 Asking, waiting and taking an answer apart belong here; which values are refused belongs in ``refusal``.
 """
 
+import contextlib
 import datetime as dt
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -36,7 +37,7 @@ USUAL_CLOSE = dt.time(16)
 
 DIVIDENDS, SPLITS = "dividends", "stock splits"
 
-Session = requests.Session | curl.Session
+Session = requests.Session | curl.Session[curl.Response]
 
 
 class _PassingError(ConnectionError):
@@ -89,8 +90,6 @@ class YahooSource:
         self._sleep = sleep
         self._clock = clock
         self._attempts = ATTEMPTS
-        # What goes wrong is reported by our own errors, once.
-        logging.getLogger("yfinance").setLevel(logging.CRITICAL)
 
     def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
         """Return an asset's finished bars, dividends and splits, start and end included (end None: the newest).
@@ -140,7 +139,10 @@ class YahooSource:
         raise FetchError(f"{ticker}: Yahoo did not deliver in {attempts}: {failure}")
 
     def _ask_once(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
-        yf.config.debug.hide_exceptions = False
+        with _raising_instead_of_logging():
+            return self._ask_yfinance(ticker, start, end)
+
+    def _ask_yfinance(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
         # yfinance remembers answers for as long as the process lives, failures among them.
         YfData.cache_get.cache_clear()
         asked_at = self._clock()
@@ -163,6 +165,20 @@ class YahooSource:
             raise FetchError(f"{ticker}: {_in_words(error)}") from error
         dates = table.index.tz_localize(None).normalize().as_unit("us").rename("date")
         return _Answer(table.set_index(dates).rename(columns=str.lower), metadata, asked_at)
+
+
+@contextlib.contextmanager
+def _raising_instead_of_logging() -> Iterator[None]:
+    """Have yfinance raise what goes wrong, which our own errors tell once, as long as it is asked."""
+    logger = logging.getLogger("yfinance")
+    level, hides = logger.level, yf.config.debug.hide_exceptions
+    logger.setLevel(logging.CRITICAL)
+    yf.config.debug.hide_exceptions = False
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        yf.config.debug.hide_exceptions = hides
 
 
 def _telling_failures(session: Session) -> Session:
@@ -216,7 +232,7 @@ def _last_finished_day(answer: _Answer) -> dt.date:
 
 def _close(now: dt.datetime, metadata: Mapping[str, Any]) -> dt.datetime:
     """Return when today's regular session ends; Yahoo's period counts only where it is today's."""
-    stated = metadata.get("currentTradingPeriod", {}).get("regular", {}).get("end")
+    stated: dt.datetime | None = metadata.get("currentTradingPeriod", {}).get("regular", {}).get("end")
     if stated is not None and stated.date() == now.date():
         return stated
     return dt.datetime.combine(now.date(), USUAL_CLOSE, tzinfo=now.tzinfo)

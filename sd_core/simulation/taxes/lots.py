@@ -5,6 +5,7 @@ in ``docs/taxes.md``.
 """
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from sd_core.market.arrays import Dates, day_numbers
@@ -75,7 +76,8 @@ def _year_before(sessions: Dates) -> Numbers:
     months = sessions.astype("datetime64[M]")
     day_of_month = sessions.astype("datetime64[D]") - months.astype("datetime64[D]")
     same_day = (months - 12).astype("datetime64[D]") + day_of_month
-    return same_day.astype(np.int64) - 1
+    numbers: npt.NDArray[np.int64] = same_day.astype(np.int64) - 1
+    return numbers
 
 
 def tax_lot_table(lots: Rows, scenario: Scenario, panel: Panel) -> pa.Table:

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pytest
 from support import lake_tables
-from support.generators import Case, draw_case
+from support.generators import Case, random_case
 from support.ledger_readings import last_closes
 from support.simulated_lake import CLASSES, asset_classes, fill_from_simulation, risk_free_returns
 
@@ -27,7 +27,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Drawn:
-    """A drawn case, what the engine made of it, and a warehouse built on that."""
+    """A random case, what the engine made of it, and a warehouse built on that."""
 
     case: Case
     result: SimulationResult
@@ -39,7 +39,7 @@ class Drawn:
 
 @pytest.fixture(scope="module", params=CASES)
 def drawn(request: pytest.FixtureRequest) -> Iterator[Drawn]:
-    case = draw_case(request.param)
+    case = random_case(request.param)
     with lake_tables.connect() as con:
         results = fill_from_simulation(con, case.panel, {"drawn": case.rules})
         build(con, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
@@ -249,7 +249,7 @@ def test_opportunity_cost_is_what_the_benchmark_would_have_brought_on_the_same_m
 
 def test_cases_cover_what_is_hard():
     """Every kind of booking, margin, reserves, both classes, and assets without a weight are among the cases."""
-    cases = [draw_case(seed) for seed in CASES]
+    cases = [random_case(seed) for seed in CASES]
     booked = {kind for case in cases for result in simulate(case.panel, [case.rules]) for kind in result.ledger["kind"]}
     assert booked == set(Kind)
     rules = [case.rules for case in cases]

@@ -1,4 +1,4 @@
-"""The drawn cases, on which the engines are compared, cover every rule, and every kind of row, a hundred times over."""
+"""The random cases, on which the engines are compared, cover every rule and every kind of row a hundred times over."""
 
 import dataclasses
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import plain_engine
-from support.generators import HUGE_LOT, IDLE, Case, draw_case
+from support.generators import HUGE_LOT, IDLE, Case, random_case
 from support.portfolio_laws import has_trigger
 from support.simulation_laws import MONEY_TOLERANCE, ON_THE_PATH, SALES, asked_for, coverage_surplus, targets_by_session
 
@@ -250,14 +250,14 @@ EXPECTED_TRAITS = {
 }
 
 
-def test_drawn_cases_cover_every_rule_and_kind(record_property: Callable[[str, object], None]) -> None:
+def test_random_cases_cover_every_rule_and_kind(record_property: Callable[[str, object], None]) -> None:
     cases: Counter[str] = Counter()
     for seed in range(CASES):
-        case = draw_case(seed)
+        case = random_case(seed)
         (result,) = simulate(case.panel, [case.rules])
         cases.update(set(traits(case, result)))
 
     counts = ", ".join(f"{trait} {count}" for trait, count in sorted(cases.items()))
-    record_property("summary", f"{CASES} drawn cases, among them: {counts}")
+    record_property("summary", f"{CASES} random cases, among them: {counts}")
     assert set(cases) == EXPECTED_TRAITS
     assert {trait: count for trait, count in cases.items() if count < RARE} == {}
