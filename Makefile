@@ -1,4 +1,4 @@
-# Every target does its own set-up; .venv is made anew whenever the pinned versions change.
+# Every target does its own set-up; .venv is rebuilt whenever the pinned versions change.
 PYTHON ?= python3
 STUDY ?= studies/demo.yaml
 READY := .venv/.ready
@@ -25,6 +25,7 @@ lint: $(READY)
 	.venv/bin/codespell
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo --no-cache
+	.venv/bin/pytest --quiet -p no:cacheprovider tests/docs/test_words.py
 
 # The tables of docs/benchmarks.md, some minutes; make bench JSON=figures.json writes the figures too.
 bench: $(READY)

@@ -1,7 +1,7 @@
 """Correlation of every pair of assets: SD Lab beside pandas and Polars, on the same drawn prices.
 
 pandas and Polars compute every session or nothing, so where month ends of many assets are wanted, which would take them
-more memory than a small machine has, SD Lab stands alone.
+more memory than a small machine has, SD Lab runs alone.
 
     python -m benchmarks.correlation [--json FILE]
 """

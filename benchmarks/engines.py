@@ -184,7 +184,7 @@ def run_twice(command: Sequence[str], cache: Path) -> tuple[Lines, Lines]:
 
 
 def plain_figure(task: Task) -> Figure:
-    """Measure the engine that the tests hold SD Lab's against."""
+    """Measure the engine that the tests compare SD Lab's with."""
     sys.path.insert(0, str(PROJECT / "tests"))
     import plain_engine
 
@@ -214,7 +214,7 @@ def alternative_figure(alternative: Alternative, task: Task, panel: Panel, scrat
 
 
 def compared(engine: str, task: Task, seconds: float, found: Sequence[Outcome]) -> Figure:
-    """Return the figure of an engine that did a task, held against SD Lab."""
+    """Return the figure of an engine that did a task, compared with SD Lab."""
     return Figure(
         engine,
         task.rule,

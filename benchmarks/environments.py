@@ -1,6 +1,6 @@
 """Environments of the alternatives: each its own, so that their pins and SD Lab's never meet.
 
-They lie in ``.benchmarks/``, which git ignores, and are made anew when their pins or the Python change. What runs in
+They are in ``.benchmarks/``, which git ignores, and are rebuilt when their pins or the Python change. What runs in
 them lies in ``alternatives/``.
 """
 

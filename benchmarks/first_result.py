@@ -1,4 +1,4 @@
-"""Simulate one scenario in a process of its own: what somebody waits for who has just started Python.
+"""Simulate one scenario in a process of its own: the wait for a first result after Python has started.
 
 ``engines`` starts this with a file of prices, an order and perhaps ``banded``, and takes the time until it prints.
 """

@@ -33,7 +33,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None) ->
     Raises:
         FailedError: it failed, or printed nothing.
     """
-    # A file, since a pipe that nobody reads yet could fill.
+    # A file, since a pipe that is not read yet could fill.
     with tempfile.TemporaryFile("w+") as errors:
         began = time.perf_counter()
         with subprocess.Popen(

@@ -2,7 +2,7 @@
 
 A dataset's partition lies in ``<dataset>/<key>/<version>/``, one Parquet file per table. It becomes visible when
 ``<dataset>/<key>/current.json`` is replaced, which happens in one step after every file is whole; a writer that dies
-before leaves nothing that a reader would meet. What a dataset means belongs to whoever writes it; the published
+before leaves nothing that a reader would meet. What a dataset means belongs to its writer; the published
 warehouse belongs in ``pipelines``.
 """
 
@@ -96,7 +96,7 @@ class Lake:
         """Return the current version of a partition, or None where nothing was stored yet.
 
         Raises:
-            InputError: somebody else changed the partition's files.
+            InputError: another process changed the partition's files.
         """
         home = self.root / dataset / key
         current = _read_pointer(home)

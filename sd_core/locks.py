@@ -17,7 +17,7 @@ def locked(file: Path, *, shared: bool = False, wait: bool = True) -> Iterator[T
         wait: whether to wait for others.
 
     Yields:
-        The open file, whose lock lasts as long as any process holds it open; None where somebody else has the lock and
+        The open file, whose lock lasts as long as any process holds it open; None where another process has it and
         this does not wait.
     """
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """The versions of what is computed: each is raised whenever the same inputs give other rows than before.
 
-They stand apart from what computes, which takes long to import, so that asking whether something is outdated is quick.
+They are separate from what computes, which takes long to import, so that asking whether something is outdated is
+quick.
 """
 
 MARKET = "1"

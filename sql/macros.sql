@@ -233,7 +233,7 @@ comment on macro same_return is
 create macro cash() as '(cash)';
 
 comment on macro cash is
-    'What stands for the bank where assets or their classes are named; no ticker or class is written like this.';
+    'The name of the bank where assets or their classes are named; no ticker or class is written like this.';
 
 create macro carino(portfolio_return, benchmark_return) as
     case
@@ -264,19 +264,19 @@ create macro brinson_allocation(portfolio_weight, policy_weight, policy_class_re
     (portfolio_weight - policy_weight) * (policy_class_return - policy_return);
 
 comment on macro brinson_allocation is
-    'Brinson and Fachler (1985): what holding more or less of a class than the policy brought.';
+    'Brinson and Fachler (1985): the effect of holding more or less of a class than the policy.';
 
 create macro brinson_selection(policy_weight, portfolio_class_return, policy_class_return) as
     policy_weight * (portfolio_class_return - policy_class_return);
 
 comment on macro brinson_selection is
-    'Brinson and Fachler (1985): what other assets, or other weights of them, within a class brought at its policy weight.';
+    'Brinson and Fachler (1985): the effect of other assets, or other weights of them, within a class at its policy weight.';
 
 create macro brinson_interaction(portfolio_weight, policy_weight, portfolio_class_return, policy_class_return) as
     (portfolio_weight - policy_weight) * (portfolio_class_return - policy_class_return);
 
 comment on macro brinson_interaction is
-    'Brinson and Fachler (1985): what both together brought, other assets within a class at another weight of the class.';
+    'Brinson and Fachler (1985): the effect of both together, other assets within a class at another weight of the class.';
 
 create macro profit_factor(gain) as
     sum(case when gain > 0 then gain else 0 end) / nullif(-sum(case when gain < 0 then gain else 0 end), 0);

@@ -1,4 +1,4 @@
-"""The lake's promise: a partition is there whole or not at all, whoever dies, writes or prunes at the same time."""
+"""The lake's promise: a partition is there whole or not at all, whatever dies, writes or prunes at the same time."""
 
 import os
 import signal
@@ -82,9 +82,7 @@ DAMAGED_POINTERS = [
 
 
 @pytest.mark.parametrize("pointer", DAMAGED_POINTERS)
-def test_damaged_pointer_is_refused_with_its_folder_and_pruning_removes_nothing_there(
-    lake: Lake, pointer: bytes
-) -> None:
+def test_damaged_pointer_is_refused_with_its_folder_and_pruning_leaves_it_alone(lake: Lake, pointer: bytes) -> None:
     lake.write("prices", "VOO", OLD, {})
     damaged = lake.write("prices", "VOO", NEW, {}).folder.parent
     elsewhere = [lake.write("prices", "GLD", tables, {}) for tables in (OLD, NEW)]
@@ -240,7 +238,7 @@ Lake(root).write("prices", "VOO", {"bars": pa.table({"close": [9.0]}), "splits":
 
 @pytest.mark.parametrize("step", ["second table", "version's name", "pointer's text", "pointer's name"])
 @pytest.mark.parametrize("stored_before", [True, False])
-def test_killed_writer_leaves_nothing_that_a_reader_meets_and_pruning_clears_the_rest(
+def test_killed_writer_leaves_nothing_visible_and_pruning_clears_the_rest(
     lake: Lake, step: str, stored_before: bool
 ) -> None:
     if stored_before:
@@ -310,7 +308,7 @@ def test_pruning_an_empty_lake_or_twice_does_nothing(lake: Lake) -> None:
     assert closes(lake) == [3, 4, 5]
 
 
-def test_pruning_does_nothing_while_somebody_reads(lake: Lake) -> None:
+def test_pruning_does_nothing_during_a_read(lake: Lake) -> None:
     before = lake.write("prices", "VOO", OLD, {})
     with lake.shared():
         current = lake.current("prices", "VOO")
@@ -332,7 +330,7 @@ with Lake(Path(sys.argv[1])).shared():
 """
 
 
-def test_pruning_does_nothing_while_another_process_reads_and_works_again_when_it_was_killed(lake: Lake) -> None:
+def test_pruning_waits_for_another_reading_process_and_works_once_it_is_killed(lake: Lake) -> None:
     before = lake.write("prices", "VOO", OLD, {})
     lake.write("prices", "VOO", NEW, {})
     with subprocess.Popen(

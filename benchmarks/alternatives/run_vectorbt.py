@@ -14,7 +14,7 @@ from vectorbt.portfolio.nb import order_nb
 
 LEGS = 4
 LONG_ONLY = Direction.LongOnly
-# Where a session stands: assets whose bar reaches a limit, the leg, whether it buys yet, the place among those assets.
+# The state of a session: assets whose bar reaches a limit, the leg, whether it buys yet, the place among those assets.
 TOUCHED, LEG, BUYING, PLACE = range(4)
 
 

@@ -3,6 +3,8 @@
 Judging prices belongs in ``sd_core.market``.
 """
 
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 from rich.table import Table
 
@@ -10,12 +12,13 @@ from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.current import MARKET, OTHER_SETTINGS, WHOLE_RUN_FIRST, answers, current_scenarios, stored_scenarios
 from pipelines.lab.home import StudyHome
-from pipelines.warehouse.reduction import metrics_version
+from pipelines.steps.plan import version_of_metrics
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Version
-from sd_core.market import raw
-from sd_core.market.sources.base import PriceSource
-from sd_core.market.sources.registry import fetch, open_source
+from sd_core.market.sources.states import RAW_PRICES
+
+if TYPE_CHECKING:
+    from sd_core.market.sources.base import PriceSource
 
 
 def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
@@ -48,7 +51,7 @@ def _prices(home: StudyHome) -> Table:
     for name in ("ticker", "bars", "from", "to", "fetched [UTC]", "source"):
         table.add_column(name, justify="right" if name == "bars" else "left")
     for ticker in home.study.fetched_tickers:
-        stored = home.lake.current(raw.DATASET, ticker)
+        stored = home.lake.current(RAW_PRICES, ticker)
         table.add_row(ticker, *(_stored(stored) if stored else ("none stored yet", "", "", "", "")))
     return table
 
@@ -59,7 +62,7 @@ def _stored(version: Version) -> tuple[str, ...]:
 
 
 def _print_scenarios(console: Console, home: StudyHome) -> None:
-    stored = stored_scenarios(home.study, home.lake, metrics_version)
+    stored = stored_scenarios(home.study, home.lake, version_of_metrics)
     market = home.lake.current(MARKET)
     prepared = market is not None and answers(market, home.study)
     current = len(current_scenarios(home.study, stored, market)) if market is not None and prepared else 0
@@ -72,6 +75,8 @@ def _print_scenarios(console: Console, home: StudyHome) -> None:
 
 
 def _ask_source(console: Console, home: StudyHome) -> ExitCode:
+    from sd_core.market.sources.registry import open_source  # with all that reads prices
+
     source = open_source(home.study)
     failures = 0
     refused = []
@@ -88,7 +93,9 @@ def _ask_source(console: Console, home: StudyHome) -> ExitCode:
     return ExitCode.FAILED if failures else ExitCode.DONE
 
 
-def _answer(source: PriceSource, home: StudyHome, ticker: str) -> str:
+def _answer(source: "PriceSource", home: StudyHome, ticker: str) -> str:
+    from sd_core.market.sources.registry import fetch
+
     history = fetch(source, home.study, ticker)
     first, last = history.bars.index[0], history.bars.index[-1]
     return f"{len(history.bars):,} bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}, {history.source}"

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
             raise
         return _interrupted()
     except BrokenPipeError:
-        # Whoever reads our output had enough, as `head` does.
+        # The reader of our output has closed it, as `head` does.
         sys.stderr.close()
         return ExitCode.DONE
     except OSError as error:
@@ -62,8 +62,8 @@ def _parser() -> argparse.ArgumentParser:
         "--select",
         metavar="WHAT",
         help="only some simulations: a partition (r10|sd8), a strategy (sd8) or a reserve (r10), then the warehouse; "
-        "the histories of the reserve question (reserve_bootstrap), then the warehouse; or only one asset (raw_prices, "
-        "prices, simulations, report_strategy)",
+        "the bootstrap samples of the reserve question (reserve_bootstrap), then the warehouse; or only one asset "
+        "(raw_prices, prices, simulations, report_strategy)",
     )
     run.set_defaults(command=_run)
 

@@ -16,7 +16,7 @@ from sd_core.study.model import Study
 # The folder of the packages: the checkout, or where a wheel was unpacked.
 CODE = Path(__file__).resolve().parents[2]
 IS_CHECKOUT = (CODE / "pyproject.toml").is_file()
-# What the packages bring beside Python: links in a checkout, which a wheel holds as what they lead to.
+# What the packages contain beside Python: links in a checkout, which a wheel holds as what they lead to.
 FILES = CODE / "pipelines" / "files"
 SQL = (FILES / "sql").resolve()
 STUDIES = (FILES / "studies").resolve()

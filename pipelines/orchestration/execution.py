@@ -70,7 +70,7 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
 
 
 def _is_interrupt(failure: Any) -> bool:
-    """Tell whether a step failed because the person waiting pressed Ctrl-C: Dagster and DuckDB make errors of it."""
+    """Return whether a step failed because the person waiting pressed Ctrl-C: Dagster and DuckDB make errors of it."""
     error = failure.error
     while error is not None:
         if error.cls_name in (dg.DagsterExecutionInterruptedError.__name__, KeyboardInterrupt.__name__):

@@ -7,7 +7,7 @@ import dagster as dg
 
 from sd_core.errors import FetchError, InputError, NotReadyError
 
-# In a failure's metadata: whether the input was refused, which the command line tells by its exit code.
+# In a failure's metadata: whether the input was refused, which the command line reports by its exit code.
 REFUSED = "refused"
 
 

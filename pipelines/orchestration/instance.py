@@ -92,14 +92,14 @@ def _settings(home: StudyHome) -> str:
 
 
 def prune_history(instance: dg.DagsterInstance) -> None:
-    """Forget all but the newest finished runs: each takes a megabyte, and a whole run has made all of them anew."""
+    """Forget all but the newest finished runs: each takes a megabyte, and a whole run has replaced all of them."""
     finished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
     for run in instance.get_runs(finished)[KEPT_RUNS:]:
         instance.delete_run(run.run_id)
 
 
 def _end_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs as failed whose process was killed: nobody else will, and they would hold up the queue for ever."""
+    """Mark runs as failed whose process was killed: nothing else does, and they would block the queue for ever."""
     unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
     for run in instance.get_runs(unfinished):
         if PROCESS_TAG in run.tags and not _is_alive(int(run.tags[PROCESS_TAG])):

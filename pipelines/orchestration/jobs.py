@@ -1,4 +1,4 @@
-"""When things run: the job that refreshes everything, the one that draws histories, the nightly schedule, the sensor.
+"""When things run: the jobs that refresh everything and that simulate bootstrap samples, the schedule, the sensor.
 
 What the steps do belongs in the modules of the assets.
 """
@@ -45,11 +45,11 @@ def refresh_job(study: Study) -> UnresolvedAssetJobDefinition:
 
 
 def reserve_question_job() -> UnresolvedAssetJobDefinition:
-    """Return the job that draws histories for the reserve question, then rebuilds the warehouse."""
+    """Return the job that simulates the bootstrap samples of the reserve question, then rebuilds the warehouse."""
     return dg.define_asset_job(
         RESERVE_QUESTION,
         selection=dg.AssetSelection.assets(BOOTSTRAP_KEY) | dg.AssetSelection.groups(MODELS_GROUP, *WAREHOUSE_GROUPS),
-        description="Every scenario in resampled histories of the market, then the warehouse and its reports.",
+        description="Every scenario in bootstrap samples of the market, then the warehouse and its reports.",
     )
 
 
@@ -76,7 +76,7 @@ def nightly_refresh(study: Study) -> list[dg.ScheduleDefinition]:
 
 
 def is_trading_day(day: dt.date) -> bool:
-    """Tell whether New York's exchange has a session on a day."""
+    """Return whether New York's exchange has a session on a day."""
     return len(calendar_sessions("XNYS", day, day)) == 1
 
 
@@ -86,6 +86,6 @@ def rebuild_sensor() -> dg.AutomationConditionSensorDefinition:
         "rebuild_warehouse",
         target=dg.AssetSelection.groups(MODELS_GROUP, *WAREHOUSE_GROUPS),
         default_status=dg.DefaultSensorStatus.RUNNING,
-        minimum_interval_seconds=15,
+        minimum_interval_seconds=5,
         description="Fits models, rebuilds, audits and publishes the warehouse when the lake holds something newer.",
     )

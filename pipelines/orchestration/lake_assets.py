@@ -45,12 +45,12 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
         kinds={"parquet", home.study.source.kind},
         owners=OWNERS,
         description=(
-            "Prices as the source published them, one version per ticker and fetch. A past that a later fetch brings "
-            "differently is kept beside the new one and reported."
+            "Prices as the source published them, one version per ticker and fetch. A past that a later fetch changes "
+            "is kept beside the new one and reported."
         ),
         check_specs=[
             dg.AssetCheckSpec("every_ticker_fetched", asset=RAW_PRICES_KEY, description="No ticker is stale."),
-            dg.AssetCheckSpec("past_unchanged", asset=RAW_PRICES_KEY, description="No fetch brought another past."),
+            dg.AssetCheckSpec("past_unchanged", asset=RAW_PRICES_KEY, description="No fetch changed the past."),
         ],
     )
     def raw_prices(context: dg.AssetExecutionContext, config: FetchConfig):  # type: ignore[no-untyped-def]

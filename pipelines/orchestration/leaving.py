@@ -13,7 +13,7 @@ LEFT_ALONE = "left_alone"
 def computes_all(context: dg.AssetExecutionContext) -> bool:
     """Return whether a step computes what it is asked for even where nothing has changed.
 
-    The refresh leaves alone what answers the study. Whoever materialises an asset by itself wants it made.
+    The refresh leaves alone what answers the study. An asset that is materialised by itself is always computed.
     """
     run = context.run
     return run.job_name != REFRESH or FRESH_TAG in run.tags

@@ -28,7 +28,7 @@ order by chosen.place, abs(assets.profit) desc, assets.ticker
 
 
 def attribution_figures(connection: duckdb.DuckDBPyConnection, choice: Choice, currency: str) -> list[Figure]:
-    """Draw what each asset, and the bank, brought to each scenario shown, the largest first."""
+    """Draw the profit of each asset, and of the bank, in each scenario shown, the largest first."""
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in records(connection, _PROFITS, choice.columns()):
         found[row["place"]].append(row)

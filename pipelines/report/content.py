@@ -64,7 +64,7 @@ def report(connection: duckdb.DuckDBPyConnection) -> str:
         *(page.section(one.name, one.title, text, _sources(one)) for one, text in parts),
         _end(headline),
     ]
-    return page.document(f"{headline.study['name']}: what the strategies would have brought", "\n".join(body))
+    return page.document(f"{headline.study['name']}: what the strategies would have returned", "\n".join(body))
 
 
 def _top(headline: Headline) -> str:
@@ -155,9 +155,9 @@ def _reserve(given: Given) -> str:
     )[0]
     if histories["histories"]:
         band = (
-            f"Bands: 5th to 95th percentile over {decimal(histories['histories'])} histories, resampled in blocks of "
+            f"Intervals: 5th to 95th percentile over {decimal(histories['histories'])} bootstrap samples, in blocks of "
             f"{decimal(histories['block'])} sessions on average. "
-            f"Where bands overlap, the past hardly tells levels apart."
+            f"Where intervals overlap, the data hardly distinguish the levels."
         )
     else:
         band = "One past gives one value per level; whether another past would agree is not known here."
@@ -209,7 +209,7 @@ def _attribution(given: Given) -> str:
     figures = attribution_figures(given.connection, given.choice, given.currency)
     if not figures:
         return ""
-    words = "What each asset, and the bank, brought over the whole period. Every chart has a scale of its own."
+    words = "The profit of each asset, and of the bank, over the whole period. Every chart has a scale of its own."
     return page.paragraph(words) + page.keys(figures[0].keys) + page.figures(figures, legend=False)
 
 

@@ -22,7 +22,7 @@ def percent(fraction: float | None, digits: int = 1) -> str:
 
 
 def level(fraction: float) -> str:
-    """Return a level that somebody chose, such as a reserve, with the digits that it has and no more."""
+    """Return a chosen level, such as a reserve, with the digits that it has and no more."""
     return f"{fraction * 100:.4g}{THIN}%"
 
 

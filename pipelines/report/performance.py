@@ -15,7 +15,7 @@ from pipelines.report.svg import BLUE, GREEN, VERMILLION, Figure, Key, Line, Par
 from pipelines.report.verdicts import Headline
 from pipelines.warehouse.records import records
 
-# As many points as a wide screen can tell apart in a line.
+# As many points as a line on a wide screen can resolve.
 POINTS = 600
 
 # Stretches of sessions: growth and cash at the end of each, and the deepest drawdown within.
@@ -214,7 +214,7 @@ def _words(kind: str) -> str:
 
 
 def reserve_figures(connection: duckdb.DuckDBPyConnection, headline: Headline, choice: Choice) -> list[Figure]:
-    """Draw measures against the reserve, a line for each strategy shown, with bands where histories were resampled."""
+    """Draw measures against the reserve, a line for each strategy shown, with intervals from the bootstrap samples."""
     rows = records(connection, _LEVELS)
     shown = {one.row["strategy"]: one for one in choice.shown}
     levels = {name: [row for row in rows if row["strategy"] == name] for name in shown}

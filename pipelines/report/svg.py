@@ -14,7 +14,7 @@ from itertools import groupby
 
 from pipelines.report.scales import Scale
 
-# From Okabe and Ito's palette, told apart by colour-blind readers: those with a contrast of 3 against white and more.
+# From Okabe and Ito's palette for colour-blind readers: those with a contrast of 3 or more against white.
 BLACK, BLUE, VERMILLION, GREEN, PURPLE = "#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
 DASHES = ("", "8 3", "2 2", "9 3 2 3")
@@ -141,7 +141,7 @@ def lines(
 ) -> Plot:
     """Draw lines over bands, with a dot at each point where asked for.
 
-    ``kind`` tells a script how to write values that it reads back: ``ratio`` or ``percent``.
+    ``kind`` determines how a script writes values that it reads back: ``ratio`` or ``percent``.
     """
     marks = [_grid(x, y)]
     areas = "".join(f'<path fill="{band.colour}" fill-opacity="0.12" d="{_outline(band, x, y)}"/>' for band in bands)
@@ -324,7 +324,7 @@ def _dash(stroke: Stroke) -> str:
 
 
 def swatch(look: Stroke | str) -> str:
-    """Return the sample that stands before a legend's entry: an SVG of 26 by 12 pixels."""
+    """Return the sample before a legend's entry: an SVG of 26 by 12 pixels."""
     if isinstance(look, str):
         return f'<rect x="7.5" y=".5" width="11" height="11" fill="{look}" stroke="#777" stroke-width=".5"/>'
     return f'<line x2="26" y1="6" y2="6" stroke="{look.colour}" stroke-width="{look.width + 0.6:g}"{_dash(look)}/>'

@@ -56,7 +56,7 @@ def _histories(study: Study, market: Version, progress: Progress) -> "Tables":
 
 
 def smoothed_scenario(study: Study) -> Scenario | None:
-    """Return the scenario whose income is looked at: the first strategy that buys and sells, at the middle reserve."""
+    """Return the scenario whose income is studied: the first strategy that buys and sells, at the middle reserve."""
     trading = [name for name, parts in study.strategies.items() if parts.rule and parts.rule.variant == "full"]
     levels = study.reserve_levels
     return Scenario(strategy=trading[0], reserve=levels[len(levels) // 2]) if trading else None
@@ -64,7 +64,7 @@ def smoothed_scenario(study: Study) -> Scenario | None:
 
 def _subset_settings(study: Study) -> dict[str, Any]:
     scenario = smoothed_scenario(study)
-    # Portfolios are drawn with the seed; how many histories there are is nothing to them.
+    # Portfolios are chosen with the seed; the number of bootstrap samples does not affect them.
     return {"seed": study.bootstrap.seed, "scenarios": _fingerprints(study, [scenario] if scenario else [])}
 
 
@@ -106,10 +106,10 @@ INCOME_SUBSET = Derived(
     settings=_subset_settings,
     compute=_subsets,
 )
-# The histories take about a minute, so they are no part of the refresh.
+# The bootstrap samples take about a minute, so they are no part of the refresh.
 RESERVE_BOOTSTRAP = Derived(
     name="reserve_bootstrap",
-    description="What became of each scenario in each resampled history, the same histories for all.",
+    description="Outcome of each scenario in each bootstrap sample, the same samples for all.",
     version=versions.ENGINE,
     inputs=("sessions", "prices", "rates"),
     tables=("reserve_bootstrap",),

@@ -23,10 +23,10 @@ FINDINGS = "findings"
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a fetch brought.
+    """The result of a fetch.
 
     Attributes:
-        histories: of the tickers that came.
+        histories: of the tickers that could be fetched.
         failures: by ticker, why it did not come; its earlier prices stay.
         changes: a sentence per ticker whose past differs from the one that was stored.
     """
@@ -42,7 +42,7 @@ def fetch_prices(study: Study, lake: Lake, tickers: Sequence[str] | None, progre
     Raises:
         InputError: a ticker that the study does not have, or files that are refused, with the findings of all of them;
             nothing is stored then.
-        FetchError: a ticker did not come, and the lake has nothing of it.
+        FetchError: a ticker could not be fetched, and the lake has nothing of it.
     """
     wanted = _wanted(study, tickers)
     # Before it is asked: what changes while it answers is fetched again.

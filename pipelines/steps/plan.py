@@ -72,12 +72,13 @@ def outdated_scenarios(study: Study, lake: Lake) -> list[Scenario]:
     Raises:
         NotReadyError: the lake has no market for the study.
     """
-    current = current_scenarios(study, stored_scenarios(study, lake, _metrics_version), current_market(study, lake))
+    current = current_scenarios(study, stored_scenarios(study, lake, version_of_metrics), current_market(study, lake))
     return [scenario for scenario in study.scenarios if scenario not in current]
 
 
-def _metrics_version() -> str:
-    # Parses the SQL, which only a study that keeps metrics alone has need of.
+def version_of_metrics() -> str:
+    """Return the version of the SQL that metrics are computed by."""
+    # It is parsed for this, which only a study that keeps metrics alone has need of.
     from pipelines.warehouse.reduction import metrics_version
 
     return metrics_version()

@@ -1,4 +1,4 @@
-"""How a step tells how far it is; who listens is the caller's to say."""
+"""How a step reports its progress; the caller decides where to."""
 
 from collections.abc import Callable
 
@@ -7,4 +7,4 @@ Progress = Callable[[str, int, int], None]
 
 
 def unheard(_what: str, _done: int, _total: int) -> None:
-    """Report to nobody."""
+    """Discard every report."""

@@ -1,6 +1,6 @@
-"""Simulate what was not: resampled histories for the reserve question, portfolios of some of the assets.
+"""Simulate what did not happen: bootstrap samples for the reserve question, portfolios of some of the assets.
 
-How either is drawn belongs in ``sd_core.resampling``; what is concluded from them in ``sql``; what
+How either is sampled belongs in ``sd_core.resampling``; what is concluded from them in ``sql``; what
 depends on what in ``datasets``.
 """
 
@@ -27,7 +27,7 @@ REPORTED_EVERY = 10
 
 
 def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping[str, pa.Table]:
-    """Return what became of every scenario in each resampled history of the market."""
+    """Return the outcome of every scenario in each bootstrap sample of the market."""
     panel = read_panel(study, market)
     rules = [resolve(study, scenario) for scenario in study.scenarios]
     asked = study.bootstrap
@@ -37,7 +37,7 @@ def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping
     for done, history in enumerate(outcomes(panel, rules, drawn, os.cpu_count() or 1), start=1):
         histories.append(history)
         if done % REPORTED_EVERY == 0 or done == asked.histories:
-            progress("histories simulated", done, asked.histories)
+            progress("bootstrap samples simulated", done, asked.histories)
     return {"reserve_bootstrap": _bootstrap_table(study.scenarios, histories, block)}
 
 

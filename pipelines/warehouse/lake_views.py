@@ -62,5 +62,5 @@ def no_rows(name: str) -> pa.Table:
 
 
 def quoted(path: Path) -> str:
-    """Return a path as it may stand between single quotes."""
+    """Return a path escaped for use between single quotes."""
     return str(path).replace("'", "''")

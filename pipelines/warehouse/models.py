@@ -60,7 +60,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Built:
-    """What building one model came to: rows, None for a view, which nobody has computed yet; and seconds."""
+    """What building one model came to: rows, None for a view, which is not computed yet; and seconds."""
 
     rows: int | None
     seconds: float
@@ -172,7 +172,7 @@ def _read(file: Path, tables: Mapping[str, Table]) -> Model:
 
 
 def _copy(table: Table) -> Model:
-    """Return the model of a table that is the lake's as it stands, ordered by its key."""
+    """Return the model of a table that is a copy of the lake's, ordered by its key."""
     columns = ",\n".join(f'    "{name}"::{kind.lower()} as "{name}"' for name, kind in table.types.items())
     key = ", ".join(f'"{name}"' for name in table.key)
     sql = (

@@ -1,4 +1,4 @@
-"""What answers a browser on this machine: the guard, and the server that stands behind it.
+"""What answers a browser on this machine: the guard, and the server behind it.
 
 What is served computes nothing here.
 """

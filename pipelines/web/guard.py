@@ -1,6 +1,6 @@
 """What keeps foreign web pages away from a server on this machine, which any page can ask through its reader's browser.
 
-Dagster's webserver takes mutations from whoever sends them. The guard stands before it and knows nothing of Dagster but
+Dagster's webserver takes mutations from any sender. The guard is in front of it and knows nothing of Dagster but
 the path of its GraphQL. Programs on this machine are let through: the user's own can do all of it
 without the server.
 """
@@ -59,7 +59,7 @@ def _from_elsewhere(scope: Scope) -> bool:
 
 
 def _opens_page(scope: Scope) -> bool:
-    """Tell whether a link opens a page in a tab of its own, and not in a frame of some other page."""
+    """Return whether a link opens a page in a tab of its own, and not in a frame of some other page."""
     return (
         scope["type"] == "http"
         and scope["method"] == "GET"
@@ -71,7 +71,7 @@ def _opens_page(scope: Scope) -> bool:
 
 def _graphql_refusal(scope: Scope) -> Refusal | None:
     if scope["method"] in ("GET", "HEAD"):
-        # Dagster runs a query that stands in the address, mutations too; an image's address is enough to send one.
+        # Dagster runs a query in the address, mutations too; an image's address is enough to send one.
         return (FORBIDDEN, "GET: expected no query; GraphQL is sent by POST") if scope["query_string"] else None
     # Exactly this type, which no page sends elsewhere unasked; Dagster takes `text/plain; application/json` for it.
     types = [value.partition(";")[0].strip().lower() for value in _values(scope, b"content-type")]

@@ -19,7 +19,7 @@ Integers = npt.NDArray[np.int64]
 
 # A standard deviation below this is the rounding of equal numbers, as in the macros of the warehouse.
 NO_SPREAD = 1e-12
-# Running sums are made anew where less than this is left of their largest, since its rounding is still in them.
+# Running sums are recomputed where less than this is left of their largest, since its rounding is still in them.
 LEFT_OF_PEAK = 1e-3
 
 
@@ -39,7 +39,7 @@ class _Sums(NamedTuple):
     """Running sums over a window of returns, taken from about their mean so that little is lost to rounding.
 
     Attributes:
-        moves: returns that came or went since the sums were last made anew.
+        moves: returns that came or went since the sums were last recomputed.
         about_x, about_y: what is taken off the returns.
         x, y, xx, yy, xy: the sums.
         peak_xx, peak_yy: the largest since then.
@@ -197,7 +197,7 @@ def _moved(sums: _Sums, x: float, y: float, sign: float) -> _Sums:
 
 @compiled
 def _summed(x: Floats, y: Floats) -> _Sums:
-    """Return the sums of a window made anew."""
+    """Return the recomputed sums of a window."""
     about_x, about_y = x.mean(), y.mean()
     sums = _Sums(0, about_x, about_y, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for t in range(len(x)):
@@ -207,7 +207,7 @@ def _summed(x: Floats, y: Floats) -> _Sums:
 
 @compiled
 def _is_worn(sums: _Sums, count: int, window: int) -> bool:
-    """Tell whether rounding may have reached the digits that count: after many moves, or after a large one left."""
+    """Return whether rounding may have reached the digits that count: after many moves, or after a large one left."""
     var_x, var_y, _ = _moments(sums, count)
     return (
         sums.moves >= 2 * window

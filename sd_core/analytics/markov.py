@@ -82,7 +82,7 @@ def refitted_monthly(series: Floats, months: npt.NDArray[np.int64], minimum: int
     """Return the filtered probability of state 1 under parameters that no later observation has touched.
 
     In each month the model is fitted to everything before the month's first observation. The optimiser begins at the
-    parameters of the month before, and each January afresh as well, lest it stay on a lower summit; the likelier fit
+    parameters of the month before, and each January afresh as well, to escape a lower maximum; the likelier fit
     counts. One that does not converge is not used: the last good parameters stay.
 
     Args:
@@ -142,7 +142,7 @@ def _fit_from(series: Floats, start: Parameters, shared_mean: bool) -> Fit:
     from scipy.optimize import minimize
 
     count = len(series)
-    # From the parameters that are free to the six that the likelihood knows: one mean may stand for both.
+    # From the parameters that are free to the six that the likelihood knows: one mean may serve for both.
     whole = np.eye(NATURAL)[:, 1 if shared_mean else 0 :]
     whole[0, 0] = 1
 
@@ -165,7 +165,7 @@ def _fit_from(series: Floats, start: Parameters, shared_mean: bool) -> Fit:
 def _curvature(series: Floats, free: Floats, whole: Floats) -> Floats | None:
     """Return the inverse of the information in the scores, from which the optimiser needs few steps; None: singular.
 
-    Berndt, Hall, Hall and Hausman (1974): the mean outer product of the scores stands for the Hessian.
+    Berndt, Hall, Hall and Hausman (1974): the mean outer product of the scores approximates the Hessian.
     """
     outer = np.zeros((NATURAL, NATURAL))
     _hamilton(series, *(whole @ free), outer)

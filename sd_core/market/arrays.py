@@ -24,7 +24,7 @@ def pivot(table: pa.Table, column: str, sessions: Dates, tickers: pa.Array, abse
         column: which numbers.
         sessions: ascending, all that the table has.
         tickers: in the order of the result.
-        absent: what stands where the table has no row.
+        absent: the value where the table has no row.
     """
     asset = pc.fill_null(pc.index_in(table["ticker"], value_set=tickers), -1).to_numpy()
     mine = asset >= 0

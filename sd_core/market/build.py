@@ -41,7 +41,7 @@ class Market:
     Attributes:
         sessions: session, ascending.
         prices: session, ticker, open, high, low, close, dividend; ordered by session, then as the study lists its
-            tickers. A row stands where there is a bar or a dividend; without a bar its prices are null. The dividend
+            tickers. There is a row where there is a bar or a dividend; without a bar its prices are null. The dividend
             is per share, 0 where there is none.
         rates: session, rate (yearly, a fraction, known at the session's close), risk_free_return (over the calendar
             days since the previous session, a fraction, 0 on the first session), price_index (consumer prices known at
@@ -105,7 +105,7 @@ def build_market(
 def version(market: Market) -> str:
     """Return the content hash of sessions, prices and rates: SHA-256 over their Arrow streams, hexadecimal.
 
-    The same numbers have the same version, whenever and from wherever they were fetched.
+    The same numbers have the same version, whenever and from whatever source they were fetched.
     """
     digest = hashlib.sha256()
     for table in (market.sessions, market.prices, market.rates):
@@ -277,7 +277,7 @@ def _yearly_rate(study: Study, rate: PriceHistory | None, sessions: Dates) -> Fl
     if rate is None:
         return np.full(len(sessions), float(study.risk_free))
     known = np.searchsorted(calendar_days(rate.bars.index), sessions, side="right") - 1
-    # Before the rate begins its first value stands in, which a finding states.
+    # Before the rate begins its first value is used, which a finding states.
     return rate.bars["close"].to_numpy(np.float64)[np.maximum(known, 0)] / 100.0
 
 

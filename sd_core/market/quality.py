@@ -218,8 +218,7 @@ def rate_late(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
         yield span.finding(
             "rate_late",
             history.ticker,
-            f"{history.ticker} is not known before {begins}: its first value stands in from {span.first} to "
-            f"{span.last}.",
+            f"{history.ticker} is not known before {begins}: its first value is used from {span.first} to {span.last}.",
         )
 
 
@@ -240,13 +239,13 @@ def hindsight(sessions: Dates) -> Finding:
     return span.finding(
         "hindsight",
         None,
-        f"The assets were picked knowing how they did from {span.first} to {span.last}: nobody could have chosen "
+        f"The assets were picked knowing how they did from {span.first} to {span.last}: no one could have chosen "
         "them so at the time.",
     )
 
 
 def history_changed(change: RawChange) -> Finding:
-    """Return the finding of a past that a later fetch brought differently; ``change`` must hold at least one change.
+    """Return the finding of a past that a later fetch changed; ``change`` must hold at least one change.
 
     Its dates are those of the first and the last change, and its ``sessions`` counts the changes.
     """
@@ -266,7 +265,7 @@ def history_changed(change: RawChange) -> Finding:
 
 
 def fetch_failed(stored: PriceHistory, reason: str) -> Finding:
-    """Return the finding of a ticker that could not be fetched, so that what was stored before stands in.
+    """Return the finding of a ticker that could not be fetched, so that what was stored before is used.
 
     Its dates are those of the first and the last stored bar, and its ``sessions`` counts the bars.
     """
@@ -278,7 +277,7 @@ def fetch_failed(stored: PriceHistory, reason: str) -> Finding:
         last_session=dates[-1].item(),
         sessions=len(dates),
         detail=(
-            f"{stored.ticker} could not be fetched, so the bars of {stored.fetched_at:%Y-%m-%d} stand in, which end on "
+            f"{stored.ticker} could not be fetched, so the bars of {stored.fetched_at:%Y-%m-%d} are used, which end on "
             f"{dates[-1]}: {reason}"
         ),
     )

@@ -1,7 +1,7 @@
 """The raw store: what the sources delivered, ticker by ticker, in the lake.
 
-A fetch becomes the ticker's current version, joined with what earlier fetches know of other dates. Where a fetch brings
-another past than the one stored, the stored version stays readable beside it and the change is reported. Sources belong
+A fetch becomes the ticker's current version, joined with what earlier fetches know of other dates. Where a fetch
+changes the stored past, the stored version stays readable beside it and the change is reported. Sources belong
 in their own modules; what is wrong with a history is judged in ``quality``.
 """
 
@@ -51,7 +51,7 @@ def store(lake: Lake, history: PriceHistory, state: str = "") -> RawChange:
     """Store a fetch as the ticker's current version and report how the stored past changed by it.
 
     A fetch speaks for the dates from its first bar to its last. What is stored of other dates stays, so a later start
-    or a source that was cut off loses nothing. The exception are stored bars that stand on another basis than the
+    or a source that was cut off loses nothing. The exception are stored bars on another basis than the
     fetch, as before a split: they would not fit, and remain in the earlier version only.
 
     Nothing is joined with what a source delivers as a whole, such as a file: what it left out is gone, and what another
@@ -90,7 +90,7 @@ def load(lake: Lake, ticker: str) -> PriceHistory | None:
 
 
 def changes(lake: Lake, ticker: str) -> tuple[RawChange, ...]:
-    """Return every change of a ticker's past that a fetch ever brought, oldest first."""
+    """Return every change that a fetch ever made to a ticker's past, oldest first."""
     version = lake.current(DATASET, ticker)
     return () if version is None else tuple(_parse_change(entry) for entry in version.facts["changes"])
 
@@ -193,7 +193,7 @@ def _differences(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[tuple[dt
 
 
 def _same_basis(old: PriceHistory, new: PriceHistory) -> bool:
-    """Tell whether two fetches count in the same shares, so that bars of the one may follow bars of the other.
+    """Return whether two fetches count in the same shares, so that bars of the one may follow bars of the other.
 
     They do not where most closes of their common dates differ; a single restated bar is no other basis. Without
     common dates, they do not where a split came that the older fetch could not know.

@@ -1,4 +1,4 @@
-"""What becomes of a scenario, in a few numbers, for more simulations than anybody could store.
+"""The outcome of a scenario, in a few numbers, for more simulations than can be stored.
 
 The formulas are those of ``sql/macros.sql``, once more: a bootstrap asks for tens of thousands of simulations, whose
 days are gone as soon as they are counted. The tests hold both to the same numbers.
@@ -90,7 +90,7 @@ class Calendar(NamedTuple):
 
 
 def outcome(daily: Rows, ledger: Rows, calendar: Calendar, sessions: Dates, capital: float) -> Outcome:
-    """Return what became of one scenario, from the records of its days and its ledger."""
+    """Return the outcome of one scenario, from the records of its days and its ledger."""
     xirr = money_weighted_return(daily, sessions, capital)
     numbers = _outcome(daily, ledger, calendar, capital)
     return Outcome(*numbers)._replace(xirr=NAN if xirr is None else xirr)

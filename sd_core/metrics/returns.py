@@ -19,7 +19,7 @@ def session_return(invested, value, withdrawals):  # type: ignore[no-untyped-def
 def time_weighted_return(daily: Rows, capital: float) -> float | None:
     """Return the product of 1 + the returns of all sessions, less 1.
 
-    Before the first session stands the capital. A session on which no more was there than rounding leaves is
+    The opening value of the first session is the capital. A session that opens with no more than rounding leaves is
     left out; None where that is every one.
     """
     invested = np.concatenate([[capital], daily["value"][:-1]]) + daily["deposits"]

@@ -1,1 +1,1 @@
-"""Other histories that the market could have had, and what would have become of the scenarios in them."""
+"""Bootstrap samples of the market, and the outcomes of scenarios in them."""

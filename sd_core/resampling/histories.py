@@ -1,8 +1,8 @@
-"""Resampled histories: the sessions of a panel drawn again in blocks, as panels of their own.
+"""Bootstrap samples: the sessions of a panel resampled in blocks, as panels of their own.
 
-What is drawn is a session of all assets together, as gap and ratios to the close before, with its dividend yields, its
+The unit is a session of all assets together, as gap and ratios to the close before, with its dividend yields, its
 rate and its rise of prices: what moves together stays together. Dates stay where they are, so that withdrawals fall due
-as before. What becomes of scenarios in a history belongs in ``outcomes``.
+as before. The outcome of scenarios in a sample belongs in ``outcomes``.
 """
 
 from collections.abc import Iterator
@@ -50,8 +50,8 @@ def draw_sessions(sessions: int, block: float, histories: int, seed: int) -> Ite
     Args:
         sessions: of the panel; the first one is where every history starts.
         block: mean length of the blocks, in sessions, 1 or more.
-        histories: how many to draw. The first ones are the same however many follow.
-        seed: the same seed gives the same histories.
+        histories: how many samples. The first ones are the same however many follow.
+        seed: the same seed gives the same samples.
 
     Yields:
         Positions in the panel from 1 on, shape (sessions - 1,).

@@ -1,6 +1,6 @@
-"""What becomes of scenarios in histories drawn from a panel.
+"""The outcomes of scenarios in bootstrap samples of a panel.
 
-How a scenario is counted belongs in ``sd_core.metrics``, how histories are drawn in ``histories``.
+How a scenario is counted belongs in ``sd_core.metrics``, how the market is resampled in ``histories``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,16 +15,16 @@ from sd_core.simulation.rules import Rules
 
 
 def outcomes(panel: Panel, rules: Sequence[Rules], drawn: Iterable[Sessions], workers: int) -> Iterator[list[Outcome]]:
-    """Simulate scenarios in histories drawn from a panel.
+    """Simulate scenarios in bootstrap samples of a panel.
 
     Args:
         panel: the market as it was.
         rules: one entry per scenario.
-        drawn: one entry per history, as :func:`sd_core.resampling.histories.draw_sessions` yields.
+        drawn: one entry per sample, as :func:`sd_core.resampling.histories.draw_sessions` yields.
         workers: threads, each with a history of its own.
 
     Yields:
-        One list per history, in order, with an outcome per scenario. Only the histories at work are held in memory.
+        One list per sample, in order, with an outcome per scenario. Only the samples at work are held in memory.
     """
     relatives = Relatives.of(panel)
 

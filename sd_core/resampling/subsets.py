@@ -47,7 +47,7 @@ def subset_outcomes(panel: Panel, rules: Rules, seed: int) -> list[Subset]:
     Args:
         panel: the market.
         rules: of the scenario. Weights are scaled to sum to 1 in each portfolio; assets of weight 0 stay out.
-        seed: of the sample; the same seed draws the same portfolios.
+        seed: of the sample; the same seed gives the same portfolios.
 
     Returns:
         Portfolios of half the assets, at least 2 and at most 5, at most 500 of them; none where there are fewer than

@@ -102,7 +102,7 @@ SIMULATION_HOLDINGS = Table(
 SIMULATION_METRICS = Table(
     name="simulation_metrics",
     layer="analytics",
-    description="What became of every scenario over its whole period, told from its own rows alone.",
+    description="Metrics of every scenario over its whole period, computed from its own rows alone.",
     key=("strategy", "reserve"),
     columns={
         **scenario(),
@@ -129,9 +129,9 @@ SIMULATION_METRICS = Table(
         ),
         "dividend_income": number("Dividends received.", MONEY),
         "interest_income": number("Interest on the bank.", MONEY),
-        "harvest_gross": number("What sales by the rule brought before fees.", MONEY, NOT_NEGATIVE),
+        "harvest_gross": number("Proceeds of the rule's sales before fees.", MONEY, NOT_NEGATIVE),
         "harvest_net": number(
-            "What sales by the rule brought less what its purchases cost, fees included: money taken out of "
+            "Proceeds of the rule's sales less the cost of its purchases, fees included: money taken out of "
             "holdings, not a yield.",
             MONEY,
         ),
@@ -150,7 +150,7 @@ SIMULATION_METRICS = Table(
         "withdrawals": number("Money that went out.", MONEY, NOT_NEGATIVE),
         "withdrawals_scheduled": number("Money that was due to go out, paid or not.", MONEY, NOT_NEGATIVE),
         "coverage_gross": number(
-            "What sales by the rule brought before fees, over the withdrawals scheduled; NULL: none scheduled.",
+            "Proceeds of the rule's sales before fees, over the withdrawals scheduled; NULL: none scheduled.",
             RATIO,
             nullable=True,
         ),
@@ -267,8 +267,8 @@ SIMULATION_INCOME = Table(
         "last_session": day("Last session of the scenario in it."),
         "dividends": number("Dividends received.", MONEY),
         "interest": number("Interest on the bank.", MONEY),
-        "harvest_gross": number("What sales by the rule brought before fees.", MONEY, NOT_NEGATIVE),
-        "harvest_net": number("What sales by the rule brought less what its purchases cost, fees included.", MONEY),
+        "harvest_gross": number("Proceeds of the rule's sales before fees.", MONEY, NOT_NEGATIVE),
+        "harvest_net": number("Proceeds of the rule's sales less the cost of its purchases, fees included.", MONEY),
         "income": number("Dividends, interest and net harvest together; harvest is no yield.", MONEY),
     },
 )
@@ -278,11 +278,11 @@ MEASURES = one_of(["wealth", "sharpe", "max_drawdown"])
 RESERVE_MEASURE = Table(
     name="reserve_measure",
     layer="analytics",
-    description="How good each reserve of a strategy was by each measure, in every resampled history.",
+    description="How good each reserve of a strategy was by each measure, in every bootstrap sample.",
     key=("strategy", "reserve", "history", "measure"),
     columns={
         **scenario(),
-        "history": whole("Number of the history, from 1.", COUNT, FROM_ONE),
+        "history": whole("Number of the bootstrap sample, from 1.", COUNT, FROM_ONE),
         "measure": text("What is compared; more is better.", MEASURES),
         "score": number("Wealth with withdrawals, Sharpe ratio, or worst drawdown.", "as the measure"),
     },
@@ -291,15 +291,17 @@ RESERVE_MEASURE = Table(
 RESERVE_COMPARISON = Table(
     name="reserve_comparison",
     layer="analytics",
-    description="How often one reserve of a strategy did better than another in the same resampled history.",
+    description="How often one reserve of a strategy did better than another in the same bootstrap sample.",
     key=("strategy", "measure", "reserve", "other_reserve"),
     columns={
         "strategy": text("Name of the strategy in the study."),
         "measure": text("What is compared.", MEASURES),
         "reserve": number("One reserve.", FRACTION, BELOW_ONE),
         "other_reserve": number("The reserve that it is compared with.", FRACTION, BELOW_ONE),
-        "probability": number("Share of the histories in which it did better; equal ones count half.", FRACTION, SHARE),
-        "histories": whole("Histories in which both could be measured.", COUNT, FROM_ONE),
+        "probability": number(
+            "Share of the bootstrap samples in which it did better; ties count half.", FRACTION, SHARE
+        ),
+        "histories": whole("Bootstrap samples in which both could be measured.", COUNT, FROM_ONE),
     },
 )
 
@@ -307,7 +309,7 @@ PREMIUM_SPREAD = Table(
     name="premium_spread",
     layer="analytics",
     description=(
-        "How far the dearest asset stands above the cheapest, each measured by its own highest close: a "
+        "How far the dearest asset is above the cheapest, each measured by its own highest close: a "
         "relative-value signal."
     ),
     key=("session",),

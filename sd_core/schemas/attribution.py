@@ -29,10 +29,10 @@ from sd_core.schemas.table import Table
 HOLDING_PERIODS = ("0 to 7", "8 to 30", "31 to 90", "91 to 365", "over 365")
 
 EFFECTS = {
-    "allocation": "What holding more or less of the class than the policy brought",
-    "selection": "What other weights of assets within the class brought, at the policy's weight of the class",
-    "interaction": "What both together brought",
-    "trading": "What trades brought from their price to the close of their session, fees taken off",
+    "allocation": "Effect of holding more or less of the class than the policy",
+    "selection": "Effect of other weights of assets within the class, at the policy's weight of the class",
+    "interaction": "Effect of both together",
+    "trading": "Effect of trades from their price to the close of their session, after fees",
 }
 
 
@@ -65,8 +65,7 @@ def _gain_statistics() -> dict[str, Column]:
 ATTRIBUTION_ASSET = Table(
     name="attribution_asset",
     layer="analytics",
-    description="What every asset, and the bank, brought in a month: profit by where it came from, and its part of the "
-    "return.",
+    description="Profit of every asset, and of the bank, by month: by source, and its contribution to the return.",
     key=("strategy", "reserve", "month", "ticker"),
     columns={
         **scenario(),
@@ -85,7 +84,7 @@ ATTRIBUTION_ASSET = Table(
             "Part of the time-weighted return of the whole period; NULL: a total loss.", FRACTION, nullable=True
         ),
         "benchmark_profit": number(
-            "What the money that stood in it at the opening of each session would have brought in the benchmark; "
+            "What the money in it at the opening of each session would have earned in the benchmark; "
             "NULL: the benchmark does not cover the month.",
             MONEY,
             nullable=True,
@@ -111,7 +110,7 @@ ATTRIBUTION_TRADE = Table(
         "quantity": number("Shares in the part.", SHARES, NOT_NEGATIVE),
         "price": number("Price paid.", PER_SHARE, POSITIVE),
         "sale_price": number("Price received.", PER_SHARE, POSITIVE),
-        "gain": number("What the part brought more than it cost, before fees.", MONEY),
+        "gain": number("Proceeds of the part less its cost, before fees.", MONEY),
         "trade_return": number("Price received over price paid, less 1.", FRACTION, AT_LEAST_TOTAL_LOSS),
         "is_winner": flag("Whether it gained."),
         "premium": number("Price paid over the asset's highest earlier close, less 1.", FRACTION, AT_LEAST_TOTAL_LOSS),
@@ -176,7 +175,7 @@ SKIPPED_BUY_COST = Table(
 REPORT_ATTRIBUTION = Table(
     name="report_attribution",
     layer="reports",
-    description="What every asset, and the bank, brought over the whole period, with its round trips.",
+    description="Profit of every asset, and of the bank, over the whole period, with its round trips.",
     key=("strategy", "reserve", "ticker"),
     columns={
         **scenario(),
@@ -244,16 +243,16 @@ REPORT_SYNTHETIC_DIVIDEND = Table(
 REPORT_OPPORTUNITY_COST = Table(
     name="report_opportunity_cost",
     layer="reports",
-    description="What the money in every asset, and cash off its target, brought beside what the benchmark would have "
-    "brought on it.",
+    description="Profit of the money in every asset, and of cash off its target, beside what the benchmark would have "
+    "earned on it.",
     key=("strategy", "reserve", "ticker"),
     columns={
         **scenario(),
         "ticker": text("Ticker of the asset; (cash): what the bank held above, or lacked below, its target."),
         "months": whole("Months measured: those that the benchmark covers.", COUNT, NOT_NEGATIVE),
-        "profit": number("What the money brought in these months; NULL: there are none.", MONEY, nullable=True),
+        "profit": number("Profit of the money in these months; NULL: there are none.", MONEY, nullable=True),
         "benchmark_profit": number(
-            "What the same money would have brought in the benchmark, session by session; NULL as above.",
+            "What the same money would have earned in the benchmark, session by session; NULL as above.",
             MONEY,
             nullable=True,
         ),

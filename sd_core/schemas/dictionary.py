@@ -15,10 +15,10 @@ INTRODUCTION = """\
 # Data dictionary
 
 The tables of a published warehouse. This page is generated:
-`python -m sd_core.schemas > docs/data-dictionary.md` writes it anew.
+`python -m sd_core.schemas > docs/data-dictionary.md` rewrites it.
 
 Fractions are fractions: 0.1 is ten percent. Money and prices are in the study's currency. A session is a date without a
-time zone. Numbers are finite; one that cannot be computed is NULL, never NaN. The same descriptions stand in the
+time zone. Numbers are finite; one that cannot be computed is NULL, never NaN. The same descriptions are in the
 warehouse as comments."""
 
 

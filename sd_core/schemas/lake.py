@@ -89,7 +89,7 @@ STUDY_STRATEGY = LakeTable(
     columns={
         "position": whole("Place in the study's order, from 1.", COUNT, FROM_ONE),
         "strategy": text("Name of the strategy."),
-        "sweep": text("Name of the sweep that it was written in; NULL: it stands by itself.", nullable=True),
+        "sweep": text("Name of the sweep that it was written in; NULL: it is not part of a sweep.", nullable=True),
         "is_buy_and_hold": flag("Whether nothing trades but the first purchase and what withdrawals take."),
         **strategy_columns(),
     },
@@ -97,7 +97,7 @@ STUDY_STRATEGY = LakeTable(
 
 STRATEGY_TARGET = LakeTable(
     name="strategy_target",
-    description="What every strategy aims at: target weights by the session from whose close on they are in force.",
+    description="Target weights of every strategy, by the session from whose close on they are in force.",
     key=("strategy", "session", "ticker"),
     columns={
         "strategy": text("Name of the strategy in the study."),
@@ -269,9 +269,7 @@ SIMULATION_LOTS = LakeTable(
 
 RESERVE_BOOTSTRAP = LakeTable(
     name="reserve_bootstrap",
-    description=(
-        "What became of every scenario in each resampled history of the market; empty until histories were drawn."
-    ),
+    description=("Outcome of every scenario in each bootstrap sample of the market; empty until they are simulated."),
     key=("strategy", "reserve", "history"),
     columns={
         **scenario(),
@@ -291,7 +289,7 @@ RESERVE_BOOTSTRAP = LakeTable(
         "skipped_buys": number("Purchases refused, for want of cash or by a band.", COUNT, NOT_NEGATIVE),
         "mean_cash_share": number("Mean of the bank over the value.", FRACTION),
         "low_cash_share": number("Share of sessions with the bank under 5 % of the value.", FRACTION, SHARE),
-        "block_length": number("Mean length of the blocks that were drawn.", "sessions", FROM_ONE),
+        "block_length": number("Mean length of the blocks.", "sessions", FROM_ONE),
     },
 )
 
@@ -340,7 +338,7 @@ SIMULATION_TAX_LOTS = LakeTable(
         "quantity": number("Shares in the part.", SHARES, POSITIVE),
         "cost": number("What they had cost, fee included.", MONEY, POSITIVE),
         "basis": number("Cost and the disallowed losses that they took over.", MONEY, POSITIVE),
-        "proceeds": number("What they brought, fee taken off; NULL: open.", MONEY, nullable=True),
+        "proceeds": number("Proceeds after the fee; NULL: open.", MONEY, nullable=True),
         "gain": number("Proceeds less basis; NULL: open.", MONEY, nullable=True),
         "wash_sale_disallowed": number(
             "Part of a loss that is not deducted but added to the basis of other shares; NULL: open.",

@@ -49,7 +49,7 @@ REPORT_STRATEGY = Table(
         ),
         "volatility_alpha": number(
             "Total return above that of ath_only with otherwise the same keys, at the same reserve: what buying "
-            "dips and selling rebounds brought; NULL: the variant is not full, or there is no such strategy of the "
+            "dips and selling rebounds added; NULL: the variant is not full, or there is no such strategy of the "
             "same prices.",
             FRACTION,
             nullable=True,
@@ -114,10 +114,10 @@ REPORT_DATA_QUALITY = Table(
 
 
 def _interval(name: str, meaning: str, unit: str, *, middle: bool = False) -> dict[str, Column]:
-    """Return the ends of a bootstrap interval, and its median where asked for; NULL until histories were drawn."""
+    """Return the ends of a bootstrap interval, and its median where asked for; NULL without bootstrap samples."""
     places = {"low": "5th percentile", **({"median": "median"} if middle else {}), "high": "95th percentile"}
     return {
-        f"{name}_{place}": number(f"{meaning}: {words} over the resampled histories.", unit, nullable=True)
+        f"{name}_{place}": number(f"{meaning}: {words} over the bootstrap samples.", unit, nullable=True)
         for place, words in places.items()
     }
 
@@ -125,8 +125,8 @@ def _interval(name: str, meaning: str, unit: str, *, middle: bool = False) -> di
 def _beats_next(name: str, meaning: str) -> dict[str, Column]:
     return {
         f"{name}_beats_next": number(
-            f"Share of the histories in which this reserve had {meaning} than the next one; NULL: no next, or no "
-            "histories.",
+            f"Share of the bootstrap samples in which this reserve had {meaning} than the next one; NULL: no next, or "
+            "no bootstrap samples.",
             FRACTION,
             SHARE,
             nullable=True,
@@ -139,8 +139,8 @@ REPORT_RESERVE = Table(
     name="report_reserve",
     layer="reports",
     description=(
-        "The reserve question: what each cash reserve of a strategy brought and cost, with intervals from resampled "
-        "histories."
+        "The reserve question: what each cash reserve of a strategy returned and cost, with intervals from bootstrap "
+        "samples."
     ),
     key=("strategy", "reserve"),
     columns={
@@ -205,7 +205,7 @@ REPORT_RESERVE = Table(
         **_beats_next("wealth", "more wealth, withdrawals included,"),
         **_beats_next("sharpe", "a higher Sharpe ratio"),
         **_beats_next("max_drawdown", "a smaller worst drawdown"),
-        "histories": whole("Resampled histories; NULL: none drawn yet.", COUNT, FROM_ONE, nullable=True),
+        "histories": whole("Bootstrap samples; NULL: none yet.", COUNT, FROM_ONE, nullable=True),
         "block_length": number("Mean length of their blocks.", "sessions", FROM_ONE, nullable=True),
     },
 )
@@ -214,21 +214,21 @@ REPORT_RESERVE_VERDICT = Table(
     name="report_reserve_verdict",
     layer="reports",
     description=(
-        "Which reserve of a strategy did best by each measure, and whether the data can tell it from the others."
+        "Which reserve of a strategy did best by each measure, and whether it is significantly better than the others."
     ),
     key=("strategy", "measure"),
     columns={
         "strategy": text("Name of the strategy in the study."),
         "measure": text("What is compared: wealth with withdrawals, sharpe or max_drawdown.", MEASURES),
-        "best_reserve": number("Reserve with the best median over the histories.", FRACTION, BELOW_ONE),
+        "best_reserve": number("Reserve with the best median over the bootstrap samples.", FRACTION, BELOW_ONE),
         "median_score": number("That median.", "as the measure"),
         "least_probability": number(
-            "Smallest share of the histories in which it beat another level; NULL: no other.",
+            "Smallest share of the bootstrap samples in which it beat another level; NULL: no other.",
             FRACTION,
             SHARE,
             nullable=True,
         ),
-        "rivals": whole("Levels that it beat in less than 95 % of the histories.", COUNT, NOT_NEGATIVE),
+        "rivals": whole("Levels that it beat in less than 95 % of the bootstrap samples.", COUNT, NOT_NEGATIVE),
         "is_at_edge": flag("Whether it is the highest of several levels, so that a better one may lie beyond."),
         "verdict": text("The same in a sentence."),
     },
@@ -383,7 +383,7 @@ REPORT_BENCHMARK = Table(
 REPORT_SINGLE_ASSET = Table(
     name="report_single_asset",
     layer="reports",
-    description="What holding each asset alone would have brought: did a portfolio beat its own parts?",
+    description="Buy-and-hold of each asset alone: did a portfolio beat its own assets?",
     key=("ticker",),
     columns={
         "ticker": ticker(),

@@ -32,8 +32,8 @@ from sd_core.study.strategy import Rule, Strategy
 
 PATHS = one_of(get_args(Rule.model_fields["path"].annotation))
 
-# The edges of bands stand in a study as keys of their own, one per ticker.
-_EDGES = FieldInfo(annotation=dict, description="Lower and upper edge of the bands that stand still, by ticker.")
+# The edges of bands are keys of their own in a study, one per ticker.
+_EDGES = FieldInfo(annotation=dict, description="Lower and upper edge of the fixed bands, by ticker.")
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ def _lanes(assets: int) -> int:
 
 
 def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
-    """Tell which period each session begins, the longest where several do, as a number of ``Every``."""
+    """Return which period each session begins, the longest where several do, as a number of ``Every``."""
     months = month_numbers(sessions)
     period = np.full(len(sessions), Every.NEVER, dtype=np.int64)
     for every, length in ((Every.MONTH, 1), (Every.QUARTER, 3), (Every.YEAR, 12)):  # the longer overwrite the shorter
@@ -183,7 +183,7 @@ def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
 
 
 def _has_policy(rules: Rules) -> bool:
-    """Tell whether a scenario has more than the plain rule."""
+    """Return whether a scenario has more than the plain rule."""
     return (
         rules.withdrawal_every != Every.NEVER
         or rules.banded
@@ -237,7 +237,7 @@ def _simulate(
 
 
 def _open(batch: _Batch, buffers: _Buffers, end: int, sessions: Dates) -> book.Books:
-    """Open the books of scenarios, each where its state stands, or with its capital."""
+    """Open the books of scenarios, each with its state, or with its capital."""
     scenarios, assets = len(batch.rules), len(batch.rules[0].brackets)
     state = np.zeros(scenarios, dtype=book.STATE)
     state["bank"] = state["value"] = [rules.capital for rules in batch.rules]
@@ -298,7 +298,7 @@ def _policy(batch: _Batch, sessions: Dates) -> book.Policy | None:
 
 
 def _results(books: book.Books, policy: book.Policy | None, end: int) -> list[SimulationResult]:
-    """Copy every scenario's rows out of the buffers, and tell where it stands."""
+    """Copy every scenario's rows, and its state, out of the buffers."""
     scenarios, assets = books.positions.shape
     counts = [books.state[name].tolist() for name in ("rows", "sold", "slots")]
     for name in ("rows", "sold", "slots"):

@@ -18,7 +18,7 @@ from sd_core.schemas.table import LakeTable
 from sd_core.study.scenario import Scenario
 
 # Records of the rows. ``session`` and dates are positions in the panel's sessions, ``asset`` is one among its assets,
-# -1 the portfolio. NaN stands for "does not apply"; ``closed`` is -1 while a lot is open.
+# -1 the portfolio. NaN means "does not apply"; ``closed`` is -1 while a lot is open.
 LEDGER = lake.SIMULATION_LEDGER.row_dtype(without=("strategy", "reserve", "seq"))
 DAILY = lake.SIMULATION_DAILY.row_dtype(without=("strategy", "reserve", "session"))
 LOTS = lake.SIMULATION_LOTS.row_dtype(without=("strategy", "reserve"))
@@ -28,7 +28,7 @@ Rows = npt.NDArray[np.void]
 
 @dataclass(frozen=True)
 class State:
-    """Where a scenario stands after a session: all that the sessions after it need to know of those before.
+    """The state of a scenario after a session: all that the sessions after it need to know of those before.
 
     Attributes:
         sessions: how many sessions of the panel are behind it.
@@ -55,7 +55,7 @@ class State:
 class SimulationResult:
     """One scenario's rows: the ledger as booked, a day per session, lots in the order they closed, open ones last.
 
-    ``state`` is where the scenario stands after the last of these sessions, None from an engine that cannot go on.
+    ``state`` is that of the scenario after the last of these sessions, None from an engine that cannot go on.
     """
 
     ledger: Rows
@@ -99,7 +99,7 @@ def to_tables(result: SimulationResult, scenario: Scenario, panel: Panel) -> dic
 def _table(declared: LakeTable, scenario: Scenario, rows: Rows, named: Mapping[str, pa.Array]) -> pa.Table:
     """Return rows with the columns of a table of the lake: those given, the scenario, and the numbers of the record.
 
-    NaN, which stands for "does not apply", becomes null.
+    NaN, which means "does not apply", becomes null.
     """
     label = {"strategy": scenario.strategy, "reserve": scenario.reserve}
     columns = {

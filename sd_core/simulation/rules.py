@@ -59,7 +59,7 @@ class Path(IntEnum):
 
 
 class Anchor(IntEnum):
-    """Where the anchor stands after a fill."""
+    """Where the anchor lies after a fill."""
 
     LADDER = 0
     FILL = 1
@@ -114,7 +114,7 @@ class Rules:
         sizing: how much a sale sells.
         order: in which order assets trade on a leg.
         path: which way a bar's price is taken to have gone.
-        anchor: where the anchor stands after a fill.
+        anchor: where the anchor lies after a fill.
         max_rungs: most rungs that an asset fills or passes per side and leg.
         lot_order: which buyback lots a sale takes first.
         margin_limit: how far a buy may overdraw the bank, a fraction of the portfolio's value at the previous close.
@@ -133,7 +133,7 @@ class Rules:
         deviation, deviation_width: distance from a target that triggers; infinity for none.
         volatility, volatility_window: yearly volatility over so many sessions that triggers; infinity for none.
         band, band_width: half the width of the bands around targets; infinity for none.
-        band_edges: lower and upper edge of the bands that stand still, shape (assets, 2), NaN where an asset has none
+        band_edges: lower and upper edge of the fixed bands, shape (assets, 2), NaN where an asset has none
             of its own; None where no asset has.
         min_trade: money below which a portfolio rule does not trade.
         max_cost: fee over traded value above which a portfolio rule does not trade; infinity for none.

@@ -1,4 +1,4 @@
-"""Target weights that change by session: what a strategy aims at, and from when on.
+"""Target weights that change by session, and from when on they are in force.
 
 What acts on targets belongs in ``kernel``; where they come from in the study, and in whatever decides on them.
 """

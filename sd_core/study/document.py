@@ -18,7 +18,7 @@ MAX_BYTES = 1_000_000
 
 
 def read_mapping(path: Path) -> Mapping[str, Any]:
-    """Return the keys and values at the top of a YAML 1.2 file; dates stay the words that stand there.
+    """Return the keys and values at the top of a YAML 1.2 file; dates stay text as written.
 
     Raises:
         InputError: the file cannot be read, is not YAML, repeats a key, or holds something else than keys and values.
@@ -66,7 +66,7 @@ def _parse(path: Path, text: str) -> object:
 
 
 class _WordsForDates(SafeConstructor):
-    """Leaves dates as text: the parser's own error for an impossible one would not say where it stands."""
+    """Leaves dates as text: the parser's own error for an impossible one would not say where it is."""
 
 
 _WordsForDates.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)

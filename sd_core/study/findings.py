@@ -46,8 +46,8 @@ def findings(
 
     Args:
         error: of the validation.
-        keys_at: returns which keys may stand in the part at a location.
-        as_written: returns where the value at a location stands in the file.
+        keys_at: returns which keys are allowed in the part at a location.
+        as_written: returns where the value at a location is in the file.
     """
     entries = error.errors(include_url=False)
     # What a sweep repeats in many strategies was written once.

@@ -110,7 +110,7 @@ class Study(Part):
                 )
 
     def _ticker_misfits(self) -> Iterator[str]:
-        # Without regard to case: a ticker names a folder, and some disks do not tell them apart.
+        # Without regard to case: a ticker names a folder, and some file systems do not distinguish case.
         assets = {ticker.lower(): ticker for ticker in self.universe}
         benchmark = self.benchmark.lower()
         if (asset := assets.get(benchmark, self.benchmark)) != self.benchmark:
@@ -170,7 +170,7 @@ class Study(Part):
         return tuple(Scenario(strategy=name, reserve=reserve) for name in self.strategies for reserve in levels)
 
     def sweep_of(self, strategy: str) -> str | None:
-        """Return the name of the sweep that a strategy was written in, or None where it stands by itself."""
+        """Return the name of the sweep that a strategy was written in, or None where it is not part of one."""
         return self._sweeps.get(strategy)
 
     def withdrawals_of(self, strategy: str) -> Withdrawals | None:

@@ -195,7 +195,7 @@ class CostAware(Part):
 
 
 class Rebalance(Part):
-    """What brings a portfolio back to its target weights; any trigger suffices."""
+    """What returns a portfolio to its target weights; any trigger suffices."""
 
     every: Every | None = Field(None, description="Period whose first session triggers.")
     deviation: Band | None = Field(None, description="Distance of some weight from its target that triggers.")
@@ -233,7 +233,7 @@ class Bands(Part):
     width: float | None = Field(
         None,
         gt=0,
-        description="How far a weight may be from its target before it is brought back to the band.",
+        description="How far a weight may be from its target before it is returned to the band.",
         json_schema_extra=FRACTION,
     )
     kind: Literal["absolute", "relative"] | None = Field(None, description=KIND)
@@ -304,15 +304,15 @@ class Allocation(Part):
 
 
 class Bootstrap(Part):
-    """How many histories are drawn to tell luck from the reserve's own doing."""
+    """The bootstrap samples that separate luck from the effect of the reserve."""
 
-    histories: int = Field(1_000, ge=2, le=100_000, description="Histories to draw.")
+    histories: int = Field(1_000, ge=2, le=100_000, description="Bootstrap samples to simulate.")
     block: float | None = Field(None, ge=1, description="Mean length of a block in sessions; from the data by default.")
-    seed: int = Field(1, ge=0, description="The same seed draws the same histories.")
+    seed: int = Field(1, ge=0, description="The same seed gives the same bootstrap samples.")
 
 
 class Rung(Part):
-    """How far apart an asset's rungs stand, and which share of the gain is traded at each."""
+    """How far apart an asset's rungs are, and which share of the gain is traded at each."""
 
     sd_n: float | None = Field(
         None, ge=1, description="Equal logarithmic steps per doubling of the price.", json_schema_extra=COUNT

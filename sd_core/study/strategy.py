@@ -39,7 +39,7 @@ class Rule(Rung):
     path: Literal["nearest", "low_first", "high_first", "close_only"] = Field(
         "nearest", description="Which way a bar's price is taken to have gone."
     )
-    anchor: Literal["ladder", "fill"] = Field("ladder", description="Where the anchor stands after a fill.")
+    anchor: Literal["ladder", "fill"] = Field("ladder", description="Where the anchor lies after a fill.")
     max_rungs: int = Field(
         64,
         ge=1,
@@ -126,7 +126,7 @@ class Strategy(Part):
             yield f"lot_order: {self.lot_order}: expected lifo, since the sizing is symmetric"
 
     def _rebalance_misfits(self) -> Iterator[str]:
-        """Name what could never do anything: it would mislead whoever reads the study."""
+        """Name what could never do anything: it would mislead the reader of the study."""
         rebalance = self.rebalance
         if rebalance is None:
             return

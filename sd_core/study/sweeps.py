@@ -1,4 +1,4 @@
-"""Sweeps: a strategy written with lists for some of its values stands for one strategy per combination of them.
+"""Sweeps: a strategy written with lists for some of its values expands to one strategy per combination of them.
 
 They are spread out before a study is validated, so that everything else knows plain strategies only. Which keys a
 strategy has, and which values they take, belongs in ``study``.
@@ -19,7 +19,7 @@ from sd_core.study.findings import Location, MisfitError, show
 # More than anybody reads; a slip such as five lists of fifty values would be hundreds of millions.
 MAX_COMBINATIONS = 10_000
 
-# What stands in a name for a value by itself; anything else stands behind its key.
+# Values that are in a name by themselves; any other follows its key.
 _WORD = re.compile(r"(?!none$|true$|false$)[a-z][a-z0-9_]*")
 # What a ticker may have and a name may not.
 _NO_NAME = re.compile(r"[^a-z0-9]")
@@ -82,7 +82,7 @@ def spread(document: Mapping[str, Any], keys: Collection[Path]) -> Spread:
 
     Args:
         document: a study as it was written.
-        keys: the keys that take a single value, as paths within a strategy; ``*`` stands for any key. A list at any
+        keys: the keys that take a single value, as paths within a strategy; ``*`` matches any key. A list at any
             other key is left alone.
 
     Raises:
@@ -95,7 +95,7 @@ def spread(document: Mapping[str, Any], keys: Collection[Path]) -> Spread:
     origins: dict[str, Origin] = {}
     misfits: list[str] = []
     for name, written in strategies.items():
-        # A name that is none is refused by validation, with whatever stands below it.
+        # A name that is none is refused by validation, with all below it.
         lists = dict(_lists(written, keys)) if isinstance(name, str) and NAME.fullmatch(name) else {}
         if not lists:
             misfits += _taken(name, name, plain)
@@ -123,7 +123,7 @@ def _lists(written: object, keys: Collection[Path], path: Path = ()) -> Iterator
         return
     for key, value in written.items():
         place = (*path, key)
-        if not isinstance(key, str):  # which validation refuses, with whatever stands below it
+        if not isinstance(key, str):  # which validation refuses, with all below it
             continue
         if isinstance(value, list) and any(len(known) == len(place) and _begins(known, place) for known in keys):
             yield place, value
@@ -151,7 +151,7 @@ def _choose(written: Mapping[str, Any], chosen: Mapping[Path, int], path: Path =
 
 
 def _labels(sweep: str, lists: Mapping[Path, list[Any]]) -> dict[Path, list[str]]:
-    """Return what stands in a name for every entry of every list; shortened where names would be too long."""
+    """Return the part of a name for every entry of every list; shortened where names would be too long."""
     if empty := [path for path, values in lists.items() if not values]:
         raise MisfitError(f"{_place(sweep, path)}: []: expected at least one value" for path in empty)
     if (combinations := prod(map(len, lists.values()))) > MAX_COMBINATIONS:

@@ -1,8 +1,8 @@
--- What every asset, and the bank, brought in a month: profit by where it came from, and its part of the return.
+-- Profit of every asset, and of the bank, by month: by source, and its contribution to the return.
 -- Grain: strategy, reserve, month, ticker.
 -- Sources: simulation_returns, simulation_ledger, simulation_daily, asset_returns, benchmark_daily, holding_interval, sessions, study_asset, lake.simulation_partition.
 with
--- Small numbers stand for names and dates, since a row per scenario, session and asset passes through here.
+-- Small numbers represent names and dates, since a row per scenario, session and asset passes through here.
 scenarios as (
     select strategy, reserve, capital, row_number() over (order by strategy, reserve)::integer as scenario
     from lake.simulation_partition
@@ -55,7 +55,7 @@ total_factors as (
     group by scenario
 ),
 
--- On the first session, at whose close the assets are bought, the benchmark stands still too.
+-- On the first session, at whose close the assets are bought, the benchmark does not move either.
 benchmark as (
     select
         days.day,
@@ -92,7 +92,7 @@ steps as (
     inner join benchmark using (day, month)
 ),
 
--- Deposits and withdrawals are nobody's profit.
+-- Deposits and withdrawals are no profit.
 bookings as (
     select
         scenarios.scenario,

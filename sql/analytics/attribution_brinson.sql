@@ -18,7 +18,7 @@ target_sets as (
     inner join mixes_of_strategies using (strategy)
 ),
 
--- Small numbers stand for names and dates, since a row per scenario, session and asset passes through here.
+-- Small numbers represent names and dates, since a row per scenario, session and asset passes through here.
 scenarios as (
     select
         strategy,
@@ -272,7 +272,7 @@ openings as (
     inner join steps as closed on intervals.ticker = closed.ticker and intervals.last_session = closed.session
 ),
 
--- What stood in a class when a session opened, and what that earned.
+-- What a class held when a session opened, and what that earned.
 held as (
     select
         scenario,

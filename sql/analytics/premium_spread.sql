@@ -1,4 +1,4 @@
--- How far the dearest asset stands above the cheapest, each measured by its own highest close: a relative-value signal.
+-- How far the dearest asset is above the cheapest, each measured by its own highest close: a relative-value signal.
 -- Grain: session.
 -- Sources: prices, sessions, study_asset.
 with
@@ -20,7 +20,7 @@ premiums as (
 extremes as (
     select
         session,
-        -- The first of the universe where two stand alike.
+        -- The first of the universe where two are equal.
         arg_max(ticker, (premium, -position)) as highest_ticker,
         max(premium) as highest_premium,
         arg_min(ticker, (premium, position)) as lowest_ticker,

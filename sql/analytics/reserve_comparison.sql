@@ -1,4 +1,4 @@
--- How often one reserve of a strategy did better than another in the same resampled history.
+-- How often one reserve of a strategy did better than another in the same bootstrap sample.
 -- Grain: strategy, measure, reserve, other_reserve.
 -- Sources: reserve_measure.
 select

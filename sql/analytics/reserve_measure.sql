@@ -1,4 +1,4 @@
--- How good each reserve of a strategy was by each measure, in every resampled history.
+-- How good each reserve of a strategy was by each measure, in every bootstrap sample.
 -- Grain: strategy, reserve, history, measure.
 -- Sources: reserve_bootstrap.
 select

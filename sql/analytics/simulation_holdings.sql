@@ -61,7 +61,7 @@ portfolios as (
         and daily.reserve = stored.reserve
         and stored.keep = 'ledger'
     inner join marks on daily.session = marks.session
-    -- A position stands as its last trade left it.
+    -- A position is what its last trade left.
     asof left join positions
         on daily.strategy = positions.strategy
         and daily.reserve = positions.reserve

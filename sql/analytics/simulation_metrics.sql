@@ -1,4 +1,4 @@
--- What became of every scenario over its whole period, told from its own rows alone.
+-- Metrics of every scenario over its whole period, computed from its own rows alone.
 -- Grain: strategy, reserve.
 -- Sources: simulation_returns, simulation_daily, simulation_ledger, simulation_taxes, study, lake.simulation_partition, lake.simulation_metrics.
 with
@@ -48,7 +48,7 @@ bookings as (
         count(ledger.quantity) filter (where ledger.kind <> 'INITIAL_BUY') as trades,
         coalesce(sum(ledger.amount) filter (where ledger.kind = 'DEPOSIT'), 0) as deposits,
         coalesce(-sum(ledger.amount) filter (where ledger.kind = 'WITHDRAWAL'), 0) as withdrawals,
-        -- What was not paid of a withdrawal stands where a skipped order has its quantity.
+        -- The unpaid part of a withdrawal is in the column that has the quantity of a skipped order.
         coalesce(
             sum(coalesce(ledger.skipped_quantity, 0) - ledger.amount) filter (
                 where ledger.kind in ('WITHDRAWAL', 'SKIP_WITHDRAWAL')
@@ -114,7 +114,7 @@ inner join bookings using (strategy, reserve)
 left join owed using (strategy, reserve)
 where stored.keep = 'ledger'
 union all
--- What was told of a scenario before its rows were let go of.
+-- The metrics of a scenario, computed before its rows were discarded.
 select
     strategy,
     reserve,

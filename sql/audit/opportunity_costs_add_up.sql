@@ -1,4 +1,4 @@
--- Opportunity costs add up to what all but the reserve would have brought in the benchmark, less what it brought.
+-- Opportunity costs add up to what all but the reserve would have earned in the benchmark, less what it earned.
 -- table: report_opportunity_cost
 with
 days as (

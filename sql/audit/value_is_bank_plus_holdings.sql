@@ -1,7 +1,7 @@
 -- A portfolio's value is its bank plus its holdings at the last close.
 -- table: simulation_daily
 with
--- Small numbers stand for names and dates here, since the join has a row per scenario, asset and session.
+-- Small numbers represent names and dates here, since the join has a row per scenario, asset and session.
 scenarios as (
     select strategy, reserve, row_number() over (order by strategy, reserve)::integer as scenario
     from simulation_partition

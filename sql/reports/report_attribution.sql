@@ -1,4 +1,4 @@
--- What every asset, and the bank, brought over the whole period, with its round trips.
+-- Profit of every asset, and of the bank, over the whole period, with its round trips.
 -- Grain: strategy, reserve, ticker.
 -- Sources: attribution_asset, attribution_trade, simulation_lots, asset_returns.
 with

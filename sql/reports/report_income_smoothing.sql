@@ -22,7 +22,7 @@ whole as (
     group by strategy, reserve
 ),
 
--- Portfolios are drawn from what a strategy aims at first.
+-- Portfolios are chosen from the assets of a strategy's first targets.
 aimed_at as (
     select strategy, ticker
     from strategy_target
@@ -97,7 +97,7 @@ select
     partial_standard_error,
     partial_slope_low,
     partial_slope_high,
-    -- Assets that move less together are often the more volatile ones, so the plain slope would tell volatility.
+    -- Assets that move less together are often the more volatile ones, so the plain slope would measure volatility.
     case
         when partial_slope is null or partial_standard_error is null
             then
@@ -109,7 +109,7 @@ select
         when partial_slope_high < -1e-12
             then 'At the same volatility, portfolios whose assets move less together had less steady income.'
         else
-            'At the same volatility, the data cannot tell whether assets that move less together give steadier income.'
+            'At the same volatility, the data do not show whether assets that move less together give steadier income.'
     end as verdict
 from bounds
 order by strategy, reserve

@@ -1,4 +1,4 @@
--- What the money in every asset, and cash off its target, brought beside what the benchmark would have brought on it.
+-- Profit of the money in every asset, and of cash off its target, beside what the benchmark would have earned on it.
 -- Grain: strategy, reserve, ticker.
 -- Sources: attribution_asset, simulation_returns, benchmark_daily.
 with

@@ -30,7 +30,7 @@ triggers as (
         or is_buy_and_hold
 ),
 
--- What kept no ledger traded nobody knows how much, which is not nothing.
+-- Without a ledger the traded amount is unknown, so it is NULL rather than 0.
 kept as (
     select
         strategy,

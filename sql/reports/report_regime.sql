@@ -3,7 +3,7 @@
 -- Sources: simulation_returns, simulation_ledger, simulation_partition, market_regime, study.
 with
 rules as (
-    -- A month of returns; what fewer tell says nothing about a year.
+    -- A month of returns; fewer say nothing about a year.
     select
         21 as fewest_returns,
         periods_per_year

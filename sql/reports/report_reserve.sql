@@ -1,4 +1,4 @@
--- The reserve question: what each cash reserve of a strategy brought and cost, with intervals from resampled histories.
+-- The reserve question: what each cash reserve of a strategy returned and cost, with intervals from bootstrap samples.
 -- Grain: strategy, reserve.
 -- Sources: simulation_metrics, simulation_daily, simulation_income, simulation_partition, reserve_bootstrap, reserve_comparison, skipped_buy_cost, benchmark_daily, rates, study.
 with
@@ -57,7 +57,7 @@ income as (
     group by strategy, reserve
 ),
 
--- A scenario without a ledger, or with an outdated one, has no rows because nobody knows, not because all was bought.
+-- Without a current ledger the refused purchases are unknown, so their cost is NULL rather than 0.
 skipped as (
     select
         stored.strategy,

@@ -1,4 +1,4 @@
--- Which reserve of a strategy did best by each measure, and whether the data can tell it from the others.
+-- Which reserve of a strategy did best by each measure, and whether it is significantly better than the others.
 -- Grain: strategy, measure.
 -- Sources: reserve_measure, reserve_comparison.
 with
@@ -78,11 +78,11 @@ select
     case
         when levels = 1 then 'Only one reserve was simulated, so there is nothing to compare.'
         when rivals > 0
-            then 'The best median is at ' || percent_text(best_reserve) || ', but the data cannot tell it from '
+            then 'The best median is at ' || percent_text(best_reserve) || ', but it is not significantly better than '
             || indistinguishable || '.'
         else 'The best is ' || percent_text(best_reserve) || ': it beat every other level in '
             || case when least_probability < 1 then 'at least ' || percent_text(least_probability) || ' of' else 'all' end
-            || ' the histories.'
+            || ' the bootstrap samples.'
     end
     || case
         when is_at_edge then ' It is the highest level simulated, so a better one may lie beyond.' else ''

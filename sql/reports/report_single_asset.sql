@@ -1,4 +1,4 @@
--- What holding each asset alone would have brought: did a portfolio beat its own parts?
+-- Buy-and-hold of each asset alone: did a portfolio beat its own assets?
 -- Grain: ticker.
 -- Sources: asset_returns, rates, study.
 with

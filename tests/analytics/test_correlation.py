@@ -1,4 +1,4 @@
-"""Correlations of pairs against pandas, and what becomes of gaps and of prices that stand still."""
+"""Correlations of pairs against pandas, and how gaps and constant prices count."""
 
 from itertools import combinations
 
@@ -69,7 +69,7 @@ def test_asset_that_moves_as_another_or_against_it_correlates_perfectly():
 
 
 @pytest.mark.parametrize("price", [7.0, 0.1 + 0.2])
-def test_price_that_stands_still_or_grows_evenly_has_no_correlation(price):
+def test_price_that_is_constant_or_grows_evenly_has_no_correlation(price):
     closes = market(assets=3)
     closes[:, 1] = price
     closes[:, 2] = price * 1.001 ** np.arange(len(closes))
@@ -78,7 +78,7 @@ def test_price_that_stands_still_or_grows_evenly_has_no_correlation(price):
         assert (found.observations > 0).all()
 
 
-def test_price_that_stopped_moving_loses_its_correlation_with_the_window_of_its_last_move():
+def test_price_that_stopped_moving_loses_its_correlation_after_a_window():
     closes = market(assets=2)
     closes[200:, 1] = closes[199, 1]
     found = rolling(closes, np.array([261, 262]), 63).correlation[:, 0]

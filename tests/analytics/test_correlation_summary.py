@@ -141,7 +141,7 @@ def test_weekends_of_one_group_leave_its_numbers_as_they_are_on_the_common_days(
     assert found.across[0] == pytest.approx(recent[:2, 2:].mean(), abs=1e-12)
 
 
-def test_asset_that_stands_still_or_hardly_trades_is_left_out():
+def test_asset_that_does_not_move_or_hardly_trades_is_left_out():
     closes = market(64, 5)
     expected = last(closes[:, :3])
     closes[:, 3] = 8.0
@@ -152,7 +152,7 @@ def test_asset_that_stands_still_or_hardly_trades_is_left_out():
         np.testing.assert_allclose(one, other, atol=1e-12)
 
 
-def test_two_assets_that_hardly_close_together_leave_what_needs_the_whole_matrix_untold():
+def test_two_assets_that_hardly_close_together_leave_matrix_measures_null():
     closes = market(130, 3)
     closes[::2, 0] = np.nan
     closes[np.setdiff1d(np.arange(1, 130, 2), [99, 101, 103]), 1] = np.nan

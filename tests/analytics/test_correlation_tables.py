@@ -1,4 +1,4 @@
-"""Which correlations are told when, weekly and monthly ones against pandas, and none of them with a look ahead."""
+"""Which correlations are reported when, weekly and monthly ones against pandas, and none of them with a look ahead."""
 
 import numpy as np
 import pandas as pd
@@ -70,20 +70,20 @@ def test_pairs_are_named_in_the_order_of_the_alphabet(made):
     assert named == {("AAA", "BBB"), ("AAA", "BTC-USD"), ("BBB", "BTC-USD")}
 
 
-def test_middle_window_is_told_at_every_session_and_the_others_at_the_ends_of_months_that_are_over(made):
+def test_middle_window_is_reported_every_session_and_the_others_at_past_month_ends(made):
     days = pd.Series(market()[0].index)
     month_ends = days.groupby(days.dt.to_period("M")).last()[:-1]
     pair = made["correlation_pair"]
     for frequency, window in (("daily", 21), ("daily", 252), ("weekly", 52), ("monthly", 36), ("daily", None)):
-        told = pairs(pair, frequency, window, "AAA", "BBB").index
-        assert told.isin(month_ends).all()
-        assert told[-1] == month_ends.iloc[-1]
-        assert len(told) == (month_ends >= told[0]).sum()
+        reported = pairs(pair, frequency, window, "AAA", "BBB").index
+        assert reported.isin(month_ends).all()
+        assert reported[-1] == month_ends.iloc[-1]
+        assert len(reported) == (month_ends >= reported[0]).sum()
     assert list(pairs(pair, "daily", 63, "AAA", "BBB").index) == list(days[63:])
     assert pairs(pair, "daily", 252, "AAA", "BBB").index[0] == month_ends[month_ends >= days[252]].iloc[0]
 
 
-def test_universe_of_more_than_twenty_assets_is_told_at_the_ends_of_months_and_summed_up_at_every_session():
+def test_more_than_twenty_assets_have_pairs_at_month_ends_and_a_daily_summary():
     closes, classes = market(130, tuple(f"T{place:02}" for place in range(21)))
     made = frames(tables(closes, classes))
     days = pd.Series(closes.index)

@@ -77,7 +77,7 @@ def test_federal_funds_rate_has_the_published_likelihood():
 
 
 def test_statsmodels_gives_the_published_likelihood_of_growth_in_gnp():
-    # Hamilton (1989): the library that the filter is held against answers for the model that founded the field.
+    # Hamilton (1989): the library that the filter is compared with answers for the model that founded the field.
     series = shipped("test_markov_autoregression", "rgnp")
     model = MarkovAutoregression(series, k_regimes=2, order=4, switching_ar=False)
     variance = np.exp(-0.262658) ** 2

@@ -1,4 +1,4 @@
-"""The benchmark's state of higher variance: where it is told, and that nothing later touches it."""
+"""The benchmark's state of higher variance: where it is known, and that later data do not change it."""
 
 import numpy as np
 import pandas as pd
@@ -19,21 +19,21 @@ def benchmark(moves: np.ndarray, freq: str = "B") -> pa.Table:
     return pa.table({"session": pa.array(days), "simple_return": pa.array([None, *moves.tolist()])})
 
 
-def told(table: pa.Table) -> pd.Series:
+def known(table: pa.Table) -> pd.Series:
     found = variance_state(table)
     assert found.schema == VARIANCE_STATE.arrow_schema
     return found.to_pandas().set_index("session")["high_variance_probability"]
 
 
 def test_probability_begins_with_the_first_month_after_two_years_of_returns():
-    found = told(benchmark(returns()))
+    found = known(benchmark(returns()))
     # The 505th session, with the 504th return, is 2011-12-09: the model is first fitted for January.
     assert str(found.index[0]) == "2012-01-02"
     assert len(found) == 901 - 520
 
 
 def test_wild_stretch_is_found_while_it_lasts():
-    found = told(benchmark(returns()))
+    found = known(benchmark(returns()))
     place = np.arange(520, 901) - 1
     wild = place // 120 % 2 == 1
     settled = place % 120 > 20
@@ -50,14 +50,14 @@ def test_weekends_without_a_bar_have_no_state_of_their_own():
     with_weekends = pa.table(
         {"session": pa.array(filled.index.date), "simple_return": pa.array(filled.to_list(), from_pandas=True)}
     )
-    expected, found = told(weekly), told(with_weekends)
+    expected, found = known(weekly), known(with_weekends)
     pd.testing.assert_series_equal(found[expected.index], expected, check_exact=True)
     friday = expected[pd.to_datetime(expected.index).day_of_week == 4].index[0]
     assert found[friday + pd.Timedelta(days=1)] == found[friday + pd.Timedelta(days=2)] == expected[friday]
 
 
 def test_later_sessions_change_no_earlier_probability():
-    whole, cut = told(benchmark(returns())), told(benchmark(returns()[:-252]))
+    whole, cut = known(benchmark(returns())), known(benchmark(returns()[:-252]))
     pd.testing.assert_series_equal(whole[cut.index], cut, check_exact=True)
     assert len(cut) > 100
 

@@ -110,7 +110,7 @@ def test_fewer_scenarios_keep_the_lowest_and_the_highest_reserve():
         (tasks.Outcome(10, 100.0, 1_002.0), "final_value off by 0.002"),
     ],
 )
-def test_difference_of_outcomes_is_told_in_words(found, words):
+def test_difference_of_outcomes_is_reported_in_words(found, words):
     assert tasks.difference([tasks.Outcome(10, 100.0, 1_000.0)], [found]) == words
 
 
@@ -137,7 +137,7 @@ def test_alternative_trades_as_this_engine_does(alternative, task, tmp_path):
 # Runs
 
 
-def test_engines_are_measured_and_one_that_cannot_be_installed_is_told(monkeypatch, capsys):
+def test_engines_are_measured_and_one_that_cannot_be_installed_is_named(monkeypatch, capsys):
     def refuse(name):
         raise environments.NotInstalledError(f"no {name} for this Python")
 
@@ -170,7 +170,7 @@ def test_first_result_comes_in_a_process_of_its_own(tmp_path, settings):
     assert lines.last == "first result"
 
 
-def test_failing_process_is_told_by_its_last_words():
+def test_failing_process_is_reported_with_its_last_words():
     with pytest.raises(FailedError, match="ValueError: no prices"):
         run([sys.executable, "-c", "raise ValueError('no prices')"])
 

@@ -1,4 +1,4 @@
-"""A study of strategies that aim at weights of their own, run whole: constant mixes, quarterly ones, and the rule."""
+"""A study of strategies with target weights of their own, run whole: constant mixes, quarterly ones, and the rule."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from support.lab import RESERVES, Lab, small_study, write_prices, write_study
 
-# Three assets stand for stocks, bonds and gold.
+# Three assets represent stocks, bonds and gold.
 STOCKS, BONDS, GOLD = "AAA", "BBB", "CCC"
 QUARTERS = {
     "2023-01-01": {STOCKS: 0.6, BONDS: 0.4},
@@ -94,7 +94,7 @@ def test_schedule_is_traded_towards_on_the_sessions_at_whose_close_it_changes(al
     assert set(last[last["holdings"] > 1e-9]["ticker"]) == {STOCKS}
 
 
-def test_allocations_are_told_among_the_columns_of_strategies(allocated: Lab) -> None:
+def test_allocations_are_among_the_columns_of_strategies(allocated: Lab) -> None:
     table = allocated.table("study_strategy").set_index("strategy")
     holds = {name for name, yes in table["is_buy_and_hold"].items() if yes}
     assert holds == {"buy_and_hold", "mix__aaa_80_bbb_20", "mix__aaa_20_ccc_80"}

@@ -68,7 +68,7 @@ def make_folder(file: Path) -> None:
 
 
 def make_circular_link(file: Path) -> None:
-    # No permission bit stops every user that runs tests; this nobody can read.
+    # No permission bit stops every user that runs tests; this file no user can read.
     file.unlink()
     file.symlink_to(file.name)
 
@@ -119,7 +119,7 @@ def test_broken_dividends_file_is_refused(refuse: Callable[[Path], Outcome], pri
     assert "BBB_dividends.csv: line 2: Dividends" in outcome.err
 
 
-def test_findings_in_several_files_are_told_at_once(
+def test_findings_in_several_files_are_reported_at_once(
     refuse: Callable[[Path], Outcome], prices: Path, tmp_path: Path
 ) -> None:
     replace_with("")(prices / "AAA.csv")

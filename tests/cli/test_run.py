@@ -113,7 +113,7 @@ def test_value_is_the_bank_and_the_shares_bought_so_far_at_the_close(finished: L
         np.testing.assert_allclose(days["value"], expected, rtol=1e-9)
 
 
-def test_portfolio_that_can_buy_nothing_earns_the_risk_free_rate_and_has_no_sharpe_ratio(tmp_path, finished) -> None:
+def test_portfolio_of_cash_alone_earns_the_risk_free_rate_without_a_sharpe_ratio(tmp_path, finished) -> None:
     study = small_study(finished.study_file.parent / "prices")
     assets = {ticker: asset | {"lot_size": 1e9} for ticker, asset in study["universe"].items()}
     lab = Lab(write_study(tmp_path / "cash.yaml", study | {"universe": assets}), tmp_path / "home")
@@ -213,7 +213,7 @@ def test_strategy_put_into_the_study_is_simulated_alone(changed_study: Callable[
 # Partitions of different ages
 
 
-def test_partitions_on_older_prices_are_marked_named_and_compared_with_nothing_until_a_whole_run(
+def test_partitions_on_older_prices_are_marked_and_not_compared_until_a_whole_run(
     lab_with_prices: Lab,
 ) -> None:
     lab = lab_with_prices
@@ -260,7 +260,7 @@ def test_partitions_on_older_prices_are_marked_named_and_compared_with_nothing_u
         pytest.param("capital", 20_000, id="capital"),
     ],
 )
-def test_partitions_under_other_settings_are_marked_once_one_is_simulated_under_the_new(
+def test_partitions_under_other_settings_are_marked_once_one_is_current(
     changed_study: Callable[..., Lab], key: str, value: object
 ) -> None:
     lab = changed_study(**{key: value})
@@ -310,7 +310,7 @@ def test_check_counts_the_scenarios_that_a_changed_study_leaves(
         pytest.param("universe", {"AAA": {"weight": 1}, "BBB": {"weight": 1}}, id="universe"),
     ],
 )
-def test_check_calls_everything_outdated_where_the_prices_were_prepared_for_other_settings(
+def test_check_calls_everything_outdated_on_prices_of_other_settings(
     changed_study: Callable[..., Lab], key: str, value: object
 ) -> None:
     lab = changed_study(**{key: value})
@@ -331,7 +331,7 @@ def test_check_before_any_run_counts_nothing_as_there(fresh_lab: Lab) -> None:
     assert "whole study" not in outcome.out
 
 
-def test_damaged_pointer_is_refused_and_one_of_a_strategy_taken_out_keeps_no_run_from_ending_well(
+def test_damaged_pointer_is_refused_but_not_that_of_a_removed_strategy(
     changed_study: Callable[..., Lab],
 ) -> None:
     lab = changed_study()

@@ -279,7 +279,7 @@ def daemons_among(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def assert_ended(processes: list[psutil.Process]) -> None:
-    """Wait for the end of processes; one that nobody asks how it ended is a zombie."""
+    """Wait for the end of processes; one whose exit status is never read is a zombie."""
     deadline = time.monotonic() + PATIENCE
     while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
         assert time.monotonic() < deadline, processes
@@ -374,7 +374,7 @@ def test_served_page_works_refuses_every_attack_and_ends_whole(lab: Lab, serve: 
 
 
 @pytest.mark.parametrize("killed", ["the daemon", "the webserver"])
-def test_server_that_ends_by_itself_is_told_with_1_and_leaves_no_daemon(
+def test_server_that_ends_by_itself_is_reported_with_1_and_leaves_no_daemon(
     fresh_lab: Lab, serve: Callable[[Lab], Page], killed: str
 ) -> None:
     page = serve(fresh_lab)

@@ -106,7 +106,7 @@ STORED = {
     if check.words.startswith("one of ")
     for word in re.findall(r"\w+", check.words.removeprefix("one of "))
 }
-# What the rules about prices are called stands where they are told, not in a declaration.
+# The names of the rules about prices are written where they are reported, not in a declaration.
 FINDINGS = {
     node.value
     for file in (PROJECT / "sd_core" / "market").rglob("*.py")
@@ -153,7 +153,7 @@ KNOWN = OF_STUDIES | OF_TABLES | DATASETS | DAGSTER | COMMANDS | ROOMS
 
 # Words that are something else.
 OTHER_WORDS = {
-    "keys of earlier studies and their values, told with their new names": MOVED | {"hold", "hybrid"},
+    "keys of earlier studies and their values, listed with their new names": MOVED | {"hold", "hybrid"},
     "a class of assets, given as an example": {"crypto"},
     "numbers of a formula": {"b", "f", "l", "m", "r", "s", "w"},
     "YAML's truth values, and words a field takes beside its model": {"true", "false", "intersection", "union"},
@@ -181,11 +181,11 @@ def lower_words(page: Path) -> set[str]:
 
 @cache
 def options_of(command: str) -> set[str]:
-    """Return the options that a command's own help tells of."""
-    told = io.StringIO()
-    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(told):
+    """Return the options that a command's own help lists."""
+    printed = io.StringIO()
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(printed):
         main([command, "--help"])
-    return set(re.findall(r"--[a-z-]+", told.getvalue()))
+    return set(re.findall(r"--[a-z-]+", printed.getvalue()))
 
 
 def commands(page: Path) -> Iterator[list[str]]:

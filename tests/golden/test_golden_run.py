@@ -1,8 +1,8 @@
 """One golden run: every shipped study's rows, and the demo's published tables, against stored files.
 
 The numbers were copied from the code's own output on purpose. They prove nothing about correctness, which is what the
-other tests are for: they only tell a move from a change. ``SD_SNAPSHOT=write`` before the command that runs this module
-writes the files in ``tests/golden`` anew; the commit that does so must say why.
+other tests are for: they only distinguish a move from a change. ``SD_SNAPSHOT=write`` before the command that runs this
+module rewrites the files in ``tests/golden``; the commit that does so must say why.
 
 - ``ledger_*``: a SHA-256 of what the engine gives per scenario, bit by bit. Yahoo's prices change, so `vision` runs on
   the files of ``synthetic_prices``.

@@ -69,7 +69,7 @@ def test_tax_rates_not_given_are_those_of_qualified_dividends_and_of_ordinary_in
     assert rates(short_term=0.35, long_term=0.15, dividends=0, interest=0.3) == [0.35, 0.15, 0, 0.3]
 
 
-def test_deposits_and_withdrawals_are_told_as_they_were_asked_for() -> None:
+def test_deposits_and_withdrawals_are_recorded_as_asked_for() -> None:
     study = study_with(
         (["deposits"], {"amount": 100, "every": "quarter"}),
         (["withdrawals"], {"rate": 0.04, "coverage": 1.5, "shortfall": "overweight"}),
@@ -80,8 +80,8 @@ def test_deposits_and_withdrawals_are_told_as_they_were_asked_for() -> None:
         {"deposit_amount": 100.0, "deposit_every": "quarter"}
     ]
     columns = ["amount", "rate", "of", "every", "coverage", "shortfall"]
-    told = tables["study_strategy"].select(["strategy", *(f"withdrawals_{column}" for column in columns)])
-    assert [tuple(row.values()) for row in told.to_pylist()] == [
+    columns_found = tables["study_strategy"].select(["strategy", *(f"withdrawals_{column}" for column in columns)])
+    assert [tuple(row.values()) for row in columns_found.to_pylist()] == [
         # A strategy without a rule has no proceeds to be covered by, and sells of everything alike.
         ("hold", None, 0.04, "capital", "month", 0.0, "pro_rata"),
         ("sd8", 50.0, None, None, "year", 0.0, "none"),
@@ -102,7 +102,7 @@ def test_open_end_is_null() -> None:
     assert tables_of(study_with((["end"], None)))["study"]["end_date"].to_pylist() == [None]
 
 
-def test_assets_come_in_order_with_their_share_and_null_for_what_they_do_not_override() -> None:
+def test_assets_are_in_order_with_their_share_and_null_for_no_override() -> None:
     universe = {"ZZZ": {"weight": 1, "asset_class": "crypto", "lot_size": 1, "sd_n": 6}, "AAA": {"weight": 3}}
     study = study_with((["universe"], universe))
     assert tables_of(study)["study_asset"].to_pylist() == [
@@ -157,7 +157,7 @@ def test_strategies_come_in_order_with_defaults_and_costs_filled_in() -> None:
     assert table["lot_order"].to_pylist() == ["lifo"] * 4
 
 
-def test_portfolio_rules_are_told_as_written_and_null_where_there_are_none() -> None:
+def test_portfolio_rules_are_recorded_as_written_and_null_where_there_are_none() -> None:
     strategies = {
         "target": {
             "rebalance": {
@@ -195,7 +195,7 @@ MIX = {"VOO": 0.6, "NVDA": 0.4}
 CHANGING = {"schedule": {"2015-06-30": {"NVDA": 1}, "2015-01-02": MIX}}
 
 
-def told(strategy: dict[str, Any], *columns: str) -> list[Any]:
+def recorded(strategy: dict[str, Any], *columns: str) -> list[Any]:
     """Return what the table says of a strategy in some columns."""
     table = tables_of(study_with((["strategies"], {"only": strategy})))["study_strategy"]
     [row] = table.select(columns).to_pylist()
@@ -215,15 +215,15 @@ def told(strategy: dict[str, Any], *columns: str) -> list[Any]:
         ),
     ],
 )
-def test_allocation_is_told_as_json_and_whether_its_changes_trade(
+def test_allocation_is_recorded_as_json_and_whether_its_changes_trade(
     allocation: dict[str, Any], weights: str | None, schedule: str | None, on_change: bool | None
 ) -> None:
     columns = ("allocation_weights", "allocation_schedule", "rebalance_on_change")
-    assert told(allocation, *columns) == [weights, schedule, on_change]
+    assert recorded(allocation, *columns) == [weights, schedule, on_change]
 
 
-def test_changes_of_targets_that_the_strategy_ignores_are_told_so() -> None:
-    assert told({"allocation": CHANGING, "rebalance": {"on_change": False}}, "rebalance_on_change") == [False]
+def test_changes_of_targets_that_the_strategy_ignores_are_recorded_so() -> None:
+    assert recorded({"allocation": CHANGING, "rebalance": {"on_change": False}}, "rebalance_on_change") == [False]
 
 
 @pytest.mark.parametrize(
@@ -238,12 +238,12 @@ def test_changes_of_targets_that_the_strategy_ignores_are_told_so() -> None:
         ),
     ],
 )
-def test_band_is_told_with_its_default_kind_and_its_edges_as_json(band: dict[str, Any], expected: list[Any]) -> None:
+def test_band_is_recorded_with_its_kind_and_its_edges_as_json(band: dict[str, Any], expected: list[Any]) -> None:
     columns = ("band_width", "band_kind", "band_default_width", "band_default_kind", "band_edges")
-    assert told({"band": band}, *columns) == expected
+    assert recorded({"band": band}, *columns) == expected
 
 
-def test_every_column_of_strategies_is_told_of_some_strategy() -> None:
+def test_every_column_of_strategies_has_a_value_of_some_strategy() -> None:
     strategies = {
         "everything": {
             "allocation": CHANGING,
@@ -272,7 +272,7 @@ def test_every_column_of_strategies_is_told_of_some_strategy() -> None:
     assert empty == ["sweep"]
 
 
-def test_targets_are_told_of_every_strategy_from_the_session_on_that_they_hold() -> None:
+def test_targets_are_recorded_of_every_strategy_from_their_session_on() -> None:
     strategies = {"universe": {}, "mix": {"allocation": {"weights": MIX}}, "changing": {"allocation": CHANGING}}
     table = tables_of(study_with((["strategies"], strategies)))["strategy_target"]
     assert table.column_names == list(TABLES["strategy_target"].types)
@@ -428,13 +428,13 @@ def test_market_changes_its_fingerprint_with_everything_prices_depend_on(place: 
     assert market_fingerprint(study_with((place.split("."), value))) != market_fingerprint(study_with())
 
 
-def test_market_tells_a_benchmark_from_an_asset_of_the_same_ticker() -> None:
+def test_market_distinguishes_a_benchmark_from_an_asset_of_the_same_ticker() -> None:
     as_benchmark = study_with((["benchmark"], "SPY"))
     as_asset = study_with((["universe", "SPY"], {"weight": 0}))
     assert market_fingerprint(as_benchmark) != market_fingerprint(as_asset)
 
 
-def test_fingerprint_tells_what_is_kept_and_whether_there_is_a_path_band() -> None:
+def test_fingerprint_depends_on_what_is_kept_and_on_the_path_band() -> None:
     taxes = (["taxes"], {"short_term": 0.35, "long_term": 0.15})
     lower = (["taxes"], {"short_term": 0.30, "long_term": 0.15})
     changes: list[list[Change]] = [
@@ -443,7 +443,7 @@ def test_fingerprint_tells_what_is_kept_and_whether_there_is_a_path_band() -> No
         *([(["strategies", "sd8", "keep"], keep)] for keep in ("daily", "metrics")),
         [taxes],
         [taxes, (["strategies", "sd8", "keep"], "metrics")],
-        # Metrics after taxes cannot be told anew where the ledger is gone.
+        # Metrics after taxes cannot be recomputed where the ledger is gone.
         [lower, (["strategies", "sd8", "keep"], "metrics")],
     ]
     prints = [scenario_fingerprint(study_with(*change), SD8) for change in changes]
@@ -451,7 +451,7 @@ def test_fingerprint_tells_what_is_kept_and_whether_there_is_a_path_band() -> No
     assert scenario_fingerprint(study_with(lower), SD8) == scenario_fingerprint(study_with(taxes), SD8)
 
 
-def test_strategies_of_a_sweep_are_told_with_its_name_and_what_they_keep(tmp_path: Path) -> None:
+def test_strategies_of_a_sweep_are_recorded_with_its_name_and_what_they_keep(tmp_path: Path) -> None:
     strategies = {"hold": {}, "sd": {"rule": {"sd_n": [4, 6]}, "keep": "metrics"}}
     table = tables_of(load_study(written(tmp_path, changed((["strategies"], strategies)))))["study_strategy"]
     assert [tuple(row.values()) for row in table.select(["strategy", "sweep", "keep", "rule_sd_n"]).to_pylist()] == [

@@ -252,7 +252,7 @@ def test_findings_cover_the_benchmark_too():
 
 
 @pytest.mark.parametrize(("kind", "rule"), [("sample", "illustration"), ("yahoo", "hindsight")])
-def test_source_brings_its_caveat_for_the_study_as_a_whole(kind, rule):
+def test_source_adds_its_caveat_for_the_study_as_a_whole(kind, rule):
     bars = {day: [100, 101, 99, 100] for day in FORTNIGHT}
     market = market_of(study(["A"], "2024-01-01", source={"kind": kind}), history("A", bars))
     assert rules(market) == [(rule, None, "2024-01-02", "2024-01-12")]
@@ -288,7 +288,7 @@ def test_version_is_of_the_numbers_alone_not_of_where_and_when_they_came_from():
     assert version(market_of(asked, fetched)) == version(market_of(asked, again))
 
 
-def test_version_tells_every_number_apart():
+def test_version_depends_on_every_number():
     bars = {day: [100, 110, 90, 100] for day in FORTNIGHT}
     variants = [
         market_of(study(["A"], "2024-01-01", risk_free=rate), history("A", prices, dividends=dividends))
@@ -386,7 +386,7 @@ def test_real_holes_are_found_over_the_range_asked_for_and_delay_the_study(share
     ]
 
 
-def test_real_dividend_files_that_are_incomplete_are_reported_and_complete_ones_are_not(shared_market):
+def test_incomplete_real_dividend_files_are_reported_and_complete_ones_are_not(shared_market):
     tickers = ["NVDA", "SPY", "VOO", "GOOG", "QQQ", "DIA", "IWM", "XLE", "XLF", "XLK", "GLD", "BTC-USD"]
     market = shared_market_of(shared_market, study(tickers, "2020-11-01"))
     incomplete = {ticker for rule, ticker, *_ in rules(market) if rule == "dividends_incomplete"}

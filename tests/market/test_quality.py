@@ -198,11 +198,11 @@ def test_changed_history_becomes_a_finding_with_its_dates():
     assert "2024-01-02 close 10 -> 1" in finding.detail
 
 
-def test_failed_fetch_tells_what_stands_in_and_why():
+def test_failed_fetch_names_the_bars_used_and_why():
     finding = quality.fetch_failed(history("A", MONTH), "no answer")
     assert found([finding]) == [("fetch_failed", "2024-01-01", "2024-01-26", 20)]
     assert finding.detail == (
-        "A could not be fetched, so the bars of 2024-12-31 stand in, which end on 2024-01-26: no answer"
+        "A could not be fetched, so the bars of 2024-12-31 are used, which end on 2024-01-26: no answer"
     )
 
 

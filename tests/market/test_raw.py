@@ -49,7 +49,7 @@ def test_stored_history_loads_as_it_was_fetched(lake):
     assert (loaded.source, loaded.fetched_at, loaded.currency) == ("written by hand", FETCHED, "EUR")
 
 
-def test_facts_tell_source_time_currency_and_extent(lake):
+def test_facts_have_source_time_currency_and_extent(lake):
     raw.store(lake, history("A", WEEK, currency="USD"))
     facts = lake.current(raw.DATASET, "A").facts
     assert {name: facts[name] for name in ("source", "fetched_at", "currency", "first", "last", "bars")} == {
@@ -102,7 +102,7 @@ def test_bar_that_disappeared_and_bar_that_appeared_are_changes(lake):
     assert "2024-01-04" not in closes(lake)
 
 
-def test_dividend_told_late_is_a_change(lake):
+def test_dividend_reported_late_is_a_change(lake):
     raw.store(lake, history("A", WEEK))
     change = raw.store(lake, history("A", WEEK, dividends={"2024-01-04": 0.5}))
     assert (change.count, change.what) == (1, "dividends")
@@ -138,7 +138,7 @@ def test_fetch_that_covers_less_loses_nothing(lake):
     assert loaded.splits.tolist() == [3.0]
 
 
-def test_dividend_after_the_last_bar_stands_once_when_it_is_fetched_again(lake):
+def test_dividend_after_the_last_bar_is_stored_once_when_it_is_fetched_again(lake):
     paying = history("A", WEEK, dividends={"2024-01-08": 2.0})
     raw.store(lake, paying)
     raw.store(lake, paying)
@@ -170,7 +170,7 @@ def test_fetch_of_other_dates_joins_without_change_and_the_gap_may_be_filled_lat
     assert kept(lake) == ()
 
 
-def test_fetch_of_other_dates_after_a_split_replaces_the_old_basis_and_keeps_it_beside(lake):
+def test_fetch_of_other_dates_after_a_split_replaces_and_keeps_the_old_basis(lake):
     raw.store(lake, history("A", WEEK, fetched_at=dt.datetime(2024, 1, 6, tzinfo=dt.UTC)))
     before = lake.current(raw.DATASET, "A").version
     after = weekdays("2024-01-08", "2024-01-12", 50.0)
@@ -186,7 +186,7 @@ def test_tickers_do_not_touch_each_other(lake):
     assert closes(lake, "B")["2024-01-01"] == 7.0
 
 
-def test_whole_source_drops_what_it_no_longer_tells_and_the_earlier_version_stays(lake):
+def test_whole_source_drops_what_it_no_longer_has_and_the_earlier_version_stays(lake):
     raw.store(lake, replace(history("A", WEEK), whole=True))
     (earlier,) = [lake.current(raw.DATASET, "A").version]
     shorter = {day: price for day, price in WEEK.items() if day <= "2024-01-03"}

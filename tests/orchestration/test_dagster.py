@@ -1,4 +1,4 @@
-"""What Dagster is told: definitions, schedule, the sensor that rebuilds, and which partitions are materialised."""
+"""What Dagster is given: definitions, schedule, the sensor that rebuilds, and which partitions are materialised."""
 
 import datetime as dt
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_every_asset_says_what_it_is_whose_and_of_which_kind(shipped: StudyHome)
         assert spec.group_name in {"ingest", "models", "simulation", "staging", "analytics", "reports"}, key
 
 
-def test_tables_stand_in_the_group_of_their_layer_with_their_columns(shipped: StudyHome) -> None:
+def test_tables_are_in_the_group_of_their_layer_with_their_columns(shipped: StudyHome) -> None:
     specs = {spec.key: spec for spec in build_definitions(shipped).resolve_all_asset_specs()}
     for name, table in TABLES.items():
         spec = specs[dg.AssetKey(name)]
@@ -125,7 +125,7 @@ def test_rebuild_sensor_is_on(finished: Lab) -> None:
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
 
 
-def test_partition_materialised_alone_asks_for_the_warehouse_once_and_a_whole_run_does_not(lab: Lab) -> None:
+def test_partition_materialised_alone_requests_the_warehouse_once(lab: Lab) -> None:
     home, tables = lab.home, [dg.AssetKey(name) for name in (*TABLES, "report_html")]
     definitions = build_definitions(home)
 

@@ -1,8 +1,8 @@
-"""All that Dagster is told of the demo, and of a Yahoo study where that differs, against a stored file.
+"""All that Dagster is given of the demo, and of a Yahoo study where that differs, against a stored file.
 
 The file was copied from the code's own output on purpose. It proves nothing about correctness: it shows a change of the
-asset graph to whoever reviews it, and that a move was only one. ``SD_SNAPSHOT=write`` before the command that runs this
-test writes it anew; the commit that does so must say why.
+asset graph to a reviewer, and that a move was only one. ``SD_SNAPSHOT=write`` before the command that runs this
+test rewrites it; the commit that does so must say why.
 """
 
 from collections.abc import Iterable
@@ -114,7 +114,7 @@ def condition(automation: Any) -> str | None:
 
 
 def changes(before: Any, after: Any) -> Any:
-    """Return what is not the same after, by name; None stands for what is gone."""
+    """Return what is not the same after, by name; None marks what is gone."""
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return after
     changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]

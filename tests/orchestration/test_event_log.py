@@ -6,8 +6,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import Connection
 
-from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
+from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE, KEPT_OPEN, EventLog
 
 GRID = dg.MultiPartitionsDefinition(
     {
@@ -77,3 +78,38 @@ def test_what_is_known_after_a_run_is_what_dagsters_own_log_would_know(
     with dg.DagsterInstance.from_config(str(ours)) as instance:
         assert records(instance) == expected
     assert len(expected["partitions"]) == 12
+
+
+def test_databases_stay_open_and_another_reader_sees_what_was_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    open_database = EventLog._open
+
+    def counting(log: EventLog, shard: str) -> Connection:
+        opened.append(shard)
+        return open_database(log, shard)
+
+    monkeypatch.setattr(EventLog, "_open", counting)
+    (tmp_path / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\n"
+        "event_log_storage: {module: pipelines.orchestration.event_log, class: EventLog, "
+        f"config: {{base_dir: {tmp_path}/runs}}}}\n"
+    )
+    with dg.DagsterInstance.from_config(str(tmp_path)) as writing:
+        stored = records(writing)
+        # The index, the run, and runless events: however many events there were.
+        assert len(opened) <= 3
+        with dg.DagsterInstance.from_config(str(tmp_path)) as reading:
+            made = reading.fetch_materializations(dg.AssetKey("scenarios"), limit=100).records
+            assert len(made) == len(stored["materialisations"])
+
+
+def test_no_more_databases_stay_open_than_are_at_work(tmp_path: Path) -> None:
+    log = EventLog(str(tmp_path))
+    for number in range(2 * KEPT_OPEN):
+        with log.run_connection(f"run_{number}"):
+            pass
+    assert len(log._kept) == KEPT_OPEN
+    log.dispose()
+    assert not log._kept

@@ -21,8 +21,8 @@ from sd_core.simulation.rules import Anchor, Order, Path, Variant
 class Leg:
     """One stretch of an asset's path within a session: from one price straight to another.
 
-    Nobody trades on the jump to the first price of the day: whatever that price has reached fills there. On the later
-    legs the price passes through every limit between its ends, and each fills at its own level.
+    No trade is possible on the jump to the first price of the day: whatever that price has reached fills there. On the
+    later legs the price passes through every limit between its ends, and each fills at its own level.
     """
 
     number: int
@@ -205,5 +205,5 @@ class Rule:
         position.move_anchor(self.anchor_after(limit, price))
 
     def anchor_after(self, limit: float, price: float) -> float:
-        """Return where the anchor stands after a rung: at its limit, or where it was traded."""
+        """Return where the anchor lies after a rung: at its limit, or where it was traded."""
         return limit if self.portfolio.rules.anchor is Anchor.LADDER else price

@@ -58,10 +58,10 @@ class Portfolio:
         # Whether the targets in force since today's close are others than those before.
         self.targets_changed = False
         self.lots_bought = 0
-        # What the rule's own trades have brought: its sales before fees, and its sales less its purchases after them.
+        # The proceeds of the rule's own trades: its sales before fees, and its sales less its purchases after them.
         self.gross_proceeds = 0.0
         self.net_proceeds = 0.0
-        # As they stood at the close before.
+        # As they were at the close before.
         self.last_bank = rules.capital
         self.last_value = rules.capital
         # The time-weighted return of every session so far.
@@ -113,7 +113,7 @@ class Portfolio:
         return self.rules.fee_fixed + self.rules.fee_rate * quantity * price
 
     def pays_its_fee(self, quantity: float, price: float) -> bool:
-        """Say whether a sale is of something, and brings more than its fee."""
+        """Return whether a sale is of something, and worth more than its fee."""
         return quantity > 0 and quantity * price > self.fee(quantity, price)
 
     def affordable(self, money: float, price: float) -> float:
@@ -121,7 +121,7 @@ class Portfolio:
         return (money - self.rules.fee_fixed) / (price * (1 + self.rules.fee_rate))
 
     def enough_to_raise(self, money: float, price: float) -> float:
-        """Return how many shares bring a sum of money after the fee."""
+        """Return how many shares raise a sum of money after the fee."""
         return (money + self.rules.fee_fixed) / (price * (1 - self.rules.fee_rate))
 
     # What it does.

@@ -38,14 +38,14 @@ class Step:
         return position.worth - self.worth_at(weight)
 
     def sell(self, kind: Kind, position: Position, wanted: float) -> float:
-        """Sell whole lots of what is wanted and return what that brings: 0 where the trade is not worth making."""
+        """Sell whole lots of what is wanted and return the proceeds: 0 where the trade is not worth making."""
         price = position.last_close
         quantity = position.sellable(wanted)
         if not (self.is_worth_making(quantity, price) and self.portfolio.pays_its_fee(quantity, price)):
             return 0.0
-        brought = self.portfolio.sell(LEG_CLOSE, kind, position, quantity, price)
+        proceeds = self.portfolio.sell(LEG_CLOSE, kind, position, quantity, price)
         position.move_anchor(price)
-        return brought
+        return proceeds
 
     def buy(self, kind: Kind, position: Position, money: float, wanted: float = math.inf) -> None:
         """Buy whole lots of what is wanted, and of at most a sum of money."""
@@ -82,7 +82,7 @@ class PortfolioRules:
     # Rebalancing.
 
     def rebalance(self) -> None:
-        """Bring assets to their targets where a trigger says so, else those outside their bands back to an edge."""
+        """Return assets to their targets where a trigger says so, else those outside their bands back to an edge."""
         step = self.begin_step()
         if self.is_triggered(step):
             exactly = {position.asset: Band(position.weight, position.weight) for position in self.portfolio.trading}
@@ -114,7 +114,7 @@ class PortfolioRules:
         return per_session * math.sqrt(self.portfolio.panel.periods_per_year) > self.rules.volatility
 
     def move_into_bands(self, step: Step, bands: dict[int, Band]) -> None:
-        """Trade what stands outside to the nearer edge of its band: all sales first, then all purchases."""
+        """Trade what is outside to the nearer edge of its band: all sales first, then all purchases."""
         trading = self.portfolio.trading
         too_much = [position for position in trading if bands[position.asset].is_above(step.weight(position))]
         too_little = [position for position in trading if bands[position.asset].is_below(step.weight(position))]
@@ -140,7 +140,7 @@ class PortfolioRules:
     # The premium spread.
 
     def trade_spread(self) -> None:
-        """Sell a rung of the dearest asset for the cheapest, once for as long as they stand too far apart."""
+        """Sell a rung of the dearest asset for the cheapest, once for as long as they are too far apart."""
         if math.isinf(self.rules.premium_spread):
             return
         trading = self.portfolio.trading
@@ -153,9 +153,9 @@ class PortfolioRules:
         if was_wide or not self.spread_was_wide:
             return
         step = self.begin_step()
-        brought = step.sell(Kind.REBALANCE_SELL, dearest, dearest.rung_of_gain())
-        if brought > 0:
-            step.buy(Kind.REBALANCE_BUY, cheapest, money=min(brought, self.portfolio.bank))
+        proceeds = step.sell(Kind.REBALANCE_SELL, dearest, dearest.rung_of_gain())
+        if proceeds > 0:
+            step.buy(Kind.REBALANCE_BUY, cheapest, money=min(proceeds, self.portfolio.bank))
 
     # Deployment.
 

@@ -13,7 +13,7 @@ NOT_APPLICABLE = math.nan
 TOUCH = 1e-12
 LOT_ROUNDING = 1e-9
 SAME_QUANTITY = 1e-9
-# How far a weight may stand beyond a bound by rounding; a share of what is to be invested.
+# How far a weight may be beyond a bound by rounding; a share of what is to be invested.
 SAME_WEIGHT = 1e-12
 # By how much sums of money may differ by rounding, as a share of the portfolio's value; less is no trade and no excess.
 SAME_MONEY = 1e-9
@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass
 class Lot:
-    """Shares that one BUY brought; later sales of the same asset take them before they touch the core."""
+    """Shares of one BUY; later sales of the same asset take them before they touch the core."""
 
     number: int
     opened: int
@@ -50,7 +50,7 @@ class Lot:
 
 @dataclass(eq=False)
 class Position:
-    """One asset: what the rules say about it, and where it stands."""
+    """One asset: what the rules say about it, and its state."""
 
     asset: int
     # Its share in the row of targets that is in force.
@@ -85,11 +85,11 @@ class Position:
 
     @property
     def gain(self) -> float:
-        """What selling at the last close would bring over the average cost, as a fraction of that close."""
+        """The gain of selling at the last close over the average cost, as a fraction of that close."""
         return (self.last_close - self.cost / self.holdings) / self.last_close
 
     def premium(self, price: float) -> float:
-        """How far a price stands above the highest close of the sessions before."""
+        """How far a price is above the highest close of the sessions before."""
         return price / self.nav - 1
 
     def rounded(self, quantity: float) -> float:
@@ -153,7 +153,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Band:
-    """The weights between which an asset may stand."""
+    """The weights between which an asset may lie."""
 
     lower: float
     upper: float

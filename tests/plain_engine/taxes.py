@@ -60,7 +60,7 @@ class Sold:
 
 
 def is_long(since: dt.date, until: dt.date) -> bool:
-    """Tell whether shares were held for more than a year: beyond the day of the next year that has the same date."""
+    """Return whether shares were held for more than a year: beyond the day of the next year that has the same date."""
     is_leap_day = (since.month, since.day) == (2, 29)
     return until > since.replace(year=since.year + 1, day=28 if is_leap_day else since.day)
 

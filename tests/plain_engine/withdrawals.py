@@ -41,14 +41,14 @@ class Withdrawals:
         return self.rules.withdrawal * self.price_level() + self.rules.withdrawal_share * self.portfolio.value()
 
     def price_level(self) -> float:
-        """Return what prices stand at since the first session, where withdrawals follow them."""
+        """Return the level of prices since the first session, where withdrawals follow them."""
         index = self.portfolio.panel.price_index
         if index is None or not self.rules.indexed:
             return 1.0
         return float(index[self.portfolio.session] / index[0])
 
     def is_covered(self) -> bool:
-        """Say whether the rule has brought enough of all that was to be paid so far, today's withdrawal included."""
+        """Return whether the rule's proceeds cover enough of all that was due so far, today's withdrawal included."""
         gross = self.rules.coverage_of is Proceeds.GROSS
         proceeds = self.portfolio.gross_proceeds if gross else self.portfolio.net_proceeds
         minimum = self.rules.coverage_min
@@ -110,13 +110,13 @@ class Withdrawals:
             need -= self.sell_for_cash(position, need, at_most=position.holdings)
 
     def sell_for_cash(self, position: Position, need: float, at_most: float) -> float:
-        """Sell as much as raises what is needed, and return what it brings."""
+        """Sell as much as raises what is needed, and return the proceeds."""
         if need <= NEGLIGIBLE_CASH:
             return 0.0
         return self.sell_if_it_pays(position, min(at_most, self.portfolio.enough_to_raise(need, position.last_close)))
 
     def sell_if_it_pays(self, position: Position, wanted: float) -> float:
-        """Sell at the close and return what it brings: nothing where that would not pay the fee."""
+        """Sell at the close and return the proceeds: nothing where that would not pay the fee."""
         price = position.last_close
         quantity = position.sellable(wanted)
         if not self.portfolio.pays_its_fee(quantity, price):

@@ -21,11 +21,11 @@ def test_regimes_of_a_short_study_are_unknown_and_left_out(small_report: Report)
 
 
 def test_strip_counts_the_sessions_of_each_regime(small_report: Report) -> None:
-    def tell(connection: duckdb.DuckDBPyConnection) -> None:
+    def fill(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("update market_regime set regime = 'bull'")
         connection.execute("update market_regime set regime = 'bear' where session = '2024-01-04'")
 
-    [strip] = figures(small_report(change_tables=tell), "regimes").values()
+    [strip] = figures(small_report(change_tables=fill), "regimes").values()
     assert [[cell.text for cell in row] for row in strip.one("table").rows()[1:]] == [
         ["bull", "2", "66.7\u202f%"],
         ["sideways", "0", "0.0\u202f%"],
@@ -42,7 +42,7 @@ def test_correlations_of_a_short_study_are_unknown_and_left_out(small_report: Re
 
 
 def test_heat_map_shows_the_latest_correlation_of_every_pair_both_ways(small_report: Report) -> None:
-    def tell(connection: duckdb.DuckDBPyConnection) -> None:
+    def fill(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("delete from correlation_pair")
         for session, correlation in (("2024-01-03", 0.5), ("2024-01-04", -0.25)):
             connection.execute(
@@ -50,7 +50,7 @@ def test_heat_map_shows_the_latest_correlation_of_every_pair_both_ways(small_rep
                 [session, correlation],
             )
 
-    heat_map = figures(small_report(change_tables=tell), "correlation")["Correlation of every two assets"]
+    heat_map = figures(small_report(change_tables=fill), "correlation")["Correlation of every two assets"]
     [_, row] = heat_map.one("table").rows()
     assert [cell.text for cell in row] == ["AAA", "BBB", "−0.25"]
     titles = [one.text for one in heat_map.all("title")]

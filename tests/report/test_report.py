@@ -1,4 +1,4 @@
-"""The report of small studies: what it says, that it stands alone, and that it holds together where there is little."""
+"""The report of small studies: its text, that it needs no other file, and that it is complete where there is little."""
 
 import re
 from collections.abc import Callable
@@ -137,7 +137,7 @@ def test_names_are_text_and_no_markup(small_report: Report) -> None:
     )
 
 
-def test_every_chart_is_told_in_words_and_its_axes_have_units(small_report: Report) -> None:
+def test_every_chart_is_described_in_words_and_its_axes_have_units(small_report: Report) -> None:
     figures = parse(small_report()).all("figure")
     assert figures
     for figure in figures:
@@ -287,7 +287,7 @@ def test_study_in_which_nothing_rebalances_has_no_such_part(small_report: Report
     assert "rebalancing" not in {one.attributes["id"] for one in parse(small_report()).all("section")}
 
 
-def test_strategies_that_rebalance_stand_beside_holding_with_their_turnover(small_report: Report) -> None:
+def test_strategies_that_rebalance_are_beside_buy_and_hold_with_their_turnover(small_report: Report) -> None:
     def rebalance(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
             "update lake.study_strategy set rebalance_every = 'quarter', rebalance_deviation_width = 0.2, "

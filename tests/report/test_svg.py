@@ -76,7 +76,7 @@ def contrast(colour: str) -> float:
 
 
 @pytest.mark.parametrize("colour", [svg.BLACK, *svg.COLOURS])
-def test_lines_stand_out_from_white(colour: str) -> None:
+def test_lines_contrast_with_white(colour: str) -> None:
     # WCAG 2.2, success criterion 1.4.11: graphical objects need a contrast of 3.
     assert contrast(colour) >= 3
 

@@ -63,7 +63,7 @@ def test_calmer_scenario_needs_the_higher_sharpe_ratio_and_the_lower_volatility(
     assert sentences([HOLDING, calm, wild], HOLDING)[1].startswith("Of those that returned less, 1 had ")
 
 
-def test_portfolios_without_the_rule_are_told_apart_from_it() -> None:
+def test_portfolios_without_the_rule_are_compared_separately() -> None:
     yearly, monthly = (row(name, twr, has_rule=False) for name, twr in (("yearly", 0.7), ("monthly", 0.6)))
     verdict, baseline = sentences([HOLDING, yearly, row("sd8", 0.4), monthly], HOLDING)
     assert verdict.startswith("Buy-and-hold beats the rule: it returned 50.0 %. Of 1 scenarios of the rule, 1 ")
@@ -81,7 +81,7 @@ def withdrawing(paid: float, due: float) -> dict[str, Any]:
     return {"withdrawals": paid, "withdrawals_scheduled": due}
 
 
-def test_withdrawals_that_were_not_paid_are_told_beside_the_values() -> None:
+def test_withdrawals_that_were_not_paid_are_reported_beside_the_values() -> None:
     rows = [withdrawing(60_000, 60_000), withdrawing(33_000, 60_000), withdrawing(0, 0)]
     assert [withdrawn(row) for row in rows] == ["60,000", "33,000 of 60,000", "0"]
     (sentence,) = about_withdrawals(rows)

@@ -1,4 +1,4 @@
-"""Resampled histories: what they keep of the market, and how their sessions are drawn."""
+"""Bootstrap samples: what they keep of the market, and how their sessions are drawn."""
 
 import dataclasses
 

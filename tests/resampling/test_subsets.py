@@ -94,7 +94,7 @@ def test_assets_that_move_alike_have_a_correlation_of_one_and_the_income_of_one(
 
 def test_variability_of_income_is_that_of_monthly_income_over_the_value_before():
     # Rungs of 10 %. January: a sale of 0.5 x 0.1 / 1.1 of 1 000 shares at 110, that is 5 000 of a value of 100 000.
-    # February: nothing. March: the price stands a rung higher, and the sale is of the same share of what is left.
+    # February: nothing. March: the price is a rung higher, and the sale is of the same share of what is left.
     sessions = np.array(["2020-01-30", "2020-01-31", "2020-02-03", "2020-03-02"], dtype="datetime64[D]")
     panel = panel_of([100, 110, 110, 121], sessions=sessions)
     rules = rules_of(bracket=0.1)

@@ -75,7 +75,7 @@ def test_comments_in_the_warehouse_are_those_declared(con, name):
 
 
 @by_table
-def test_sql_header_tells_the_description_grain_and_sources(name):
+def test_sql_header_has_the_description_grain_and_sources(name):
     model = MODELS[name]
     sources = {*model.depends_on, *(f"lake.{table}" for table in model.lake_tables)}
     description, grain, listed = model.sql.splitlines()[:3]

@@ -37,7 +37,7 @@ def assert_same_rows(found: Rows, expected: Rows) -> None:
 @pytest.mark.parametrize("rungs", [1, 7, 40])
 def test_ath_only_after_n_rungs_matches_the_geometric_series(engine, bracket, share, rungs):
     # A rung multiplies the price by 1 + r and the holdings by 1 - r·s/(1 + r), so what is invested by x = 1 + r(1 - s);
-    # it brings r·s of what was invested before, and r·s·(1 + x + x² + …) = s/(1 - s)·(xⁿ - 1).
+    # it raises r·s of what was invested before, and r·s·(1 + x + x² + …) = s/(1 - s)·(xⁿ - 1).
     prices = 100 * (1 + bracket) ** np.arange(rungs + 1)
     rules = rules_of(variant=Variant.ATH_ONLY, bracket=bracket, profit_share=share, capital=1_000.0)
     end = engine(panel_of(prices), rules).daily[-1]
@@ -286,7 +286,7 @@ def test_schedule_of_all_or_nothing_earns_what_each_asset_earned_while_held(engi
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_targets_that_nothing_aims_at_change_nothing(engine, seed):
+def test_targets_that_nothing_trades_towards_change_nothing(engine, seed):
     case = random_case(seed)
     alone = dataclasses.replace(of_the_rule_alone(case.rules), shortfall=Shortfall.NONE)
     first = Targets.constant(alone.targets.weights[0])

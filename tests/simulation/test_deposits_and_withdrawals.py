@@ -1,6 +1,6 @@
 """Money that comes and goes by the calendar: small portfolios worked out by hand, and the closed forms of flat prices.
 
-Every expected number is exact; its arithmetic stands beside it. What the rule itself trades belongs in
+Every expected number is exact; its arithmetic is beside it. What the rule itself trades belongs in
 ``test_worked_examples``, rows of arbitrary panels in ``test_engines_agree``.
 """
 
@@ -134,7 +134,7 @@ DAYS = np.array(["2021-11-30", "2021-12-01", "2021-12-31", "2022-01-03", "2022-0
     [(Every.NEVER, []), (Every.MONTH, [1, 3, 4, 5]), (Every.QUARTER, [3, 5]), (Every.YEAR, [3])],
     ids=["never", "month", "quarter", "year"],
 )
-def test_money_comes_and_goes_on_the_first_sessions_of_periods_but_never_on_the_very_first(engine, period, sessions):
+def test_money_flows_on_first_sessions_of_periods_but_not_on_the_very_first(engine, period, sessions):
     rules = rules_of(reserve=0.5, deposit=300.0, deposit_every=period, withdrawal=200.0, withdrawal_every=period)
     result = engine(panel_of([100.0] * 6, sessions=DAYS), rules)
 
@@ -151,7 +151,7 @@ def test_same_month_of_the_next_year_begins_every_period(engine):
     assert_booked(result, [(1, Kind.DEPOSIT, 1.0), (1, Kind.WITHDRAWAL, -2.0)])
 
 
-def test_deposit_arrives_after_dividends_and_interest_and_pays_for_the_buys_of_its_day(engine):
+def test_deposit_arrives_after_dividends_and_interest_and_pays_for_that_days_buys(engine):
     # 5 shares at 100, 500 in the bank; interest on 31 days at 0.365 a year is 3.1 %.
     panel = panel_of([100.0, 80.0], sessions=first_of_months(2), dividends=np.array([[0.0], [1.0]]), rates=0.365)
     rules = rules_of(**FIFTHS, capital=1_000.0, reserve=0.5, deposit=200.0, deposit_every=Every.MONTH)
@@ -173,7 +173,7 @@ def test_deposit_pays_for_a_buy_that_the_bank_alone_does_not_cover(engine):
 
 
 def test_withdrawal_goes_after_the_trades_of_its_day(engine):
-    # 10 shares at 100, nothing in the bank; 16 % of them bring 200 at 125, and the withdrawal takes them.
+    # 10 shares at 100, nothing in the bank; 16 % of them raise 200 at 125, and the withdrawal takes them.
     rules = rules_of(**FIFTHS, capital=1_000.0, withdrawal=150.0, withdrawal_every=Every.MONTH)
     result = engine(monthly_panel([100.0, 125.0]), rules)
 
@@ -199,7 +199,7 @@ def test_due_is_the_fixed_amount_and_the_share_of_the_value_at_that_close(engine
 
 
 # What is sold where the bank does not hold a withdrawal. Two assets, 5 shares of each at 100; a month later the first
-# stands at 140, the portfolio at 700 + 500 = 1 200, the first 100 above its half.
+# is at 140, the portfolio at 700 + 500 = 1 200, the first 100 above its half.
 
 RISE_OF_ONE = ([100.0, 140.0], [100.0, 100.0])
 
@@ -281,7 +281,7 @@ def test_asset_without_a_bar_counts_in_the_value_and_is_not_sold(engine, policy)
 
 
 def test_pro_rata_raises_the_fees_of_its_sales_too(engine):
-    # After fees of 20 each, 5 shares of each. 160 + 2 · 20 are a fifth of 1 000, and one share brings 100 - 20.
+    # After fees of 20 each, 5 shares of each. 160 + 2 · 20 are a fifth of 1 000, and one share raises 100 - 20.
     rules = holding_rules(Shortfall.PRO_RATA, 160.0, capital=1_040.0, fee_fixed=20.0)
     result = engine(monthly_panel([100.0, 100.0], [100.0, 100.0]), rules)
 
@@ -298,9 +298,9 @@ def test_overweight_raises_the_fee_of_its_sale_too(engine):
     assert_booked(result, [(1, Kind.FUNDING_SELL, 50.0), (1, Kind.WITHDRAWAL, -50.0)])
 
 
-def test_sale_that_brings_no_more_than_its_fee_is_left_out(engine):
+def test_sale_that_raises_no_more_than_its_fee_is_left_out(engine):
     # After fees of 20 each, 5 shares of each, then worth 500 and 50. 15 + 2 · 20 are a tenth of that: half a share of
-    # each, of which the second would bring 5. The first brings 50 - 20.
+    # each, of which the second would raise 5. The first raises 50 - 20.
     rules = holding_rules(Shortfall.PRO_RATA, 15.0, capital=1_040.0, fee_fixed=20.0)
     result = engine(monthly_panel([100.0, 100.0], [100.0, 10.0]), rules)
 
@@ -366,7 +366,7 @@ def test_withdrawal_never_comes_from_credit_and_its_funding_repays_it(engine, po
     assert result.daily["bank"][-1] == pytest.approx(-160 + sum(amount for _, _, amount in expected), abs=1e-9)
 
 
-# Coverage: what the rule's trades have brought, over all withdrawals scheduled so far.
+# Coverage: the proceeds of the rule's trades, over all withdrawals scheduled so far.
 
 
 def test_withdrawal_is_skipped_while_proceeds_cover_too_little_of_what_was_scheduled(engine):
@@ -415,7 +415,7 @@ def test_nothing_is_sold_for_a_withdrawal_that_is_not_covered(engine, policy):
 
 
 def test_sales_for_a_withdrawal_do_not_cover_the_next(engine):
-    # 16 % of 10 shares, sold at 125, bring 200 of the 300 due; the other 100 are raised. Had they counted, 300 / 600
+    # 16 % of 10 shares, sold at 125, raise 200 of the 300 due; the other 100 are raised. Had they counted, 300 / 600
     # would do for the next; 200 / 600 does not.
     rules = rules_of(
         **FIFTHS,

@@ -1,4 +1,4 @@
-"""Two engines written apart from the same rules book the same rows, and the rows keep the laws.
+"""Two engines written independently from the same rules book the same rows, and the rows keep the laws.
 
 The panels and rules are drawn (``generators``) or shrunk by hypothesis. Numbers known beforehand belong in
 ``test_worked_examples`` and ``test_closed_forms``.
@@ -95,7 +95,7 @@ QUARTERS = 8
 
 
 def study_of_two_weights(seed: int) -> Case:
-    """Return two assets over two years whose weights are drawn anew on the first session of each quarter."""
+    """Return two assets over two years whose weights change at random on the first session of each quarter."""
     rng = np.random.default_rng([seed, QUARTERS])
     sessions = np.busday_offset("2019-01-01", np.arange(65 * QUARTERS), roll="forward")
     steps = rng.normal(0, rng.choice([0.003, 0.01, 0.03]), (2, len(sessions), 4))

@@ -29,7 +29,7 @@ def test_comparisons_give_a_bit_per_lane_as_numpy_does_and_none_for_nan(comparis
             assert compare(left, 1.0, start) == np.sum(against_one << np.arange(LANES))
 
 
-def test_products_are_held_against_a_number():
+def test_products_are_compared_with_a_number():
     above = njit(lambda left, right, bound, start: lanes.lanes_of_product_above(left, right, bound, start))
     left, right = np.random.default_rng(2).normal(size=(2, 2 * LANES))
     for start in (0, LANES):

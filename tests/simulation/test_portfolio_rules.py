@@ -1,6 +1,6 @@
 """What trades at the close, and what restrains the rule: small portfolios worked out by hand.
 
-Every expected number is exact; its arithmetic stands beside it. Most portfolios hold five or so shares of each asset,
+Every expected number is exact; its arithmetic is beside it. Most portfolios hold five or so shares of each asset,
 bought at 100, without costs. What holds whatever the numbers belongs in ``portfolio_laws`` and ``test_closed_forms``.
 """
 
@@ -59,7 +59,7 @@ def test_rebalancing_by_the_calendar_sells_the_one_above_and_buys_the_one_below(
     assert len(result.lots) == 0
 
 
-def test_rebalancing_sells_before_it_buys_wherever_the_assets_stand(engine):
+def test_rebalancing_sells_before_it_buys_in_any_order_of_assets(engine):
     rules = holding(reserve=0.2, rebalance_every=Every.MONTH)
     result = engine(panel_of(*reversed(APART), sessions=months(2)), rules)
 
@@ -239,7 +239,7 @@ def test_relative_bands_are_measured_in_targets(engine):
     assert_traded(result, [(1, Kind.REBALANCE_SELL, 0, 19 / 125, 125.0)])
 
 
-def test_sale_below_the_band_lapses_once_per_episode_until_the_price_has_carried_it_inside(engine):
+def test_sale_below_the_band_lapses_once_per_episode_until_the_weight_is_inside(engine):
     # The second doubles: 5 of the first weigh 500 / 1 500. The band begins at 0.4, but all trades at the close are
     # smaller than 150. A rung up, 0.8 (16 %) of 5 are to be sold at 125; the other 4.2 would weigh 525 / 1 500 = 0.35.
     # At 125 it lapses again, which is no news; at 124 the price has left the limit; at 125 it is news: 525 / 1 620.
@@ -430,8 +430,8 @@ def test_path_of_a_rows_own_session_runs_under_the_row_before(engine):
 
 
 def test_withdrawal_sells_what_is_above_the_row_of_its_own_session(engine):
-    # A half of 1 005 is 502.50, which the first stands above; but the row of that close makes it 703.50 for the first,
-    # and 301.50 for the second, whose 400 stand above that.
+    # A half of 1 005 is 502.50, which the first is above; but the row of that close makes it 703.50 for the first,
+    # and 301.50 for the second, whose 400 are above that.
     sessions = np.array(["2020-01-30", "2020-01-31", "2020-02-03"], "M8[D]")
     rows = {"2020-01-30": [0.5, 0.5], "2020-02-03": [0.7, 0.3]}
     rules = aiming(rows, rebalance_on_change=False, withdrawal=90.0, withdrawal_every=Every.MONTH)
@@ -519,7 +519,7 @@ def test_spread_sells_a_rung_of_the_gain_whatever_the_sizing(engine):
     assert_traded(result, [*purchases, *pair])
 
 
-# Deployment of cash. 4.5 shares of each of two assets and 100. A dividend of 100 a share brings 450; the first closes
+# Deployment of cash. 4.5 shares of each of two assets and 100. A dividend of 100 a share pays 450; the first closes
 # at 60: 270 + 450 + 550 = 1 270. Of the bank, 0.43 of that, 423 lie above the reserve of 127. Targets are 571.50.
 
 DIVIDEND = np.array([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0]])
@@ -535,7 +535,7 @@ def test_cash_is_deployed_where_most_is_missing(engine):
     assert result.daily["bank"][1] == pytest.approx(127.0, rel=1e-12)
 
 
-def test_cash_is_deployed_in_order_of_money_not_of_the_universe_and_fees_cut_the_last(engine):
+def test_cash_is_deployed_in_order_of_money_and_fees_cut_the_last(engine):
     # After fees of 10, 4.4 of each: 264 + 440 + 540 = 1 244, 415.60 of it above the reserve. 119.80 and 295.80 are
     # missing. The larger takes 305.80 with its fee, which leaves 99.80 and a fee for the other.
     panel = panel_of([100.0, 100.0], [100.0, 60.0], [10.0, 10.0], dividends=DIVIDEND[:, [1, 0, 2]])
@@ -621,7 +621,7 @@ def test_bank_that_only_rounding_has_filled_buys_nothing(engine, prices):
 # The portfolio stop.
 
 
-def test_stop_halts_purchases_until_half_of_the_fall_is_made_good_and_counts_its_peak_anew(engine):
+def test_stop_halts_purchases_until_half_of_a_fall_is_recovered_and_resets_its_peak(engine):
     # 5 shares and 500. At 80 one more is bought; the index falls to 0.900, more than 0.09 below 1.
     # At 64 the second rung is not tried: 0.804. Half way back is 0.902: 80 (0.900) does not do, 81 (0.906) does.
     # At 64 a fifth of 6 is bought: 343.20 + 460.80, again 0.804, more than 0.09 below the new peak of 0.906.
@@ -695,7 +695,7 @@ def test_gap_older_than_the_window_does_not_count(engine):
 
 
 def test_lowest_tax_sells_all_of_the_smallest_gain_then_of_the_next(engine):
-    # 5 shares of each; gains of 20/120, -10/90 and 0. All of the second brings 450; 100 more are one of the third.
+    # 5 shares of each; gains of 20/120, -10/90 and 0. All of the second raises 450; 100 more are one of the third.
     rules = holding(assets=3, capital=1_500.0, withdrawal=550.0, withdrawal_every=Every.MONTH)
     rules = dataclasses.replace(rules, shortfall=Shortfall.LOWEST_TAX)
     result = engine(panel_of([100.0, 120.0], [100.0, 90.0], [100.0, 100.0], sessions=months(2)), rules)
@@ -723,7 +723,7 @@ def test_lowest_tax_counts_what_was_paid_on_average(engine):
 
 
 def test_lowest_tax_counts_fees_as_paid(engine):
-    # Both stand where they were bought, the second in one trade of the same fee for less money: 10 of 100 against 10
+    # Both are where they were bought, the second in one trade of the same fee for less money: 10 of 100 against 10
     # of 900 is a larger loss. The sale raises its own fee too: 50 + 10 at 100.
     rules = holding(
         weights=[0.9, 0.1],

@@ -190,7 +190,7 @@ def _some_sale_takes_two_lots(result: SimulationResult) -> bool:
 
 
 def _full_trades_otherwise(case: Case, result: SimulationResult) -> bool:
-    """Say whether a rung was passed for its height alone: nothing else tells the two variants apart."""
+    """Return whether a rung was passed for its height alone: nothing else distinguishes the two variants."""
     (full,) = simulate(case.panel, [dataclasses.replace(case.rules, variant=Variant.FULL)])
     return full.ledger["kind"].tolist() != result.ledger["kind"].tolist()
 

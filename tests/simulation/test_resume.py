@@ -1,4 +1,4 @@
-"""A scenario in pieces: the engine returns where it stands after any session, and goes on from there.
+"""A scenario in pieces: the engine returns its state after any session, and goes on from there.
 
 What it books in one piece belongs in the other tests; here the pieces only have to add up to it.
 """

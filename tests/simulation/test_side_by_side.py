@@ -69,7 +69,7 @@ def test_one_scenario_with_more_rows_than_the_buffers_changes_no_other() -> None
         assert everything(each) == everything(next(simulate(PANEL, [chosen])))
 
 
-def test_more_open_lots_than_the_buffers_hold_leave_those_of_the_scenario_beside_them() -> None:
+def test_more_open_lots_than_the_buffers_hold_leave_the_next_scenario_alone() -> None:
     # A fall by 0.2 % a rung opens a lot at each of some 6 900; at 5 % a rung there are few.
     prices = 1e6 * np.exp(np.linspace(0.0, -14.0, 250))
     panel = panel_of(prices.tolist())

@@ -1,7 +1,7 @@
 """Tax lots against published examples, cases by hand, a plain reference, and the laws that they keep.
 
 Publication 550 is that of the US tax authority, "Investment Income and Expenses", chapter 4, Wash Sales and Holding
-Period. Its examples are told here with the days of one of its editions; amounts are in all, not per share.
+Period. Its examples are given here with the days of one of its editions; amounts are in all, not per share.
 """
 
 import datetime as dt
@@ -35,7 +35,7 @@ Trade = tuple[str, float, float]
 
 
 def ledger_of(*trades: Trade, kinds: tuple[Kind, ...] = (), assets: tuple[int, ...] = ()) -> tuple[Rows, Dates]:
-    """Return the ledger of trades told as date, shares (negative: sold) and what they cost or brought in all."""
+    """Return the ledger of trades given as date, shares (negative: sold) and what they cost or raised in all."""
     days = np.array([day for day, *_ in trades], "datetime64[D]")
     sessions, positions = np.unique(days, return_inverse=True)
     rows = np.zeros(len(trades), dtype=LEDGER)
@@ -59,7 +59,7 @@ def lots_of(
     return lots[lots["sale"] > 0], lots[lots["sale"] == 0]
 
 
-def told(lots: Rows, *names: str) -> list[tuple[float, ...]]:
+def values(lots: Rows, *names: str) -> list[tuple[float, ...]]:
     return [tuple(round(float(row[name]), 9) for name in names) for row in lots]
 
 
@@ -72,8 +72,8 @@ def held_since(lots: Rows) -> list[str]:
 
 def test_loss_is_added_to_the_basis_of_shares_bought_within_30_days():
     sold, still_held = lots_of(("2023-01-10", 100, 1_000), ("2023-03-01", -100, 750), ("2023-03-20", 100, 800))
-    assert told(sold, "basis", "proceeds", "gain", "wash_sale_disallowed") == [(1_000, 750, -250, 250)]
-    assert told(still_held, "quantity", "cost", "basis") == [(100, 800, 1_050)]
+    assert values(sold, "basis", "proceeds", "gain", "wash_sale_disallowed") == [(1_000, 750, -250, 250)]
+    assert values(still_held, "quantity", "cost", "basis") == [(100, 800, 1_050)]
 
 
 def test_of_more_shares_sold_than_bought_only_as_many_are_a_wash_sale():
@@ -83,8 +83,8 @@ def test_of_more_shares_sold_than_bought_only_as_many_are_a_wash_sale():
         ("2023-12-23", 25, 1_125),
         ("2024-01-03", -100, 4_000),
     )
-    assert told(sold, "quantity", "gain", "wash_sale_disallowed") == [(100, -1_000, 750)]
-    assert told(still_held, "quantity", "basis") == [(50, 3_250), (25, 1_375)]
+    assert values(sold, "quantity", "gain", "wash_sale_disallowed") == [(100, -1_000, 750)]
+    assert values(still_held, "quantity", "basis") == [(50, 3_250), (25, 1_375)]
 
 
 def test_of_more_shares_bought_than_sold_the_first_bought_are_the_replacement():
@@ -96,8 +96,8 @@ def test_of_more_shares_bought_than_sold_the_first_bought_are_the_replacement():
         ("2024-02-14", 50, 900),
         ("2024-02-15", 50, 900),
     )
-    assert told(sold, "wash_sale_disallowed") == [(1_000,)]
-    assert told(still_held, "basis") == [(1_400,), (1_400,), (900,), (900,)]
+    assert values(sold, "wash_sale_disallowed") == [(1_000,)]
+    assert values(still_held, "basis") == [(1_400,), (1_400,), (900,), (900,)]
 
 
 @pytest.mark.parametrize(("sale", "expected"), [("2024-02-07", False), ("2024-02-08", True)])
@@ -139,7 +139,7 @@ def test_window_is_30_calendar_days_to_either_side(days, disallowed):
     sale, other = np.datetime64("2023-06-15"), np.datetime64("2023-06-15") + days
     trades = [("2023-01-10", 100, 1_000), (str(sale), -100, 750), (str(other), 100, 800)]
     sold, _ = lots_of(*(sorted(trades, key=lambda trade: trade[0]) if days < 0 else trades))
-    assert told(sold, "wash_sale_disallowed") == [(disallowed,)]
+    assert values(sold, "wash_sale_disallowed") == [(disallowed,)]
 
 
 def test_replacement_sold_at_a_loss_again_passes_both_losses_on():
@@ -152,7 +152,7 @@ def test_replacement_sold_at_a_loss_again_passes_both_losses_on():
         ("2023-04-20", 100, 850),
         ("2024-06-03", -100, 1_200),
     )
-    assert told(sold, "cost", "basis", "gain", "wash_sale_disallowed") == [
+    assert values(sold, "cost", "basis", "gain", "wash_sale_disallowed") == [
         (1_000, 1_000, -250, 250),
         (800, 1_050, -150, 150),
         (850, 1_000, 200, 0),
@@ -164,8 +164,8 @@ def test_replacement_sold_at_a_loss_again_passes_both_losses_on():
 
 def test_fewer_shares_bought_than_sold_leave_the_rest_of_the_loss_deductible():
     sold, still_held = lots_of(("2023-01-10", 100, 1_000), ("2023-03-01", -100, 600), ("2023-03-20", 30, 210))
-    assert told(sold, "gain", "wash_sale_disallowed") == [(-400, 120)]
-    assert told(still_held, "cost", "basis") == [(210, 330)]
+    assert values(sold, "gain", "wash_sale_disallowed") == [(-400, 120)]
+    assert values(still_held, "cost", "basis") == [(210, 330)]
 
 
 def test_lot_that_replaces_in_part_is_split_and_its_replacement_part_is_sold_first():
@@ -176,9 +176,9 @@ def test_lot_that_replaces_in_part_is_split_and_its_replacement_part_is_sold_fir
         ("2023-03-20", 100, 800),
         ("2023-06-01", -70, 700),
     )
-    assert told(sold[1:], "purchase", "quantity", "basis", "gain") == [(3, 40, 420, -20), (3, 30, 240, 60)]
+    assert values(sold[1:], "purchase", "quantity", "basis", "gain") == [(3, 40, 420, -20), (3, 30, 240, 60)]
     assert held_since(sold[1:]) == ["2023-01-29", "2023-03-20"]
-    assert told(still_held, "quantity", "basis") == [(30, 240)]
+    assert values(still_held, "quantity", "basis") == [(30, 240)]
 
 
 def test_bought_share_replaces_only_once_the_first_sold():
@@ -189,20 +189,20 @@ def test_bought_share_replaces_only_once_the_first_sold():
         ("2023-03-20", 70, 560),
     )
     # The loss of 50 is replaced whole, that of 100 to two fifths.
-    assert told(sold, "gain", "wash_sale_disallowed") == [(-50, 50), (-100, 40)]
-    assert told(still_held, "quantity", "basis") == [(50, 450), (20, 200)]
+    assert values(sold, "gain", "wash_sale_disallowed") == [(-50, 50), (-100, 40)]
+    assert values(still_held, "quantity", "basis") == [(50, 450), (20, 200)]
 
 
 def test_shares_left_of_the_purchase_that_was_sold_are_no_replacement():
     # Revenue Ruling 56-602: a sale of part of a lot within 30 days of its purchase is no wash sale.
     sold, still_held = lots_of(("2023-03-01", 100, 1_000), ("2023-03-10", -40, 300))
-    assert told(sold, "gain", "wash_sale_disallowed") == [(-100, 0)]
-    assert told(still_held, "basis") == [(600,)]
+    assert values(sold, "gain", "wash_sale_disallowed") == [(-100, 0)]
+    assert values(still_held, "basis") == [(600,)]
 
 
 def test_purchases_sold_in_the_same_sale_are_no_replacement_for_each_other():
     sold, _ = lots_of(("2023-03-01", 100, 1_000), ("2023-03-05", 100, 900), ("2023-03-10", -200, 1_500))
-    assert told(sold, "proceeds", "gain", "wash_sale_disallowed") == [(750, -250, 0), (750, -150, 0)]
+    assert values(sold, "proceeds", "gain", "wash_sale_disallowed") == [(750, -250, 0), (750, -150, 0)]
 
 
 def test_purchase_of_the_days_before_that_was_sold_meanwhile_is_no_replacement():
@@ -213,21 +213,21 @@ def test_purchase_of_the_days_before_that_was_sold_meanwhile_is_no_replacement()
         ("2023-03-10", -100, 800),
         lot_order=LotOrder.LIFO,
     )
-    assert told(sold, "purchase", "gain", "wash_sale_disallowed") == [(2, 50, 0), (1, -200, 0)]
+    assert values(sold, "purchase", "gain", "wash_sale_disallowed") == [(2, 50, 0), (1, -200, 0)]
 
 
 def test_gain_and_sale_at_cost_are_no_wash_sales():
     sold, still_held = lots_of(
         ("2023-01-10", 3, 0.3), ("2023-03-01", -1, 0.1), ("2023-03-02", -2, 1), ("2023-03-03", 3, 1)
     )
-    assert told(sold, "wash_sale_disallowed") == [(0,), (0,)]
+    assert values(sold, "wash_sale_disallowed") == [(0,), (0,)]
     assert held_since(still_held) == ["2023-03-03"]
 
 
 def test_other_asset_is_no_replacement():
     trades = [("2023-01-10", 100.0, 1_000.0), ("2023-03-01", -100.0, 750.0), ("2023-03-20", 100.0, 800.0)]
     sold, _ = lots_of(*trades, assets=(0, 0, 1))
-    assert told(sold, "wash_sale_disallowed") == [(0,)]
+    assert values(sold, "wash_sale_disallowed") == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -247,19 +247,19 @@ def test_sale_of_any_kind_takes_buyback_lots_first_and_the_core_in_the_same_orde
     )
     # One share of the first buyback lot is sold before.
     shares = [(purchase, quantity - (purchase == 2)) for purchase, quantity in expected]
-    assert told(sold, "purchase", "quantity") == [(2, 1), *shares]
-    assert told(still_held, "quantity") == [(5,)]
+    assert values(sold, "purchase", "quantity") == [(2, 1), *shares]
+    assert values(still_held, "quantity") == [(5,)]
 
 
 def test_fees_are_part_of_the_basis_and_taken_off_the_proceeds():
     sold, _ = lots_of(("2023-01-10", 10, 1_001), ("2023-02-10", -10, 1_099))
-    assert told(sold, "basis", "proceeds", "gain") == [(1_001, 1_099, 98)]
+    assert values(sold, "basis", "proceeds", "gain") == [(1_001, 1_099, 98)]
 
 
 @pytest.mark.parametrize("rounding", [-5e-10, 5e-10])
-def test_what_misses_a_lot_by_rounding_sells_it_whole_and_brings_all_of_the_proceeds(rounding):
+def test_what_misses_a_lot_by_rounding_sells_it_whole_with_all_of_the_proceeds(rounding):
     sold, still_held = lots_of(("2023-01-10", 10, 100), ("2023-02-10", -10 * (1 + rounding), 120))
-    assert told(sold, "quantity", "proceeds", "gain") == [(10, 120, 20)]
+    assert values(sold, "quantity", "proceeds", "gain") == [(10, 120, 20)]
     assert len(still_held) == 0
 
 
@@ -377,7 +377,7 @@ def test_parts_add_up_and_wash_sales_only_move_gains(first):
         assert np.all(lots["quantity"] > 0)
         assert np.all(sold["wash_sale_disallowed"] >= 0)
         assert np.all(sold["wash_sale_disallowed"] <= np.maximum(-sold["gain"], 0) * (1 + 1e-9))
-        # What was disallowed stands in somebody's basis; so gains and what is left to gain are those of cash alone.
+        # What was disallowed is in the basis of other shares, so gains and what is left to gain are those of cash.
         assert lots["basis"].sum() - lots["cost"].sum() == pytest.approx(
             sold["wash_sale_disallowed"].sum(), abs=tolerance
         )

@@ -2,7 +2,7 @@
 
 Every expected number comes step by step from the rule alone: a sale of ``r·H·s/(1+r)``, a purchase of ``r·H·s``, at the
 rungs ``A·(1+r)`` and ``A/(1+r)``. Those of six decimals were computed in 40-digit decimal arithmetic and are rounded;
-the others are exact, and their arithmetic stands beside them.
+the others are exact, and their arithmetic is beside them.
 """
 
 from dataclasses import dataclass
@@ -219,7 +219,7 @@ SPENT_AT_80 = {"capital": 1_160.0, "reserve": 160 / 1_160}
     ],
     ids=["leg", "leg_fill", "gap", "gap_fill", "close_only", "full", "ath_sell", "ath_sell_gap_fill"],
 )
-def test_refusal_tells_the_limit_of_the_sale_that_would_have_followed(engine, prices, rules, limit):
+def test_refusal_has_the_limit_of_the_sale_that_would_have_followed(engine, prices, rules, limit):
     ledger = engine(panel_of(prices), rules).ledger
 
     assert ledger["kind"][-1] == Kind.SKIP_BUY
@@ -236,7 +236,7 @@ def test_limit_of_the_sale_after_a_refusal_goes_by_the_bracket_in_force(engine):
     assert ledger["sale_limit"][1] == pytest.approx(80 * 2 ** (1 / 6), rel=1e-12)
 
 
-def test_ath_sell_goes_by_the_rung_not_by_the_price_when_the_open_gaps_above_the_highest_close(engine):
+def test_ath_sell_goes_by_the_rung_when_the_open_gaps_above_the_highest_close(engine):
     # The open at 125 has passed the rungs at 80, 100 and 125. Only the first lies below the highest close.
     rules = rules_of(**FIFTHS, variant=Variant.ATH_SELL, capital=2_000.0, reserve=0.5)
     result = engine(panel_of([100.0, 80.0, 64.0, 125.0]), rules)

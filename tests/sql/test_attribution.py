@@ -76,7 +76,7 @@ def test_carino_factor_loses_no_digits_where_returns_are_close(macros, size):
 
 
 @pytest.mark.parametrize("pair", ["-1, 0", "0, -1", "-1.5, 0.1", "null, 0"])
-def test_carino_factor_of_a_total_loss_cannot_be_told(macros, pair):
+def test_carino_factor_of_a_total_loss_is_null(macros, pair):
     assert scalar(macros, f"carino({pair})") is None
 
 
@@ -164,7 +164,7 @@ def test_cash_kept_through_a_rise_is_allocation(con):
     # Half in cash and half in an asset that doubles, while the policy would hold the asset alone: the second session.
     panel = panel_of([100, 200], sessions=np.array(["2024-01-30", "2024-01-31"], dtype="datetime64[D]"))
     fill_from_simulation(con, panel, {"half": rules_of(capital=1000, reserve=0.5, variant=Variant.NO_RULE)})
-    # The reserve of the scenario is its policy's too: tell the tables that it was 0.
+    # The reserve of the scenario is its policy's too: set it to 0 in the tables.
     for table in ("partition", "ledger", "daily", "lots"):
         con.execute(f"update lake.simulation_{table} set reserve = 0")
     build_only(con, "attribution_brinson")
@@ -176,7 +176,7 @@ def test_cash_kept_through_a_rise_is_allocation(con):
 
 
 def test_class_that_the_policy_does_not_hold_is_allocation(con):
-    # Half in an asset that stands still and half in one that gains a fifth, of which the policy holds nothing.
+    # Half in an asset that does not move and half in one that gains a fifth, of which the policy holds nothing.
     panel = panel_of([100, 100], [50, 60], sessions=np.array(["2024-01-30", "2024-01-31"], dtype="datetime64[D]"))
     fill_from_simulation(con, panel, {"half": rules_of(assets=2, capital=1000, variant=Variant.NO_RULE)})
     con.execute("update lake.strategy_target set weight = (ticker = 'A0')::integer")
@@ -186,7 +186,7 @@ def test_class_that_the_policy_does_not_hold_is_allocation(con):
     assert found["stocks"] == pytest.approx([0, 0, 0, 0], abs=EXACT)
 
 
-# Policy mixes of strategies that aim at something of their own, and at something else from some session on
+# Policy mixes of strategies with targets of their own, and with others from some session on
 
 
 JANUARY = np.array(["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"], "datetime64[D]")
@@ -216,7 +216,7 @@ def test_policy_mix_is_that_of_each_strategys_own_targets(con):
     shares = [one / (stocks + metals + 200) for one in (stocks, metals)]
     assert found["mixed", "stocks"] == pytest.approx([shares[0].sum() / 4, 0.21, 0.21])
     assert found["mixed", "metals"] == pytest.approx([shares[1].sum() / 4, 0.5, 0.5])
-    # Each holds what it aims at, so that nothing is to be explained.
+    # Each holds its targets, so that nothing is to be explained.
     query = "select max(abs(linked_allocation) + abs(linked_selection) + abs(linked_trading)) from attribution_brinson"
     assert con.execute(query).fetchall() == [(pytest.approx(0, abs=EXACT),)]
 
@@ -459,7 +459,7 @@ TRIPS = [
 ]
 
 
-def test_round_trips_tell_what_they_gained(small):
+def test_round_trips_have_their_gain(small):
     insert(small, "simulation_lots", *TRIPS)
     build_only(small, *ATTRIBUTION)
     found = rows(small, "from attribution_trade order by lot")
@@ -620,7 +620,7 @@ def test_sale_that_would_have_followed_is_the_variants_own(con, prices, rules, e
 )
 def test_purchase_that_only_a_band_refused_costs_nothing(con, setting, costs):
     # The second halves: 5 · 100 + 5 · 50 are worth 750, and 1 000 with a reserve of 250. One more of the first at 80,
-    # which would be sold at 100 and stands at 90 in the end, would weigh 6 · 80 / 750 = 0.64, or 480 / 800 = 0.6: above
+    # which would be sold at 100 and is at 90 in the end, would weigh 6 · 80 / 750 = 0.64, or 480 / 800 = 0.6: above
     # a band of 0.59. A tenth of 750 on credit does not pay for it, 0.11 of it does.
     settings = {"reserve": 0.0, **setting}
     capital = 1_000 / (1 - settings["reserve"])

@@ -1,4 +1,4 @@
-"""Attribution of drawn simulations: against plain Python written from the definitions, and every law of the audit."""
+"""Attribution of random cases: against plain Python written from the definitions, and every law of the audit."""
 
 import math
 from collections import defaultdict
@@ -26,7 +26,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Simulated:
     """A random case, what the engine made of it, and a warehouse built on that."""
 
     case: Case
@@ -38,12 +38,12 @@ class Drawn:
 
 
 @pytest.fixture(scope="module", params=CASES)
-def drawn(request: pytest.FixtureRequest) -> Iterator[Drawn]:
+def simulated(request: pytest.FixtureRequest) -> Iterator[Simulated]:
     case = random_case(request.param)
     with lake_tables.connect() as con:
-        results = fill_from_simulation(con, case.panel, {"drawn": case.rules})
+        results = fill_from_simulation(con, case.panel, {"simulated": case.rules})
         build(con, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
-        yield Drawn(case, results["drawn"], con)
+        yield Simulated(case, results["simulated"], con)
 
 
 @dataclass
@@ -116,44 +116,46 @@ def linked(
     return {(month, name): effect / factors[month] for (month, name), effect in by_month.items()}, whole
 
 
-def test_every_law_holds(drawn):
-    broken = [verdict for verdict in audit(drawn.con, read_identities(lake_tables.SQL / "audit")) if not verdict.passed]
+def test_every_law_holds(simulated):
+    broken = [
+        verdict for verdict in audit(simulated.con, read_identities(lake_tables.SQL / "audit")) if not verdict.passed
+    ]
     assert not broken, [(verdict.check, verdict.examples) for verdict in broken]
 
 
-def test_monthly_profit_of_assets_is_change_of_worth_and_cash(drawn):
-    days = Days(drawn.case, drawn.result)
+def test_monthly_profit_of_assets_is_change_of_worth_and_cash(simulated):
+    days = Days(simulated.case, simulated.result)
     expected: dict[Key, np.ndarray] = defaultdict(lambda: np.zeros(4))
     for t, month in enumerate(days.months):
-        for position, ticker in enumerate(drawn.case.panel.tickers):
+        for position, ticker in enumerate(simulated.case.panel.tickers):
             profit, income, fees = (table[t, position] for table in (days.profit, days.income, days.fees))
             expected[month, ticker] += profit - income + fees, income, fees, profit
         expected[month, CASH] += 0, days.interest[t], 0, days.interest[t]
     found = {
         (str(row["month"]), row["ticker"]): [row[name] for name in ("price_gain", "income", "costs", "profit")]
-        for row in drawn.rows("from attribution_asset")
+        for row in simulated.rows("from attribution_asset")
     }
-    tolerance = 1e-12 * max(drawn.case.rules.capital, drawn.result.daily["value"].max()) * 100
+    tolerance = 1e-12 * max(simulated.case.rules.capital, simulated.result.daily["value"].max()) * 100
     for key, values in expected.items():
         # What was never bought has no row.
         assert found.get(key, [0.0] * 4) == pytest.approx(list(values), abs=tolerance), key
     assert found.keys() <= expected.keys()
 
 
-def test_contributions_are_linked_by_carino(drawn):
-    days, tickers = Days(drawn.case, drawn.result), drawn.case.panel.tickers
+def test_contributions_are_linked_by_carino(simulated):
+    days, tickers = Days(simulated.case, simulated.result), simulated.case.panel.tickers
 
     def contributions(t: int) -> dict[str, float]:
         parts = {ticker: days.profit[t, position] for position, ticker in enumerate(tickers)}
         return {name: part / days.opening_value[t] for name, part in {**parts, CASH: days.interest[t]}.items()}
 
     months, whole = linked(days, contributions, [0.0] * len(days.months))
-    found = {(str(row["month"]), row["ticker"]): row for row in drawn.rows("from attribution_asset")}
+    found = {(str(row["month"]), row["ticker"]): row for row in simulated.rows("from attribution_asset")}
     scale = max(1.0, *map(abs, whole.values()))
     for key, value in months.items():
         # What was never bought has no row.
         assert (found[key]["contribution"] if key in found else 0.0) == pytest.approx(value, abs=1e-11 * scale), key
-    for row in drawn.rows("from report_attribution"):
+    for row in simulated.rows("from report_attribution"):
         assert row["contribution"] == pytest.approx(whole[row["ticker"]], abs=1e-11 * scale)
     assert sum(whole.values()) == pytest.approx(compounded([*days.returns.values()]), abs=1e-10 * scale)
 
@@ -190,8 +192,8 @@ def run_policy(case: Case, days: Days) -> Policy:
     return policy
 
 
-def test_effects_are_those_of_brinson_and_fachler_with_the_rest_in_trading(drawn):
-    case, days = drawn.case, Days(drawn.case, drawn.result)
+def test_effects_are_those_of_brinson_and_fachler_with_the_rest_in_trading(simulated):
+    case, days = simulated.case, Days(simulated.case, simulated.result)
     policy = run_policy(case, days)
     names = asset_classes(case.panel)
 
@@ -221,7 +223,7 @@ def test_effects_are_those_of_brinson_and_fachler_with_the_rest_in_trading(drawn
     months, whole = linked(days, effects, policy.returns)
     scale = max(1.0, compounded([*days.returns.values()]), compounded(policy.returns))
     sums: dict[tuple[str, str], float] = defaultdict(float)
-    for row in drawn.rows("from attribution_brinson"):
+    for row in simulated.rows("from attribution_brinson"):
         for effect in ("allocation", "selection", "interaction", "trading"):
             name = (row["asset_class"], effect)
             assert row[effect] == pytest.approx(months[str(row["month"]), name], abs=1e-10 * scale), (row, effect)
@@ -231,8 +233,8 @@ def test_effects_are_those_of_brinson_and_fachler_with_the_rest_in_trading(drawn
     assert sum(sums.values()) == pytest.approx(active, abs=1e-9 * scale)
 
 
-def test_opportunity_cost_is_what_the_benchmark_would_have_brought_on_the_same_money(drawn):
-    case, days = drawn.case, Days(drawn.case, drawn.result)
+def test_opportunity_cost_is_what_the_benchmark_would_have_earned_on_the_same_money(simulated):
+    case, days = simulated.case, Days(simulated.case, simulated.result)
     level = np.cumprod(1 + days.asset_return, axis=0).mean(axis=1)
     benchmark = np.concatenate([[0.0], level[1:] / level[:-1] - 1])
     expected = {
@@ -241,8 +243,8 @@ def test_opportunity_cost_is_what_the_benchmark_would_have_brought_on_the_same_m
     }
     reserve = case.rules.reserve * days.opening_value
     expected[CASH] = ((days.opening_bank - reserve) * benchmark - (days.interest - reserve * days.risk_free)).sum()
-    found = {row["ticker"]: row["opportunity_cost"] for row in drawn.rows("from report_opportunity_cost")}
-    tolerance = 1e-10 * max(case.rules.capital, drawn.result.daily["value"].max())
+    found = {row["ticker"]: row["opportunity_cost"] for row in simulated.rows("from report_opportunity_cost")}
+    tolerance = 1e-10 * max(case.rules.capital, simulated.result.daily["value"].max())
     for ticker, cost in expected.items():
         assert found.get(ticker, 0.0) == pytest.approx(cost, abs=tolerance), ticker
 

@@ -36,7 +36,7 @@ def test_terciles_are_interpolated_among_the_averages_so_far(con):
     assert found["lower_tercile"][FEWEST] == pytest.approx((1 + 252 / 3) / 1000)
 
 
-def test_nothing_is_told_before_a_year_of_averages(con):
+def test_regime_is_null_before_a_year_of_averages(con):
     found = regimes(con, [None, *rising(FEWEST)])
     assert found["regime"][:FEWEST].isna().all()
     assert found["lower_tercile"][:FEWEST].isna().all()
@@ -57,7 +57,7 @@ def test_averages_that_are_all_alike_are_normal(con):
     assert regimes(con, [0.3] * 300)["regime"][FEWEST:].eq("normal").all()
 
 
-def test_probability_stands_beside_the_session_that_it_is_of(con):
+def test_probability_is_beside_the_session_that_it_is_of(con):
     insert(con, "correlation_state", {"session": "2001-01-02", "high_correlation_probability": 0.7})
     found = regimes(con, rising(3))["high_correlation_probability"]
     assert found.isna().tolist() == [True, False, True]

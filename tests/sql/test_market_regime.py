@@ -72,7 +72,7 @@ def test_benchmark_reinvests_dividends_and_its_close_leaves_them_out(con):
     ]
 
 
-def test_benchmark_without_a_bar_stands_at_its_last_close_and_at_none_before_its_first(con):
+def test_benchmark_without_a_bar_has_its_last_close_and_none_before_its_first(con):
     market(con, {"AAA": [1.0, 1.0, 1.0, 1.0], "IDX": [None, 50.0, None, 55.0]}, benchmark="IDX")
     rows = con.sql("select close, level, simple_return from benchmark_daily").fetchall()
     assert rows[:3] == [(None, None, None), (50.0, 1.0, None), (50.0, 1.0, 0.0)]

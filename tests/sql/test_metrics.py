@@ -67,7 +67,7 @@ def test_sharpe_agrees_with_empyrical(con, case):
 
 
 @pytest.mark.parametrize("case", WITH_A_LOSS)
-def test_sharpe_and_sortino_of_excess_returns_agree_with_empyrical_at_that_risk_free_rate(con, case):
+def test_sharpe_and_sortino_of_excess_returns_agree_with_empyrical(con, case):
     returns, risk_free = fractions(case), 0.0001
     assert aggregate(con, f"sharpe(r - {risk_free}, 252)", returns) == pytest.approx(
         empyrical.sharpe_ratio(returns, risk_free), rel=TOLERANCE
@@ -135,7 +135,7 @@ def test_value_at_risk_agrees_with_numpys_percentile_and_empyrical(con, case):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_conditional_value_at_risk_is_the_mean_of_the_returns_at_or_below_pandas_quantile(con, case):
+def test_conditional_value_at_risk_is_the_mean_return_up_to_pandas_quantile(con, case):
     returns = fractions(case)
     expected = returns[returns <= returns.quantile(0.05)].mean()
     assert aggregate(con, "conditional_value_at_risk(r)", returns) == pytest.approx(expected, rel=TOLERANCE)
@@ -147,7 +147,7 @@ def test_conditional_value_at_risk_of_different_returns_agrees_with_empyrical(co
     assert aggregate(con, "conditional_value_at_risk(r)", fractions(case)) == pytest.approx(expected, rel=TOLERANCE)
 
 
-def test_values_at_risk_of_forty_one_returns_are_the_third_worst_and_the_mean_of_all_as_bad(con):
+def test_values_at_risk_of_41_returns_are_the_third_worst_and_the_mean_up_to_it(con):
     # 5 % of the way from the first to the last of 41 is the third; two more returns are as bad as that one.
     returns = [-0.09, -0.06, *[-0.03] * 3, *[0.01] * 36]
     assert aggregate(con, "value_at_risk(r)", returns) == pytest.approx(-0.03, rel=TOLERANCE)
@@ -208,7 +208,7 @@ def test_returns_without_a_loss_have_no_sortino_ratio(con):
         "time_weighted_return(1e-11, 0, 1e-12, 0)",
     ],
 )
-def test_a_figure_that_cannot_be_told_is_null(con, expression):
+def test_a_figure_that_cannot_be_computed_is_null(con, expression):
     assert scalar(con, expression) is None
 
 
@@ -307,9 +307,9 @@ def test_correlation_of_a_line_is_one_and_never_beyond(con):
         [(0.01, 0.02), (0.03, 0.02), (None, 0.05)],
         [(0.01, 0.1 + 0.2), (0.03, 0.3)],
     ],
-    ids=["one pair", "one whole pair", "benchmark stands where both are", "benchmark moves by rounding"],
+    ids=["one pair", "one whole pair", "benchmark constant where both are", "benchmark moves by rounding"],
 )
-def test_nothing_is_told_beside_a_benchmark_that_does_not_move(con, measure, pairs):
+def test_figures_beside_a_benchmark_that_does_not_move_are_null(con, measure, pairs):
     one, other = ([pair[side] for pair in pairs] for side in (0, 1))
     assert paired(con, measure, one, other) is None
 

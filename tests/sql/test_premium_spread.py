@@ -16,7 +16,7 @@ def test_spread_is_between_the_assets_furthest_from_their_own_highest_earlier_cl
     assert rows[1][5:] == (pytest.approx(0.25 - (90 / 110 - 1)), True)
 
 
-def test_first_of_the_universe_stands_for_assets_that_stand_alike(small, build_all):
+def test_first_of_the_universe_is_named_where_assets_are_equal(small, build_all):
     small.execute("update lake.prices set open = 50, high = 50, low = 50, close = 50")
     build_all(small)
     assert small.execute(

@@ -12,7 +12,7 @@ from support.lake_tables import SQL, insert, targets
 from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 
 EXACT = 1e-9
-CANNOT_TELL = "the data cannot tell"
+NOT_SHOWN = "the data do not show"
 TOO_FEW = "Too few portfolios"
 
 # Assets by their volatility. Portfolios of more volatile assets move less together, but not in a straight line: the
@@ -49,7 +49,7 @@ def pairs(
 def report(con: duckdb.DuckDBPyConnection, portfolios: list[Portfolio]) -> dict[str, Any]:
     """Put portfolios into the lake, with the assets that they name, and return their row."""
     tickers = sorted({ticker for portfolio in portfolios for ticker in portfolio.tickers})
-    # Beside those of another strategy, of which this one has nothing, and what it aims at later.
+    # Beside those of another strategy, of which this one has nothing, and its later targets.
     insert(con, "strategy_target", *targets("sd8", **dict.fromkeys(tickers, 1 / len(tickers)), none=0.0))
     insert(con, "strategy_target", *targets("sd8", "2024-01-03", later=1.0), *targets("other", elsewhere=1.0))
     columns = ("tickers", "average_correlation", "mean_volatility", "income_variability")
@@ -94,16 +94,16 @@ def test_slope_that_is_there_only_through_volatility_is_none_at_the_same_volatil
     assert found["slope"] == pytest.approx(-0.1, abs=0.01)
     assert found["slope_high"] < -0.05
     assert found["partial_slope"] == pytest.approx(0, abs=1e-12)
-    assert CANNOT_TELL in found["verdict"]
+    assert NOT_SHOWN in found["verdict"]
 
 
-@pytest.mark.parametrize(("effect", "told"), [(0.02, "had steadier income"), (-0.02, "had less steady income")])
-def test_verdict_is_of_the_slope_at_the_same_volatility_whatever_the_plain_one_says(con, effect, told):
+@pytest.mark.parametrize(("effect", "finding"), [(0.02, "had steadier income"), (-0.02, "had less steady income")])
+def test_verdict_is_of_the_slope_at_the_same_volatility_whatever_the_plain_one_says(con, effect, finding):
     found = report(con, pairs(lambda correlation, volatility: effect * correlation + 0.1 * volatility))
     assert found["slope_high"] < 0  # by itself it says less steady both times
     assert found["partial_slope"] == pytest.approx(effect, rel=EXACT)
     assert found["partial_standard_error"] == pytest.approx(0, abs=1e-12)
-    assert told in found["verdict"]
+    assert finding in found["verdict"]
 
 
 @pytest.mark.parametrize("effect", [1e-14, -1e-14])
@@ -111,10 +111,10 @@ def test_slope_no_steeper_than_rounding_says_nothing_however_small_its_error(con
     found = report(con, pairs(lambda correlation, _: effect * correlation))
     assert found["partial_slope"] == pytest.approx(effect, rel=EXACT)
     assert 2 * found["partial_standard_error"] < abs(effect)
-    assert CANNOT_TELL in found["verdict"]
+    assert NOT_SHOWN in found["verdict"]
 
 
-def test_portfolios_whose_correlation_is_their_volatility_cannot_be_told_apart(con):
+def test_portfolios_whose_correlation_is_their_volatility_have_no_partial_slope(con):
     found = report(
         con, pairs(lambda _, volatility: 0.1 * volatility, correlation=lambda volatility, own: 0.9 - volatility)
     )
@@ -162,7 +162,7 @@ def test_income_that_varies_alike_has_a_slope_of_none(con):
     found = report(con, pairs(lambda *_: 0.01))
     assert (found["slope"], found["partial_slope"]) == pytest.approx((0, 0), abs=1e-12)
     assert found["correlation"] is None
-    assert CANNOT_TELL in found["verdict"]
+    assert NOT_SHOWN in found["verdict"]
 
 
 def test_four_assets_have_a_slope_at_the_same_volatility_and_no_interval(con):

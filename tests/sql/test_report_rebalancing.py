@@ -42,7 +42,7 @@ def rebalancing(small: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return small
 
 
-def test_trigger_is_told_as_the_study_has_it(rebalancing, build_all):
+def test_trigger_is_recorded_as_the_study_has_it(rebalancing, build_all):
     build_all(rebalancing)
     found = rows(rebalancing)["sd8", 0.1]
     expected = {
@@ -90,7 +90,7 @@ def test_outcome_is_that_of_report_strategy(rebalancing, build_all):
     assert (found[0], found[-1]) == pytest.approx((0.0695, 0.0245), rel=1e-10)
 
 
-def test_buy_and_hold_stands_beside_at_every_reserve_and_trades_nothing(rebalancing, build_all):
+def test_buy_and_hold_is_there_at_every_reserve_and_trades_nothing(rebalancing, build_all):
     first = {"session": SESSIONS[0], "leg": 4, "ticker": "AAA", "kind": "INITIAL_BUY", "quantity": 10.0, "price": 100.0}
     booking = {"strategy": "buy_and_hold", "reserve": 0.0, "seq": 1, "fee": 2.0, "amount": -1002.0}
     insert(rebalancing, "simulation_ledger", {**booking, **first})
@@ -128,7 +128,7 @@ def test_strategy_is_compared_where_something_makes_it_rebalance(small, build_al
     assert (("sd8", 0.1) in rows(small)) == rebalances
 
 
-def test_band_of_assets_without_edges_is_told_beside_the_edges_of_the_others(small, build_all):
+def test_band_of_assets_without_edges_is_beside_the_edges_of_the_others(small, build_all):
     small.execute("""
         update lake.study_strategy
         set band_edges = '{"AAA": [0.4, 0.6]}', band_default_width = 0.05, band_default_kind = 'relative'
@@ -150,9 +150,9 @@ def test_what_was_traded_is_unknown_where_no_ledger_was_kept(small, build_all, k
     small.execute("update lake.simulation_partition set keep = ? where strategy = 'banded'", [keep])
     if keep == "metrics":
         small.execute("delete from lake.simulation_daily where strategy = 'banded'")
-    # Its metrics, told while the ledger was there.
-    told = {"first_session": SESSIONS[0], "last_session": SESSIONS[2], "twr": 0.06, "trades": 9, "fees": 4.5}
-    insert(small, "simulation_metrics", {"strategy": "banded", "reserve": 0.1, **told})
+    # Its metrics, computed while the ledger was there.
+    kept_metrics = {"first_session": SESSIONS[0], "last_session": SESSIONS[2], "twr": 0.06, "trades": 9, "fees": 4.5}
+    insert(small, "simulation_metrics", {"strategy": "banded", "reserve": 0.1, **kept_metrics})
     build_all(small)
     found = rows(small)["banded", 0.1]
     assert [found[name] for name in (*TRADED, "turnover")] == [None] * 5

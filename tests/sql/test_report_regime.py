@@ -95,7 +95,7 @@ def test_regime_of_less_than_a_month_is_counted_and_not_judged(returns):
     assert found.loc["bull", judged].notna().all()
 
 
-def test_trades_are_counted_where_they_happened_without_purchases_of_the_first_day_and_refusals(returns):
+def test_trades_are_counted_where_they_happened_without_first_day_and_refusals(returns):
     fills = [
         (DAYS[1], "INITIAL_BUY"),
         (DAYS[5], "SELL"),

@@ -48,7 +48,7 @@ def monthly(small: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return small
 
 
-def test_income_varies_in_money_and_relative_to_the_value_at_the_end_of_the_month_before(monthly, build_all):
+def test_income_varies_in_money_and_relative_to_the_value_a_month_before(monthly, build_all):
     build_all(monthly)
     found = report(monthly, "sd8", 0.1)
     # Nothing in January; interest of 0.5 and a sale for 107; a dividend of 10 less a purchase for 96.
@@ -78,7 +78,7 @@ def test_single_month_has_no_variability(small, build_all):
     assert found["months_without_income"] == 0
 
 
-def test_low_cash_is_told_as_a_share_of_the_sessions(small, build_all):
+def test_low_cash_is_a_share_of_the_sessions(small, build_all):
     # Under 5 % of 1000 on one session of three; at 50 exactly it is not under.
     add_scenario(small, "spending", 0.1, bank=(100.0, 50.0, 49.0), value=(1000.0,) * 3)
     build_all(small)
@@ -104,7 +104,7 @@ def test_every_interval_is_of_the_outcome_it_is_named_after(small, build_all):
     assert found["histories"] == 21
 
 
-def test_coverage_by_net_harvest_stands_beside_that_by_gross(small, build_all):
+def test_coverage_by_net_harvest_is_beside_that_by_gross(small, build_all):
     booking = {"strategy": "sd8", "reserve": 0.1, "seq": 100, "session": SESSIONS[2], "leg": 4, "kind": "WITHDRAWAL"}
     insert(small, "simulation_ledger", {**booking, "fee": 0.0, "amount": -50.0})
     build_all(small)

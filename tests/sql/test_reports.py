@@ -26,7 +26,7 @@ def column(con: duckdb.DuckDBPyConnection, query: str) -> list[object]:
     return [value for (value,) in con.execute(query).fetchall()]
 
 
-def test_report_tells_wealth_and_income_of_the_trades_made(small, build_all):
+def test_report_has_wealth_and_income_of_the_trades_made(small, build_all):
     build_all(small)
     found = report(small, "sd8", 0.1)
     assert found["first_session"] == dt.date(2024, 1, 2)
@@ -47,8 +47,8 @@ def test_report_tells_wealth_and_income_of_the_trades_made(small, build_all):
     assert (found["trades"], found["skipped_buys"], found["passed_rungs"]) == (2, 1, 3)
 
 
-def test_report_tells_flows_and_how_far_proceeds_covered_what_was_scheduled(small, build_all):
-    # Scheduled: 40 paid, 27 paid of 30, and 20 skipped: 90. Rule sales brought 108 before fees, 11 net.
+def test_report_has_flows_and_how_far_proceeds_covered_what_was_scheduled(small, build_all):
+    # Scheduled: 40 paid, 27 paid of 30, and 20 skipped: 90. Rule sales raised 108 before fees, 11 net.
     for seq, (kind, amount, unpaid) in enumerate(
         [
             ("DEPOSIT", 15.0, None),
@@ -77,7 +77,7 @@ def test_coverage_is_null_where_nothing_was_scheduled(small, build_all):
     assert (found["withdrawals"], found["coverage_gross"], found["coverage_net"]) == (0.0, None, None)
 
 
-def test_report_tells_performance_of_the_returns_earned(small, build_all):
+def test_report_has_performance_of_the_returns_earned(small, build_all):
     build_all(small)
     found = report(small, "sd8", 0.1)
     # The capital of 1000 comes before the first value; cash earned nothing, then 1 and 2 basis points.
@@ -150,8 +150,8 @@ def test_volatility_alpha_is_the_difference_to_the_same_rule_that_never_buys(sma
     add_scenario(small, "again", 0.1, bank=(100.0,) * 3, value=(1000.0, 1000.0, 1000.0))
     build_all(small)
     assert report(small, "sd8", 0.1)["volatility_alpha"] == pytest.approx(0.0695 - 0.04, rel=1e-10)
-    told = column(small, "select strategy from report_strategy where volatility_alpha is not null")
-    assert told == ["sd8"]
+    with_alpha = column(small, "select strategy from report_strategy where volatility_alpha is not null")
+    assert with_alpha == ["sd8"]
     assert column(small, "select count(*) from report_strategy") == [6]
 
 
@@ -159,7 +159,7 @@ def test_volatility_alpha_counts_a_final_value_that_withdrawals_made_smaller(sma
     add_ath_only(small)
     small.execute("update lake.simulation_daily set withdrawals = 30 where strategy = 'sd8' and session = '2024-01-03'")
     build_all(small)
-    # Total returns, as they stand in the report; the time-weighted return of sd8 has risen.
+    # Total returns, as they are in the report; the time-weighted return of sd8 has risen.
     assert report(small, "sd8", 0.1)["volatility_alpha"] == pytest.approx(0.0695 - 0.04, rel=1e-10)
 
 

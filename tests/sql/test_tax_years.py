@@ -1,4 +1,4 @@
-"""Taxes by year and after-tax values: worked by hand, and held against the steps of the US forms in plain Python."""
+"""Taxes by year and after-tax values: worked by hand, and compared with the steps of the US forms in plain Python."""
 
 from itertools import accumulate
 

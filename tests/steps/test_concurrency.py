@@ -22,7 +22,7 @@ from sd_core.lake import POINTER
 PATIENCE = 120
 MOMENTS = 6
 
-# Processes of their own that need not import everything anew: they are forked from one that does nothing else.
+# Processes of their own that need not import everything again: they are forked from one that does nothing else.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["support.lab", "pipelines.cli.run", "sd_core.market.sources.csv_files"])
 
@@ -49,7 +49,7 @@ def assert_whole(lab: Lab) -> None:
 
 
 def assert_lake_readable(lab: Lab) -> None:
-    """Check that every pointer names a version whose files are there with the rows that it tells."""
+    """Check that every pointer names a version whose files are there with the rows that it states."""
     lake = lab.home.lake
     for file in lake.root.rglob(POINTER):
         dataset, _, key = str(file.parent.relative_to(lake.root)).partition("/")

@@ -1,4 +1,4 @@
-"""Model fits in the lake: when they are made anew, when they stay, and what is published of outdated ones."""
+"""Model fits in the lake: when they are recomputed, when they stay, and what is published of outdated ones."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_fits_of_the_same_market_have_the_same_bytes(finished: Lab, fresh_lab: L
             assert one.file(table).read_bytes() == other.file(table).read_bytes()
 
 
-def test_fits_of_other_prices_are_left_out_and_told_until_they_are_made_anew(lab_with_prices: Lab) -> None:
+def test_fits_of_other_prices_are_left_out_and_reported_until_recomputed(lab_with_prices: Lab) -> None:
     lab = lab_with_prices
     before = lab.table("correlation_summary")
     change_prices(lab)
@@ -87,7 +87,7 @@ def test_fits_of_other_prices_are_left_out_and_told_until_they_are_made_anew(lab
         ),
     ],
 )
-def test_settings_that_fits_depend_on_make_them_anew(changed_study: Callable[..., Lab], keys) -> None:
+def test_settings_that_fits_depend_on_refit_them(changed_study: Callable[..., Lab], keys) -> None:
     lab = changed_study(**keys)
     before = versions(lab)
     assert lab.sdlab("run").code == 0
@@ -102,7 +102,7 @@ def test_settings_that_fits_do_not_depend_on_leave_them(changed_study: Callable[
     assert versions(lab) == before
 
 
-def test_portfolios_stored_before_volatility_was_told_are_left_out_and_then_made_anew(lab: Lab) -> None:
+def test_portfolios_stored_without_volatility_are_left_out_and_then_recomputed(lab: Lab) -> None:
     stored = lab.home.lake.current("income_subset")
     assert stored
     earlier = {name: value for name, value in stored.facts.items() if name != "version"}

@@ -1,4 +1,4 @@
-"""What strategies keep: the same metrics whatever it is, no more rows than asked for, and nothing unsound let go of."""
+"""What strategies keep: the same metrics whatever it is, no more rows than asked for, and nothing unsound discarded."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ STRATEGIES = {
     "buy_and_hold": {},
     "whole": RULES,
     "days": {**RULES, "keep": "daily"},
-    "told": {**RULES, "keep": "metrics"},
+    "summary": {**RULES, "keep": "metrics"},
 }
 
 
@@ -53,7 +53,7 @@ def test_metrics_do_not_depend_on_what_is_kept_to_the_last_bit(kept: Lab) -> Non
     assert whole["trades"].min() > 0
     assert whole["withdrawals"].min() > 0
     assert whole["taxes"].min() > 0
-    for strategy in ("days", "told"):
+    for strategy in ("days", "summary"):
         pd.testing.assert_frame_equal(rows_of(report, strategy), whole, check_exact=True, obj=strategy)
 
 
@@ -78,45 +78,45 @@ def test_lake_holds_no_more_than_is_kept(kept: Lab) -> None:
     files = {strategy: {file.stem for file in (simulations / strategy).rglob("*.parquet")} for strategy in STRATEGIES}
     assert files["whole"] == {"ledger", "daily", "lots", "tax_lots"}
     assert files["days"] == {"daily"}
-    assert files["told"] == set()
+    assert files["summary"] == set()
 
 
 def test_headline_names_scenarios_that_keep_metrics_alone(kept: Lab) -> None:
-    outcome = kept.sdlab("run", "--select", "r10|told")
+    outcome = kept.sdlab("run", "--select", "r10|summary")
     assert outcome.code == 0, outcome.err
-    assert any(line.startswith("told") and "best reserve" in line for line in outcome.out.splitlines())
+    assert any(line.startswith("summary") and "best reserve" in line for line in outcome.out.splitlines())
 
 
 def test_keeping_something_else_makes_a_scenario_outdated_until_it_is_run(kept: Lab, tmp_path: Path) -> None:
     lab = kept.copy_to(tmp_path / "home")
-    changed = STRATEGIES | {"told": RULES}
+    changed = STRATEGIES | {"summary": RULES}
     file = write_study(tmp_path / "small.yaml", study(kept.study_file.parent / "prices", strategies=changed))
     lab = replace(lab, study_file=file)
     assert lab.sdlab("run", "--select", "report_strategy").code == 0
     report = lab.table("report_strategy").set_index("strategy")
-    assert not report.loc["told", "is_current"].any()
+    assert not report.loc["summary", "is_current"].any()
     assert report.loc["whole", "is_current"].all()
-    assert lab.sdlab("run", "--select", "told").code == 0
-    assert set(lab.table("simulation_ledger")["strategy"]) == {"buy_and_hold", "whole", "told"}
+    assert lab.sdlab("run", "--select", "summary").code == 0
+    assert set(lab.table("simulation_ledger")["strategy"]) == {"buy_and_hold", "whole", "summary"}
     assert lab.table("report_strategy")["is_current"].all()
 
 
-def test_metrics_that_other_sql_told_are_not_published(kept: Lab, tmp_path: Path) -> None:
+def test_metrics_that_other_sql_computed_are_not_published(kept: Lab, tmp_path: Path) -> None:
     lab = kept.copy_to(tmp_path / "home")
-    pointer = lab.home.lake.root / "simulations" / "told" / "r10" / POINTER
+    pointer = lab.home.lake.root / "simulations" / "summary" / "r10" / POINTER
     noted = json.loads(pointer.read_text())
     noted["facts"]["metrics_version"] = "0" * 16
     pointer.write_text(json.dumps(noted))
     assert lab.sdlab("run", "--select", "report_strategy").code == 0
-    assert rows_of(lab.table("report_strategy"), "told")["reserve"].tolist() == [0.0]
+    assert rows_of(lab.table("report_strategy"), "summary")["reserve"].tolist() == [0.0]
 
 
-def test_rows_that_break_a_law_are_not_let_go_of(kept: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_break_a_law_are_refused(kept: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = replace(kept, root=tmp_path / "home")
 
     def broken(result, scenario, panel):
         tables = to_tables(result, scenario, panel)
-        if (scenario.strategy, scenario.reserve) == ("told", 0.1):
+        if (scenario.strategy, scenario.reserve) == ("summary", 0.1):
             ledger = tables["ledger"]
             doubled = np.array(ledger["amount"]) * 2
             tables["ledger"] = ledger.set_column(ledger.column_names.index("amount"), "amount", [doubled])
@@ -127,8 +127,8 @@ def test_rows_that_break_a_law_are_not_let_go_of(kept: Lab, tmp_path: Path, monk
     outcome = lab.sdlab("run")
     assert outcome.code == 1
     assert "bank_follows_ledger" in outcome.err
-    assert "r10|told" in outcome.err
-    assert not (lab.home.lake.root / "simulations" / "told" / "r10" / POINTER).exists()
+    assert "r10|summary" in outcome.err
+    assert not (lab.home.lake.root / "simulations" / "summary" / "r10" / POINTER).exists()
     assert (lab.home.lake.root / "simulations" / "whole" / "r10" / POINTER).exists()
 
 
@@ -142,7 +142,7 @@ def test_every_identity_about_a_scenarios_own_rows_is_asked_before_they_go(
         return iter(())
 
     monkeypatch.setattr(reduction, "audit", listening)
-    assert kept.sdlab("run", "--select", "r10|told").code == 0
+    assert kept.sdlab("run", "--select", "r10|summary").code == 0
     about_rows = {"amounts_add_up", "bank_follows_flows", "bank_follows_ledger", "fills_inside_bar"}
     about_rows |= {"holdings_not_negative", "lots_within_holdings", "value_is_bank_plus_holdings"}
     assert about_rows <= set(asked)
@@ -169,7 +169,7 @@ def test_path_band_has_every_path_with_what_the_strategy_would_have_come_to_on_i
     report = lab.table("report_strategy")
     assert report[["twr_low", "twr_high", "final_value_low", "final_value_high"]].isna().all().all()
     assert report["twr"].nunique() > len(RESERVES)
-    for strategy in ("whole", "days", "told"):
+    for strategy in ("whole", "days", "summary"):
         for row in rows_of(band, strategy).itertuples():
             same = report["strategy"].str.endswith(f"__{row.path}") & (report["reserve"] == row.reserve)
             expected = report[same]

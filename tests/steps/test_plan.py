@@ -196,5 +196,5 @@ def test_plan_asks_for_the_version_of_metrics_only_where_metrics_are_kept(
     def unexpected() -> str:
         raise AssertionError("no scenario of the small study keeps metrics alone")
 
-    monkeypatch.setattr(plan, "_metrics_version", unexpected)
+    monkeypatch.setattr(plan, "version_of_metrics", unexpected)
     assert plan_run(lab.home).is_empty

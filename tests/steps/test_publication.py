@@ -71,7 +71,7 @@ def test_published_file_holds_every_declared_table_described_as_declared(finishe
     }
 
 
-def test_published_file_brings_its_macros(finished: Lab) -> None:
+def test_published_file_includes_its_macros(finished: Lab) -> None:
     with duckdb.connect(str(finished.published), read_only=True) as connection:
         # A fall from 100 to 50 is a drawdown of one half.
         assert connection.execute("select drawdown(50, 100)").fetchall() == [(-0.5,)]
@@ -94,7 +94,7 @@ def test_published_file_can_be_moved_and_read_elsewhere(finished: Lab, tmp_path:
     assert held == days * len(finished.home.study.tickers) * len(finished.home.study.scenarios)
 
 
-def test_every_publication_brings_its_report(lab: Lab) -> None:
+def test_every_publication_includes_its_report(lab: Lab) -> None:
     lab.home.published.report.unlink()
     outcome = lab.sdlab("run", "--select", "r10")
     assert outcome.code == 0

@@ -1,4 +1,4 @@
-"""The reserve question from end to end: histories drawn, told in tables, and left out once they are outdated."""
+"""The reserve question from end to end: bootstrap samples simulated, reported, and left out once they are outdated."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, Outcome]:
     return lab, lab.sdlab("run", "--select", "reserve_bootstrap")
 
 
-def test_history_as_it_was_has_the_outcomes_that_sql_tells_of_the_simulation(asked: tuple[Lab, Outcome]) -> None:
+def test_history_as_it_was_has_the_outcomes_that_sql_computes(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
     study = lab.home.study
     panel = read_panel(lab.home.study, current_market(lab.home.study, lab.home.lake))
@@ -46,14 +46,14 @@ def test_history_as_it_was_has_the_outcomes_that_sql_tells_of_the_simulation(ask
         row = reported.loc[(scenario.strategy, scenario.reserve)]
         for name in ScenarioOutcome._fields:
             column = name if name in row else f"{name}_x"
-            # Levels are multiplied up anew, so the last digits of a price may differ.
+            # Levels are multiplied up again, so the last digits of a price may differ.
             assert getattr(outcome, name) == pytest.approx(row[column], rel=1e-9, abs=1e-9, nan_ok=True), name
 
 
 def test_question_ends_well_and_fills_the_tables(asked: tuple[Lab, Outcome]) -> None:
     lab, outcome = asked
     assert outcome.code == 0, outcome.err
-    assert f"histories simulated: {HISTORIES} of {HISTORIES}" in outcome.err
+    assert f"bootstrap samples simulated: {HISTORIES} of {HISTORIES}" in outcome.err
     drawn = lab.table("reserve_bootstrap")
     assert len(drawn) == HISTORIES * 9
     assert set(drawn["block_length"]) == {10.0}
@@ -61,7 +61,7 @@ def test_question_ends_well_and_fills_the_tables(asked: tuple[Lab, Outcome]) -> 
     assert set(report["histories"]) == {HISTORIES}
 
 
-def test_same_histories_are_simulated_for_every_scenario(asked: tuple[Lab, Outcome]) -> None:
+def test_same_samples_are_simulated_for_every_scenario(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
     panel = read_panel(lab.home.study, current_market(lab.home.study, lab.home.lake))
     study = lab.home.study
@@ -73,7 +73,7 @@ def test_same_histories_are_simulated_for_every_scenario(asked: tuple[Lab, Outco
         np.testing.assert_array_equal(stored.loc[(scenario.strategy, scenario.reserve)].to_numpy(), found)
 
 
-def test_intervals_are_percentiles_of_the_histories(asked: tuple[Lab, Outcome]) -> None:
+def test_intervals_are_percentiles_of_the_samples(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
     report = lab.table("report_reserve").set_index(["strategy", "reserve"])
     for scenario, rows in lab.table("reserve_bootstrap").groupby(["strategy", "reserve"]):
@@ -91,7 +91,7 @@ def pairs(lab: Lab) -> Iterator[tuple[str, str, pd.DataFrame]]:
             yield strategy, measure, rows.pivot(index="history", columns="reserve", values=measure)
 
 
-def test_probability_that_a_level_beats_the_next_is_its_share_of_the_histories(asked: tuple[Lab, Outcome]) -> None:
+def test_probability_that_a_level_beats_the_next_is_its_share_of_the_samples(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
     report = lab.table("report_reserve").set_index(["strategy", "reserve"])
     for strategy, measure, by_reserve in pairs(lab):
@@ -116,8 +116,12 @@ def test_verdict_names_the_best_median_its_rivals_and_the_edge(asked: tuple[Lab,
         assert found["least_probability"] == pytest.approx(won.min())
         assert found["rivals"] == len(rivals)
         assert found["is_at_edge"] == (best == 0.3)
-        told = f"cannot tell it from {', '.join(rivals)}." if rivals else f"The best is {best * 100:g} %: it beat"
-        assert told in found["verdict"]
+        found_words = (
+            f"not significantly better than {', '.join(rivals)}."
+            if rivals
+            else f"The best is {best * 100:g} %: it beat"
+        )
+        assert found_words in found["verdict"]
         assert found["verdict"].endswith("a better one may lie beyond.") == (best == 0.3)
 
 
@@ -150,7 +154,7 @@ def test_months_of_income_add_up_to_the_income_of_the_whole_period(asked: tuple[
     assert (lab.table("simulation_income").groupby(["strategy", "reserve"]).size() == 12).all()
 
 
-def test_without_histories_what_was_is_told_and_what_is_drawn_is_null(finished: Lab) -> None:
+def test_without_samples_what_was_is_reported_and_intervals_are_null(finished: Lab) -> None:
     assert finished.table("reserve_bootstrap").empty
     assert finished.table("report_reserve_verdict").empty
     report = finished.table("report_reserve")
@@ -173,7 +177,7 @@ def test_histories_of_other_settings_are_left_out(asked: tuple[Lab, Outcome], tm
     assert changed.table("report_reserve")["histories"].isna().all()
 
 
-def test_portfolios_of_some_assets_are_told_with_a_slope_and_its_interval(
+def test_portfolios_of_some_assets_are_reported_with_a_slope_and_its_interval(
     changed_study: Callable[..., Lab], tmp_path
 ) -> None:
     lab = changed_study()

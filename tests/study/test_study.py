@@ -298,7 +298,7 @@ def test_withdrawals_are_refused_where_a_key_has_nothing_to_act_on(
     assert lines[0].startswith(f"withdrawals.{finding}")
 
 
-def test_coverage_of_zero_may_stand_beside_what_it_is_of(tmp_path: Path) -> None:
+def test_coverage_of_zero_is_allowed_beside_what_it_is_of(tmp_path: Path) -> None:
     load_study(written(tmp_path, changed((["withdrawals"], {"rate": 0.04, "coverage": 0, "coverage_of": "net"}))))
 
 
@@ -378,7 +378,7 @@ def test_ticker_outside_its_pattern_is_refused(tmp_path: Path, ticker: str) -> N
 
 
 @pytest.mark.parametrize(("ticker", "shown"), [("TRUE", "true"), ("700", "700"), ("~", "null")])
-def test_ticker_that_yaml_reads_as_something_else_is_refused_with_the_hint_to_quote_it(
+def test_ticker_that_yaml_reads_as_something_else_is_refused_with_a_hint_to_quote(
     tmp_path: Path, ticker: str, shown: str
 ) -> None:
     text = written(tmp_path, GOOD).read_text().replace("NVDA:", f"{ticker}:")
@@ -588,7 +588,7 @@ STRATEGIES_THAT_HANG_TOGETHER: list[dict[str, Any]] = [
     {"drift": 0.4, "rebalance": {"cost_aware": {"min_trade": 10}}},
     {"premium_spread": 0.4, "rebalance": {"cost_aware": {"min_trade": 10}}},
     {"cash": {"high": 0.0}, "rebalance": {"cost_aware": {"min_trade": 10}}},
-    # Bands stand beside triggers and without the rule.
+    # Bands are allowed beside triggers and without the rule.
     {"band": {"width": 0.05}, "rebalance": {"every": "year"}},
     {"rule": {}, "band": {"VOO": [0.5, 0.9]}, "rebalance": {"every": "year"}},
     {"rule": {"sizing": "symmetric"}, "lot_order": "lifo"},
@@ -859,7 +859,7 @@ def test_band_is_a_width_around_targets_or_edges_with_and_without_a_rule(
     if edges is None:
         assert rules.band_edges is None
     else:
-        # NaN stands for an asset without edges of its own.
+        # NaN marks an asset without edges of its own.
         expected = [[NAN, NAN] if pair is None else pair for pair in edges]
         np.testing.assert_array_equal(rules.band_edges, expected)
 
@@ -880,7 +880,7 @@ def test_candidates_that_are_no_distinct_assets_are_refused(tmp_path: Path, cand
     assert_refused(tmp_path, {"cash": {"high": 0.2, "candidates": candidates}}, finding)
 
 
-def test_candidates_are_bought_in_their_own_order_and_those_of_other_strategies_are_others() -> None:
+def test_candidates_are_bought_in_their_own_order_strategy_by_strategy() -> None:
     study = Study.model_validate(
         changed(
             (["strategies", "more"], {"cash": {"high": 0.2, "candidates": ["NVDA", "VOO"]}}),
@@ -916,7 +916,7 @@ def test_buy_and_hold_is_what_has_nothing_that_trades(strategy: dict[str, Any], 
     assert study.strategies["sd8"].is_buy_and_hold is expected
 
 
-def test_strategy_without_a_rule_has_the_rules_of_none_and_the_bracket_of_the_default() -> None:
+def test_strategy_without_a_rule_has_no_rules_and_the_default_bracket() -> None:
     rules = rules_of({})
     assert rules.variant is Variant.NO_RULE
     assert rules.brackets == pytest.approx([0.090507732665257659] * 2, rel=1e-15)
@@ -1094,7 +1094,7 @@ def test_reserve_key_is_the_reserve_in_percent(reserve: float, key: str) -> None
     assert reserve_key(reserve) == key
 
 
-def test_every_reserve_of_two_decimals_of_a_percent_is_taken_and_has_a_key_of_its_own() -> None:
+def test_every_reserve_of_two_decimals_of_a_percent_is_valid_with_its_own_key() -> None:
     levels = [hundredth / 10_000 for hundredth in range(10_000)]
     study = Study.model_validate({**GOOD, "reserves": levels})
     assert list(study.reserve_levels) == levels
@@ -1190,7 +1190,7 @@ def test_spacing_of_the_asset_comes_before_that_of_the_strategy_before_the_defau
         ({}, {"profit_share": 1}, [1, 0.5]),
     ],
 )
-def test_profit_share_of_the_asset_comes_before_that_of_the_strategy_before_the_default(
+def test_profit_share_of_the_asset_precedes_the_strategys_and_the_default(
     rule: dict[str, float], asset: dict[str, float], shares: list[float]
 ) -> None:
     rules = rules_of({"rule": rule}, (["universe", "VOO"], {"weight": 1, **asset}))

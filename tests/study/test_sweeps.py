@@ -1,4 +1,4 @@
-"""Strategies written with lists and reserves written as a range: what they stand for, and how they are refused."""
+"""Strategies written with lists and reserves written as a range: what they expand to, and how they are refused."""
 
 from itertools import product
 from pathlib import Path
@@ -28,7 +28,7 @@ def refusal(folder: Path, strategies: dict[str, Any], **keys: Any) -> list[str]:
     return [line.removeprefix(f"{file}: ") for line in lines]
 
 
-# --- what a sweep stands for ------------------------------------------------------------------------------------------
+# --- what a sweep expands to ------------------------------------------------------------------------------------------
 
 
 def test_lists_become_a_strategy_per_combination_in_the_order_written(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_wrong_sweep_is_refused_once_where_it_was_written(tmp_path: Path, rules:
     assert line.startswith(finding), line
 
 
-def test_list_at_a_key_that_is_no_text_is_refused_where_it_stands(tmp_path: Path) -> None:
+def test_list_at_a_key_that_is_no_text_is_refused_where_it_is(tmp_path: Path) -> None:
     key, value = refusal(tmp_path, {"sd": {"allocation": {"weights": {700: [1, 2]}}}})
     assert key.startswith("strategies.sd.allocation.weights.700: 700: expected a ticker")
     assert value.startswith("strategies.sd.allocation.weights: entry 701: [1, 2]: expected a number")

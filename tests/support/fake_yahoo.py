@@ -65,8 +65,12 @@ def chart(
     }
     if period is not None:
         start, end = (int(moment.timestamp()) for moment in period)
-        told = {"start": start, "end": end, "timezone": "local", "gmtoffset": 0}
-        meta["currentTradingPeriod"] = {"pre": dict(told), "regular": dict(told), "post": dict(told)}
+        hours = {"start": start, "end": end, "timezone": "local", "gmtoffset": 0}
+        meta["currentTradingPeriod"] = {
+            "pre": dict(hours),
+            "regular": dict(hours),
+            "post": dict(hours),
+        }
     quote = {name: [bar[i] for bar in bars.values()] for i, name in enumerate(["open", "high", "low", "close"])}
     quote["volume"] = [1000 if any(bar) else bar[0] for bar in bars.values()]
     result = {

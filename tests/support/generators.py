@@ -134,7 +134,8 @@ class Case:
 def random_case(seed: int) -> Case:
     """Return the case of a seed: 1 to 6 assets, 10 to 120 sessions, any rules that a study may ask for."""
     rng = np.random.default_rng(seed)
-    # What a case has besides is drawn apart: a seed keeps its prices, and most of its rules, whatever is added to that.
+    # What a case has besides comes from a stream of its own: a seed keeps its prices, and most of its rules,
+    # whatever is added to that.
     (apart,) = rng.spawn(1)
     rules = _draw_rules(rng, apart, assets=int(rng.integers(1, 7)))
     # Brackets adapt after 90 sessions at the earliest.
@@ -461,7 +462,7 @@ def _draw_price_index(rng: np.random.Generator, length: int) -> Floats | None:
 def _draw_log_bars(rng: np.random.Generator, length: int, rung: float) -> Floats:
     """Return open, high, low, close as logarithms around 0, shape (4, length)."""
     if rng.random() < 0.35:
-        # Whole rungs only: every price stands exactly on one, as long as anchors follow the ladder.
+        # Whole rungs only: every price is exactly on one, as long as anchors follow the ladder.
         gaps = rung * rng.choice([-2, -1, 0, 1, 2], size=length, p=[0.05, 0.15, 0.6, 0.15, 0.05])
         moves = rung * rng.integers(-2, 3, size=length)
         wicks = rung * rng.integers(0, 3, size=(2, length))

@@ -1,6 +1,6 @@
 """Stored files of what the code gave when that was last agreed to, and the comparison with them.
 
-``SD_SNAPSHOT=write`` in the environment writes them anew instead. What is compared belongs in the tests.
+``SD_SNAPSHOT=write`` in the environment rewrites them instead. What is compared belongs in the tests.
 """
 
 import difflib
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).parents[1] / "golden"
-ADVICE = "Where this is what is wanted, write the file anew, and say why in the commit:"
+ADVICE = "Where this is what is wanted, rewrite the file, and say why in the commit:"
 
 
 def difference(name: str, found: Any, tolerance: float = 0.0) -> str:

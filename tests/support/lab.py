@@ -51,7 +51,7 @@ class Lab:
 
     @property
     def home(self) -> StudyHome:
-        """The study with its places, read anew from the file."""
+        """The study with its places, read again from the file."""
         return StudyHome(self.study_file, load_study(self.study_file), self.root)
 
     @property

@@ -1,4 +1,4 @@
-"""What the rows of a simulation tell: what was held when, what stood before a row, what a ledger alone adds up to.
+"""What the rows of a simulation say: what was held when, the state before a row, what a ledger alone adds up to.
 
 Nothing here knows a rule but the order in which lots are sold.
 """
@@ -57,7 +57,7 @@ def returns(capital: float, daily: Rows) -> Floats:
 
 @dataclass(frozen=True)
 class States:
-    """What stood before each row of a ledger, as the rows before it tell.
+    """The state before each row of a ledger, from the rows before it.
 
     ``held`` has shape (rows, assets); ``value``, with the closes of the row's session, is meant for rows at the close.
     """
@@ -87,13 +87,13 @@ def after_the_path(panel: Panel, capital: float, result: SimulationResult) -> tu
 
 
 def shifted(values: Floats, first: float) -> Floats:
-    """Return what stood a session earlier."""
+    """Return the state a session earlier."""
     return np.concatenate([np.full_like(values[:1], first), values[:-1]])
 
 
 @dataclass(frozen=True)
 class Closes:
-    """What stood at each close: money of shape (sessions,), shares of shape (sessions, assets)."""
+    """The state at each close: money of shape (sessions,), shares of shape (sessions, assets)."""
 
     bank: Floats
     held: Floats

@@ -136,7 +136,7 @@ def changes(panel: Panel, rules: Rules) -> np.ndarray:
 
 
 def deviates(panel: Panel, rules: Rules, result: SimulationResult, slack: float) -> np.ndarray:
-    """Return at which closes some weight stands off its target by more than the width less the slack."""
+    """Return at which closes some weight is off its target by more than the width less the slack."""
     targets = targets_by_session(panel, rules)
     value, held = after_the_path(panel, rules.capital, result)
     room = (1 - rules.reserve) * np.where(value > 0, value, np.nan)
@@ -211,7 +211,7 @@ def assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(
 ) -> None:
     """Hold all rebalancing of a portfolio that only trades spreads to its attempts."""
     expected = {session: (dearest, cheapest) for session, dearest, cheapest in attempts(panel, rules)}
-    brought = 0.0
+    raised = 0.0
     for row in np.flatnonzero(np.isin(ledger["kind"], REBALANCING)):
         trade = ledger[row]
         assert trade["session"] in expected
@@ -219,12 +219,12 @@ def assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(
         if trade["kind"] == Kind.REBALANCE_SELL:
             assert trade["asset"] == dearest
             assert is_rung_of(rules, trade, before.held[row, dearest])
-            brought = trade["amount"]
+            raised = trade["amount"]
         else:
             assert trade["asset"] == cheapest
             assert ledger["kind"][row - 1] == Kind.REBALANCE_SELL
             rounding = MONEY_TOLERANCE + 1e-9 * rules.lot_sizes[cheapest] * trade["price"]
-            assert -trade["amount"] <= min(brought, before.bank[row]) + rounding
+            assert -trade["amount"] <= min(raised, before.bank[row]) + rounding
 
 
 def assert_profit_is_taken_above_the_drift_alone(panel: Panel, rules: Rules, ledger: Rows, before: States) -> None:

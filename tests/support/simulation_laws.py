@@ -1,6 +1,6 @@
 """The laws that every simulation keeps, whatever its rules and prices: asserted on the rows of one scenario.
 
-Laws of the rule, of cash, lots and withdrawals stand here; those of portfolio rules in ``portfolio_laws``.
+Laws of the rule, of cash, lots and withdrawals belong here; those of portfolio rules in ``portfolio_laws``.
 """
 
 from collections.abc import Iterator
@@ -218,7 +218,7 @@ def assert_lots_are_the_purchases_of_the_rule(panel: Panel, result: SimulationRe
 
 def assert_oldest_lots_are_sold_first(lots: Rows) -> None:
     for asset in np.unique(lots["asset"]):
-        # A lot's number is its age; those still open stand last.
+        # A lot's number is its age; those still open are last.
         assert (np.diff(lots["lot"][lots["asset"] == asset]) >= 0).all()
 
 
@@ -328,15 +328,15 @@ def assert_smallest_gains_are_sold_first(panel: Panel, rules: Rules, ledger: Row
         held[asset] += quantity
 
 
-def assert_ledger_alone_tells_the_portfolio(panel: Panel, rules: Rules, result: SimulationResult) -> None:
-    told = replay(panel, rules.capital, rules.lot_order, result.ledger)
-    assert_same_money(result.daily["bank"], told.bank)
-    assert_same_money(result.daily["value"], told.value)
+def assert_ledger_alone_gives_the_portfolio(panel: Panel, rules: Rules, result: SimulationResult) -> None:
+    replayed = replay(panel, rules.capital, rules.lot_order, result.ledger)
+    assert_same_money(result.daily["bank"], replayed.bank)
+    assert_same_money(result.daily["value"], replayed.value)
     held = held_by_session(panel, result.ledger)
-    assert_same_money(held, told.held)
+    assert_same_money(held, replayed.held)
     # A lot and a sale that differ by a relative 1e-9 count as equal, so that much may be open on paper alone.
     np.testing.assert_allclose(
-        lots_by_session(panel, result.lots), told.in_lots, rtol=1e-9, atol=MONEY_TOLERANCE + 1e-9 * held.max()
+        lots_by_session(panel, result.lots), replayed.in_lots, rtol=1e-9, atol=MONEY_TOLERANCE + 1e-9 * held.max()
     )
 
 
@@ -352,7 +352,7 @@ def assert_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     assert_money_spent_was_there(panel, rules, result)
     assert_interest_is_the_bank_times_its_rate(panel, rules, result)
     assert_value_is_the_bank_and_the_holdings(panel, result)
-    assert_ledger_alone_tells_the_portfolio(panel, rules, result)
+    assert_ledger_alone_gives_the_portfolio(panel, rules, result)
     assert_lots_are_the_purchases_of_the_rule(panel, result)
     assert_fills_lie_in_their_bars(panel, rules, result.ledger)
     assert_sales_settle_before_purchases(result.ledger)

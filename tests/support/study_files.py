@@ -36,7 +36,7 @@ def without(key: str) -> dict[str, Any]:
 
 
 def written(folder: Path, document: object) -> Path:
-    """Write a document, or text as it stands, as a study file."""
+    """Write a document, or text as it is, as a study file."""
     file = folder / "small.yaml"
     if isinstance(document, bytes):
         file.write_bytes(document)

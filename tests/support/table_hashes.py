@@ -53,7 +53,7 @@ def _column_hash(name: str, column: Any, exact: bool) -> str:
 
 
 def _content(column: Any) -> bytes:
-    """Return the values of a column, nulls as what stands for nothing: zero, or no text."""
+    """Return the values of a column, nulls as a neutral value: zero, or no text."""
     kind = column.type
     if pa.types.is_floating(kind):
         return _numbers(column.fill_null(0.0).to_numpy(zero_copy_only=False))

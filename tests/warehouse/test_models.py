@@ -179,7 +179,7 @@ def test_threads_are_as_before_even_after_a_failure(tmp_path, con):
 def test_failure_of_one_model_interrupts_those_beside_it(tmp_path, con):
     con.execute("set threads = 2")
     con.execute("create table lake.many as select i from range(1000000) as numbers(i)")
-    # Adds up for hours, if nobody stops it.
+    # Adds up for hours, unless it is stopped.
     slow = "select 'sum' as name, sum(sin(a.i) * sin(b.i)) as amount from lake.many as a, lake.many as b"
     broken = "select name, error('not today')::double as amount from lake.goods"
     root = folder(tmp_path, analytics__slow=slow, analytics__broken=broken)

@@ -12,7 +12,7 @@ from pipelines.cli import query
 from pipelines.warehouse.query import open_warehouse
 from sd_core.schemas import TABLES
 
-# `copy` writes a new file and renames it, unless told to write over the old one; DuckDB allows what it has attached.
+# `copy` writes a new file and renames it, unless asked to overwrite the old one; DuckDB allows what it has attached.
 OVERWRITE = "copy (select 1 as a) to '{published}' (format csv, use_tmp_file false)"
 REFUSED = {
     "copy over the published file": "copy (select 1 as a) to '{published}'",
@@ -65,7 +65,7 @@ def files_below(folder: Path) -> set[Path]:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_statement_that_does_more_than_read_the_tables_is_refused_and_changes_no_file(
+def test_statement_that_does_more_than_read_is_refused_and_changes_no_file(
     finished: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -124,7 +124,7 @@ def test_comments_and_macros_of_the_published_file_are_there_by_their_own_names(
             session.execute(f"from {name}").fetchmany()
 
 
-def test_warehouse_opened_anew_is_the_one_published_since_however_long_another_reads(lab: Lab) -> None:
+def test_warehouse_opened_again_is_the_one_published_since(lab: Lab) -> None:
     with open_warehouse(lab.home) as before:
         rows = before.execute("select count(*) from report_strategy").fetchone()
         draft = lab.root / "draft.duckdb"

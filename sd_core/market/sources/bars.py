@@ -1,6 +1,6 @@
 """Pieces of a price history that every source puts together in the same way.
 
-The history itself is declared in ``source``; which values are refused stands in ``refusal``.
+The history itself is declared in ``source``; which values are refused belongs in ``refusal``.
 """
 
 import datetime as dt

@@ -1,4 +1,4 @@
-"""The vocabulary of price sources: the protocol that each speaks, and what it hands over.
+"""The vocabulary of price sources: the protocol that each implements, and what it returns.
 
 A source delivers what its origin publishes, checked but not altered. Which source a study asks belongs in ``registry``,
 stores in ``raw``, sessions and panels in ``sessions`` and ``build``.

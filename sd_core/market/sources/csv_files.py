@@ -29,7 +29,7 @@ class CsvSource:
     """Prices from files ``TICKER.csv`` and, where an asset pays, ``TICKER_dividends.csv`` in one folder.
 
     A price file has the columns Date, Open, High, Low, Close; a dividends file has Date and Dividends (or Dividend),
-    one row per ex-date: two payments of one day are written as their sum, since a row that stands there twice by
+    one row per ex-date: two payments of one day are written as their sum, since a row that is repeated by
     accident would otherwise be paid twice. Other columns are ignored. Dates are ISO 8601 (``2024-01-31``), strictly
     ascending; a time of day is dropped, so that a date with a time zone means the calendar day in that zone. A file is
     checked as a whole, also where only a part of it is asked for. Without a dividends file an asset pays nothing.

@@ -1,17 +1,20 @@
-"""Sample prices that come with the program: twenty large US stocks, for a first look and examples without a network.
+"""Sample prices that are installed with the program: twenty large US stocks, to start without network access.
 
-What the prices mean for a portfolio belongs in ``simulation``; files of one's own belong in ``csv_files``.
+What the prices mean for a portfolio belongs in ``simulation``; your own files belong in ``csv_files``.
 """
 
 import datetime as dt
+import importlib.metadata
 from functools import cached_property
 
 import pandas as pd
-from skfolio.datasets import load_sp500_dataset
 
 from sd_core.errors import InputError
 from sd_core.market.sources.bars import between, flat_bars, no_events
 from sd_core.market.sources.base import PriceHistory
+
+# Where the package keeps the prices that come with it.
+DATASET = "skfolio/datasets/data/sp500_dataset.csv.gz"
 
 
 class SampleSource:
@@ -52,5 +55,8 @@ class SampleSource:
 
     @cached_property
     def _closes(self) -> pd.DataFrame:
-        closes: pd.DataFrame = load_sp500_dataset()
-        return closes.set_index(pd.DatetimeIndex(closes.index, name="date").as_unit("us")).astype(float)
+        # Not by skfolio's own function: importing all of its optimisers takes longer than everything else about prices.
+        file = importlib.metadata.distribution("skfolio").locate_file(DATASET)
+        closes = pd.read_csv(str(file), index_col=0)
+        dates = pd.to_datetime(closes.index, format="%Y-%m-%d")
+        return closes.set_index(pd.DatetimeIndex(dates, name="date").as_unit("us")).astype(float)

@@ -1,4 +1,4 @@
-"""What a source could bring now, as far as can be told without fetching: a text that changes once that may be new.
+"""The state of a source, as far as it is known without fetching: a text that changes once a fetch may give new data.
 
 Only what is quick to import is used here; the sources themselves belong in the modules beside this.
 """

@@ -18,7 +18,7 @@ from sd_core.market.sources.base import BAR_COLUMNS
 # Sources keep prices as 32-bit floats, whose neighbours lie 1.2e-7 apart: an open may leave its bar by that much.
 ROUNDING = 1e-6
 
-# A file with one wrong column has a finding per row; more than these help nobody.
+# A file with one wrong column has a finding per row; more than these do not help.
 SHOWN_FINDINGS = 5
 
 
@@ -42,7 +42,7 @@ def date_findings(days: pd.Series, latest: dt.date) -> list[Finding]:
 
     Args:
         days: datetime64 by row label; NaT where the source had something else. The field is "date".
-        latest: the last date that can have come to pass.
+        latest: the last date that is not in the future.
     """
     missing = days.isna()
     future = days > pd.Timestamp(latest)

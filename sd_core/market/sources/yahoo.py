@@ -50,7 +50,7 @@ class _PassingError(ConnectionError):
 
 @dataclass(frozen=True)
 class _Answer:
-    """What one request brought.
+    """The result of one request.
 
     Attributes:
         table: yfinance's columns in lower case, by the exchange's calendar date.
@@ -86,7 +86,7 @@ class YahooSource:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        self._session = _telling_failures(session or curl.Session(impersonate="chrome"))
+        self._session = _reporting_failures(session or curl.Session(impersonate="chrome"))
         self._sleep = sleep
         self._clock = clock
         self._attempts = ATTEMPTS
@@ -134,7 +134,7 @@ class YahooSource:
             except _PassingError as error:
                 failure = str(error)
         attempts = "1 attempt" if self._attempts == 1 else f"{self._attempts} attempts"
-        # Whoever waited in vain for one ticker need not wait as long for each of the others.
+        # After waiting in vain for one ticker, there is no need to wait as long for each of the others.
         self._attempts = 1
         raise FetchError(f"{ticker}: Yahoo did not deliver in {attempts}: {failure}")
 
@@ -169,7 +169,7 @@ class YahooSource:
 
 @contextlib.contextmanager
 def _raising_instead_of_logging() -> Iterator[None]:
-    """Have yfinance raise what goes wrong, which our own errors tell once, as long as it is asked."""
+    """Have yfinance raise its errors while it is asked; ours report each of them once."""
     logger = logging.getLogger("yfinance")
     level, hides = logger.level, yf.config.debug.hide_exceptions
     logger.setLevel(logging.CRITICAL)
@@ -181,7 +181,7 @@ def _raising_instead_of_logging() -> Iterator[None]:
         yf.config.debug.hide_exceptions = hides
 
 
-def _telling_failures(session: Session) -> Session:
+def _reporting_failures(session: Session) -> Session:
     """Make a session raise :class:`_PassingError` for a broken connection and for a failing server.
 
     yfinance looks at neither: it would report a server's error 500 as a ticker that does not exist.

@@ -5,6 +5,5 @@
 close, ``trades`` what a trade changes, ``lanes`` arithmetic over several assets at once, ``book`` the data.
 
 Everything is compiled by numba and allocates nothing; buffers, threads and many scenarios belong in ``engine``.
-Floating point stays strict (no fastmath), so that a scenario gives the same bits wherever and with whatever else it
-runs.
+Floating point stays strict (no fastmath), so that a scenario gives the same bits on any core and beside any others.
 """

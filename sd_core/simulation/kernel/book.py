@@ -1,6 +1,6 @@
 """What the compiled engine reads and writes: prices laid out for it, rules as numbers, and one scenario's books.
 
-Scalars stand in records and assets in arrays of records, so that a call between compiled functions hands over a few
+Scalars are in records and assets in arrays of records, so that a call between compiled functions hands over a few
 pointers. What is done with them belongs in the modules beside this.
 """
 
@@ -31,13 +31,13 @@ inlined = njit(**STRICT, no_cpython_wrapper=True, no_cfunc_wrapper=True, forcein
 
 
 def number(constant: int) -> np.int64:
-    """Return a constant that functions are called with: for each of Python's own a function is compiled anew."""
+    """Return a constant that functions are called with: for each of Python's own a function is compiled again."""
     return np.int64(constant)
 
 
 FIRST_SESSION, NONE_YET = number(0), number(0)
 # Where no asset, or no session, is meant.
-PORTFOLIO, NOBODY, OPEN = number(-1), number(-1), number(-1)
+PORTFOLIO, NO_ASSET, OPEN = number(-1), number(-1), number(-1)
 ARRIVAL, CLOSE = number(LEG_ARRIVAL), number(LEG_CLOSE)
 
 
@@ -58,7 +58,7 @@ DATE = _record("years interest prices", "period pays")
 # The rules that are single numbers, under their names in ``Rules``.
 TERMS = _record(" ".join(Rules.scalars(float)), " ".join(("banded", *Rules.scalars(int))))
 
-# An asset: its rules, then where it stands. A lot is a position in ``Book.lots``, -1 for none; a refusal that is booked
+# An asset: its rules, then its state. A lot is a position in ``Book.lots``, -1 for none; a refusal that is booked
 # is 1 until its episode ends.
 POSITION = _record("weight bracket share lot_size anchor average_cost", "newest_lot oldest_lot sale_refused")
 
@@ -117,7 +117,7 @@ class Book(NamedTuple):
     sell_at: Floats
     buy_at: Floats
     lots: Rows
-    # Output: rows of LEDGER, LOTS and DAILY; the first two have no length where nobody asks for them.
+    # Output: rows of LEDGER, LOTS and DAILY; the first two have no length where they are not asked for.
     ledger: Rows
     sold: Rows
     daily: Rows

@@ -6,7 +6,7 @@ Withdrawals, which come after, belong in ``withdrawals``.
 import numpy as np
 
 from sd_core.schemas.kinds import Kind
-from sd_core.simulation.kernel.book import CLOSE, LAST, NOBODY, NONE_YET, PEAK, compiled, inlined, number
+from sd_core.simulation.kernel.book import CLOSE, LAST, NO_ASSET, NONE_YET, PEAK, compiled, inlined, number
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import volatility
 from sd_core.simulation.kernel.rule import ON_THE_EDGE, lower_edge, move_anchor, rung_sale, upper_edge
@@ -40,7 +40,7 @@ def follow_portfolio_rules(market, terms, book, policy, session):
 
 @inlined
 def set_targets(book, policy, session):
-    """Put the row of targets in force that falls due at this close; tell whether it changes any weight."""
+    """Put the row of targets in force that falls due at this close; return whether it changes any weight."""
     row = policy.row_from[session]
     changed = False
     if row >= 0:
@@ -58,7 +58,7 @@ def worth_of(market, book, session):
 
 @inlined
 def triggered(market, terms, book, policy, session):
-    """Tell whether the calendar, a weight or the volatility asks for rebalancing."""
+    """Return whether the calendar, a weight or the volatility asks for rebalancing."""
     if 0 < market.dates[session].period <= terms.rebalance_every:
         return True
     if terms.volatility < np.inf and session >= len(policy.returns) and volatility(market, policy) > terms.volatility:
@@ -75,7 +75,7 @@ def triggered(market, terms, book, policy, session):
 
 @compiled
 def rebalance(market, terms, book, policy, session, to_bands):
-    """Bring weights to their targets, or to the nearer edge of their bands: sales first, then what the bank allows."""
+    """Return weights to their targets, or to the nearer edge of their bands: sales first, then what the bank allows."""
     value = worth_of(market, book, session)
     for asset in range(len(book.positions)):
         price = market.closes[session, asset]
@@ -125,7 +125,7 @@ def take_profit(market, terms, book, session):
 @compiled
 def trade_spread(market, terms, book, session):
     """Sell a rung of the dearest asset and buy the cheapest for it, once while their premiums lie far apart."""
-    dearest, cheapest = NOBODY, NOBODY
+    dearest, cheapest = NO_ASSET, NO_ASSET
     highest, lowest = -np.inf, np.inf
     bars = 0
     for asset in range(len(book.positions)):
@@ -233,6 +233,6 @@ def buy_at_close(market, terms, book, session, kind, asset, quantity, value):
 
 @inlined
 def worth_making(terms, quantity, price, fee, value):
-    """Tell whether a trade is large enough for the portfolio, and for its fee. A missing price compares false."""
+    """Return whether a trade is large enough for the portfolio, and for its fee. A missing price compares false."""
     traded = quantity * price
     return 0.0 < TOO_SMALL * value < traded and traded >= terms.min_trade and fee <= terms.max_cost * traded

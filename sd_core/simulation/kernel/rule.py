@@ -98,7 +98,7 @@ def touched_assets(market, terms, book, session):
 
 @inlined
 def money_on_leg_0(terms, book, first_price):
-    """Return what purchases on leg 0 can cost at most, but for the fixed fee; infinity where a sale may bring more."""
+    """Return what purchases on leg 0 can cost at most, but for the fixed fee; infinity where a sale may raise more."""
     if not book.state.refusals:
         return np.inf
     for start in range(0, len(book.holdings), LANES):
@@ -147,14 +147,14 @@ def trade(market, terms, book, policy, session, touched):
 
 @inlined
 def note_legs(terms, book, policy, place):
-    """Note which legs reach an asset's limits as they stand, one bit per leg, the lowest for leg 0."""
+    """Note which legs reach an asset's current limits, one bit per leg, the lowest for leg 0."""
     path = book.paths[place]
     sell_at, buy_at = book.sell_at[path.asset], book.buy_at[path.asset]
     above, below = 0, 0
     for stop in range(LEGS + 1):
         above |= (path.stops[stop] >= sell_at) << stop
         below |= (path.stops[stop] <= buy_at) << stop
-    # A leg reaches a limit where its end touches it and its start does not; leg 0 wherever it starts.
+    # A leg reaches a limit where its end touches it and its start does not; leg 0 whatever its start.
     legs = 1 if terms.path == CLOSE_ONLY else ALL_LEGS
     path.sale_legs = legs & (above >> 1) & (~above | 1)
     path.purchase_legs = legs & (below >> 1) & (~below | 1)
@@ -182,7 +182,7 @@ def infer_path(market, terms, book, session, place):
 
 @inlined
 def reaches_sale(book, place, leg):
-    """Tell whether a leg fills an asset's sale rung: leg 0 by standing at or beyond it, a later leg by crossing it."""
+    """Return whether a leg fills an asset's sale rung: leg 0 by ending at or beyond it, a later leg by crossing it."""
     path = book.paths[place]
     limit = book.sell_at[path.asset]
     return path.stops[leg + 1] >= limit and (leg == 0 or path.stops[leg] < limit)
@@ -190,7 +190,7 @@ def reaches_sale(book, place, leg):
 
 @inlined
 def reaches_purchase(book, place, leg):
-    """Tell whether a leg fills an asset's purchase rung; see :func:`reaches_sale`."""
+    """Return whether a leg fills an asset's purchase rung; see :func:`reaches_sale`."""
     path = book.paths[place]
     limit = book.buy_at[path.asset]
     return path.stops[leg + 1] <= limit and (leg == 0 or path.stops[leg] > limit)

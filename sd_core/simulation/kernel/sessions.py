@@ -47,7 +47,7 @@ PIECE = number(1 << 14)
 
 @inlined
 def room(book):
-    """Tell whether the buffers held everything so far: rows beyond their end are counted, not written."""
+    """Return whether the buffers held everything so far: rows beyond their end are counted, not written."""
     state = book.state
     return (
         state.slots <= len(book.lots)
@@ -125,7 +125,7 @@ def mark(market, terms, book, policy, session, row):
 
 @compiled
 def open_book(terms, book, first):
-    """Chain the lots that are open, and set the limits around the anchors that stand."""
+    """Chain the lots that are open, and set the limits around the current anchors."""
     forget_chains(book)
     for slot in range(book.state.slots):
         chain(book, slot)

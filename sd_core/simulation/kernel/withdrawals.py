@@ -90,7 +90,7 @@ def sell_overweight(market, terms, book, session, value, need):
 
 @compiled
 def gross_of(terms, need, price):
-    """Return the quantity whose sale brings what is needed, after its fee."""
+    """Return the quantity whose sale raises what is needed, after its fee."""
     return (need + terms.fee_fixed) / (price * (1.0 - terms.fee_rate))
 
 

@@ -229,7 +229,7 @@ def take(trades, shares, trade, chain, wanted):
 
 @compiled
 def settle(trades, shares, trade, first_row):
-    """Divide what a sale brought among its rows, by quantity; the last takes the rest, so that nothing is lost."""
+    """Divide the proceeds of a sale among its rows, by quantity; the last takes the rest, so that nothing is lost."""
     last_row = shares.rows[0] - 1
     rest = trades.amount[trade]
     for row in range(first_row, last_row + 1):

@@ -56,7 +56,7 @@ def refusal(source: CsvSource, ticker: str = "ACME", *, rates: bool = False) -> 
         pytest.param(f'{HEADER}\n"2024-01-02","10","12","9","11"\n"2024-01-03",11,13,10,12\n', id="quoted cells"),
     ],
 )
-def test_file_is_read_as_it_stands(write: Write, content: str) -> None:
+def test_file_is_read_as_it_is(write: Write, content: str) -> None:
     history = write(content).prices("ACME", START, None)
     expected = pd.DataFrame(
         [[10.0, 12.0, 9.0, 11.0], [11.0, 13.0, 10.0, 12.0]],
@@ -140,7 +140,7 @@ def test_folder_in_a_files_place_is_refused(write: Write, tmp_path: Path, name: 
 
 
 def test_file_that_may_not_be_read_is_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Permissions do not bind every user that runs tests, so the refusal comes from a stand-in for the file system.
+    # Permissions do not bind every user that runs tests, so the refusal comes from a fake file system.
     def forbidden(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -272,7 +272,7 @@ def test_dividend_that_is_no_payment_is_refused(write: Write, amount: str) -> No
     assert refusal(write(GOOD)) == [f"ACME_dividends.csv: line 2: Dividend: {amount!r}: expected an amount above 0"]
 
 
-def test_ex_date_that_stands_there_twice_is_refused(write: Write) -> None:
+def test_repeated_ex_date_is_refused(write: Write) -> None:
     write("Date,Dividends\n2024-01-02,0.1\n2024-01-02,0.1\n", "ACME_dividends.csv")
     assert refusal(write(GOOD)) == ["ACME_dividends.csv: line 3: Date: '2024-01-02': expected every date once"]
 

@@ -1,6 +1,7 @@
 import datetime as dt
 
 import pytest
+from skfolio.datasets import load_sp500_dataset
 
 from sd_core.errors import InputError
 from sd_core.market.sources.sample import SampleSource
@@ -60,3 +61,11 @@ def test_time_after_the_sample_is_refused_with_its_range(sample: SampleSource) -
 def test_rates_are_refused_since_there_are_none(sample: SampleSource) -> None:
     with pytest.raises(InputError, match=r"\^IRX: the sample has no rates: expected risk_free to be a number"):
         sample.rates("^IRX", dt.date(2000, 1, 1), None)
+
+
+def test_sample_is_what_skfolio_itself_reads(sample: SampleSource) -> None:
+    expected = load_sp500_dataset()
+    for ticker in expected.columns:
+        bars = sample.prices(ticker, dt.date(1990, 1, 1), None).bars
+        assert bars["close"].tolist() == expected[ticker].tolist()
+        assert [day.date() for day in bars.index] == [day.date() for day in expected.index]

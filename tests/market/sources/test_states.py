@@ -1,4 +1,4 @@
-"""What a source could bring: a text that changes with files, packages, evenings and what a study asks for."""
+"""The state of a source: a text that changes with files, packages, evenings and what a study asks for."""
 
 import datetime as dt
 from pathlib import Path

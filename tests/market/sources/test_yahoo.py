@@ -151,13 +151,13 @@ def new_york(hour: int, minute: int = 0) -> dt.datetime:
         pytest.param(new_york(15, 59), (new_york(9, 30), new_york(16)), WEDNESDAY, id="before the close"),
         pytest.param(new_york(16), (new_york(9, 30), new_york(16)), THURSDAY, id="at the close"),
         pytest.param(new_york(14), (new_york(9, 30), new_york(13)), THURSDAY, id="after a half day's close"),
-        pytest.param(new_york(15, 59), None, WEDNESDAY, id="before the usual close, no session told"),
-        pytest.param(new_york(16), None, THURSDAY, id="at the usual close, no session told"),
+        pytest.param(new_york(15, 59), None, WEDNESDAY, id="before the usual close, no session given"),
+        pytest.param(new_york(16), None, THURSDAY, id="at the usual close, no session given"),
         pytest.param(
             new_york(15),
             (new_york(9, 30) - dt.timedelta(days=1), new_york(16) - dt.timedelta(days=1)),
             WEDNESDAY,
-            id="yesterday's session told",
+            id="yesterday's session given",
         ),
     ],
 )
@@ -254,7 +254,7 @@ def test_lasting_failure_is_given_up_after_five_attempts(
     assert waits == [2.0, 4.0, 8.0, 16.0]
 
 
-def test_own_session_tells_a_broken_connection_too(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
+def test_own_session_reports_a_broken_connection_too(monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
     def refuse(*args, **kwargs):
         raise curl.exceptions.ConnectTimeout("timed out")
 
