@@ -1,4 +1,4 @@
-"""The ways in which input, the world outside or the order of steps let SD Lab down.
+"""The errors that a user can act on: of input, of price sources, and of the order of steps.
 
 Errors of our own code are not here: they stay the ordinary exceptions that they are.
 """

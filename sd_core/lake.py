@@ -109,7 +109,7 @@ class Lake:
     def prune(self) -> None:
         """Remove what no pointer names: superseded versions and the drafts of writers that died.
 
-        Does nothing while anybody reads or writes; the next run tries again. Partitions stay, whether a study still
+        Does nothing while the lake is read or written; the next run tries again. Partitions stay, whether a study still
         names them or not, and nothing is removed where a pointer is damaged: which versions it named is not known.
         """
         with locked(self._lock_file, wait=False) as held:

@@ -9,5 +9,5 @@ PLAIN_WIDTH = 132
 
 
 def open_console() -> Console:
-    """Return a console on standard output, as wide as the terminal that it is, or wide enough where it is none."""
+    """Return a console on standard output, as wide as the terminal, or wide enough where there is none."""
     return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)

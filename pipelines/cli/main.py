@@ -47,7 +47,7 @@ def _interrupted() -> ExitCode:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="sdlab", description="Research on Synthetic Dividend portfolios, in tables to be queried."
+        prog="sdlab", description="Backtests of Synthetic Dividend portfolios, in tables to query."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     study = argparse.ArgumentParser(add_help=False)

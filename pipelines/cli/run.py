@@ -92,7 +92,7 @@ def _print_published(console: Console, home: StudyHome) -> None:
         f"\nreport:    {home.published.report}",
         f"warehouse: {home.published.warehouse}",
         f'query it:  {command} query{option} "select strategy, reserve, cagr, sharpe from report_strategy"',
-        f"how much cash, luck apart (a minute or two):  {command} run{option} --select reserve_bootstrap",
-        f"look:      {command} ui{option}",
+        f"intervals for the reserve (a minute or two):  {command} run{option} --select reserve_bootstrap",
+        f"web page:  {command} ui{option}",
     ):
         console.print(line, soft_wrap=True)

@@ -58,7 +58,7 @@ def serve(home: StudyHome, port: int) -> ExitCode:
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C and a request to end set, and nothing else happens at them."""
+    """Yield an event that Ctrl-C and a request to end set, and that is all they do."""
     interrupted = threading.Event()
     before = {number: signal.signal(number, lambda *_: interrupted.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -77,7 +77,7 @@ def _start(home: StudyHome, port: int, log: Path, lock: TextIO) -> subprocess.Po
             env=os.environ | environment_of(home) | {"PYTHONWARNINGS": "ignore"},
             stdout=output,
             stderr=subprocess.STDOUT,
-            # Only we pass signals on, once; and should we be killed, the server goes on holding the lock.
+            # Only we pass signals on, once; and if we are killed, the server keeps the lock.
             start_new_session=True,
             pass_fds=[lock.fileno()],
         )

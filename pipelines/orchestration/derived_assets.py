@@ -1,4 +1,4 @@
-"""The derived datasets as assets: each is made, or found to be today's answer and left alone.
+"""The derived datasets as assets: each is made, or found to be current and left alone.
 
 What they are belongs in ``steps``.
 """

@@ -1,4 +1,4 @@
-"""Errors of ours as Dagster's failures: the one place in which the one becomes the other."""
+"""Our errors as Dagster's failures: the one place in which they are converted."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ REFUSED = "refused"
 
 @contextlib.contextmanager
 def as_failures() -> Iterator[None]:
-    """Raise ``dg.Failure`` with the message alone, where a step meets what its user can mend."""
+    """Raise ``dg.Failure`` with the message alone, where a step meets an error that its user can fix."""
     try:
         yield
     except InputError as error:

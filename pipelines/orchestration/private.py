@@ -1,6 +1,6 @@
 """All that is taken from Dagster's own internals, each with the reason why nothing public will do.
 
-A release of Dagster may take any of it away; ``tests/orchestration/test_private.py`` says so before anybody else does.
+A release of Dagster may take any of it away; ``tests/orchestration/test_private.py`` says so first.
 """
 
 from types import SimpleNamespace

@@ -29,7 +29,7 @@ REPORT_KEY = TABLE_KEYS["report_strategy"]
 REGIME_KEY = TABLE_KEYS["market_regime"]
 SCENARIOS_CURRENT = "every_scenario_is_current"
 FITS_CURRENT = "every_fit_is_current"
-# Beyond this many the metadata of a check would be longer than anybody reads.
+# Beyond this many the metadata of a check would be too long to read.
 NAMED_PARTITIONS = 20
 
 
@@ -78,7 +78,7 @@ def _is_published(home: StudyHome) -> bool:
 def _left_alone(
     context: dg.AssetExecutionContext, models: Sequence[Model], identities: list[Identity]
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    """Say of every table that it is as published, and of every check that it passed on the same rows."""
+    """Report of every table that it is as published, and of every check that it passed on the same rows."""
     why = "published from the same data, study and code"
     for key in (*(TABLE_KEYS[model.name] for model in models), REPORT_HTML_KEY):
         yield dg.MaterializeResult(key, metadata=leave_alone(context, key, why))

@@ -12,7 +12,7 @@ from pipelines.report.scales import linear
 from pipelines.report.svg import BLUE, GREEN, VERMILLION, Figure, Key, Part
 from pipelines.warehouse.records import records
 
-# More bars than this are too many to look at; the assets with the largest profits and losses remain.
+# More bars than this are too many for a chart; the assets with the largest profits and losses remain.
 MOST_ASSETS = 24
 # Of the longest bar.
 VISIBLE = 0.005

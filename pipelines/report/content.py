@@ -160,7 +160,7 @@ def _reserve(given: Given) -> str:
             f"Where intervals overlap, the data hardly distinguish the levels."
         )
     else:
-        band = "One past gives one value per level; whether another past would agree is not known here."
+        band = "One past gives one value per level, without an interval."
     return (
         page.paragraph(band)
         + page.keys(figures[0].keys)
@@ -198,8 +198,8 @@ def _correlation(given: Given) -> str:
     if heat_map is None and not history:
         return ""
     words = (
-        "Assets that move together fall together. The average is over all pairs; it is low or high against what was "
-        "known of it at the time."
+        "Assets that move together fall together. The average is over all pairs; it is low or high relative to its "
+        "past at the time."
     )
     parts = [page.figure(one) for one in (*history, heat_map) if one is not None]
     return page.paragraph(words) + "".join(parts)

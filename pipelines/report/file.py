@@ -1,4 +1,4 @@
-"""The report as a file beside the draft of a warehouse, which becomes the published one together with it."""
+"""The report as a file beside the draft of a warehouse, published together with it."""
 
 import os
 from pathlib import Path

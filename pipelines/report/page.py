@@ -1,4 +1,4 @@
-"""The document around the figures: one HTML file with its style and its script inside, that asks nothing of a network.
+"""The document around the figures: one HTML file with its style and its script inside, which needs no network.
 
 Without the script it reads the same; the script adds values under the pointer and tables that sort.
 """

@@ -1,4 +1,4 @@
-"""The comparison of strategies that rebalance, by what makes them do so."""
+"""The comparison of strategies that rebalance, by their triggers."""
 
 from typing import Any
 

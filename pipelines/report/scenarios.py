@@ -9,7 +9,7 @@ from pipelines.report.verdicts import Headline
 
 # A row takes about a kilobyte, and a page of more than some megabytes is a burden on a phone.
 MOST_ROWS = 1000
-# What is read before anything else has to be short.
+# What is read first has to be short.
 MOST_CHOSEN = 24
 _OF_HEADLINE = {
     "reserve",

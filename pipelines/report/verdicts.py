@@ -38,7 +38,7 @@ HARVEST_NOTE = (
     "Income is dividends, interest and net harvest, per year. Harvest is money taken out of the holdings, not a yield."
 )
 REBALANCING_NOTE = "Where a strategy rebalances, harvest may go straight back into the holdings."
-# Of what could be many, so many are named.
+# The most that are named of what could be many.
 NAMED = 8
 # Returns that differ by less are the same but for rounding.
 SAME_RETURN = 1e-9

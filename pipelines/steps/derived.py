@@ -1,4 +1,4 @@
-"""Datasets that are computed whole from the market and the study, and kept as long as they are today's answer.
+"""Datasets that are computed whole from the market and the study, and kept while they are current.
 
 Which ones there are belongs in ``datasets``. Importing this is quick, so that a run finds out soon what it has to do.
 """

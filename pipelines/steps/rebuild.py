@@ -1,4 +1,4 @@
-"""Rebuild, audit, publish: the one way in which the published warehouse comes about.
+"""Rebuild, audit, publish: the only way to a published warehouse.
 
 The warehouse is built whole from the lake in a file of its own, judged there, and renamed over the published one when
 every blocking check passes. Readers keep the version that they opened; a run that dies leaves the published one alone.
@@ -35,7 +35,7 @@ from sd_core.schemas.lake import SIMULATION_PARTITION
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
-# What DuckDB 1.5 can still open: not everybody's shell is as new as ours.
+# What DuckDB 1.5 can still open: other people's shells may be older than ours.
 STORAGE_VERSION = "v1.5.0"
 
 

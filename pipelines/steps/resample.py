@@ -22,7 +22,7 @@ from sd_core.simulation.rules import resolve
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
-# A history takes a tenth of a second; progress is reported this often.
+# A bootstrap sample takes a tenth of a second; progress is reported this often.
 REPORTED_EVERY = 10
 
 
@@ -44,7 +44,7 @@ def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping
 def _bootstrap_table(
     scenarios: Sequence[Scenario], histories: Sequence[Sequence[Sequence[float]]], block: float
 ) -> pa.Table:
-    """Return one row per scenario and history, scenarios in the study's order; NaN becomes null."""
+    """Return one row per scenario and bootstrap sample, scenarios in the study's order; NaN becomes null."""
     rows = len(scenarios) * len(histories)
     columns: dict[str, pa.Array] = {
         "strategy": pa.array([scenario.strategy for scenario in scenarios for _ in histories]),

@@ -1,4 +1,4 @@
-"""What DuckDB makes of Ctrl-C, for those who have to know it by its words."""
+"""How DuckDB reports Ctrl-C, which only its message identifies."""
 
 # The message of the RuntimeError in which a query ends that was interrupted.
 QUERY_INTERRUPTED = "Query interrupted"

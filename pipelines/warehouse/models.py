@@ -60,7 +60,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Built:
-    """What building one model came to: rows, None for a view, which is not computed yet; and seconds."""
+    """The result of building one model: rows, None for a view, which is not computed yet; and seconds."""
 
     rows: int | None
     seconds: float

@@ -27,7 +27,7 @@ from sd_core.study.scenario import Scenario
 
 METRICS = TABLES["simulation_metrics"]
 PATH_BAND = TABLES["simulation_path_band"]
-# Tables that are built besides, for the audit to look at.
+# Tables that are built in addition, for the audit.
 AUDITED = (
     *(f"simulation_{name}" for name in ROWS),
     "holding_interval",

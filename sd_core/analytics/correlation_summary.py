@@ -1,4 +1,4 @@
-"""What a whole correlation matrix comes to, session by session: its averages, diversification, and absorption.
+"""Summaries of a whole correlation matrix, session by session: averages, diversification and absorption.
 
 A session's assets are those that have moved in its window, with at least half of its returns. Where all of them closed
 on every session of the window, everything follows from the returns themselves; elsewhere the matrix is put together

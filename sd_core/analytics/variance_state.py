@@ -10,7 +10,7 @@ from sd_core.analytics.markov import refitted_monthly
 from sd_core.market.arrays import month_numbers
 from sd_core.schemas.lake import VARIANCE_STATE
 
-# Two years of returns: with fewer, a state that is seldom met rests on a handful of sessions.
+# Two years of returns: with fewer, a rare state depends on a handful of sessions.
 FEWEST_RETURNS = 504
 
 

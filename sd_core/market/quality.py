@@ -1,4 +1,4 @@
-"""Quality findings: what is wrong with prices, or must be known to read them rightly, as rows for people.
+"""Quality findings: what is wrong with prices, or must be known to read them, as rows for people.
 
 A finding warns and stops nothing. Broken values are refused by the sources; a study that cannot be built at all is
 refused by ``build``, which also decides which rules a study is judged by.
@@ -17,7 +17,7 @@ from sd_core.market.sessions import Positions, calendar_days, next_session
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
 from sd_core.schemas.lake import PRICE_FINDINGS
 
-# Sessions without a bar that pass unremarked: no exchange closes longer than a week but in a catastrophe.
+# Sessions without a bar that make no finding: no exchange closes longer than a week but in a catastrophe.
 TOLERATED_SESSIONS = 5
 JUMP = 0.5
 # Payments keep to a rhythm: a pause this many times the usual one has at least one payment missing in it.
@@ -174,7 +174,7 @@ def no_intraday_range(history: PriceHistory, sessions: Dates) -> Iterator[Findin
 
 
 def late_start(histories: Iterable[PriceHistory], sessions: Dates, start: int, asked: dt.date) -> Iterator[Finding]:
-    """Yield who makes a study begin more than five sessions later than asked.
+    """Yield the assets that make a study begin more than five sessions later than asked.
 
     Those are the assets whose first bar is the study's beginning. Where there are none, because holes keep the assets
     from having bars together, the finding is the study's.

@@ -1,4 +1,4 @@
-"""Sessions: the dates on which a study trades, and how what is dated otherwise comes to them.
+"""Sessions: the dates on which a study trades, and how bars of other dates are merged into them.
 
 Everything here is arrays of dates and numbers. Which study asks for which sessions, and where its period begins and
 ends, belongs in ``build``; the judgement of missing bars belongs in ``quality``.
@@ -20,7 +20,7 @@ Positions = npt.NDArray[np.intp]
 
 ONE_DAY = dt.timedelta(days=1)
 
-# What the library says about a calendar that it cannot give may list every date that it meant to.
+# The library's message about a calendar that it cannot give may list every date of it.
 MOST_OF_A_REASON = 200
 
 

@@ -1,4 +1,4 @@
-"""The money-weighted return of a scenario: the one number of a report that SQL cannot say, since it solves an equation.
+"""The money-weighted return of a scenario: the one number that SQL cannot compute, since it solves an equation.
 
 Time-weighted returns and every other metric belong in ``sql``.
 """

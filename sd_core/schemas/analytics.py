@@ -99,6 +99,20 @@ SIMULATION_HOLDINGS = Table(
     stored=False,
 )
 
+HOLDING_INTERVAL = Table(
+    name="holding_interval",
+    layer="analytics",
+    description="What every scenario held of every asset, from one trade to the next.",
+    key=("strategy", "reserve", "ticker", "first_session"),
+    columns={
+        **scenario(),
+        "ticker": ticker(),
+        "first_session": day("Session of a trade, from whose close on the shares are held."),
+        "last_session": day("Session before that of the next trade, or the last of all."),
+        "holdings": number("Shares held at the closes from the first session to the last.", SHARES),
+    },
+)
+
 SIMULATION_METRICS = Table(
     name="simulation_metrics",
     layer="analytics",
@@ -140,7 +154,7 @@ SIMULATION_METRICS = Table(
         "fees": number("Fees of all trades.", MONEY, NOT_NEGATIVE),
         "trades": whole("Fills after the first purchases.", COUNT, NOT_NEGATIVE),
         "skipped_buys": whole(
-            "Purchases refused, for want of cash or, under hybrid, by the band, one per episode.",
+            "Purchases refused, for lack of cash or by a band, one per episode.",
             COUNT,
             NOT_NEGATIVE,
         ),
@@ -158,8 +172,8 @@ SIMULATION_METRICS = Table(
             "Net harvest over the withdrawals scheduled; NULL: none scheduled.", RATIO, nullable=True
         ),
         "xirr": number(
-            "Money-weighted yearly return: what makes capital, flows and final value worth the same at the start; "
-            "NULL: there is none.",
+            "Money-weighted yearly return: the rate at which capital, flows and final value balance; NULL: no "
+            "solution.",
             YEARLY,
             nullable=True,
         ),
@@ -206,7 +220,7 @@ BENCHMARK_DAILY = Table(
 MARKET_REGIME = Table(
     name="market_regime",
     layer="analytics",
-    description="The regime of the market at every session, from the benchmark's past alone, with all it follows from.",
+    description="The regime of the market at every session, from the benchmark's past alone, with its inputs.",
     key=("session",),
     columns={
         "session": session(),
@@ -353,6 +367,7 @@ ANALYTICS = (
     ASSET_RETURNS,
     SIMULATION_RETURNS,
     SIMULATION_HOLDINGS,
+    HOLDING_INTERVAL,
     SIMULATION_METRICS,
     BENCHMARK_DAILY,
     MARKET_REGIME,

@@ -95,8 +95,8 @@ ATTRIBUTION_ASSET = Table(
 ATTRIBUTION_TRADE = Table(
     name="attribution_trade",
     layer="analytics",
-    description="Every round trip: what was bought back and sold again, with what it gained, how long it took and how "
-    "it began.",
+    description="Every round trip: a part of a buyback lot and its sale, with its gain and length, and premium "
+    "and regime at purchase.",
     key=("strategy", "reserve", "lot", "part"),
     columns={
         **scenario(),
@@ -156,7 +156,7 @@ ATTRIBUTION_BRINSON = Table(
 SKIPPED_BUY_COST = Table(
     name="skipped_buy_cost",
     layer="analytics",
-    description="What every purchase refused for want of cash would have gained until its sale, or until now.",
+    description="What every purchase refused for lack of cash would have gained until its sale, or until now.",
     key=("strategy", "reserve", "seq"),
     columns={
         **scenario(),
@@ -221,8 +221,7 @@ REPORT_HOLDING_PERIOD = Table(
 REPORT_SYNTHETIC_DIVIDEND = Table(
     name="report_synthetic_dividend",
     layer="reports",
-    description="What a scenario is worth and what it made of its money: core holdings, harvested cash, buyback lots, "
-    "income, costs.",
+    description="Value and profit of a scenario by source: core holdings, harvested cash, buyback lots, income, costs.",
     key=("strategy", "reserve"),
     columns={
         **scenario(),
@@ -262,22 +261,7 @@ REPORT_OPPORTUNITY_COST = Table(
     },
 )
 
-HOLDING_INTERVAL = Table(
-    name="holding_interval",
-    layer="analytics",
-    description="What every scenario held of every asset, from one trade to the next.",
-    key=("strategy", "reserve", "ticker", "first_session"),
-    columns={
-        **scenario(),
-        "ticker": ticker(),
-        "first_session": day("Session of a trade, from whose close on the shares are held."),
-        "last_session": day("Session before that of the next trade, or the last of all."),
-        "holdings": number("Shares held at the closes from the first session to the last.", SHARES),
-    },
-)
-
 ATTRIBUTION = (
-    HOLDING_INTERVAL,
     ATTRIBUTION_ASSET,
     ATTRIBUTION_TRADE,
     ATTRIBUTION_BRINSON,

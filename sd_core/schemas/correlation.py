@@ -38,14 +38,14 @@ CORRELATION_PAIR = Table(
         "ticker_a": text("Ticker of the asset that comes first in the alphabet."),
         "ticker_b": text("Ticker of the other."),
         "correlation": correlation("Correlation; NULL: too few returns, or one of the assets did not move."),
-        "observations": whole("Returns that it rests on.", COUNT, NOT_NEGATIVE),
+        "observations": whole("Returns that it is computed from.", COUNT, NOT_NEGATIVE),
     },
 )
 
 CORRELATION_SUMMARY = Table(
     name="correlation_summary",
     layer="analytics",
-    description="What the correlations of the last 63 sessions come to for the universe as a whole.",
+    description="Summary of the correlations of the last 63 sessions over the universe as a whole.",
     key=("session",),
     columns={
         "session": session(),

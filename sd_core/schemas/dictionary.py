@@ -6,9 +6,9 @@ from sd_core.schemas.columns import FINITE, Column
 from sd_core.schemas.table import Table
 
 LAYERS = {
-    "staging": "The study, its market and its simulations, as they came.",
-    "analytics": "What follows from them, by session and by scenario.",
-    "reports": "What people read.",
+    "staging": "The study, its market and its simulations, as the lake has them.",
+    "analytics": "What is derived from staging, by session and by scenario.",
+    "reports": "The results, ready to read.",
 }
 
 INTRODUCTION = """\

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Kind(IntEnum):
-    """What moved cash, or would have."""
+    """Kind of movement or refusal."""
 
     INITIAL_BUY = 0
     BUY = 1

@@ -157,8 +157,8 @@ SIMULATION_PARTITION = LakeTable(
     columns={
         **scenario(),
         "keep": text("What is kept: the ledger and all else, days only, or metrics.", KEPT),
-        "capital": number("Money that it began with.", MONEY, POSITIVE),
-        "xirr": number("Money-weighted return; NULL: none solves.", YEARLY, nullable=True),
+        "capital": number("Money at the start.", MONEY, POSITIVE),
+        "xirr": number("Money-weighted return; NULL: no solution.", YEARLY, nullable=True),
         "prices_version": text("Version of the prices that the scenario was simulated on."),
         "has_tax_lots": flag("Whether tax lots are kept of it.", nullable=True),
         "is_current": flag("Whether the scenario was simulated on today's prices and study."),
@@ -168,11 +168,11 @@ SIMULATION_PARTITION = LakeTable(
 
 SIMULATION_PATH_BAND = LakeTable(
     name="simulation_path_band",
-    description="What every scenario would have come to under each path of a bar; of studies with path_band.",
+    description="Outcome of every scenario under each path of a bar, in studies with path_band.",
     key=("strategy", "reserve", "path"),
     columns={
         **scenario(),
-        "path": text("Which way a bar's price is taken to have gone.", PATHS),
+        "path": text("Assumed order of the prices within a bar.", PATHS),
         "is_chosen": flag("Whether it is the path of the strategy."),
         "final_value": number("Cash and holdings at the last close.", MONEY),
         "twr": number("Time-weighted return over the whole period.", FRACTION, nullable=True),
@@ -194,7 +194,7 @@ SIMULATION_LEDGER = LakeTable(
             stored="int8",
         ),
         "ticker": text("Ticker of the asset; NULL: the portfolio's own cash.", nullable=True),
-        "kind": text("What moved cash, or would have.", one_of(kind.name for kind in Kind)),
+        "kind": text("Kind of movement or refusal.", one_of(kind.name for kind in Kind)),
         "quantity": number("Shares bought, or sold where negative; NULL: none moved.", SHARES, nullable=True),
         "skipped_quantity": number(
             "Shares that a refused trade wanted, or money that was not paid of a withdrawal.",
@@ -202,9 +202,9 @@ SIMULATION_LEDGER = LakeTable(
             POSITIVE,
             nullable=True,
         ),
-        "price": number("Price of the trade; of a DIVIDEND, pay per share.", PER_SHARE, POSITIVE, nullable=True),
+        "price": number("Price of the trade; of a DIVIDEND, dividend per share.", PER_SHARE, POSITIVE, nullable=True),
         "fee": number("Fee of the trade, part of amount.", MONEY, NOT_NEGATIVE),
-        "amount": number("Cash that came, or went where negative; 0 for a refused trade.", MONEY),
+        "amount": number("Cash received, or paid where negative; 0 for a refused trade.", MONEY),
         "bank_after": number("Cash in the bank after the booking.", MONEY),
         "premium": number(
             "Price over the asset's highest earlier close, less 1; NULL: no trade.",
@@ -241,7 +241,7 @@ SIMULATION_DAILY = LakeTable(
         "withdrawals": number("Money taken out in the session.", MONEY, NOT_NEGATIVE),
         "deposits": number("Money put in during the session.", MONEY, NOT_NEGATIVE),
         "skipped_buys": whole(
-            "Purchases refused in the session, for want of cash or by a band, one per episode.",
+            "Purchases refused in the session, for lack of cash or by a band, one per episode.",
             COUNT,
             NOT_NEGATIVE,
             stored="int32",
@@ -273,10 +273,10 @@ RESERVE_BOOTSTRAP = LakeTable(
     key=("strategy", "reserve", "history"),
     columns={
         **scenario(),
-        "history": whole("Number of the history, from 1; the same one for all scenarios.", COUNT, FROM_ONE),
+        "history": whole("Number of the bootstrap sample, from 1; the same for all scenarios.", COUNT, FROM_ONE),
         "final_value": number("Cash and holdings at the last close.", MONEY),
         "twr": number("Time-weighted return over the whole period.", FRACTION),
-        "xirr": number("Money-weighted return; NULL: none solves.", YEARLY, nullable=True),
+        "xirr": number("Money-weighted return; NULL: no solution.", YEARLY, nullable=True),
         "sharpe": number("Annualised Sharpe ratio; NULL: returns that do not differ.", RATIO, nullable=True),
         "sortino": number("Annualised Sortino ratio; NULL: no loss.", RATIO, nullable=True),
         "max_drawdown": number("Deepest fall of time-weighted growth below its peak.", FRACTION),
@@ -286,7 +286,7 @@ RESERVE_BOOTSTRAP = LakeTable(
         "withdrawals": number("Withdrawals paid.", MONEY, NOT_NEGATIVE),
         "coverage_gross": number("Gross harvest over withdrawals scheduled; NULL: none.", RATIO, nullable=True),
         "coverage_net": number("Net harvest over withdrawals scheduled; NULL: none.", RATIO, nullable=True),
-        "skipped_buys": number("Purchases refused, for want of cash or by a band.", COUNT, NOT_NEGATIVE),
+        "skipped_buys": number("Purchases refused, for lack of cash or by a band.", COUNT, NOT_NEGATIVE),
         "mean_cash_share": number("Mean of the bank over the value.", FRACTION),
         "low_cash_share": number("Share of sessions with the bank under 5 % of the value.", FRACTION, SHARE),
         "block_length": number("Mean length of the blocks.", "sessions", FROM_ONE),
@@ -296,8 +296,7 @@ RESERVE_BOOTSTRAP = LakeTable(
 INCOME_SUBSET = LakeTable(
     name="income_subset",
     description=(
-        "Portfolios of some of the assets: how much these move together and by themselves, and how variable the income "
-        "is."
+        "Portfolios of some of the assets: correlation and volatility of the assets, and variability of the income."
     ),
     key=("subset",),
     columns={

@@ -34,7 +34,7 @@ REPORT_STRATEGY = Table(
     ),
     key=("strategy", "reserve"),
     columns={
-        # Whatever is known of a scenario by itself, and then what a comparison takes.
+        # First what a scenario's own rows give, then what takes a comparison.
         **SIMULATION_METRICS.columns,
         "excess_over_buy_and_hold": number(
             "Time-weighted return above that of buy-and-hold without a reserve; NULL: not in the study, or not "
@@ -100,11 +100,11 @@ REPORT_REGIME = Table(
 REPORT_DATA_QUALITY = Table(
     name="report_data_quality",
     layer="reports",
-    description="What is wrong with prices, or must be known to read the results rightly.",
+    description="Findings about the prices, and what must be known to read the results.",
     key=("ticker", "rule", "first_session", "detail"),
     columns={
         "ticker": text("Ticker concerned; NULL: the study as a whole.", nullable=True),
-        "rule": text("Name of the rule that speaks."),
+        "rule": text("Name of the rule that made the finding."),
         "first_session": day("First session concerned."),
         "last_session": day("Last session concerned."),
         "sessions": whole("How many sessions are concerned.", COUNT, NOT_NEGATIVE),
@@ -181,7 +181,7 @@ REPORT_RESERVE = Table(
         "skipped_buys": _OF_METRICS["skipped_buys"],
         **_interval("skipped_buys", "Purchases refused", COUNT),
         "skipped_buy_cost": number(
-            "What the purchases refused for want of cash would have gained; negative where they would have lost; "
+            "What the purchases refused for lack of cash would have gained; negative where they would have lost; "
             "NULL: no ledger was kept, or it is outdated.",
             MONEY,
             nullable=True,
@@ -300,9 +300,7 @@ _REBALANCING = (
 REPORT_REBALANCING = Table(
     name="report_rebalancing",
     layer="reports",
-    description=(
-        "When to rebalance: what each trigger made of a strategy, what it traded and cost, beside buy-and-hold."
-    ),
+    description=("When to rebalance: returns, trades and costs of strategies by their triggers, beside buy-and-hold."),
     key=("strategy", "reserve"),
     columns={
         **scenario(),

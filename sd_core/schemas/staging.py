@@ -1,4 +1,4 @@
-"""Declarations of the staging layer: the lake's tables as they came, and the two that a query changes on the way."""
+"""Declarations of the staging layer: the lake's tables as stored, and the two that a query changes."""
 
 from sd_core.schemas import lake
 from sd_core.schemas.columns import COUNT, FROM_ONE, text, whole
@@ -28,7 +28,7 @@ INCOME_SUBSET = Table(
     columns={
         **{name: lake.INCOME_SUBSET.columns[name] for name in ("subset", "strategy", "reserve")},
         "tickers": text("Its assets, in the study's order, separated by a comma and a space."),
-        "assets": whole("How many they are.", COUNT, FROM_ONE),
+        "assets": whole("Number of its assets.", COUNT, FROM_ONE),
         **{
             name: lake.INCOME_SUBSET.columns[name]
             for name in ("average_correlation", "mean_volatility", "income_variability")

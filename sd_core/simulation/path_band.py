@@ -1,4 +1,4 @@
-"""What one path of a bar's prices comes to: how much of a scenario's outcome is the path that was supposed.
+"""The outcome under one path of a bar: how much of a scenario's outcome depends on the assumed path.
 
 Metrics of the chosen path belong in ``sql``.
 """

@@ -50,7 +50,7 @@ class Width(IntEnum):
 
 
 class Path(IntEnum):
-    """Which way a bar's price is taken to have gone."""
+    """Assumed order of the prices within a bar."""
 
     NEAREST = 0
     LOW_FIRST = 1

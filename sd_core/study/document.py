@@ -1,4 +1,4 @@
-"""Reading a study's YAML: from a path to keys and values, or to one error that a person can act on.
+"""Reading a study's YAML: from a path to keys and values, or to one error that the user can act on.
 
 What the keys mean and which values they may have belongs in ``study``.
 """

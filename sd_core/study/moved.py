@@ -1,4 +1,4 @@
-"""Keys that strategies once had, and where each went: an old study file is refused with the way to mend it."""
+"""Keys that strategies used to have, and their new places: an old study file is refused with what to write instead."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ OF_STUDY = {"candidates": "cash.candidates of each strategy that deploys cash"}
 
 
 def where_it_went(location: Sequence[str | int]) -> str | None:
-    """Return what to write in the place of a key that once was, or None where there never was one."""
+    """Return what to write in place of an earlier key, or None where there was none."""
     match location:
         case ("strategies", _, str(key)):
             return OF_STRATEGY.get(key)

@@ -81,7 +81,7 @@ class Deposits(Part):
 
 
 class Withdrawals(Part):
-    """Money that is to go out, and what happens where it is not there."""
+    """Money that is to go out, and what happens where the bank lacks it."""
 
     amount: float | None = Field(
         None, gt=0, description="Money due each period, in the study's currency.", json_schema_extra=MONEY
@@ -162,15 +162,17 @@ class Band(Part):
     """How far a weight may be from its target."""
 
     width: float = Field(
-        gt=0, description="How far a weight may be from its target before it counts.", json_schema_extra=FRACTION
+        gt=0, description="How far a weight may be from its target before it triggers.", json_schema_extra=FRACTION
     )
     kind: Literal["absolute", "relative"] = Field("absolute", description=KIND)
 
 
 class VolatilityLevel(Part):
-    """A volatility of the portfolio that is too much."""
+    """A volatility of the portfolio above which it is rebalanced."""
 
-    level: float = Field(gt=0, description="Volatility of the portfolio that is too much.", json_schema_extra=YEARLY)
+    level: float = Field(
+        gt=0, description="Volatility of the portfolio above which it triggers.", json_schema_extra=YEARLY
+    )
     window: int = Field(
         63, ge=2, le=10_000, description="Sessions that volatility is taken over.", json_schema_extra=COUNT
     )
@@ -264,7 +266,7 @@ class Bands(Part):
 
 
 class Cash(Part):
-    """What happens with much cash."""
+    """What happens when the bank holds much cash."""
 
     high: float = Field(
         ge=0,
@@ -274,7 +276,7 @@ class Cash(Part):
     )
     candidates: list[Ticker] = Field(
         [],
-        description="Tickers that are bought with what no target asks for, in this order.",
+        description="Tickers that are bought with the cash left above all targets, in this order.",
         json_schema_extra={"null": "none"},
     )
 

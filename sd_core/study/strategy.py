@@ -37,7 +37,7 @@ class Rule(Rung):
         "universe", description="In which order assets trade on a leg."
     )
     path: Literal["nearest", "low_first", "high_first", "close_only"] = Field(
-        "nearest", description="Which way a bar's price is taken to have gone."
+        "nearest", description="Assumed order of the prices within a bar."
     )
     anchor: Literal["ladder", "fill"] = Field("ladder", description="Where the anchor lies after a fill.")
     max_rungs: int = Field(

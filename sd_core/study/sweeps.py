@@ -16,7 +16,7 @@ from typing import Any
 from sd_core.study.fields import LONGEST_NAME, NAME
 from sd_core.study.findings import Location, MisfitError, show
 
-# More than anybody reads; a slip such as five lists of fifty values would be hundreds of millions.
+# More than is ever read; a slip such as five lists of fifty values would be hundreds of millions.
 MAX_COMBINATIONS = 10_000
 
 # Values that are in a name by themselves; any other follows its key.

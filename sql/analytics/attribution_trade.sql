@@ -1,4 +1,4 @@
--- Every round trip: what was bought back and sold again, with what it gained, how long it took and how it began.
+-- Every round trip: a part of a buyback lot and its sale, with its gain and length, and premium and regime at purchase.
 -- Grain: strategy, reserve, lot, part.
 -- Sources: simulation_lots, sessions, market_regime, lake.simulation_partition.
 with

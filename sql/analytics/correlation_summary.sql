@@ -1,4 +1,4 @@
--- What the correlations of the last 63 sessions come to for the universe as a whole.
+-- Summary of the correlations of the last 63 sessions over the universe as a whole.
 -- Grain: session.
 -- Sources: lake.correlation_summary.
 select

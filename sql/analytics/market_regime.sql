@@ -1,4 +1,4 @@
--- The regime of the market at every session, from the benchmark's past alone, with all it follows from.
+-- The regime of the market at every session, from the benchmark's past alone, with its inputs.
 -- Grain: session.
 -- Sources: benchmark_daily, study, lake.variance_state.
 with

@@ -1,4 +1,4 @@
--- What every purchase refused for want of cash would have gained until its sale, or until now.
+-- What every purchase refused for lack of cash would have gained until its sale, or until now.
 -- Grain: strategy, reserve, seq.
 -- Sources: simulation_daily, study_strategy, prices, asset_returns, lake.simulation_ledger, lake.simulation_partition.
 with

@@ -1,4 +1,4 @@
--- What is wrong with prices, or must be known to read the results rightly.
+-- Findings about the prices, and what must be known to read the results.
 -- Grain: ticker, rule, first_session, detail.
 -- Sources: lake.price_findings.
 select

@@ -1,4 +1,4 @@
--- When to rebalance: what each trigger made of a strategy, what it traded and cost, beside buy-and-hold.
+-- When to rebalance: returns, trades and costs of strategies by their triggers, beside buy-and-hold.
 -- Grain: strategy, reserve.
 -- Sources: report_strategy, study_strategy, simulation_partition, simulation_ledger, simulation_daily.
 with

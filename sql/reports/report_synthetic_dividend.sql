@@ -1,4 +1,4 @@
--- What a scenario is worth and what it made of its money: core holdings, harvested cash, buyback lots, income, costs.
+-- Value and profit of a scenario by source: core holdings, harvested cash, buyback lots, income, costs.
 -- Grain: strategy, reserve.
 -- Sources: simulation_daily, simulation_ledger, simulation_lots, asset_returns, lake.simulation_partition.
 with

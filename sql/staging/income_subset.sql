@@ -1,4 +1,4 @@
--- Portfolios of some of the assets: how much these move together and by themselves, and how variable the income is.
+-- Portfolios of some of the assets: correlation and volatility of the assets, and variability of the income.
 -- Grain: subset.
 -- Sources: lake.income_subset.
 select

@@ -127,11 +127,11 @@ class Rule:
             self.leave_rung(position, limit, price)
 
     def holds_out_for_more(self, position: Position, limit: float) -> bool:
-        """Say whether the variant keeps its shares at a rung because the asset has closed higher before."""
+        """Return whether the variant keeps its shares at a rung because the asset has closed higher before."""
         return self.portfolio.rules.variant is Variant.ATH_SELL and limit * (1 + TOUCH) < position.nav
 
     def leaves_too_little(self, position: Position, quantity: float, price: float) -> bool:
-        """Say whether a sale would take an asset below its band."""
+        """Return whether a sale would take an asset below its band."""
         band = band_of(position, self.portfolio.rules)
         return band.is_below(self.weight(position.holdings - quantity, price))
 
@@ -156,12 +156,12 @@ class Rule:
             self.leave_rung(position, limit, price)
 
     def makes_too_much(self, position: Position, quantity: float, price: float) -> bool:
-        """Say whether a purchase would take an asset above its band."""
+        """Return whether a purchase would take an asset above its band."""
         band = band_of(position, self.portfolio.rules)
         return band.is_above(self.weight(position.holdings + quantity, price))
 
     def is_covered(self, quantity: float, price: float) -> bool:
-        """Say whether the bank, overdrawn as far as the credit on the last close goes, pays for a purchase."""
+        """Return whether the bank, overdrawn as far as the credit on the last close goes, pays for a purchase."""
         portfolio = self.portfolio
         credit = portfolio.rules.margin_limit * portfolio.last_value
         return quantity * price + portfolio.fee(quantity, price) <= portfolio.bank + credit + NEGLIGIBLE_CASH

@@ -92,7 +92,7 @@ class Portfolio:
         return [position for position in self.positions if position.bar]
 
     def begins_a(self, period: Every) -> bool:
-        """Say whether this session lies in another period than the one before; the very first begins none."""
+        """Return whether this session lies in another period than the one before; the very first begins none."""
         if self.session == 0 or period is Every.NEVER:
             return False
         length = MONTHS[period]

@@ -92,13 +92,13 @@ class PortfolioRules:
             self.move_into_bands(step, bands)
 
     def is_triggered(self, step: Step) -> bool:
-        """Say whether some trigger holds: the calendar, targets that changed, a deviation, volatility."""
+        """Return whether some trigger holds: the calendar, targets that changed, a deviation, volatility."""
         changed = self.rules.rebalance_on_change and self.portfolio.targets_changed
         calendar = self.portfolio.begins_a(self.rules.rebalance_every)
         return changed or calendar or self.deviates(step) or self.is_volatile()
 
     def deviates(self, step: Step) -> bool:
-        """Say whether some asset is further from its target than it may be."""
+        """Return whether some asset is further from its target than it may be."""
         width, kind = self.rules.deviation, self.rules.deviation_width
         return not math.isinf(width) and any(
             band_around(position.weight, width, kind).excludes(step.weight(position))
@@ -106,7 +106,7 @@ class PortfolioRules:
         )
 
     def is_volatile(self) -> bool:
-        """Say whether the returns before today's have moved more than they may."""
+        """Return whether the returns before today's have moved more than they may."""
         window = self.rules.volatility_window
         if math.isinf(self.rules.volatility) or len(self.portfolio.returns) < window:
             return False

@@ -159,11 +159,11 @@ class Band:
     upper: float
 
     def is_below(self, weight: float) -> bool:
-        """Say whether a weight lies outside, on the lower side."""
+        """Return whether a weight lies outside, on the lower side."""
         return weight < self.lower - SAME_WEIGHT
 
     def is_above(self, weight: float) -> bool:
-        """Say whether a weight lies outside, on the upper side."""
+        """Return whether a weight lies outside, on the upper side."""
         return weight > self.upper + SAME_WEIGHT
 
     def excludes(self, weight: float) -> bool:

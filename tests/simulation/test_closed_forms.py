@@ -291,7 +291,7 @@ def test_targets_that_nothing_trades_towards_change_nothing(engine, seed):
     alone = dataclasses.replace(of_the_rule_alone(case.rules), shortfall=Shortfall.NONE)
     first = Targets.constant(alone.targets.weights[0])
     sessions = case.panel.sessions
-    moving = targets_of({sessions[0]: first.first, sessions[len(sessions) // 2]: np.roll(first.first, 1)})
+    moving = targets_of({sessions[0]: first.weights[0], sessions[len(sessions) // 2]: np.roll(first.weights[0], 1)})
 
     found, expected = (engine(case.panel, dataclasses.replace(alone, targets=targets)) for targets in (moving, first))
     assert_same_rows(found.ledger, expected.ledger)

@@ -50,7 +50,7 @@ def assert_rows_agree(compiled: Rows, plain: Rows, table: str, rounding: float, 
 
 
 def is_compared(result: SimulationResult) -> bool:
-    """Say whether a result is compared row by row."""
+    """Return whether a result is compared row by row."""
     return bool(result.daily["value"].max() <= TOO_RICH_TO_COMPARE)
 
 

@@ -182,7 +182,7 @@ def _traits_of_flows(rules: Rules, ledger: Rows) -> Iterator[str]:
 
 
 def _some_sale_takes_two_lots(result: SimulationResult) -> bool:
-    """Say whether more parts of lots than sales bear the same session, asset and price."""
+    """Return whether more parts of lots than sales bear the same session, asset and price."""
     sold = result.ledger[np.isin(result.ledger["kind"], SALES)]
     sales = Counter(sold[["session", "asset", "price"]].tolist())
     parts = Counter(result.lots[["closed", "asset", "sale_price"]][result.lots["closed"] >= 0].tolist())
@@ -196,7 +196,7 @@ def _full_trades_otherwise(case: Case, result: SimulationResult) -> bool:
 
 
 def _matters(case: Case, key: str, result: SimulationResult) -> bool:
-    """Say whether a case is simulated otherwise without one of its rules."""
+    """Return whether a case is simulated otherwise without one of its rules."""
     if np.array_equal(getattr(case.rules, key), IDLE[key]):
         return False
     (without,) = simulate(case.panel, [dataclasses.replace(case.rules, **{key: IDLE[key]})])

@@ -290,6 +290,18 @@ def test_holdings_follow_the_trades_at_last_closes(small, build_all):
     )
 
 
+def test_intervals_of_holdings_reach_from_trade_to_trade(small, build_all):
+    build_all(small)
+    where = "from holding_interval where strategy = 'sd8' and reserve = 0.1 order by ticker, first_session"
+    first, second, third = SESSIONS
+    assert small.execute(f"select ticker, first_session::text, last_session::text, holdings {where}").fetchall() == [
+        ("AAA", first, first, 5),
+        ("AAA", second, second, 4),
+        ("AAA", third, third, 5),
+        ("BBB", first, third, 20),
+    ]
+
+
 def test_assets_return_prices_and_dividends_and_keep_their_price_without_a_bar(small, build_all):
     build_all(small)
     found = small.execute(

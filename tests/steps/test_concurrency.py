@@ -157,7 +157,7 @@ def test_killed_runs_leave_a_whole_warehouse_and_the_next_run_succeeds(lab: Lab)
         assert code == -signal.SIGKILL or delay
         assert_whole(lab)
         assert_lake_readable(lab)
-    outcome = lab.sdlab("run")
+    outcome = lab.sdlab("run", "--fresh")
     assert outcome.code == 0, outcome.err
     assert_whole(lab)
     # What the killed ones left lies about no longer, and none of them counts as still running.

@@ -39,7 +39,7 @@ def assert_portfolio_laws(panel: Panel, rules: Rules, result: SimulationResult) 
 
 
 def has_trigger(rules: Rules) -> bool:
-    """Say whether something may trigger a rebalancing."""
+    """Return whether something may trigger a rebalancing."""
     measured = np.isfinite([rules.deviation, rules.volatility]).any()
     return bool(measured or rules.rebalance_on_change or rules.rebalance_every is not Every.NEVER)
 
@@ -179,7 +179,7 @@ def attempts(panel: Panel, rules: Rules) -> Iterator[tuple[int, int, int]]:
 
 
 def is_rung_of(rules: Rules, sale: Rows, held: float) -> bool:
-    """Say whether a sale is as large as a rung's: some bracket's share of the gain, less what lots cut off."""
+    """Return whether a sale is as large as a rung's: some bracket's share of the gain, less what lots cut off."""
     asset = sale["asset"]
     brackets = [rules.brackets[asset], *(2 ** (1 / steps) - 1 for steps in (6, 8, 12) if rules.adaptive_bracket)]
     cut = np.array([r * held * rules.profit_shares[asset] / (1 + r) + sale["quantity"] for r in brackets])

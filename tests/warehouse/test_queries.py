@@ -12,7 +12,7 @@ QUERIES = dict(re.findall(r"\*\*(.+?)\*\*.*?```sql\n(.*?)```", PAGE, flags=re.DO
 # The finished run drew no histories and has no taxes, and a year is too short for regimes of market and correlation.
 EMPTY = {
     "How much cash should I hold?",
-    "In which markets does it work, and does it beat holding there?",
+    "In which markets does it work, and does it beat buy-and-hold there?",
     "Which losses did the wash-sale rule put off?",
     "Did the assets move together, and since when?",
 }

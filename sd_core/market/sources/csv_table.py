@@ -33,7 +33,7 @@ def read_table(path: Path, columns: Sequence[tuple[str, ...]]) -> pd.DataFrame:
             another length than its header.
     """
     # The standard library's reader, since it alone reports the line of a record: pandas renames a repeated column and
-    # fills up a short row, both without a word.
+    # fills up a short row, both silently.
     reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
     try:
         records = [(reader.line_num, [cell.strip() for cell in record]) for record in reader if record]

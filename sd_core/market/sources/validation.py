@@ -68,7 +68,7 @@ def bar_findings(bars: pd.DataFrame) -> list[Finding]:
     high, low, close; text and blanks arrive as NaN.
     """
     findings = [finding for field in BAR_COLUMNS for finding in positive_findings(bars[field], "a price")]
-    # A bar without four prices, or one that is upside down, has had its finding: what lies inside it is no question.
+    # A bar without four prices, or with a high below its low, has its finding already; open and close are not checked.
     whole = ((bars > 0) & (bars < np.inf)).all(axis=1)
     low, high = bars["low"] * (1 - ROUNDING), bars["high"] * (1 + ROUNDING)
     upright = whole & (high >= low)

@@ -26,8 +26,8 @@ from sd_core.market.sources.bars import days, flat_bars, no_events
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
 from sd_core.market.sources.validation import Finding
 
-# Five attempts with waits of 2, 4, 8 and 16 seconds: a hiccup is over by then, and a real ban lasts longer than anybody
-# would wait.
+# Five attempts with waits of 2, 4, 8 and 16 seconds: a hiccup is over by then, and a real ban lasts too long to wait
+# for.
 ATTEMPTS = 5
 FIRST_WAIT = 2.0
 
@@ -161,7 +161,7 @@ class YahooSource:
         except (YFRateLimitError, _PassingError):
             raise
         except Exception as error:
-            # Whatever yfinance stumbles over, Yahoo did not deliver; it has no base class for that.
+            # Whatever error yfinance raises, Yahoo did not deliver; there is no base class for them.
             raise FetchError(f"{ticker}: {_in_words(error)}") from error
         dates = table.index.tz_localize(None).normalize().as_unit("us").rename("date")
         return _Answer(table.set_index(dates).rename(columns=str.lower), metadata, asked_at)

@@ -47,7 +47,7 @@ def _record(floats: str, integers: str = "") -> np.dtype:
 
 
 # What every session looks at in every asset: the bar but its close, NaN where there is none; the last close, and the
-# highest one so far. It lies close together, since prices from afar take longer to come than to be used.
+# highest one so far. It is close together in memory, since loading distant prices takes longer than using them.
 HIGH, LOW, OPEN_PRICE, LAST, PEAK = range(5)
 PRICES = 5
 

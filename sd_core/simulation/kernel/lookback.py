@@ -12,7 +12,7 @@ GAP_SESSIONS = 90
 MANY_GAPS, SOME_GAPS = 0.15, 0.05
 CLOSE_RUNGS, USUAL_RUNGS, FAR_RUNGS = (2.0 ** (1.0 / steps) - 1.0 for steps in (12, 8, 6))
 
-# A bank that was spent to the last keeps no more than this share of the value, by rounding.
+# A bank that was spent completely keeps no more than this share of the value, by rounding.
 NO_CASH = 1e-12
 
 MONTH, CLOSE_ONLY = Every.MONTH.value, Path.CLOSE_ONLY.value
