@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from pipelines.lab.current import MARKET, SIMULATIONS, lake_key
@@ -20,7 +19,7 @@ CODE_FILES = ("*.sql", "*.py", "*.css", "*.js")
 def inputs_of(study: Study, lake: Lake, datasets: Iterable[str]) -> str:
     """Return a hash of all that the warehouse and its report are made from: what is stored, the study and the code."""
     names = {name: _name(lake.current(name)) for name in (MARKET, *datasets)}
-    scenarios = {str(lake_key(one)): _name(lake.current(SIMULATIONS, lake_key(one))) for one in study.scenarios}
+    scenarios = {key: _name(lake.current(SIMULATIONS, key)) for key in map(lake_key, study.scenarios)}
     return fingerprint(
         {"datasets": names, "scenarios": scenarios, "study": study.model_dump(mode="json"), "code": _code_version()}
     )
@@ -43,11 +42,8 @@ def _name(version: Version | None) -> str | None:
 
 def _files(published: Published) -> list[Any]:
     """Return size and time of each file, by which one that was replaced or damaged is known."""
-    return [[file.stat().st_size, file.stat().st_mtime_ns] if file.exists() else None for file in _all(published)]
-
-
-def _all(published: Published) -> tuple[Path, Path]:
-    return published.warehouse, published.report
+    files = (published.warehouse, published.report)
+    return [[file.stat().st_size, file.stat().st_mtime_ns] if file.exists() else None for file in files]
 
 
 def _code_version() -> str:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from pipelines.lab.current import SIMULATIONS
 from pipelines.steps.datasets import DERIVED
 from pipelines.warehouse.lake_views import MARKET_TABLES, ROWS
 from sd_core.market.sources.states import RAW_PRICES
@@ -15,7 +16,7 @@ def lake_asset(name: str) -> dg.AssetKey:
 
 RAW_PRICES_KEY = lake_asset(RAW_PRICES)
 MARKET_KEYS = {name: lake_asset(name) for name in MARKET_TABLES}
-SIMULATIONS_KEY = lake_asset("simulations")
+SIMULATIONS_KEY = lake_asset(SIMULATIONS)
 DERIVED_KEYS = {one.name: lake_asset(one.name) for one in DERIVED}
 LAKE_KEYS = (RAW_PRICES_KEY, *MARKET_KEYS.values(), SIMULATIONS_KEY, *DERIVED_KEYS.values())
 

@@ -1,6 +1,7 @@
 """The tables of the warehouse as assets: one per SQL model, all made by one step that rebuilds, audits and publishes.
 
-How the rebuild works belongs in ``warehouse``, what is checked in ``audit``; here both are declared to Dagster.
+How the rebuild works belongs in ``steps.rebuild``, what is checked in ``warehouse.audit``; here both are
+declared to Dagster.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,6 @@ import dagster as dg
 import duckdb
 
 from pipelines.lab.home import SQL, StudyHome
-from pipelines.lab.publication import inputs_of, is_published
 from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
 from pipelines.orchestration.keys import LAKE_TABLE_OWNER, REPORT_HTML_KEY, TABLE_KEYS
@@ -20,6 +20,7 @@ from pipelines.orchestration.partitions import partition_key
 from pipelines.report.charts import table_charts
 from pipelines.report.content import SECTIONS
 from pipelines.steps.datasets import DERIVED
+from pipelines.steps.plan import is_warehouse_current
 from pipelines.steps.rebuild import Rebuild, rebuild
 from pipelines.warehouse.audit import DECLARED, UNIQUE, Identity, Verdict, read_identities
 from pipelines.warehouse.models import Model, own_models
@@ -45,7 +46,7 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
         can_subset=False,
     )
     def warehouse(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
-        if not computes_all(context) and _is_published(home):
+        if not computes_all(context) and is_warehouse_current(home):
             yield from _left_alone(context, models, identities)
             return
         with as_failures():
@@ -68,11 +69,6 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
         context.log.info(f"published {name}: {len(models)} tables, {len(result.verdicts)} checks passed")
 
     return warehouse
-
-
-def _is_published(home: StudyHome) -> bool:
-    inputs = inputs_of(home.study, home.lake, [one.name for one in DERIVED])
-    return is_published(home.lake, home.published, inputs)
 
 
 def _left_alone(

@@ -6,6 +6,7 @@ The steps are imported when they compute, since that takes long, and asking what
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines.lab.current import lake_key
 from pipelines.lab.fingerprints import scenario_fingerprint
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
@@ -37,9 +38,7 @@ def _correlations(study: Study, market: Version, progress: Progress) -> "Tables"
 
 
 def _fingerprints(study: Study, scenarios: Sequence[Scenario]) -> dict[str, str]:
-    return {
-        f"{scenario.strategy}/{scenario.reserve_key}": scenario_fingerprint(study, scenario) for scenario in scenarios
-    }
+    return {lake_key(scenario): scenario_fingerprint(study, scenario) for scenario in scenarios}
 
 
 def _bootstrap_settings(study: Study) -> dict[str, Any]:

@@ -21,12 +21,13 @@ from pipelines.steps.derived import Derived, missed
 from pipelines.warehouse.audit import Identity, Verdict, checks
 from pipelines.warehouse.lake_views import (
     ROWS,
-    quoted,
+    partition_row,
     register_market,
     register_rows,
     register_table,
 )
 from pipelines.warehouse.models import Built, Model, build_and, read_macros
+from pipelines.warehouse.quoting import quoted
 from pipelines.warehouse.reduction import METRICS, PATH_BAND, metrics_table, metrics_version
 from sd_core.errors import NotReadyError
 from sd_core.lake import Lake, Version
@@ -90,7 +91,7 @@ def rebuild(
             if not stored:
                 raise NotReadyError(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")
             with contextlib.closing(duckdb.connect()) as connection:
-                connection.execute(f"attach '{quoted(draft)}' as warehouse (storage_version '{STORAGE_VERSION}')")
+                connection.execute(f"attach {quoted(draft)} as warehouse (storage_version '{STORAGE_VERSION}')")
                 current = current_scenarios(study, stored, market)
                 register_market(connection, study, market)
                 _register_scenarios(connection, stored, current)
@@ -151,16 +152,7 @@ def _path_bands(stored: Mapping[Scenario, Version]) -> pa.Table:
 def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario]) -> pa.Table:
     """Return one row per stored scenario: its prices, and whether they and its rules are the present ones."""
     rows = [
-        {
-            "strategy": scenario.strategy,
-            "reserve": scenario.reserve,
-            "keep": version.facts["keep"],
-            "capital": version.facts["capital"],
-            "xirr": version.facts["xirr"],
-            "prices_version": version.facts["prices_version"],
-            "has_tax_lots": TAX_LOTS in version.rows,
-            "is_current": scenario in current,
-        }
+        partition_row(scenario, version.facts, has_tax_lots=TAX_LOTS in version.rows, is_current=scenario in current)
         for scenario, version in stored.items()
     ]
     return pa.Table.from_pylist(rows, SIMULATION_PARTITION.arrow_schema)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipelines.lab.current import SIMULATIONS, TAX_LOTS, current_market, lake_key, read_panel
 from pipelines.lab.fingerprints import scenario_fingerprint
+from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction
 from sd_core import versions
 from sd_core.lake import Lake, Version
@@ -132,12 +133,7 @@ def _store(
     try:
         if reduced:
             partitions = [
-                {
-                    **scenario.model_dump(),
-                    **facts[scenario],
-                    "has_tax_lots": TAX_LOTS in rows[scenario],
-                    "is_current": True,
-                }
+                partition_row(scenario, facts[scenario], has_tax_lots=TAX_LOTS in rows[scenario], is_current=True)
                 for scenario in reduced
             ]
             metrics = reduction.metrics([rows[scenario] for scenario in reduced], partitions)

@@ -3,17 +3,20 @@
 Which versions are shown is the callers' to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.lab.study_tables import study_tables
+from pipelines.warehouse.quoting import quoted
 from sd_core.lake import Version
 from sd_core.schemas.lake import LAKE_TABLES
 from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
 
 MARKET_TABLES = ("sessions", "prices", "rates", "price_findings")
 
@@ -45,7 +48,7 @@ def register_rows(connection: duckdb.DuckDBPyConnection, name: str, files: Seque
 
 def _scan(files: Sequence[Path], *options: str) -> str:
     """Return the SQL that reads Parquet files together."""
-    listed = ", ".join(f"'{quoted(file)}'" for file in files)
+    listed = ", ".join(quoted(file) for file in files)
     return f"read_parquet({', '.join([f'[{listed}]', 'hive_partitioning = false', *options])})"
 
 
@@ -61,6 +64,13 @@ def no_rows(name: str) -> pa.Table:
     return LAKE_TABLES[f"simulation_{name}"].arrow_schema.empty_table()
 
 
-def quoted(path: Path) -> str:
-    """Return a path escaped for use between single quotes."""
-    return str(path).replace("'", "''")
+def partition_row(
+    scenario: Scenario, facts: Mapping[str, Any], *, has_tax_lots: bool, is_current: bool
+) -> dict[str, Any]:
+    """Return a scenario's row of ``simulation_partition``, from what is noted of it in the lake."""
+    return {
+        **scenario.model_dump(),
+        **{name: facts[name] for name in ("keep", "capital", "xirr", "prices_version")},
+        "has_tax_lots": has_tax_lots,
+        "is_current": is_current,
+    }

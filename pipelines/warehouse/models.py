@@ -20,6 +20,7 @@ from sqlglot.errors import ParseError
 from sqlglot.optimizer.scope import traverse_scope
 
 from pipelines.lab.home import SQL
+from pipelines.warehouse.quoting import quoted
 from pipelines.warehouse.side_by_side import Task, run_all
 from sd_core.schemas import TABLES, Table
 
@@ -243,9 +244,9 @@ def _build(con: duckdb.DuckDBPyConnection, model: Model) -> Built:
     _check_columns(con, model)
     kind = "table" if model.table.stored else "view"
     con.execute(f"create {kind} {model.name} as {model.sql}")
-    con.execute(f"comment on {kind} {model.name} is {_quoted(model.table.description)}")
+    con.execute(f"comment on {kind} {model.name} is {quoted(model.table.description)}")
     for column, comment in model.table.comments.items():
-        con.execute(f"comment on column {model.name}.{column} is {_quoted(comment)}")
+        con.execute(f"comment on column {model.name}.{column} is {quoted(comment)}")
     rows = con.execute(f"select count(*) from {model.name}").fetchall()[0][0] if model.table.stored else None
     return Built(rows, seconds=time.perf_counter() - started)
 
@@ -272,10 +273,6 @@ def _single_thread(con: duckdb.DuckDBPyConnection) -> Iterator[int]:
         yield threads
     finally:
         con.execute(f"set threads = {threads}")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _columns(pairs: Iterable[tuple[str, str]]) -> str:

@@ -7,6 +7,7 @@ among them. So a session here is locked up before it takes a query. How rows are
 import duckdb
 
 from pipelines.lab.home import StudyHome
+from pipelines.warehouse.quoting import quoted
 from sd_core.errors import InputError
 
 ALLOWED = "expected one query that reads the published tables; to save its rows: sdlab query … > rows.csv"
@@ -36,9 +37,8 @@ def open_warehouse(home: StudyHome) -> duckdb.DuckDBPyConnection:
         raise InputError(f"{home.published.warehouse}: nothing published yet: expected a finished `sdlab run` before")
     connection = duckdb.connect()
     try:
-        path = str(home.published.warehouse).replace("'", "''")
         catalog = _catalog(home.study.name)
-        connection.execute(f"attach '{path}' as {catalog} (read_only)")
+        connection.execute(f"attach {quoted(home.published.warehouse)} as {catalog} (read_only)")
         connection.execute(f"use {catalog}.main")
         for lock in LOCKS:
             connection.execute(lock)

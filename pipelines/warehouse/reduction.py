@@ -1,7 +1,7 @@
 """Scenarios that keep less than their ledger: their metrics, computed and audited while all of their rows are at hand.
 
 The SQL is the warehouse's own, built in memory from the rows of some scenarios at a time, so that each formula is
-written once and memory stays bounded. What is written of a scenario belongs in ``lake_assets``.
+written once and memory stays bounded. What is written of a scenario belongs in ``steps.simulate``.
 """
 
 import contextlib

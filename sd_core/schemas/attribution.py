@@ -62,6 +62,15 @@ def _gain_statistics() -> dict[str, Column]:
     }
 
 
+def _profit_by_source() -> dict[str, Column]:
+    return {
+        "price_gain": number("Profit from prices, of what was held and of what was traded.", MONEY),
+        "income": number("Dividends; of the bank, interest.", MONEY),
+        "costs": number("Fees of trades.", MONEY, NOT_NEGATIVE),
+        "profit": number("Price gain and income less costs.", MONEY),
+    }
+
+
 ATTRIBUTION_ASSET = Table(
     name="attribution_asset",
     layer="analytics",
@@ -71,10 +80,7 @@ ATTRIBUTION_ASSET = Table(
         **scenario(),
         "month": _month(),
         "ticker": _ticker_or_cash(),
-        "price_gain": number("Profit from prices, of what was held and of what was traded.", MONEY),
-        "income": number("Dividends; of the bank, interest.", MONEY),
-        "costs": number("Fees of trades.", MONEY, NOT_NEGATIVE),
-        "profit": number("Price gain and income less costs.", MONEY),
+        **_profit_by_source(),
         "contribution": number(
             "Part of the month's time-weighted return, linked over its sessions; NULL: a total loss.",
             FRACTION,
@@ -180,10 +186,7 @@ REPORT_ATTRIBUTION = Table(
     columns={
         **scenario(),
         "ticker": _ticker_or_cash(),
-        "price_gain": number("Profit from prices, of what was held and of what was traded.", MONEY),
-        "income": number("Dividends; of the bank, interest.", MONEY),
-        "costs": number("Fees of trades.", MONEY, NOT_NEGATIVE),
-        "profit": number("Price gain and income less costs.", MONEY),
+        **_profit_by_source(),
         "contribution": number(
             "Part of the time-weighted return of the whole period; NULL: a total loss.", FRACTION, nullable=True
         ),
