@@ -48,11 +48,15 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Fit:
-    """Parameters with their log-likelihood, and whether the optimiser arrived at a proper optimum."""
+    """Parameters with their log-likelihood, and whether the optimiser arrived at a proper optimum.
+
+    ``inverse_hessian`` is that of the mean loss at the end, as the optimiser knows it; None where it is of no use.
+    """
 
     parameters: Parameters
     log_likelihood: float
     converged: bool
+    inverse_hessian: Floats | None = None
 
 
 def filtered(series: Floats, parameters: Parameters) -> tuple[float, Floats]:
@@ -82,8 +86,8 @@ def refitted_monthly(series: Floats, months: npt.NDArray[np.int64], minimum: int
     """Return the filtered probability of state 1 under parameters that no later observation has touched.
 
     In each month the model is fitted to everything before the month's first observation. The optimiser begins at the
-    parameters of the month before, and each January afresh as well, to escape a lower maximum; the likelier fit
-    counts. One that does not converge is not used: the last good parameters stay.
+    parameters and the Hessian of the month before, and each January afresh as well, to escape a lower maximum; the
+    likelier fit counts. One that does not converge is not used: the last good parameters stay.
 
     Args:
         series: observations in order, without gaps.
@@ -101,19 +105,19 @@ def refitted_monthly(series: Floats, months: npt.NDArray[np.int64], minimum: int
     scaled = series / _spread(series[:minimum])
     begins = np.flatnonzero(np.diff(months, prepend=months[0] - 1))
     ends = np.append(begins[1:], len(series))
-    good: Parameters | None = None
+    good: Fit | None = None
     for begin, end in zip(begins, ends, strict=True):
         if begin < minimum:
             continue
         past = scaled[:begin]
-        starts = [] if good is None else [good]
-        if not starts or months[begin] % MONTHS_PER_YEAR == 0:
-            starts += _fresh_starts(past, shared_mean)
-        found = _best(_fit_from(past, start, shared_mean) for start in starts)
+        fits = [] if good is None else [_fit_from(past, good.parameters, shared_mean, good.inverse_hessian)]
+        if not fits or months[begin] % MONTHS_PER_YEAR == 0:
+            fits += [_fit_from(past, start, shared_mean) for start in _fresh_starts(past, shared_mean)]
+        found = _best(fits)
         if found.converged:
-            good = found.parameters
+            good = found
         if good is not None:
-            probability[begin:end] = filtered(scaled[:end], good)[1][begin:]
+            probability[begin:end] = filtered(scaled[:end], good.parameters)[1][begin:]
     return probability
 
 
@@ -138,7 +142,7 @@ def _fresh_starts(series: Floats, shared_mean: bool) -> list[Parameters]:
     return [Parameters(means, variances, (stay, stay)) for stay in FRESH_PERSISTENCES]
 
 
-def _fit_from(series: Floats, start: Parameters, shared_mean: bool) -> Fit:
+def _fit_from(series: Floats, start: Parameters, shared_mean: bool, inverse_hessian: Floats | None = None) -> Fit:
     from scipy.optimize import minimize
 
     count = len(series)
@@ -153,16 +157,21 @@ def _fit_from(series: Floats, start: Parameters, shared_mean: bool) -> Fit:
         return -log_likelihood / count, -(whole.T @ gradient) / count
 
     begin = np.array(_unpack(start))[1 if shared_mean else 0 :]
-    options = {"gtol": SOUGHT, "maxiter": MOST_STEPS, "hess_inv0": _curvature(series, begin, whole)}
+    if inverse_hessian is None:
+        inverse_hessian = _inverse_information(series, begin, whole)
+    options = {"gtol": SOUGHT, "maxiter": MOST_STEPS, "hess_inv0": inverse_hessian}
     found = minimize(loss, begin, jac=True, method="BFGS", options=options)
     value, gradient = loss(found.x)
     natural = whole @ found.x
     proper = bool(np.all(np.exp(natural[2:4]) > SMALLEST_VARIANCE * np.var(series)))
     converged = math.isfinite(value) and bool(np.max(np.abs(gradient)) <= CONVERGED) and proper
-    return Fit(_ordered(natural, shared_mean), -value * count, converged)
+    # Where the states change places, the matrix would be that of other parameters.
+    low, high = natural[2:4] if shared_mean else natural[0:2]
+    hessian = _positive_definite(found.hess_inv) if low <= high else None
+    return Fit(_ordered(natural, shared_mean), -value * count, converged, hessian)
 
 
-def _curvature(series: Floats, free: Floats, whole: Floats) -> Floats | None:
+def _inverse_information(series: Floats, free: Floats, whole: Floats) -> Floats | None:
     """Return the inverse of the information in the scores, from which the optimiser needs few steps; None: singular.
 
     Berndt, Hall, Hall and Hausman (1974): the mean outer product of the scores approximates the Hessian.
@@ -170,12 +179,20 @@ def _curvature(series: Floats, free: Floats, whole: Floats) -> Floats | None:
     outer = np.zeros((NATURAL, NATURAL))
     _hamilton(series, *(whole @ free), outer)
     try:
-        inverse = np.linalg.inv(whole.T @ outer @ whole / len(series))
-        inverse = (inverse + inverse.T) / 2
-        np.linalg.cholesky(inverse)
+        inverse = np.asarray(np.linalg.inv(whole.T @ outer @ whole / len(series)), dtype=np.float64)
     except np.linalg.LinAlgError:
         return None
-    return inverse if np.isfinite(inverse).all() else None
+    return _positive_definite(inverse)
+
+
+def _positive_definite(matrix: Floats) -> Floats | None:
+    """Return a matrix without the asymmetry that rounding left; None: the optimiser could not begin with it."""
+    matrix = (matrix + matrix.T) / 2
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return None
+    return matrix if np.isfinite(matrix).all() else None
 
 
 def _unpack(parameters: Parameters) -> tuple[float, ...]:
@@ -230,25 +247,33 @@ def _hamilton(
         step[4] -= (1 - probability) * slope_0
         step[5] += probability * slope_1
         from_0, from_1 = series[t] - mean_0, series[t] - mean_1
-        log_0 = -0.5 * (log_var_0 + from_0 * from_0 / var_0)
-        log_1 = -0.5 * (log_var_1 + from_1 * from_1 / var_1)
-        highest = max(log_0, log_1)
-        density_0, density_1 = math.exp(log_0 - highest), math.exp(log_1 - highest)
+        far_0, far_1 = from_0 * from_0 / var_0, from_1 * from_1 / var_1
+        # Both densities over the higher one, so that neither is lost to rounding far from both means.
+        ahead = 0.5 * (log_var_0 - log_var_1 + far_0 - far_1)
+        if ahead < 0:
+            density_0, density_1 = 1.0, math.exp(ahead)
+            highest = -0.5 * (log_var_0 + far_0)
+        else:
+            density_0, density_1 = math.exp(-ahead), 1.0
+            highest = -0.5 * (log_var_1 + far_1)
         density_0_step[0] = density_0 * from_0 / var_0
-        density_0_step[2] = density_0 * 0.5 * (from_0 * from_0 / var_0 - 1)
+        density_0_step[2] = density_0 * 0.5 * (far_0 - 1)
         density_1_step[1] = density_1 * from_1 / var_1
-        density_1_step[3] = density_1 * 0.5 * (from_1 * from_1 / var_1 - 1)
+        density_1_step[3] = density_1 * 0.5 * (far_1 - 1)
         total = (1 - predicted) * density_0 + predicted * density_1
-        log_likelihood += highest + math.log(total) - 0.5 * math.log(2 * math.pi)
-        probability = predicted * density_1 / total
+        log_likelihood += highest + math.log(total)
+        over = 1 / total
+        probability = predicted * density_1 * over
         for k in range(NATURAL):
             total_step = (
                 step[k] * (density_1 - density_0) + (1 - predicted) * density_0_step[k] + predicted * density_1_step[k]
             )
-            slope[k] = (step[k] * density_1 + predicted * density_1_step[k] - probability * total_step) / total
-            score[k] = total_step / total
+            slope[k] = (step[k] * density_1 + predicted * density_1_step[k] - probability * total_step) * over
+            score[k] = total_step * over
             gradient[k] += score[k]
         if outer.size:
-            outer += np.outer(score, score)
+            for k in range(NATURAL):
+                for other in range(NATURAL):
+                    outer[k, other] += score[k] * score[other]
         filtered_1[t] = probability
-    return log_likelihood, gradient, filtered_1
+    return log_likelihood - 0.5 * math.log(2 * math.pi) * len(series), gradient, filtered_1

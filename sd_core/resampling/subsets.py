@@ -91,7 +91,9 @@ def _choices(assets: int, size: int, seed: int) -> Sequence[tuple[int, ...]]:
 
 def _part(panel: Panel, rules: Rules, members: np.ndarray) -> tuple[Panel, Rules]:
     """Return the market and the rules of some assets alone."""
-    prices = {name: getattr(panel, name)[:, members] for name in ("open", "high", "low", "close", "dividends")}
+    prices = {
+        name: getattr(panel, name).take(members, axis=1) for name in ("open", "high", "low", "close", "dividends")
+    }
     edges = None if rules.band_edges is None else rules.band_edges[members]
     by_asset = {name: getattr(rules, name)[members] for name in ("brackets", "profit_shares", "lot_sizes")}
     return (

@@ -30,15 +30,14 @@ _STORED = {
     "int32": (arrow.int32(), "INTEGER"),
     "dictionary": (arrow.dictionary(arrow.int16(), arrow.string()), "VARCHAR"),
 }
-# How pandera sees what DuckDB hands over as a data frame, without and with NULL among the values. Whole numbers with a
-# NULL among them arrive as floating-point ones, truth values as objects, and text as objects where a batch is empty or
-# all NULL: coercion makes them what they were.
+# How pandera sees rows that DuckDB hands over through Arrow, without and with NULL among the values. Whole numbers with
+# a NULL among them arrive as floating-point ones and truth values as objects: coercion makes them what they were.
 _PANDERA: Mapping[str, tuple[tuple[str, bool], tuple[str, bool]]] = {
     "BIGINT": (("int64", False), ("Int64", True)),
     "BOOLEAN": (("bool", False), ("boolean", True)),
-    "DATE": (("datetime64[us]", False), ("datetime64[us]", False)),
+    "DATE": (("datetime64[ms]", False), ("datetime64[ms]", False)),
     "DOUBLE": (("float64", False), ("float64", False)),
-    "VARCHAR": (("str", True), ("str", True)),
+    "VARCHAR": (("str", False), ("str", False)),
 }
 
 Layer = Literal["staging", "analytics", "reports"]
@@ -83,7 +82,7 @@ class Table:
 
     @cached_property
     def schema(self) -> pa.DataFrameSchema:
-        """The judge of data frames as DuckDB hands them over, whole or in batches: these columns, in this order."""
+        """The judge of rows that DuckDB hands over through Arrow, whole or in batches: these columns, in this order."""
         import pandera.pandas as pa
 
         return pa.DataFrameSchema(

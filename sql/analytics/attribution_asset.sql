@@ -125,15 +125,15 @@ openings as (
 held as (
     select
         scenario,
-        month,
+        steps.month,
         asset,
         sum(holdings * gain) as price_gain,
         sum(holdings * gain * log_growth) as log_growth,
         sum(holdings * benchmark_gain) as benchmark_profit
     from openings
     inner join steps using (step)
-    inner join returns using (scenario, day, month)
-    group by scenario, month, asset
+    left join returns using (scenario, day)
+    group by scenario, steps.month, asset
 ),
 
 -- A trade gains or loses from its price to the close of its session.

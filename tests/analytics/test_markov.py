@@ -127,8 +127,8 @@ def test_fit_that_does_not_converge_leaves_the_parameters_of_the_month_before(mo
     fit_from = markov._fit_from
     given = []
 
-    def failing_after_the_first_month(past, start, shared_mean):
-        found = fit_from(past, start, shared_mean)
+    def failing_after_the_first_month(past, *begin):
+        found = fit_from(past, *begin)
         if len(past) == 504:
             given.append(found)
             return found
@@ -138,6 +138,17 @@ def test_fit_that_does_not_converge_leaves_the_parameters_of_the_month_before(mo
     found = refitted_monthly(series, months_of(600), minimum, shared_mean=True)
     best = max(given, key=lambda one: one.log_likelihood)
     np.testing.assert_array_equal(found[504:], filtered(series / series[:minimum].std(), best.parameters)[1][504:])
+
+
+@pytest.mark.parametrize(("parameters", "shared_mean"), [(CALM_AND_WILD, True), (LOW_AND_HIGH, False)])
+def test_fit_begun_with_an_earlier_hessian_ends_where_a_fresh_one_does(parameters, shared_mean):
+    series = simulated(parameters, 1500)
+    before, fresh = fit(series[:-21], shared_mean=shared_mean), fit(series, shared_mean=shared_mean)
+    assert before.inverse_hessian is not None
+    warm = markov._fit_from(series, before.parameters, shared_mean, before.inverse_hessian)
+    assert warm.converged
+    assert warm.log_likelihood == pytest.approx(fresh.log_likelihood, abs=1e-8)
+    np.testing.assert_allclose(filtered(series, warm.parameters)[1], filtered(series, fresh.parameters)[1], atol=1e-4)
 
 
 def test_state_that_was_never_left_can_still_be_left():

@@ -10,6 +10,7 @@ import pytest
 import sqlglot
 from support.lake_tables import SQL, add_taxes, connect, fill_small_study
 
+from pipelines.warehouse.audit import as_frame
 from pipelines.warehouse.models import build, read_macros, read_models
 from sd_core.schemas import TABLES
 from sd_core.schemas.dictionary import LAYERS, data_dictionary
@@ -38,12 +39,12 @@ def test_columns_have_the_declared_names_order_and_types(con, name):
 
 @by_table
 def test_frames_from_duckdb_pass_the_schema(con, name):
-    TABLES[name].schema.validate(con.sql(f"from {name}").df(), lazy=True)
+    TABLES[name].schema.validate(as_frame(con.sql(f"from {name}").to_arrow_table()), lazy=True)
 
 
 @by_table
 def test_empty_frames_from_duckdb_pass_the_schema(con, name):
-    TABLES[name].schema.validate(con.sql(f"from {name} where false").df(), lazy=True)
+    TABLES[name].schema.validate(as_frame(con.sql(f"from {name} where false").to_arrow_table()), lazy=True)
 
 
 @by_table
@@ -53,7 +54,7 @@ def test_batch_with_only_nulls_where_they_are_allowed_passes_the_schema(con, nam
         f"null::{kind} as {column}" if schema.columns[column].nullable else column
         for column, kind in TABLES[name].types.items()
     )
-    schema.validate(con.sql(f"select {columns} from {name}").df(), lazy=True)
+    schema.validate(as_frame(con.sql(f"select {columns} from {name}").to_arrow_table()), lazy=True)
 
 
 @by_table
@@ -117,14 +118,14 @@ def test_every_number_has_a_unit_and_every_column_a_description(name):
     ],
 )
 def test_value_that_the_declaration_forbids_is_refused(con, table, column, value):
-    frame = con.sql(f"from {table}").df()
+    frame = as_frame(con.sql(f"from {table}").to_arrow_table())
     frame[column] = pd.Series([value] * len(frame), dtype=frame[column].dtype)
     with pytest.raises(pandera.errors.SchemaErrors, match=column):
         TABLES[table].schema.validate(frame, lazy=True)
 
 
 def test_swapped_columns_are_refused(con):
-    frame = con.sql("from rates").df()[["session", "risk_free_return", "rate"]]
+    frame = as_frame(con.sql("from rates").to_arrow_table())[["session", "risk_free_return", "rate"]]
     with pytest.raises(pandera.errors.SchemaErrors):
         TABLES["rates"].schema.validate(frame, lazy=True)
 
