@@ -6,7 +6,6 @@ failed), 2 (the input was refused) or 130 (interrupted).
 
 import argparse
 import contextlib
-import gc
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,14 +14,9 @@ from pipelines.cli.exit_code import ExitCode
 from pipelines.warehouse.interruption import QUERY_INTERRUPTED
 from sd_core.errors import InputError
 
-# How many objects are made before the collector of garbage looks for circles: thousands of classes and functions are
-# imported, and Python's own 700 would have it look at all of them again and again, a tenth of a command's time.
-NEW_OBJECTS = 100_000
-
 
 def main(arguments: Sequence[str] | None = None) -> ExitCode:
     """Run one command and return its exit code."""
-    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
     parsed = _parser().parse_args(arguments)
     try:
         return ExitCode(parsed.command(parsed))

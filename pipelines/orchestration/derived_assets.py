@@ -3,6 +3,7 @@
 What they are belongs in ``steps``.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import dagster as dg
@@ -16,18 +17,39 @@ from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, leave_alone
 from pipelines.orchestration.names import MODELS_GROUP
 from pipelines.orchestration.progress import report_progress
-from pipelines.steps.datasets import DERIVED
-from pipelines.steps.derived import Derived
+from pipelines.steps.datasets import REFRESHED, RESERVE_BOOTSTRAP
+from pipelines.steps.derived import Derived, make_all
 
 
 def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
-    """Return the assets of all derived datasets for one study."""
-    return [_asset(home, one) for one in DERIVED]
+    """Return the assets of all derived datasets for one study: those of a refresh are made together, side by side."""
+    return [_step(home, "derived_datasets", REFRESHED), _step(home, RESERVE_BOOTSTRAP.name, [RESERVE_BOOTSTRAP])]
 
 
-def _asset(home: StudyHome, derived: Derived) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=DERIVED_KEYS[derived.name],
+def _step(home: StudyHome, name: str, datasets: Sequence[Derived]) -> dg.AssetsDefinition:
+    @dg.multi_asset(name=name, specs=[_spec(one) for one in datasets], can_subset=True)
+    def step(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+        chosen = [one for one in datasets if DERIVED_KEYS[one.name] in context.selected_asset_keys]
+        with as_failures():
+            market = current_market(home.study, home.lake)
+            outdated = []
+            for one in chosen:
+                stored = one.current(home.study, home.lake, market)
+                if stored is None or context.run.tags.get(FRESH_TAG) == ALL or not one.refreshed:
+                    outdated.append(one)
+                else:
+                    key = DERIVED_KEYS[one.name]
+                    left = leave_alone(context, key, "of the same prices, settings and code")
+                    yield dg.MaterializeResult(key, metadata={**stored.rows, **stored.facts, **left})
+            for one, made in make_all(outdated, home.study, home.lake, partial(report_progress, context)):
+                yield dg.MaterializeResult(DERIVED_KEYS[one.name], metadata={**made.rows, **made.facts})
+
+    return step
+
+
+def _spec(derived: Derived) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        DERIVED_KEYS[derived.name],
         deps=[LAKE_TABLE_OWNER[name] for name in derived.inputs],
         group_name=MODELS_GROUP if derived.refreshed else "simulation",
         kinds={"python", "parquet"},
@@ -36,15 +58,3 @@ def _asset(home: StudyHome, derived: Derived) -> dg.AssetsDefinition:
         automation_condition=WHEN_LAKE_MOVED if derived.refreshed else None,
         description=derived.description,
     )
-    def dataset(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
-        with as_failures():
-            market = current_market(home.study, home.lake)
-            stored = derived.current(home.study, home.lake, market)
-            left: dict[str, str] = {}
-            if stored is None or context.run.tags.get(FRESH_TAG) == ALL or not derived.refreshed:
-                stored = derived.make(home.study, home.lake, partial(report_progress, context))
-            else:
-                left = leave_alone(context, DERIVED_KEYS[derived.name], "of the same prices, settings and code")
-        return dg.MaterializeResult(metadata={**stored.rows, **stored.facts, **left})
-
-    return dataset

@@ -35,6 +35,7 @@ class EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._kept: OrderedDict[str, Connection] = OrderedDict()
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @contextmanager
@@ -64,6 +65,12 @@ class EventLog(SqliteEventLogStorage):
         connection = self._kept.pop(shard)
         connection.close()
         connection.engine.dispose()
+
+    def has_table(self, table_name: str) -> bool:
+        """Return whether a table is there; Dagster asks with every event, and one that was there stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def dispose(self) -> None:
         """Close the databases."""

@@ -98,9 +98,10 @@ def select_named(home: StudyHome, named: str) -> Selection:
     asset = next((key for key in (*LAKE_KEYS, *tables) if key.path[-1] == named), None)
     if asset is None:
         raise _unknown(study, named)
-    # A step that makes several assets makes all of them.
     step = next(step for step in build_definitions(home).resolve_asset_graph().assets_defs if asset in step.keys)
-    return Selection(REFRESH, sorted(step.keys), study.scenarios, named=named)
+    # Most steps that make several assets make all of them.
+    keys = [asset] if step.can_subset else sorted(step.keys)
+    return Selection(REFRESH, keys, study.scenarios, named=named)
 
 
 def _named_scenarios(study: Study, named: str) -> list[Scenario]:

@@ -5,7 +5,9 @@ Which ones there are belongs in ``datasets``. Importing this is quick, so that a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +87,26 @@ class Derived:
                 register_table(connection, name, LAKE_TABLES[name].arrow_schema.empty_table())
             else:
                 register_files(connection, name, [stored.file(name)])
+
+
+def make_all(
+    derived: Sequence[Derived], study: Study, lake: Lake, progress: Progress = unheard
+) -> Iterator[tuple[Derived, Version]]:
+    """Make datasets, as many at once as there are cores, and yield each when it is stored.
+
+    What one of several has to say about its progress is not heard.
+
+    Raises:
+        NotReadyError: the lake has no market for the study.
+    """
+    if len(derived) == 1:
+        # In the thread of the caller, so that Ctrl-C ends it at once.
+        yield derived[0], derived[0].make(study, lake, progress)
+        return
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        making = {pool.submit(one.make, study, lake): one for one in derived}
+        for made in as_completed(making):
+            yield making[made], made.result()
 
 
 def missed(derived: Iterable[Derived], study: Study, lake: Lake, market: Version) -> list[str]:
