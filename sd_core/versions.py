@@ -4,8 +4,9 @@ They are separate from what computes, which takes long to import, so that asking
 quick.
 """
 
+FETCH = "2"
 MARKET = "1"
-ENGINE = "5"
+ENGINE = "6"
 CORRELATIONS = "2"
 VARIANCE_STATE = "2"
 SUBSETS = "1"

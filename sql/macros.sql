@@ -7,12 +7,27 @@
 
 create macro time_weighted_return(value, withdrawals, previous_value, deposits) as
     case
-        when abs(previous_value + deposits) > 1e-6 then (value + withdrawals) / (previous_value + deposits) - 1
+        when previous_value + deposits > 1e-6 then (value + withdrawals) / (previous_value + deposits) - 1
     end;
 
 comment on macro time_weighted_return is
     'Return of a session without the effect of money put in or taken out: (value + withdrawals) / (previous value + '
-    'deposits) - 1; NULL where there was no more than rounding leaves, 1e-6 of a currency unit.';
+    'deposits) - 1; NULL where there was no more than rounding leaves, 1e-6 of a currency unit, or debt alone.';
+
+create macro growth_factor(simple_return) as
+    case
+        when simple_return > -1 then 1 + simple_return
+        when simple_return <= -1 then 0
+    end;
+
+comment on macro growth_factor is
+    '1 + return; 0 where all or more was lost, from which nothing grows again.';
+
+create macro cash_share(bank, value) as
+    case when value > 1e-6 then bank / value end;
+
+comment on macro cash_share is
+    'The bank over the value; NULL where that is no more than 1e-6 of a currency unit, or negative.';
 
 create macro drawdown(growth, highest_growth) as
     growth / greatest(highest_growth, 1) - 1;

@@ -31,6 +31,11 @@ class Published:
     warehouse: Path
     report: Path
 
+    @property
+    def log(self) -> Path:
+        """The log that a tool leaves beside the warehouse if it opened it to write and was killed."""
+        return self.warehouse.with_name(self.warehouse.name + ".wal")
+
 
 @dataclass(frozen=True)
 class StudyHome:

@@ -31,9 +31,13 @@ def note(lake: Lake, published: Published, inputs: str) -> None:
 
 
 def is_published(lake: Lake, published: Published, inputs: str) -> bool:
-    """Return whether the published files are those that were made from these inputs."""
+    """Return whether the published files are those that were made from these inputs, and no log would change them."""
     noted = lake.current(PUBLICATION)
-    return noted is not None and noted.facts == {"inputs": inputs, "files": _files(published)}
+    return (
+        not published.log.exists()
+        and noted is not None
+        and noted.facts == {"inputs": inputs, "files": _files(published)}
+    )
 
 
 def _name(version: Version | None) -> str | None:

@@ -116,6 +116,8 @@ def rebuild(
             # Written before the warehouse is renamed and renamed right after: every publication has its own report, and
             # one that cannot be drawn stops it.
             draft_report = write_draft(draft)
+            # A log of the file before would be played into the new one, and make it unreadable.
+            published.log.unlink(missing_ok=True)
             draft.replace(published.warehouse)
             draft_report.replace(published.report)
             note(lake, published, inputs)

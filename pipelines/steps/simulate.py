@@ -160,10 +160,12 @@ def _facts_of(
     others: Mapping[Path, SimulationResult | Exception],
 ) -> dict[str, Any]:
     """Return what is noted of a scenario beside its rows."""
+    money_weighted = money_weighted_return(result.daily, panel.sessions, study.capital)
     facts = {
         "keep": _kept(study, scenario),
         "capital": study.capital,
-        "xirr": money_weighted_return(result.daily, panel.sessions, study.capital),
+        "xirr": money_weighted.rate,
+        "xirr_missing": money_weighted.missing,
         "prices_version": market.facts["prices_version"],
         "study_hash": scenario_fingerprint(study, scenario),
         "engine_version": versions.ENGINE,

@@ -183,8 +183,11 @@ def _copy(table: Table) -> Model:
     return Model(table, sql, table.description, (), (table.name,))
 
 
-def tables_read(file: Path, sql: str) -> tuple[set[str], set[str]]:
+@cache
+def tables_read(file: Path, sql: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the tables that a query reads: those of its own database as written, and the names of the lake's.
+
+    Parsing takes some milliseconds, so a query is parsed once in a process.
 
     Raises:
         ValueError: it is not one query; the message names the file.
@@ -214,7 +217,7 @@ def _query(file: Path, sql: str) -> exp.Query:
             raise ValueError(f"{file}: expected one statement, was {len(statements)}")
 
 
-def _sources(query: exp.Query) -> tuple[set[str], set[str]]:
+def _sources(query: exp.Query) -> tuple[frozenset[str], frozenset[str]]:
     """Return the tables that a query reads: those of its own database as written, and the names of the lake's."""
     own: set[str] = set()
     of_lake: set[str] = set()
@@ -226,7 +229,7 @@ def _sources(query: exp.Query) -> tuple[set[str], set[str]]:
                     of_lake.add(source.name)
                 else:
                     own.add(exp.table_name(source) or source.sql())
-    return own, of_lake
+    return frozenset(own), frozenset(of_lake)
 
 
 def _in_order(models: list[Model]) -> list[Model]:

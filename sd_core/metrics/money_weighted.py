@@ -3,50 +3,105 @@
 Time-weighted returns and every other metric belong in ``sql``.
 """
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 
 from sd_core.market.arrays import Dates, Floats
 from sd_core.metrics.returns import Rows
 
 DAYS_PER_YEAR = 365
-# Yearly returns between which a solution is looked for: total loss, and ten thousand times the money in a year.
-LOWEST, HIGHEST = -1 + 1e-9, 1e4
+# Rates that differ by less are one rate: rounding.
+SAME_RATE = 1e-9
 
 
-def xirr(dates: Dates, flows: Floats) -> float | None:
+class MoneyWeighted(NamedTuple):
+    """A yearly rate as a fraction, or why there is none; one of the two is None."""
+
+    rate: float | None
+    missing: str | None
+
+
+def xirr(dates: Dates, flows: Floats) -> MoneyWeighted:
     """Return the yearly rate r at which the flows are worth nothing: sum of flow / (1 + r) ** (days / 365) = 0.
+
+    Every rate above a total loss is found, however long or short the time: the equation is solved for ln(1 + r), in
+    which nothing overflows. Where the flows change their direction more than once, several rates may solve it, and
+    none of them is the return.
 
     Args:
         dates: of the flows, datetime64[D], ascending.
         flows: money, negative where it goes in, positive where it comes out.
 
-    Returns:
-        A fraction per year, or None where no rate between total loss and ten thousandfold solves the equation, as where
-        nothing comes out, or where all dates are the same.
-
     >>> days = ["2008-01-01", "2008-03-01", "2008-10-30", "2009-02-15", "2009-04-01"]
-    >>> round(xirr(np.array(days, "datetime64[D]"), np.array([-10000.0, 2750, 4250, 3250, 2750])), 6)
+    >>> round(xirr(np.array(days, "datetime64[D]"), np.array([-10000.0, 2750, 4250, 3250, 2750])).rate, 6)
     0.373363
     """
-    # Takes a third of a second to import, and only simulations have need of it.
-    from scipy.optimize import brentq
+    moved = flows != 0
+    days, which = np.unique(dates[moved], return_inverse=True)
+    amounts = np.bincount(which, weights=flows[moved])
+    years = (days[amounts != 0] - dates[0]).astype(np.float64) / DAYS_PER_YEAR
+    amounts = amounts[amounts != 0]
+    if len(amounts) == 0 or amounts.min() > 0 or amounts.max() < 0:
+        return MoneyWeighted(None, "all money goes the same way")
+    with np.errstate(over="ignore"):
+        rates = np.expm1(_log_rates(years, amounts))
+    if len(rates) == 0:
+        return MoneyWeighted(None, "no rate solves the equation")
+    if len(rates) > 1:
+        return MoneyWeighted(None, f"several rates solve the equation: {', '.join(f'{rate:.2%}' for rate in rates)}")
+    if not math.isfinite(rates[0]):
+        return MoneyWeighted(None, "the rate is too high for a number")
+    return MoneyWeighted(float(rates[0]), None)
 
-    years = (dates - dates[0]).astype(np.float64) / DAYS_PER_YEAR
 
-    def worth(rate: float) -> float:
-        return float(np.sum(flows * (1 + rate) ** -years))
-
-    low, high = worth(LOWEST), worth(HIGHEST)
-    if years[-1] == 0 or not np.isfinite(low) or low * high >= 0:
-        return None
-    return float(brentq(worth, LOWEST, HIGHEST, xtol=1e-13, rtol=1e-13))
-
-
-def money_weighted_return(daily: Rows, sessions: Dates, capital: float) -> float | None:
+def money_weighted_return(daily: Rows, sessions: Dates, capital: float) -> MoneyWeighted:
     """Return the :func:`xirr` of a scenario: capital and deposits go in, withdrawals and the final value come out."""
     flows = daily["withdrawals"] - daily["deposits"]
     flows[0] -= capital
     flows[-1] += daily["value"][-1]
-    moved = flows != 0
-    moved[0] = True
-    return xirr(sessions[moved], flows[moved])
+    return xirr(sessions, flows)
+
+
+def _log_rates(years: Floats, flows: Floats) -> Floats:
+    """Return every x with sum of flow * exp(-x * years) = 0, ascending; no flow is 0, and not all have one sign.
+
+    Such a sum has no more zeros than its coefficients change sign (the rule of Descartes for exponentials). Between two
+    zeros lies one of its derivative, once it is multiplied by exp(x * pivot), which moves no zero. With the pivot
+    between two flows of opposite signs, the derivative changes sign once less: so down to one zero, and back.
+    """
+    # Takes a third of a second to import, and only simulations have need of it.
+    from scipy.optimize import brentq
+
+    sums = [flows]
+    while len(changes := np.flatnonzero(np.diff(np.sign(sums[-1])))) > 1:
+        pivot = (years[changes[0]] + years[changes[0] + 1]) / 2
+        derivative = sums[-1] * (pivot - years)
+        sums.append(derivative / np.abs(derivative).max())
+    zeros = np.empty(0)
+    for coefficients in reversed(sums):
+        ends = _bounds(years, coefficients)
+        places = np.concatenate([ends[:1], zeros[(zeros > ends[0]) & (zeros < ends[1])], ends[1:]])
+        worths = np.array([_worth(place, years, coefficients) for place in places])
+        crossed = np.flatnonzero(np.sign(worths[:-1]) * np.sign(worths[1:]) < 0)
+        found = [
+            brentq(_worth, places[at], places[at + 1], args=(years, coefficients), xtol=1e-15, rtol=1e-15)
+            for at in crossed
+        ]
+        zeros = np.array(sorted({*found, *places[worths == 0]}))
+    return zeros[np.diff(zeros, prepend=-np.inf) > SAME_RATE]
+
+
+def _bounds(years: Floats, flows: Floats) -> Floats:
+    """Return two places beyond which the last flow, and the first, outweigh all others together: no zero lies there."""
+    sizes = np.abs(flows)
+    low = -math.log(1 + sizes[:-1].sum() / sizes[-1]) / (years[-1] - years[-2])
+    high = math.log(1 + sizes[1:].sum() / sizes[0]) / (years[1] - years[0])
+    return np.array([low, high])
+
+
+def _worth(place: float, years: Floats, flows: Floats) -> float:
+    """Return sum of flow * exp(-place * years) over the largest of the factors, which keeps its sign."""
+    powers = -place * years
+    return float(np.sum(flows * np.exp(powers - powers.max())))

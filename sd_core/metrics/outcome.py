@@ -91,7 +91,7 @@ class Calendar(NamedTuple):
 
 def outcome(daily: Rows, ledger: Rows, calendar: Calendar, sessions: Dates, capital: float) -> Outcome:
     """Return the outcome of one scenario, from the records of its days and its ledger."""
-    xirr = money_weighted_return(daily, sessions, capital)
+    xirr = money_weighted_return(daily, sessions, capital).rate
     numbers = _outcome(daily, ledger, calendar, capital)
     return Outcome(*numbers)._replace(xirr=NAN if xirr is None else xirr)
 
@@ -109,14 +109,14 @@ def _outcome(daily, ledger, calendar, capital):  # type: ignore[no-untyped-def]
     for session in range(sessions):
         day = daily[session]
         invested_before = previous + day.deposits
-        if abs(invested_before) > NO_MONEY:
+        if invested_before > NO_MONEY:
             simple_return = session_return(invested_before, day.value, day.withdrawals)
-            growth *= 1.0 + simple_return
+            growth *= max(1.0 + simple_return, 0.0)
             excess[observed] = simple_return - calendar.risk_free_return[session]
             observed += 1
         highest = max(highest, growth)
         max_drawdown = min(max_drawdown, growth / highest - 1.0)
-        if day.value != 0.0:
+        if day.value > NO_MONEY:
             cash_share += day.bank / day.value
             valued += 1
         low_cash += day.bank < LOW_CASH * day.value

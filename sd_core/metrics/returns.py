@@ -19,11 +19,12 @@ def session_return(invested, value, withdrawals):  # type: ignore[no-untyped-def
 def time_weighted_return(daily: Rows, capital: float) -> float | None:
     """Return the product of 1 + the returns of all sessions, less 1.
 
-    The opening value of the first session is the capital. A session that opens with no more than rounding leaves is
-    left out; None where that is every one.
+    The opening value of the first session is the capital. A session that opens with no more than rounding leaves, or
+    with debt alone, is left out; None where that is every one. Who has lost all or more has lost it for good.
     """
     invested = np.concatenate([[capital], daily["value"][:-1]]) + daily["deposits"]
-    earned = np.abs(invested) > NO_MONEY
+    earned = invested > NO_MONEY
     if not earned.any():
         return None
-    return float(np.prod((daily["value"] + daily["withdrawals"])[earned] / invested[earned])) - 1.0
+    growth = (daily["value"] + daily["withdrawals"])[earned] / invested[earned]
+    return float(np.prod(np.maximum(growth, 0.0))) - 1.0

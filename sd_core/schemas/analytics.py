@@ -172,11 +172,12 @@ SIMULATION_METRICS = Table(
             "Net harvest over the withdrawals scheduled; NULL: none scheduled.", RATIO, nullable=True
         ),
         "xirr": number(
-            "Money-weighted yearly return: the rate at which capital, flows and final value balance; NULL: no "
-            "solution.",
+            "Money-weighted yearly return: the rate at which capital, flows and final value balance; NULL: there is "
+            "none.",
             YEARLY,
             nullable=True,
         ),
+        "xirr_missing": text("Why there is no money-weighted return; NULL: there is one.", nullable=True),
         "taxes": number("Taxes owed for all years; NULL: the study has none.", MONEY, NOT_NEGATIVE, nullable=True),
         "after_tax_value": number("Final value less taxes; NULL as above.", MONEY, nullable=True),
         "after_tax_liquidation_value": number(

@@ -158,12 +158,13 @@ SIMULATION_PARTITION = LakeTable(
         **scenario(),
         "keep": text("What is kept: the ledger and all else, days only, or metrics.", KEPT),
         "capital": number("Money at the start.", MONEY, POSITIVE),
-        "xirr": number("Money-weighted return; NULL: no solution.", YEARLY, nullable=True),
+        "xirr": number("Money-weighted return; NULL: there is none.", YEARLY, nullable=True),
+        "xirr_missing": text("Why there is no money-weighted return; NULL: there is one.", nullable=True),
         "prices_version": text("Version of the prices that the scenario was simulated on."),
         "has_tax_lots": flag("Whether tax lots are kept of it.", nullable=True),
         "is_current": flag("Whether the scenario was simulated on today's prices and study."),
     },
-    hidden=("xirr", "has_tax_lots"),
+    hidden=("xirr", "xirr_missing", "has_tax_lots"),
 )
 
 SIMULATION_PATH_BAND = LakeTable(
@@ -276,7 +277,7 @@ RESERVE_BOOTSTRAP = LakeTable(
         "history": whole("Number of the bootstrap sample, from 1; the same for all scenarios.", COUNT, FROM_ONE),
         "final_value": number("Cash and holdings at the last close.", MONEY),
         "twr": number("Time-weighted return over the whole period.", FRACTION),
-        "xirr": number("Money-weighted return; NULL: no solution.", YEARLY, nullable=True),
+        "xirr": number("Money-weighted return; NULL: there is none.", YEARLY, nullable=True),
         "sharpe": number("Annualised Sharpe ratio; NULL: returns that do not differ.", RATIO, nullable=True),
         "sortino": number("Annualised Sortino ratio; NULL: no loss.", RATIO, nullable=True),
         "max_drawdown": number("Deepest fall of time-weighted growth below its peak.", FRACTION),

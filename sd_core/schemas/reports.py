@@ -48,9 +48,9 @@ REPORT_STRATEGY = Table(
             nullable=True,
         ),
         "volatility_alpha": number(
-            "Total return above that of ath_only with otherwise the same keys, at the same reserve: what buying "
-            "dips and selling rebounds added; NULL: the variant is not full, or there is no such strategy of the "
-            "same prices.",
+            "Time-weighted return above that of ath_only with otherwise the same keys, at the same reserve: what "
+            "buying dips and selling rebounds added; NULL: the variant is not full, or there is no such strategy of "
+            "the same prices.",
             FRACTION,
             nullable=True,
         ),

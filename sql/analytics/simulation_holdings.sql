@@ -77,7 +77,7 @@ select
     holdings,
     price,
     holdings * price as market_value,
-    holdings * price / nullif(value, 0) as weight,
+    case when value > 1e-6 then holdings * price / value end as weight,
     nav,
     premium
 from portfolios

@@ -29,7 +29,7 @@ wealth as (
         arg_max(daily.value, daily.session) / stored.capital - 1 as total_return,
         sum(daily.skipped_buys)::bigint as skipped_buys,
         sum(daily.passed_rungs)::bigint as passed_rungs,
-        avg(daily.bank / nullif(daily.value, 0)) as mean_cash_share
+        avg(cash_share(daily.bank, daily.value)) as mean_cash_share
     from simulation_daily as daily
     inner join lake.simulation_partition as stored using (strategy, reserve)
     group by daily.strategy, daily.reserve, stored.capital
@@ -103,6 +103,7 @@ select
     bookings.harvest_gross / nullif(bookings.withdrawals_scheduled, 0) as coverage_gross,
     bookings.harvest_net / nullif(bookings.withdrawals_scheduled, 0) as coverage_net,
     stored.xirr,
+    stored.xirr_missing,
     owed.taxes,
     wealth.final_value - owed.taxes as after_tax_value,
     wealth.final_value - owed.taxes - owed.liquidation_tax as after_tax_liquidation_value,
@@ -148,6 +149,7 @@ select
     coverage_gross,
     coverage_net,
     xirr,
+    xirr_missing,
     taxes,
     after_tax_value,
     after_tax_liquidation_value,

@@ -38,7 +38,7 @@ growth as (
         opening_value,
         simple_return,
         risk_free_return,
-        product(1 + simple_return) over (partition by strategy, reserve order by session) as twr_index
+        product(growth_factor(simple_return)) over (partition by strategy, reserve order by session) as twr_index
     from returns
 )
 

@@ -46,7 +46,7 @@ never_buying as (
     select
         without_buybacks.strategy,
         metrics.reserve,
-        metrics.total_return,
+        metrics.twr,
         stored.prices_version
     from without_buybacks
     inner join simulation_metrics as metrics on without_buybacks.twin = metrics.strategy
@@ -101,13 +101,14 @@ select
     metrics.coverage_gross,
     metrics.coverage_net,
     metrics.xirr,
+    metrics.xirr_missing,
     metrics.taxes,
     metrics.after_tax_value,
     metrics.after_tax_liquidation_value,
     metrics.after_tax_total_return,
     metrics.twr - without_reserve.twr as excess_over_buy_and_hold,
     metrics.twr - same_reserve.twr as excess_over_same_reserve,
-    metrics.total_return - never_buying.total_return as volatility_alpha,
+    metrics.twr - never_buying.twr as volatility_alpha,
     bands.final_value_low,
     bands.final_value_high,
     bands.twr_low,

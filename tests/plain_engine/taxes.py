@@ -60,9 +60,11 @@ class Sold:
 
 
 def is_long(since: dt.date, until: dt.date) -> bool:
-    """Return whether shares were held for more than a year: beyond the day of the next year that has the same date."""
-    is_leap_day = (since.month, since.day) == (2, 29)
-    return until > since.replace(year=since.year + 1, day=28 if is_leap_day else since.day)
+    """Return whether shares were held for more than a year, which begins with the day after they were bought."""
+    begin = since + dt.timedelta(days=1)
+    if (begin.month, begin.day) == (2, 29):
+        return until >= dt.date(begin.year + 1, 3, 1)
+    return until >= begin.replace(year=begin.year + 1)
 
 
 @dataclass

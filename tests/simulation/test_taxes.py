@@ -121,7 +121,12 @@ def test_holding_period_of_replacement_shares_includes_that_of_the_shares_sold()
         ("2020-02-29", "2021-02-28", False),
         ("2020-02-29", "2021-03-01", True),
         ("2019-02-28", "2020-02-28", False),
-        ("2019-02-28", "2020-02-29", True),
+        # Revenue Ruling 66-7: the year of what was bought on the last of February begins on 1 March.
+        ("2019-02-28", "2020-02-29", False),
+        ("2019-02-28", "2020-03-01", True),
+        ("2019-02-27", "2020-02-28", True),
+        ("2020-02-28", "2021-02-28", False),
+        ("2020-02-28", "2021-03-01", True),
         ("2019-03-01", "2020-02-29", False),
         ("2019-12-31", "2020-12-31", False),
         ("2019-12-31", "2021-01-01", True),

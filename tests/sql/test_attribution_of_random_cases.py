@@ -82,9 +82,7 @@ class Days:
 
         profit = self.profit.sum(axis=1) + self.interest
         # Where there is nothing, nothing is earned.
-        self.returns = {
-            t: profit[t] / opening for t, opening in enumerate(self.opening_value) if abs(opening) > NEGLIGIBLE
-        }
+        self.returns = {t: profit[t] / opening for t, opening in enumerate(self.opening_value) if opening > NEGLIGIBLE}
 
 
 def carino(one: float, other: float = 0.0) -> float:

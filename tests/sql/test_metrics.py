@@ -206,6 +206,11 @@ def test_returns_without_a_loss_have_no_sortino_ratio(con):
         "calmar(null, -0.1)",
         "time_weighted_return(0, 0, 0, 0)",
         "time_weighted_return(1e-11, 0, 1e-12, 0)",
+        # From -10 to -20 is no gain of 100 %.
+        "time_weighted_return(-20, 0, -10, 0)",
+        "growth_factor(null)",
+        "cash_share(50, 0)",
+        "cash_share(-150, -50)",
     ],
 )
 def test_a_figure_that_cannot_be_computed_is_null(con, expression):
@@ -214,6 +219,11 @@ def test_a_figure_that_cannot_be_computed_is_null(con, expression):
 
 def test_a_total_loss_has_a_growth_rate_of_minus_one(con):
     assert scalar(con, "cagr(0, 1000)") == -1
+
+
+@pytest.mark.parametrize(("simple_return", "factor"), [(0.25, 1.25), (-0.25, 0.75), (-1.0, 0.0), (-1.2, 0.0)])
+def test_growth_ends_where_all_or_more_is_lost(con, simple_return, factor):
+    assert scalar(con, "growth_factor(?)", simple_return) == factor
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,6 +147,20 @@ def test_published_file_that_is_not_the_one_published_is_made_again(lab: Lab, da
     assert plan_run(lab.home).publishes
     assert lab.sdlab("run").code == 0
     assert not lab.table("report_strategy").empty
+    assert plan_run(lab.home).is_empty
+
+
+def test_log_that_another_tool_left_is_not_played_into_the_next_publication(lab: Lab) -> None:
+    # A tool that opened the file to write, stored a note in it and was killed.
+    writes = "con = duckdb.connect(sys.argv[1]); con.sql('create table mine as select 1 as note')"
+    tool = f"import duckdb, os, sys; {writes}; os._exit(9)"
+    subprocess.run([sys.executable, "-c", tool, str(lab.published)], check=False)
+    assert lab.home.published.log.exists()
+    assert plan_run(lab.home).publishes
+    assert lab.sdlab("run").code == 0
+    assert not lab.home.published.log.exists()
+    assert lab.sdlab("query", "select count(*) as n from report_strategy").code == 0
+    assert lab.sdlab("query", "select * from mine").code == 2
     assert plan_run(lab.home).is_empty
 
 

@@ -211,6 +211,7 @@ def add_scenario(
         "keep": "ledger",
         "capital": STUDY["capital"],
         "xirr": 0.05,
+        "xirr_missing": None,
         "prices_version": prices_version,
         "has_tax_lots": False,
         "is_current": is_current,

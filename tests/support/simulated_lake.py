@@ -95,6 +95,7 @@ def fill_from_simulation(
                 "keep": "ledger",
                 "capital": scenario.capital,
                 "xirr": None,
+                "xirr_missing": "not asked",
                 "prices_version": "p1",
                 "is_current": True,
             },

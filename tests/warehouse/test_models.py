@@ -220,7 +220,7 @@ def test_same_lake_gives_the_same_tables_on_any_number_of_threads():
             fill_small_study(con)
             con.execute("""
                 insert into lake.simulation_partition
-                select 's' || i, 0, 'ledger', 1000, null, 'p1', false, true from range(40) as strategy(i);
+                select 's' || i, 0, 'ledger', 1000, null, null, 'p1', false, true from range(40) as strategy(i);
                 insert into lake.simulation_daily
                 select 's' || i, 0, date '1990-01-01' + d::integer, 1, 1, 1000 + hash(i, d) % 1000 / 7, 1,
                     0, 0, 0, 0, 0, 0, 0

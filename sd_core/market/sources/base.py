@@ -52,5 +52,8 @@ class PriceSource(Protocol):
         ...
 
     def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
-        """Return a yearly rate in percent, as bars of any sign; raises as :meth:`prices`."""
+        """Return a yearly rate in percent, as bars of any sign, with what was known when ``start`` came.
+
+        A rate that is published each month, or whenever it changes, holds until the next one. Raises as :meth:`prices`.
+        """
         ...

@@ -53,11 +53,13 @@ class CsvSource:
     def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
         """Return a yearly rate in percent, of any sign, from a file of which Date and Close are read.
 
-        Raises as :meth:`prices`.
+        It begins with the newest one dated up to ``start``. Raises as :meth:`prices`.
         """
         path = self.folder / f"{ticker}.csv"
         table = _read(path, [CLOSE], lambda rates: refusal.rate_findings(rates["close"]))
-        return _history(ticker, path, flat_bars(between(table, start, end, str(path))["close"]), no_events())
+        known = table.index[table.index <= pd.Timestamp(start)]
+        begin = known[-1].date() if len(known) else start
+        return _history(ticker, path, flat_bars(between(table, begin, end, str(path))["close"]), no_events())
 
     def _dividends(self, ticker: str) -> pd.Series:
         path = self.folder / f"{ticker}_dividends.csv"

@@ -9,6 +9,7 @@ import importlib.metadata
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from sd_core import versions
 from sd_core.study.model import Study
 
 # The dataset of the lake that holds what was fetched.
@@ -31,7 +32,7 @@ def source_state(study: Study, ticker: str, now: dt.datetime) -> str:
         For files a hash of their bytes, for the sample the version of the package that it comes with, for Yahoo the
         last evening in New York on which a day's bars became final: its prices are good until the next.
     """
-    asked = f"{study.source.kind} {study.start} {study.end or ''}"
+    asked = f"{versions.FETCH} {study.source.kind} {study.start} {study.end or ''}"
     match study.source.kind:
         case "csv":
             folder = Path(study.source.folder or "")

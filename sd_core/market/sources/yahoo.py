@@ -33,6 +33,8 @@ FIRST_WAIT = 2.0
 
 # What trades round the clock has no close: its day ends at midnight of its own zone.
 ROUND_THE_CLOCK = {"CRYPTOCURRENCY", "CURRENCY"}
+# Rates are asked for from so long before a study begins: the one that holds then may be a month old, or older.
+KNOWN_BEFORE = dt.timedelta(days=366)
 USUAL_CLOSE = dt.time(16)
 
 DIVIDENDS, SPLITS = "dividends", "stock splits"
@@ -113,9 +115,10 @@ class YahooSource:
         return _history(ticker, answer, bars, dividends.rename(None), splits.rename(None))
 
     def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
-        """Return a yearly rate in percent, of any sign: Yahoo's closes; raises as :meth:`prices`."""
-        answer = self._ask(ticker, start, end)
-        table = _finished_rows(ticker, answer, start, end)
+        """Return a yearly rate in percent, of any sign: Yahoo's closes from a year before; raises as :meth:`prices`."""
+        begin = start - KNOWN_BEFORE
+        answer = self._ask(ticker, begin, end)
+        table = _finished_rows(ticker, answer, begin, end)
         rates = table[BAR_COLUMNS].dropna(how="all")["close"]
         _refuse(ticker, table, refusal.rate_findings(rates))
         return _history(ticker, answer, flat_bars(rates), no_events(), no_events())

@@ -71,11 +71,15 @@ def tax_lots(ledger: Rows, sessions: Dates, lot_order: LotOrder, assets: int) ->
 def _year_before(sessions: Dates) -> Numbers:
     """Return the last day since which shares sold in a session were held for more than a year, in days from 1970.
 
-    That is the day before the same day of the last year; 29 February counts as 28 February in other years.
+    That is the day before the same day of the last year. On 29 February it is that of 28 February: the year of what was
+    bought on the last of a month begins on the first of the next, and is over with the last of the same month, Revenue
+    Ruling 66-7.
     """
     months = sessions.astype("datetime64[M]")
     day_of_month = sessions.astype("datetime64[D]") - months.astype("datetime64[D]")
-    same_day = (months - 12).astype("datetime64[D]") + day_of_month
+    same_month = (months - 12).astype("datetime64[D]")
+    last_of_month = (months - 11).astype("datetime64[D]") - np.timedelta64(1, "D")
+    same_day = np.minimum(same_month + day_of_month, last_of_month)
     numbers: npt.NDArray[np.int64] = same_day.astype(np.int64) - 1
     return numbers
 

@@ -117,6 +117,18 @@ def test_rate_of_any_sign_needs_date_and_close_only(write: Write) -> None:
     assert bars.to_numpy().tolist() == [[-0.5] * 4, [0.0] * 4, [5.25] * 4]
 
 
+def test_rate_begins_with_the_one_that_held_at_the_start(write: Write) -> None:
+    # That of 29 February was unknown on the 8th; that of 31 December is of no use.
+    source = write("Date,Close\n2023-12-31,9\n2024-01-31,5\n2024-02-29,1\n", "POLICY.csv")
+    assert source.rates("POLICY", dt.date(2024, 2, 8), None).bars["close"].tolist() == [5.0, 1.0]
+    assert source.rates("POLICY", dt.date(2024, 1, 31), None).bars["close"].tolist() == [5.0, 1.0]
+
+
+def test_rate_that_was_last_set_before_the_start_holds(write: Write) -> None:
+    source = write("Date,Close\n2023-09-20,5.5\n", "POLICY.csv")
+    assert source.rates("POLICY", dt.date(2024, 2, 8), dt.date(2024, 6, 30)).bars["close"].tolist() == [5.5]
+
+
 def test_rate_ignores_the_other_columns_of_a_price_file(write: Write) -> None:
     bars = write(f"{HEADER}\n2024-01-02,,1,2,4.5\n", "^IRX.csv").rates("^IRX", START, None).bars
     assert bars["close"].tolist() == [4.5]

@@ -341,6 +341,11 @@ def test_rate_may_be_negative_and_zero(yahoo: FakeYahoo, open_yahoo: Open) -> No
     assert bars.to_numpy().tolist() == [[-0.03] * 4, [0.0] * 4]
 
 
+def test_rate_is_asked_for_from_before_the_start(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    yahoo.charts["^IRX"] = chart("^IRX", {TUESDAY: (5.0, 5.0, 5.0, 5.0)}, kind="INDEX")
+    assert open_yahoo().rates("^IRX", THURSDAY, THURSDAY).bars["close"].tolist() == [5.0]
+
+
 def test_rate_without_a_close_is_refused(yahoo: FakeYahoo, open_yahoo: Open) -> None:
     yahoo.charts["^IRX"] = chart("^IRX", {TUESDAY: (5.0, 5.0, 5.0, 5.0), WEDNESDAY: (5.0, 5.0, 5.0, None)})
     with pytest.raises(FetchError, match=r"\^IRX: 2024-05-29: close: nan: expected a rate in percent"):
