@@ -58,6 +58,7 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
         "risk_free": str(study.risk_free),
         "deposit_amount": study.deposits.amount if study.deposits else None,
         "deposit_every": study.deposits.every if study.deposits else None,
+        "deposit_invest": study.deposits.invest if study.deposits else None,
         "tax_short_term": study.taxes.short_term if study.taxes else None,
         "tax_long_term": study.taxes.long_term if study.taxes else None,
         "tax_dividends": study.taxes.dividends_or_default if study.taxes else None,
@@ -77,6 +78,7 @@ def _strategy_values(study: Study, name: str) -> dict[str, Any]:
     strategy, withdrawals = study.strategies[name], study.withdrawals_of(name)
     given = strategy.model_copy(update={"costs": study.costs_of(name), "withdrawals": withdrawals})
     values = strategy_values(given)
+    values["dividends"] = strategy.dividends_or_default
     values["rebalance_on_change"] = strategy.rebalances_on_change if strategy.has_schedule else None
     if strategy.band is not None and strategy.band.width is not None:
         values["band_kind"] = strategy.band.kind or "absolute"

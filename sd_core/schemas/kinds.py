@@ -21,6 +21,8 @@ class Kind(IntEnum):
     REBALANCE_SELL = 12
     DEPLOY_BUY = 13
     PROFIT_SELL = 14
+    DEPOSIT_BUY = 15
+    DIVIDEND_BUY = 16
 
 
 # Legs of a session besides 0 to 3, the four legs of the bar's path.

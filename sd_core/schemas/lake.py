@@ -53,6 +53,9 @@ STUDY = LakeTable(
         "risk_free": text("Ticker of the risk-free rate, or the rate itself as a yearly fraction."),
         "deposit_amount": number("Money that comes in each period; NULL: none.", MONEY, POSITIVE, nullable=True),
         "deposit_every": text("Period of deposits: month, quarter or year; NULL: none.", PERIODS, nullable=True),
+        "deposit_invest": flag(
+            "Whether all but the reserve's share of a deposit is invested; NULL: no deposits.", nullable=True
+        ),
         "tax_short_term": number("Tax rate of short-term gains; NULL: no taxes.", FRACTION, SHARE, nullable=True),
         "tax_long_term": number("Tax rate of long-term gains; NULL: no taxes.", FRACTION, SHARE, nullable=True),
         "tax_dividends": number("Tax rate of dividends; NULL: no taxes.", FRACTION, SHARE, nullable=True),

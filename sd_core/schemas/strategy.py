@@ -85,8 +85,8 @@ def _leaves(model: type[BaseModel], path: tuple[str, ...] = (), *, optional: boo
 
 
 def _column(leaf: _Leaf) -> Column:
-    description, nullable = leaf.field.description or "", leaf.optional
     extra = leaf.field.json_schema_extra if isinstance(leaf.field.json_schema_extra, Mapping) else {}
+    description, nullable = leaf.field.description or "", leaf.optional and not extra.get("filled_in")
     unit = str(extra.get("unit", ""))
     if nullable:
         missing = extra.get("null") or ("none" if leaf.own else f"no {leaf.path[-2]}")

@@ -121,6 +121,8 @@ class Rules:
         margin_rate: what an overdrawn bank pays, a fraction per year.
         deposit: money that comes in each period, in the study's currency.
         deposit_every: its period.
+        deposit_invest: whether all but the reserve's share of a deposit buys assets at the close.
+        reinvest: whether a dividend buys its asset at the close.
         withdrawal: money that is to go out each period, in the study's currency.
         withdrawal_share: what is to go out besides, a fraction of the value at that close.
         withdrawal_every: their period.
@@ -165,6 +167,8 @@ class Rules:
     margin_rate: float = 0.0
     deposit: float = 0.0
     deposit_every: Every = Every.NEVER
+    deposit_invest: bool = True
+    reinvest: bool = False
     withdrawal: float = 0.0
     withdrawal_share: float = 0.0
     withdrawal_every: Every = Every.NEVER
@@ -222,6 +226,7 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
         lot_sizes=np.array([asset.lot_size for asset in assets]),
         fee_fixed=costs.fixed,
         fee_rate=costs.bps / 10_000,
+        reinvest=strategy.dividends_or_default == "reinvest",
         lot_order=LotOrder[strategy.lot_order.upper()],
         **(_rule(strategy.rule) if strategy.rule else {"variant": Variant.NO_RULE}),
         **(_deposit_rules(deposits) if deposits else {}),
@@ -268,7 +273,11 @@ PERIODS_PER_YEAR = {Every.YEAR: 1, Every.QUARTER: 4, Every.MONTH: 12}
 
 
 def _deposit_rules(deposits: Deposits) -> dict[str, Any]:
-    return {"deposit": deposits.amount, "deposit_every": Every[deposits.every.upper()]}
+    return {
+        "deposit": deposits.amount,
+        "deposit_every": Every[deposits.every.upper()],
+        "deposit_invest": deposits.invest,
+    }
 
 
 def _withdrawal_rules(withdrawals: Withdrawals, capital: float) -> dict[str, Any]:

@@ -24,6 +24,8 @@ YEARLY: JsonDict = {"unit": "fraction per year"}
 RATIO: JsonDict = {"unit": "ratio"}
 COUNT: JsonDict = {"unit": "count"}
 BASIS_POINTS: JsonDict = {"unit": "basis points"}
+# Of a key whose default depends on other keys: its column has what that comes to.
+FILLED_IN: JsonDict = {"filled_in": True}
 
 
 class Part(BaseModel):
@@ -78,6 +80,7 @@ class Deposits(Part):
 
     amount: float = Field(gt=0, description="Money per period, in the study's currency.")
     every: Every = "month"
+    invest: bool = Field(True, description="Whether all but the reserve's share of it is invested at once.")
 
 
 class Withdrawals(Part):

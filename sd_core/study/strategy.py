@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from sd_core.study.findings import MisfitError, show
 from sd_core.study.parts import (
     COUNT,
+    FILLED_IN,
     FRACTION,
     RATIO,
     Allocation,
@@ -108,6 +109,11 @@ class Strategy(Part):
         description="Highest premium less the lowest, above which the one asset is sold for the other.",
         json_schema_extra=FRACTION,
     )
+    dividends: Literal["bank", "reinvest"] | None = Field(
+        None,
+        description="Where dividends go: to the bank, or into the asset that pays them.",
+        json_schema_extra=FILLED_IN,
+    )
     lot_order: Literal["lifo", "fifo"] = Field("lifo", description="Which buyback lots a sale takes first.")
     costs: Costs | None = Field(None, description="Costs of this strategy where they are not the study's.")
     withdrawals: Withdrawals | None = Field(None, description="Its withdrawals where they are not the study's.")
@@ -145,6 +151,11 @@ class Strategy(Part):
                 f"rebalance.cost_aware: {_written(rebalance.cost_aware)}: expected none, since there is no trade to "
                 "forgo without a trigger, band, cash, drift or premium_spread"
             )
+
+    @property
+    def dividends_or_default(self) -> Literal["bank", "reinvest"]:
+        """Where dividends go: what holds reinvests them, while a rule lives on the bank."""
+        return self.dividends or ("bank" if self.rule else "reinvest")
 
     @property
     def has_schedule(self) -> bool:

@@ -49,6 +49,7 @@ def test_study_is_one_row_of_what_was_asked() -> None:
             "risk_free": "^IRX",
             "deposit_amount": None,
             "deposit_every": None,
+            "deposit_invest": None,
             "tax_short_term": None,
             "tax_long_term": None,
             "tax_dividends": None,
@@ -76,8 +77,8 @@ def test_deposits_and_withdrawals_are_recorded_as_asked_for() -> None:
         (["strategies", "sd8", "withdrawals"], {"amount": 50, "every": "year"}),
     )
     tables = tables_of(study)
-    assert tables["study"].select(["deposit_amount", "deposit_every"]).to_pylist() == [
-        {"deposit_amount": 100.0, "deposit_every": "quarter"}
+    assert tables["study"].select(["deposit_amount", "deposit_every", "deposit_invest"]).to_pylist() == [
+        {"deposit_amount": 100.0, "deposit_every": "quarter", "deposit_invest": True}
     ]
     columns = ["amount", "rate", "of", "every", "coverage", "shortfall"]
     columns_found = tables["study_strategy"].select(["strategy", *(f"withdrawals_{column}" for column in columns)])

@@ -4,7 +4,7 @@ Clarity is its only aim. A session, in ``Scenario``, goes through its parts in o
 
 - ``position``: one asset, with its lots, its limits and its band;
 - ``portfolio``: the bank, the positions, the targets in force, the rows that are written, the mark at the close;
-- ``arrivals``: the first purchase, dividends, interest and deposits;
+- ``arrivals``: the first purchase; dividends, interest and deposits, and what they buy;
 - ``path``: the path of the bars and the rule that trades on it;
 - ``restraints``: what cash, drawdown and gaps change about the rule;
 - ``portfolio_rules``: what trades at the close;
@@ -51,6 +51,7 @@ class Scenario:
             self.rule.walk(buys=not self.stop.halted, share=purchase_share(portfolio))
             portfolio.read_closes()
             portfolio.put_targets_in_force()
+            arrivals.invest_arrivals(portfolio)
             self.portfolio_rules.act()
             self.withdrawals.pay()
         portfolio.mark()

@@ -1,6 +1,7 @@
-"""What starts a portfolio, and the cash that arrives before anything trades."""
+"""What starts a portfolio, the cash that arrives before anything trades, and what that cash buys at the close."""
 
 from plain_engine.portfolio import NEGLIGIBLE_CASH, PORTFOLIO, Portfolio
+from plain_engine.position import Position
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 
 
@@ -29,6 +30,7 @@ def receive_dividends(portfolio: Portfolio) -> None:
         if position.holdings > 0 and dividend != 0:
             amount = position.holdings * dividend
             portfolio.day.income += amount
+            position.dividends = amount
             portfolio.book(LEG_ARRIVAL, Kind.DIVIDEND, position.asset, price=dividend, amount=amount)
 
 
@@ -46,3 +48,25 @@ def receive_deposit(portfolio: Portfolio) -> None:
     if portfolio.begins_a(portfolio.rules.deposit_every):
         portfolio.day.deposits += portfolio.rules.deposit
         portfolio.book(LEG_ARRIVAL, Kind.DEPOSIT, PORTFOLIO, amount=portfolio.rules.deposit)
+
+
+def invest_arrivals(portfolio: Portfolio) -> None:
+    """Buy for the dividends and the deposit of the day, where the rules say so."""
+    rules = portfolio.rules
+    if rules.reinvest:
+        for position in portfolio.positions:
+            invest(portfolio, Kind.DIVIDEND_BUY, position, position.dividends)
+    if rules.deposit_invest:
+        to_invest = portfolio.day.deposits * (1 - rules.reserve)
+        for position in portfolio.positions:
+            invest(portfolio, Kind.DEPOSIT_BUY, position, to_invest * position.weight)
+
+
+def invest(portfolio: Portfolio, kind: Kind, position: Position, money: float) -> None:
+    """Buy for a sum, or for what the bank still holds of it; the anchor stays, and no lot is opened."""
+    if position.bar is None:
+        return
+    price = position.last_close
+    quantity = position.rounded(portfolio.affordable(min(money, portfolio.bank), price))
+    if quantity > 0:
+        portfolio.purchase(LEG_CLOSE, kind, position, quantity, price, position.premium(price))

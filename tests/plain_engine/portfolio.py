@@ -85,6 +85,7 @@ class Portfolio:
         for position, prices in zip(self.positions, self._bars[session], strict=True):
             bar = Bar(*prices)
             position.bar = None if math.isnan(bar.close) else bar
+            position.dividends = 0.0
 
     @property
     def trading(self) -> list[Position]:

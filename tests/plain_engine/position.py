@@ -65,6 +65,8 @@ class Position:
     # The highest close of the sessions before.
     nav: float = 0.0
     last_close: float = NOT_APPLICABLE
+    # What it paid in dividends today.
+    dividends: float = 0.0
     # Today's prices; None where the asset does not trade.
     bar: Bar | None = None
     lots: list[Lot] = field(default_factory=list)

@@ -8,7 +8,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from support.generators import panel_of, rules_of
+from support.generators import panel_of, rules_of, targets_of
 
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.rules import Every, Proceeds, Shortfall, Variant
@@ -135,7 +135,8 @@ DAYS = np.array(["2021-11-30", "2021-12-01", "2021-12-31", "2022-01-03", "2022-0
     ids=["never", "month", "quarter", "year"],
 )
 def test_money_flows_on_first_sessions_of_periods_but_not_on_the_very_first(engine, period, sessions):
-    rules = rules_of(reserve=0.5, deposit=300.0, deposit_every=period, withdrawal=200.0, withdrawal_every=period)
+    flows = {"deposit": 300.0, "deposit_every": period, "withdrawal": 200.0, "withdrawal_every": period}
+    rules = rules_of(reserve=0.5, deposit_invest=False, **flows)
     result = engine(panel_of([100.0] * 6, sessions=DAYS), rules)
 
     assert np.flatnonzero(result.daily["deposits"] == 300).tolist() == sessions
@@ -144,7 +145,8 @@ def test_money_flows_on_first_sessions_of_periods_but_not_on_the_very_first(engi
 
 
 def test_same_month_of_the_next_year_begins_every_period(engine):
-    rules = rules_of(reserve=0.5, deposit=1.0, deposit_every=Every.MONTH, withdrawal=2.0, withdrawal_every=Every.YEAR)
+    flows = {"deposit": 1.0, "deposit_every": Every.MONTH, "withdrawal": 2.0, "withdrawal_every": Every.YEAR}
+    rules = rules_of(reserve=0.5, deposit_invest=False, **flows)
     sessions = np.array(["2021-05-03", "2022-05-03"], "M8[D]")
     result = engine(panel_of([100.0, 100.0], sessions=sessions), rules)
 
@@ -154,7 +156,8 @@ def test_same_month_of_the_next_year_begins_every_period(engine):
 def test_deposit_arrives_after_dividends_and_interest_and_pays_for_that_days_buys(engine):
     # 5 shares at 100, 500 in the bank; interest on 31 days at 0.365 a year is 3.1 %.
     panel = panel_of([100.0, 80.0], sessions=first_of_months(2), dividends=np.array([[0.0], [1.0]]), rates=0.365)
-    rules = rules_of(**FIFTHS, capital=1_000.0, reserve=0.5, deposit=200.0, deposit_every=Every.MONTH)
+    deposits = {"deposit": 200.0, "deposit_every": Every.MONTH, "deposit_invest": False}
+    rules = rules_of(**FIFTHS, capital=1_000.0, reserve=0.5, **deposits)
     result = engine(panel, rules)
 
     arrivals = [(1, Kind.DIVIDEND, 5.0), (1, Kind.INTEREST, 15.5), (1, Kind.DEPOSIT, 200.0)]
@@ -169,7 +172,97 @@ def test_deposit_pays_for_a_buy_that_the_bank_alone_does_not_cover(engine):
     rules = rules_of(**FIFTHS, capital=1_000.0, deposit=200.0, deposit_every=Every.MONTH)
     result = engine(monthly_panel([100.0, 80.0]), rules)
 
-    assert_booked(result, [(1, Kind.DEPOSIT, 200.0), (1, Kind.BUY, -160.0)])  # a fifth of 10 shares, at 80
+    # A fifth of 10 shares, at 80; the rest of the deposit is invested at the close.
+    assert_booked(result, [(1, Kind.DEPOSIT, 200.0), (1, Kind.BUY, -160.0), (1, Kind.DEPOSIT_BUY, -40.0)])
+
+
+# What arrives is invested.
+
+HOLDER = {"variant": Variant.NO_RULE, "capital": 1_000.0}
+
+
+def test_deposit_is_divided_as_the_capital_was(engine):
+    rules = rules_of(weights=[0.6, 0.4], reserve=0.25, deposit=100.0, deposit_every=Every.MONTH, **HOLDER)
+    result = engine(monthly_panel([100.0, 125.0], [50.0, 40.0]), rules)
+
+    # A quarter stays in the bank; of the other 75, 60 % and 40 % are invested.
+    assert_booked(result, [(1, Kind.DEPOSIT, 100.0), (1, Kind.DEPOSIT_BUY, -45.0), (1, Kind.DEPOSIT_BUY, -30.0)])
+    bought = result.ledger[-2:]
+    assert bought["quantity"] == pytest.approx([45 / 125, 30 / 40], rel=1e-12)
+    assert (bought["leg"].tolist(), bought["asset"].tolist()) == ([4, 4], [0, 1])
+    assert bought["premium"] == pytest.approx([0.25, -0.2], rel=1e-12)
+    assert result.daily["bank"].tolist() == [250.0, 275.0]
+
+
+def test_deposit_that_is_not_to_be_invested_stays_in_the_bank(engine):
+    rules = rules_of(deposit=100.0, deposit_every=Every.MONTH, deposit_invest=False, **HOLDER)
+    assert engine(monthly_panel([100.0] * 3), rules).daily["bank"].tolist() == [0.0, 100.0, 200.0]
+
+
+def test_deposits_of_a_holder_are_an_annuity_at_the_growth_of_the_asset(engine):
+    # 1 % a month on the capital and on every deposit since it came: 1 000 g^n + 100 (1 + g + … + g^(n-1)).
+    months, growth = 24, 1.01
+    rules = rules_of(deposit=100.0, deposit_every=Every.MONTH, **HOLDER)
+    result = engine(monthly_panel(100.0 * growth ** np.arange(months + 1)), rules)
+
+    expected = 1_000 * growth**months + 100 * (growth**months - 1) / (growth - 1)
+    assert result.daily["value"][-1] == pytest.approx(expected, rel=1e-12)
+
+
+def test_deposit_is_invested_at_the_targets_in_force_at_its_close(engine):
+    targets = targets_of({"2021-01-01": [1.0, 0.0], "2021-02-01": [0.0, 1.0]})
+    rules = rules_of(targets=targets, deposit=100.0, deposit_every=Every.MONTH, **HOLDER)
+    result = engine(monthly_panel([100.0, 100.0], [50.0, 50.0]), rules)
+
+    assert_booked(result, [(1, Kind.DEPOSIT, 100.0), (1, Kind.DEPOSIT_BUY, -100.0)])
+    assert result.ledger["asset"][-1] == 1
+
+
+def test_what_a_deposit_cannot_buy_stays_in_the_bank(engine):
+    # Of 150 for each of two assets, the one has no bar, and the other is sold in whole shares at 100 with a fee of 1.
+    rules = rules_of(assets=2, lot_size=1.0, deposit=300.0, deposit_every=Every.MONTH, fee_fixed=1.0, **HOLDER)
+    result = engine(monthly_panel([100.0, np.nan], [100.0, 100.0]), rules)
+
+    assert_booked(result, [(1, Kind.DEPOSIT, 300.0), (1, Kind.DEPOSIT_BUY, -101.0)])
+
+
+def test_purchase_for_a_deposit_leaves_the_rungs_and_the_lots_as_they_are(engine):
+    rules = rules_of(**FIFTHS, capital=1_000.0, deposit=500.0, deposit_every=Every.MONTH)
+    result = engine(monthly_panel([100.0, 100.0, 125.0]), rules)
+
+    # 15 shares after the deposit: the next rung, still at 125, sells 16 % of them. A second deposit buys 4 at 125.
+    sale = result.ledger[result.ledger["kind"] == Kind.SELL]
+    assert (sale["quantity"].tolist(), sale["price"].tolist()) == ([pytest.approx(-2.4)], [125.0])
+    assert len(result.lots) == 0
+    assert result.ledger["quantity"][-1] == pytest.approx(4.0)
+
+
+def test_reinvested_dividends_earn_the_total_return(engine):
+    # A total return index is the product of (price + dividend) / previous price: each dividend buys at the close of its
+    # ex-date.
+    prices, paid = np.array([100.0, 104.0, 99.0, 120.0, 90.0]), np.array([0.0, 2.0, 0.0, 6.0, 0.5])
+    panel = panel_of(prices, dividends=paid[:, None])
+    result = engine(panel, rules_of(reinvest=True, **HOLDER))
+
+    total_return = np.cumprod(np.append(1.0, (prices[1:] + paid[1:]) / prices[:-1]))
+    np.testing.assert_allclose(result.daily["value"], 1_000 * total_return, rtol=1e-12)
+    np.testing.assert_allclose(result.daily["bank"], 0.0, atol=1e-12)
+    reinvested = result.ledger[result.ledger["kind"] == Kind.DIVIDEND_BUY]
+    assert reinvested["session"].tolist() == [1, 3, 4]
+
+
+def test_each_dividend_buys_its_own_asset_and_no_other(engine):
+    panel = panel_of([100.0, 80.0], [50.0, 50.0], dividends=np.array([[0.0, 0.0], [4.0, 0.0]]))
+    result = engine(panel, rules_of(assets=2, reserve=0.5, reinvest=True, **HOLDER))
+
+    # 2.5 shares paid 10, which buy an eighth of a share at 80; the reserve keeps what it has.
+    assert_booked(result, [(1, Kind.DIVIDEND, 10.0), (1, Kind.DIVIDEND_BUY, -10.0)])
+    assert (result.ledger["asset"][-1], result.ledger["quantity"][-1]) == (0, pytest.approx(0.125))
+
+
+def test_dividends_that_go_to_the_bank_stay_there(engine):
+    panel = panel_of([100.0, 80.0], dividends=np.array([[0.0], [4.0]]))
+    assert engine(panel, rules_of(**HOLDER)).daily["bank"].tolist() == [0.0, 40.0]
 
 
 def test_withdrawal_goes_after_the_trades_of_its_day(engine):

@@ -37,6 +37,8 @@ HUGE_LOT = 1e9
 
 # What the rules of portfolios, and those on the rule, are where a study does not ask for them.
 IDLE: dict[str, Any] = {
+    "deposit_invest": False,
+    "reinvest": False,
     "indexed": False,
     "rebalance_every": Every.NEVER,
     "rebalance_on_change": False,
@@ -141,9 +143,8 @@ def random_case(seed: int) -> Case:
     # Brackets adapt after 90 sessions at the earliest.
     length = rng.integers(95, 121) if rules.adaptive_bracket else rng.integers(10, 91)
     panel = _draw_panel(rng, rules, int(length))
-    return Case(
-        panel=panel, rules=replace(rules, targets=_draw_targets(apart, rules.targets.weights[0], panel.sessions))
-    )
+    targets = _draw_targets(apart, rules.targets.weights[0], panel.sessions)
+    return Case(panel=panel, rules=replace(rules, targets=targets, **_draw_investing(apart)))
 
 
 class Style(Enum):
@@ -368,6 +369,11 @@ def _draw_deposits(rng: np.random.Generator, capital: float) -> dict[str, Any]:
     if rng.random() < 2 / 3:
         return {}
     return {"deposit": capital * rng.uniform(0.001, 0.1), "deposit_every": _draw_period(rng)}
+
+
+def _draw_investing(rng: np.random.Generator) -> dict[str, bool]:
+    """Return whether deposits and dividends are invested at the close."""
+    return {"deposit_invest": bool(rng.random() < 0.6), "reinvest": bool(rng.random() < 0.4)}
 
 
 def _draw_withdrawals(rng: np.random.Generator, capital: float) -> dict[str, Any]:

@@ -178,6 +178,7 @@ def strategy(position: int, name: str, variant: str | None = "full") -> dict[str
         "strategy": name,
         "is_buy_and_hold": variant is None,
         **(rule if variant else {}),
+        "dividends": "bank" if variant else "reinvest",
         "lot_order": "lifo",
         "costs_bps": 0.0,
         "costs_fixed": 1.0,

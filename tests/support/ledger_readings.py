@@ -16,6 +16,9 @@ from sd_core.simulation.rules import Every, LotOrder
 
 SAME_QUANTITY = 1e-9
 
+# Purchases for what arrived in the session.
+ARRIVED = [Kind.DIVIDEND_BUY, Kind.DEPOSIT_BUY]
+
 
 def held_by_session(panel: Panel, ledger: Rows) -> np.ndarray:
     """Return the shares held after each session by the ledger alone, shape (sessions, assets)."""
@@ -77,10 +80,14 @@ def states(panel: Panel, ledger: Rows) -> States:
 
 
 def after_the_path(panel: Panel, capital: float, result: SimulationResult) -> tuple[Floats, Floats]:
-    """Return value and shares of every session once its path is over: shapes (sessions,) and (sessions, assets)."""
+    """Return value and shares of every session once its path is over and what arrived in it is invested.
+
+    Their shapes are (sessions,) and (sessions, assets).
+    """
     ledger = result.ledger
-    path = ledger[ledger["leg"] < 4]
-    held = held_by_session(panel, path) + shifted(held_by_session(panel, ledger[ledger["leg"] == 4]), 0.0)
+    is_path = (ledger["leg"] < 4) | np.isin(ledger["kind"], ARRIVED)
+    path = ledger[is_path]
+    held = held_by_session(panel, path) + shifted(held_by_session(panel, ledger[~is_path]), 0.0)
     came = np.bincount(path["session"], weights=path["amount"], minlength=len(panel.sessions))
     bank = np.append(capital, result.daily["bank"][:-1]) + came
     return bank + (held * last_closes(panel)).sum(axis=1), held

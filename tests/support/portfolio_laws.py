@@ -59,8 +59,10 @@ def assert_portfolio_trades_are_worth_making(rules: Rules, ledger: Rows, before:
 
 
 def assert_steps_follow_each_other(ledger: Rows, spread: np.ndarray) -> None:
-    """Hold each close to its order: rebalancing, sales first; profit; the spread, sale first; cash; withdrawals."""
+    """Hold each close to its order: what arrived, rebalancing, profit, the spread, cash, withdrawals; sales first."""
     order = {
+        Kind.DIVIDEND_BUY: -2,
+        Kind.DEPOSIT_BUY: -1,
         Kind.REBALANCE_SELL: 0,
         Kind.REBALANCE_BUY: 1,
         Kind.PROFIT_SELL: 2,

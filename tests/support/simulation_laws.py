@@ -22,14 +22,23 @@ from sd_core.simulation.rules import (
     Variant,
     Width,
 )
-from support.ledger_readings import begins, held_by_session, last_closes, lots_by_session, replay, returns, states
+from support.ledger_readings import (
+    ARRIVED,
+    begins,
+    held_by_session,
+    last_closes,
+    lots_by_session,
+    replay,
+    returns,
+    states,
+)
 
 MONEY_TOLERANCE = 1e-6
 WEIGHT_TOLERANCE = 1e-9
 
 SALES = [Kind.SELL, Kind.FUNDING_SELL, Kind.REBALANCE_SELL, Kind.PROFIT_SELL]
 ON_THE_PATH = [Kind.BUY, Kind.SELL, Kind.SKIP_BUY, Kind.SKIP_SELL]
-WITHOUT_CREDIT = [Kind.INITIAL_BUY, Kind.REBALANCE_BUY, Kind.DEPLOY_BUY, Kind.WITHDRAWAL]
+WITHOUT_CREDIT = [Kind.INITIAL_BUY, *ARRIVED, Kind.REBALANCE_BUY, Kind.DEPLOY_BUY, Kind.WITHDRAWAL]
 
 
 def dust(panel: Panel, ledger: Rows) -> np.ndarray:
@@ -75,6 +84,26 @@ def assert_money_spent_was_there(panel: Panel, rules: Rules, result: SimulationR
     _, upper = band_edges(panel, rules)
     above = weights > upper[before, refused["asset"]] - WEIGHT_TOLERANCE
     assert (is_missing | (above & rules.banded)).all()
+
+
+def assert_what_arrived_is_invested(panel: Panel, rules: Rules, result: SimulationResult) -> None:
+    """Hold purchases to the dividends, or the share of the deposit, that they are for: all of it but parts of lots."""
+    ledger, lot = result.ledger, np.where(rules.lot_sizes == 0, 0.0, rules.lot_sizes)
+    paid = ledger[ledger["kind"] == Kind.DIVIDEND]
+    dividends = {(row["session"], row["asset"]): row["amount"] for row in paid}
+    targets = targets_by_session(panel, rules)
+    for kind, asked in ((Kind.DIVIDEND_BUY, rules.reinvest), (Kind.DEPOSIT_BUY, rules.deposit_invest)):
+        bought = ledger[ledger["kind"] == kind]
+        assert asked or not len(bought)
+        for row in bought:
+            session, asset = row["session"], row["asset"]
+            share = (1 - rules.reserve) * targets[session, asset]
+            due = dividends[session, asset] if kind == Kind.DIVIDEND_BUY else share * result.daily["deposits"][session]
+            assert row["price"] == panel.close[session, asset]
+            assert -row["amount"] <= due + MONEY_TOLERANCE
+            # What is missing is less than a lot, or was not in the bank any more.
+            is_whole = -row["amount"] >= due - lot[asset] * row["price"] * (1 + rules.fee_rate) - MONEY_TOLERANCE
+            assert is_whole or row["bank_after"] <= lot[asset] * row["price"] * (1 + rules.fee_rate) + MONEY_TOLERANCE
 
 
 def assert_bands_hold_what_the_rule_trades(panel: Panel, rules: Rules, result: SimulationResult) -> None:
@@ -359,6 +388,7 @@ def assert_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     assert_refusals_move_nothing(result.ledger)
     assert_rungs_are_as_large_as_the_rule_says(panel, rules, result)
     assert_deposits_are_those_scheduled(panel, rules, result)
+    assert_what_arrived_is_invested(panel, rules, result)
     assert_each_period_pays_or_skips_what_is_due(panel, rules, result)
     assert_withdrawals_are_skipped_below_their_coverage(rules, result.ledger)
     assert_funding_sells_for_no_more_than_the_withdrawal(panel, rules, result.ledger)

@@ -58,9 +58,9 @@ DATE = _record("years interest prices", "period pays")
 # The rules that are single numbers, under their names in ``Rules``.
 TERMS = _record(" ".join(Rules.scalars(float)), " ".join(("banded", *Rules.scalars(int))))
 
-# An asset: its rules, then its state. A lot is a position in ``Book.lots``, -1 for none; a refusal that is booked
-# is 1 until its episode ends.
-POSITION = _record("weight bracket share lot_size anchor average_cost", "newest_lot oldest_lot sale_refused")
+# An asset: its rules, then its state. Its dividend is that of the session that goes on; a lot is a position in
+# ``Book.lots``, -1 for none; a refusal that is booked is 1 until its episode ends.
+POSITION = _record("weight bracket share lot_size anchor average_cost dividend", "newest_lot oldest_lot sale_refused")
 
 # The portfolio: its bank, its value at the last close, what covers withdrawals and what fell due so far; the
 # time-weighted index, its peak and its lowest point since; the factor of rule purchases, whether they are halted, and

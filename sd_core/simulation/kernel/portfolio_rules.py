@@ -23,9 +23,11 @@ TO_TARGETS, TO_BANDS = number(0), number(1)
 
 
 @inlined
-def follow_portfolio_rules(market, terms, book, policy, session):
-    """Take each step that the scenario asks for, on the value that the step before left."""
-    changed = set_targets(book, policy, session)
+def follow_portfolio_rules(market, terms, book, policy, session, changed):
+    """Take each step that the scenario asks for, on the value that the step before left.
+
+    ``changed`` is whether other targets came into force at this close.
+    """
     if (changed and terms.rebalance_on_change) or triggered(market, terms, book, policy, session):
         rebalance(market, terms, book, policy, session, TO_TARGETS)
     elif terms.banded:

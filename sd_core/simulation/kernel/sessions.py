@@ -1,7 +1,8 @@
 """The session loop: scenarios side by side over one panel, from any session to any later one.
 
-Cash arrives, the legs of the bar trade, the portfolio's rules and withdrawals act at the close, the close marks. What
-happens on the legs belongs in ``rule``, at the close in ``portfolio_rules`` and ``withdrawals``.
+Cash arrives, the legs of the bar trade; at the close what arrived is invested, the portfolio's rules and withdrawals
+act, and the close marks. What happens on the legs belongs in ``rule``, at the close in ``portfolio_rules`` and
+``withdrawals``.
 """
 
 import hashlib
@@ -29,16 +30,18 @@ from sd_core.simulation.kernel.book import (
 )
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import MONTH, adapt_brackets, look_back, note_gaps
-from sd_core.simulation.kernel.portfolio_rules import affordable, follow_portfolio_rules
+from sd_core.simulation.kernel.portfolio_rules import affordable, follow_portfolio_rules, set_targets
 from sd_core.simulation.kernel.rule import forget_refusals, move_anchor, set_limits, touched_assets, trade
 from sd_core.simulation.kernel.trades import book_cash, buy, chain, fee_of, list_lot, whole_lots
 from sd_core.simulation.kernel.withdrawals import withdraw
 
-INITIAL_BUY, DIVIDEND, INTEREST, DEPOSIT = (
+INITIAL_BUY, DIVIDEND, INTEREST, DEPOSIT, DEPOSIT_BUY, DIVIDEND_BUY = (
     number(Kind.INITIAL_BUY),
     number(Kind.DIVIDEND),
     number(Kind.INTEREST),
     number(Kind.DEPOSIT),
+    number(Kind.DEPOSIT_BUY),
+    number(Kind.DIVIDEND_BUY),
 )
 
 # So many prices at a time serve one scenario after the other: what the core's own cache holds beside the books.
@@ -79,8 +82,9 @@ def arrive(market, terms, book, session):
     if date.pays:
         for asset in range(len(book.positions)):
             per_share = market.dividends[session, asset]
+            amount = book.holdings[asset] * per_share
+            book.positions[asset].dividend = amount
             if per_share != 0.0 and book.holdings[asset] > 0.0:
-                amount = book.holdings[asset] * per_share
                 book_cash(book, session, ARRIVAL, DIVIDEND, asset, per_share, amount, NAN)
                 state.income += amount
     rate = terms.margin_rate * date.years if bank_before < 0.0 else date.interest
@@ -91,6 +95,42 @@ def arrive(market, terms, book, session):
     if 0 < date.period <= terms.deposit_every:
         book_cash(book, session, ARRIVAL, DEPOSIT, PORTFOLIO, NAN, terms.deposit, NAN)
         state.deposits += terms.deposit
+
+
+@compiled
+def invest_arrivals(market, terms, book, session):
+    """Buy at the close for the dividends of the day, each in its asset, then for the deposit, at the targets."""
+    if terms.reinvest and market.dates[session].pays:
+        for asset in range(len(book.positions)):
+            invest(market, terms, book, session, DIVIDEND_BUY, asset, book.positions[asset].dividend)
+    if terms.deposit_invest and book.state.deposits > 0.0:
+        to_invest = book.state.deposits * (1.0 - terms.reserve)
+        for asset in range(len(book.positions)):
+            invest(market, terms, book, session, DEPOSIT_BUY, asset, to_invest * book.positions[asset].weight)
+
+
+@compiled
+def invest(market, terms, book, session, kind, asset, money):
+    """Buy for a sum, or for what the bank still holds of it, without moving the anchor."""
+    price = market.closes[session, asset]
+    quantity = whole_lots(affordable(terms, price, min(money, book.state.bank)), book.positions[asset].lot_size)
+    if quantity > 0.0:  # a missing close compares false
+        premium = price / market.prices[session - 1, PEAK, asset] - 1.0
+        buy(terms, book, session, CLOSE, kind, asset, quantity, price, fee_of(terms, quantity * price), premium)
+
+
+@inlined
+def act_at_close(market, terms, book, policy, session):
+    """Put targets in force, invest what arrived, follow the portfolio's rules, and pay what is withdrawn."""
+    changed = False
+    if policy is not None:
+        changed = set_targets(book, policy, session)
+    if terms.reinvest or book.state.deposits > 0.0:
+        invest_arrivals(market, terms, book, session)
+    if policy is not None:
+        follow_portfolio_rules(market, terms, book, policy, session, changed)
+        if 0 < market.dates[session].period <= terms.withdrawal_every:
+            withdraw(market, terms, book, session)
 
 
 @inlined
@@ -149,10 +189,7 @@ def advance(market, terms, book, policy, first, start, stop):
             touched = touched_assets(market, terms, book, session)
             if touched:
                 trade(market, terms, book, policy, session, touched)
-            if policy is not None:
-                follow_portfolio_rules(market, terms, book, policy, session)
-                if 0 < market.dates[session].period <= terms.withdrawal_every:
-                    withdraw(market, terms, book, session)
+            act_at_close(market, terms, book, policy, session)
             if book.state.refusals:
                 forget_refusals(market, book, policy, session)
         mark(market, terms, book, policy, session, session - first)
