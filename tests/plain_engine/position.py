@@ -105,6 +105,11 @@ class Position:
         quantity = self.rounded(wanted)
         return self.holdings if quantity >= self.holdings * (1 - SAME_QUANTITY) else quantity
 
+    def lots_covering(self, wanted: float) -> float:
+        """Return what is sold to raise money: whole lots, rounded up, or all that there is."""
+        lots_up = wanted if self.lot_size == 0 else math.ceil(wanted / self.lot_size - LOT_ROUNDING) * self.lot_size
+        return self.holdings if lots_up >= self.holdings * (1 - SAME_QUANTITY) else lots_up
+
     def rung_of_gain(self) -> float:
         """What a sale at the next rung up sells of the gain, before rounding."""
         return self.bracket * self.holdings * self.profit_share / (1 + self.bracket)

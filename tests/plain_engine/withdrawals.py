@@ -93,7 +93,7 @@ class Withdrawals:
         return need
 
     def sell_pro_rata(self, need: float, held: list[Position]) -> None:
-        """Sell the same share of every holding."""
+        """Sell the same share of every holding, one after the other until the need is met."""
         remaining = [position for position in held if position.holdings > 0]
         if not remaining or need <= NEGLIGIBLE_CASH:
             return
@@ -101,7 +101,7 @@ class Withdrawals:
         worth = sum(position.worth for position in remaining)
         share = min(1.0, before_fees / (worth * (1 - self.rules.fee_rate)))
         for position in remaining:
-            self.sell_if_it_pays(position, share * position.holdings)
+            need -= self.sell_for_cash(position, need, at_most=share * position.holdings)
 
     def sell_smallest_gains(self, need: float, held: list[Position]) -> None:
         """Sell of one asset after the other, the one that has gained least first."""
@@ -118,7 +118,7 @@ class Withdrawals:
     def sell_if_it_pays(self, position: Position, wanted: float) -> float:
         """Sell at the close and return the proceeds: nothing where that would not pay the fee."""
         price = position.last_close
-        quantity = position.sellable(wanted)
+        quantity = position.lots_covering(wanted)
         if not self.portfolio.pays_its_fee(quantity, price):
             return 0.0
         return self.portfolio.sell(LEG_CLOSE, Kind.FUNDING_SELL, position, quantity, price)

@@ -392,22 +392,49 @@ def test_overweight_raises_the_fee_of_its_sale_too(engine):
 
 
 def test_sale_that_raises_no_more_than_its_fee_is_left_out(engine):
-    # After fees of 20 each, 5 shares of each, then worth 500 and 50. 15 + 2 · 20 are a tenth of that: half a share of
-    # each, of which the second would raise 5. The first raises 50 - 20.
+    # After fees of 20 each, 5 shares of each, then worth 50 and 500. 15 + 2 · 20 are a tenth of that: half a share of
+    # each, of which the first would raise 5. The second raises 15 with 0.35 of a share, and needs no more.
     rules = holding_rules(Shortfall.PRO_RATA, 15.0, capital=1_040.0, fee_fixed=20.0)
-    result = engine(monthly_panel([100.0, 100.0], [100.0, 10.0]), rules)
+    result = engine(monthly_panel([100.0, 10.0], [100.0, 100.0]), rules)
 
-    assert sold_shares(result) == [(0, 0.5)]
-    assert_booked(result, [(1, Kind.FUNDING_SELL, 30.0), (1, Kind.WITHDRAWAL, -15.0)])
+    assert sold_shares(result) == [(1, 0.35)]
+    assert_booked(result, [(1, Kind.FUNDING_SELL, 15.0), (1, Kind.WITHDRAWAL, -15.0)])
 
 
-def test_sales_in_whole_lots_leave_the_withdrawal_short(engine):
+def test_whole_lots_pay_a_withdrawal_and_leave_what_they_raise_beyond_it(engine):
     rules = holding_rules(Shortfall.PRO_RATA, 250.0, lot_size=1.0)
     result = engine(monthly_panel([100.0, 100.0], [100.0, 100.0]), rules)
 
-    assert sold_shares(result) == [(0, 1.0), (1, 1.0)]  # a quarter of 5, rounded down
-    assert result.ledger["amount"][-1] == pytest.approx(-200.0, rel=1e-12)
-    assert result.ledger["skipped_quantity"][-1] == pytest.approx(50.0, rel=1e-12)
+    # A quarter of 5 is 2 whole shares; of the other asset one more is enough.
+    assert sold_shares(result) == [(0, 2.0), (1, 1.0)]
+    assert result.ledger["amount"][-1] == pytest.approx(-250.0, rel=1e-12)
+    assert result.daily["bank"][-1] == pytest.approx(50.0, rel=1e-12)
+
+
+def test_withdrawals_smaller_than_a_share_of_each_asset_are_paid(engine):
+    # Five assets at 500 in whole shares: rounded down, a fifth of 950 would be no share of any, and nothing be paid.
+    rules = rules_of(
+        assets=5,
+        capital=150_000.0,
+        lot_size=1.0,
+        variant=Variant.NO_RULE,
+        withdrawal=950.0,
+        withdrawal_every=Every.MONTH,
+        shortfall=Shortfall.PRO_RATA,
+    )
+    result = engine(monthly_panel(*[[500.0] * 21] * 5), rules)
+
+    assert result.daily["withdrawals"].sum() == pytest.approx(19_000.0, rel=1e-12)
+    assert result.daily["value"][-1] == pytest.approx(131_000.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("policy", list(Shortfall)[1:], ids=lambda policy: policy.name.lower())
+def test_no_more_than_the_holding_is_sold_for_a_withdrawal(engine, policy):
+    rules = holding_rules(policy, 5_000.0, lot_size=1.0)
+    result = engine(monthly_panel([100.0, 100.0], [100.0, 100.0]), rules)
+
+    assert sold_shares(result) == [(0, 5.0), (1, 5.0)]
+    assert result.ledger["skipped_quantity"][-1] == pytest.approx(4_000.0, rel=1e-12)
 
 
 # What sales for a withdrawal do to the rule: they take its lots, and leave its anchor. 1 000 in the bank and 10

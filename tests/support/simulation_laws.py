@@ -339,8 +339,14 @@ def assert_funding_sells_for_no_more_than_the_withdrawal(panel: Panel, rules: Ru
     asked = asked_for(ledger)
     after = asked[np.isin(asked["session"], funding["session"])]
     assert len(after) == len(np.unique(funding["session"]))
-    # Fees are raised for every asset, also for those whose sale turns out not to be worth one.
-    assert (after["bank_after"] <= len(panel.tickers) * rules.fee_fixed + MONEY_TOLERANCE).all()
+    # Fees are raised for every asset, also for those whose sale turns out not to be worth one; and lots are whole.
+    lots = np.bincount(
+        funding["session"],
+        weights=rules.lot_sizes[funding["asset"]] * funding["price"],
+        minlength=len(panel.sessions),
+    )
+    surplus = len(panel.tickers) * rules.fee_fixed + lots[after["session"]]
+    assert (after["bank_after"] <= surplus + MONEY_TOLERANCE).all()
 
 
 def assert_smallest_gains_are_sold_first(panel: Panel, rules: Rules, ledger: Rows) -> None:

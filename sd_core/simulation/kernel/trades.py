@@ -40,6 +40,15 @@ def sellable(book, asset, wanted):
     return quantity if quantity < held * (1.0 - SAME_SHARES) else held
 
 
+@inlined
+def lots_covering(book, asset, wanted):
+    """Return what is sold to raise money: a quantity rounded up to whole lots, or all that there is."""
+    held = book.holdings[asset]
+    lot_size = book.positions[asset].lot_size
+    quantity = wanted if lot_size == 0.0 else np.ceil(wanted / lot_size - WHOLE_LOT) * lot_size
+    return quantity if quantity < held * (1.0 - SAME_SHARES) else held
+
+
 @compiled
 def sell(terms, book, session, leg, kind, asset, quantity, price, fee, premium):
     """Book a sale; return what the bank receives."""

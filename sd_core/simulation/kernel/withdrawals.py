@@ -3,7 +3,7 @@
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.kernel.book import CLOSE, DUST, NAN, NONE_YET, PEAK, PORTFOLIO, compiled, number
 from sd_core.simulation.kernel.portfolio_rules import TOO_SMALL, await_turn, take_turn, worth_of
-from sd_core.simulation.kernel.trades import book_cash, fee_of, sell, sellable
+from sd_core.simulation.kernel.trades import book_cash, fee_of, lots_covering, sell
 from sd_core.simulation.rules import Shortfall
 
 # Gains that differ by less are the same, fractions of the price.
@@ -96,7 +96,10 @@ def gross_of(terms, need, price):
 
 @compiled
 def sell_pro_rata(market, terms, book, session, need):
-    """Sell the same share of every holding that has a bar, sized so that the need and all fees are met."""
+    """Sell the same share of every holding that has a bar, sized so that the need and all fees are met.
+
+    Whole lots may meet it before the last one is sold.
+    """
     sellable = 0.0
     assets = 0
     for asset in range(len(book.positions)):
@@ -108,14 +111,17 @@ def sell_pro_rata(market, terms, book, session, need):
         return
     share = min(1.0, (need + assets * terms.fee_fixed) / (sellable * (1.0 - terms.fee_rate)))
     for asset in range(len(book.positions)):
-        sell_for_cash(market, terms, book, session, asset, share * book.holdings[asset])
+        if need <= DUST:
+            break
+        enough = gross_of(terms, need, market.closes[session, asset])
+        need -= sell_for_cash(market, terms, book, session, asset, min(share * book.holdings[asset], enough))
 
 
 @compiled
 def sell_for_cash(market, terms, book, session, asset, quantity):
     """Sell at today's close without moving the anchor; return the proceeds, 0 where a sale would not pay its fee."""
     price = market.closes[session, asset]
-    quantity = sellable(book, asset, quantity)
+    quantity = lots_covering(book, asset, quantity)
     fee = fee_of(terms, quantity * price)
     if quantity > 0.0 and quantity * price > fee:  # a missing close compares false
         premium = price / market.prices[session - 1, PEAK, asset] - 1.0
