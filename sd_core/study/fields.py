@@ -16,7 +16,7 @@ from sd_core.study.findings import MisfitError, readable, show
 # Names and tickers become partition keys, folders and files.
 LONGEST_NAME = 40
 NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}")
-TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=-]{0,19}")
+TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=&_-]{0,19}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 # Calendars of exchanges; the library also has some of other kinds, such as 24/7, whose year has more sessions.
 CALENDAR = re.compile(r"[A-Z0-9]{3,8}")
@@ -142,7 +142,7 @@ Ticker = Annotated[
     str,
     _text(
         TICKER,
-        "a ticker: 1 to 20 letters, digits or . ^ = - that begin with a letter, a digit or ^ "
+        "a ticker: 1 to 20 letters, digits or . ^ = & _ - that begin with a letter, a digit or ^ "
         "(in quotes where it reads like a number or like true)",
     ),
 ]

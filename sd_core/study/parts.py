@@ -106,7 +106,7 @@ class Withdrawals(Part):
         "gross", description="Which proceeds count: gross, of sales alone, or net, of sales less purchases."
     )
     shortfall: Literal["none", "overweight", "pro_rata", "lowest_tax"] = Field(
-        "none", description="What is sold where the bank does not hold what is due."
+        "pro_rata", description="What is sold where the bank does not hold what is due."
     )
     indexed: bool = Field(False, description="Whether what is due follows the study's price index.")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.lab import Lab, Outcome, small_study, write_study
+from support.lab import Lab, Outcome, small_study, write_prices, write_study
 
 RunStudy = Callable[..., tuple[Lab, Outcome]]
 
@@ -94,3 +94,17 @@ def test_years_without_bars_are_published_as_holes(run_study: RunStudy) -> None:
     }
     for hole in found:
         assert f"{hole[0]} has no bar from {hole[1]} to {hole[2]}" in outcome.out
+
+
+def test_ticker_with_an_ampersand_is_fetched_stored_and_drawn(tmp_path: Path) -> None:
+    prices = write_prices(tmp_path / "prices")
+    (prices / "BBB.csv").rename(prices / "M&M.NS.csv")
+    (prices / "BBB_dividends.csv").rename(prices / "M&M.NS_dividends.csv")
+    study = small_study(prices) | {"universe": {"M&M.NS": {"weight": 0.5}, "CCC": {"weight": 0.5}}}
+    lab = Lab(write_study(tmp_path / "ampersand.yaml", study), tmp_path / "home")
+    outcome = lab.sdlab("run")
+    assert outcome.code == 0, outcome.err
+    assert set(lab.table("prices")["ticker"]) == {"M&M.NS", "CCC"}
+    page = lab.home.published.report.read_text(encoding="utf-8")
+    assert "M&amp;M.NS" in page
+    assert "M&M" not in page

@@ -85,7 +85,7 @@ def test_deposits_and_withdrawals_are_recorded_as_asked_for() -> None:
     assert [tuple(row.values()) for row in columns_found.to_pylist()] == [
         # A strategy without a rule has no proceeds to be covered by, and sells of everything alike.
         ("hold", None, 0.04, "capital", "month", 0.0, "pro_rata"),
-        ("sd8", 50.0, None, None, "year", 0.0, "none"),
+        ("sd8", 50.0, None, None, "year", 0.0, "pro_rata"),
     ]
 
 

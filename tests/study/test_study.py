@@ -377,6 +377,12 @@ def test_ticker_outside_its_pattern_is_refused(tmp_path: Path, ticker: str) -> N
     assert_one_finding(lines, "universe.", f"{ticker!r}: ", A_TICKER)
 
 
+@pytest.mark.parametrize("ticker", ["M&M.NS", "J&KBANK.NS", "BF-B", "^GSPC", "EURUSD=X", "DX-Y.NYB", "A_B"])
+def test_ticker_as_exchanges_and_yahoo_write_them_is_taken(tmp_path: Path, ticker: str) -> None:
+    study = load_study(written(tmp_path, changed((["universe"], {ticker: {"weight": 1}}))))
+    assert ticker in study.tickers
+
+
 @pytest.mark.parametrize(("ticker", "shown"), [("TRUE", "true"), ("700", "700"), ("~", "null")])
 def test_ticker_that_yaml_reads_as_something_else_is_refused_with_a_hint_to_quote(
     tmp_path: Path, ticker: str, shown: str
