@@ -6,7 +6,7 @@ quick.
 
 FETCH = "2"
 MARKET = "1"
-ENGINE = "6"
+ENGINE = "7"
 CORRELATIONS = "2"
 VARIANCE_STATE = "2"
 SUBSETS = "1"

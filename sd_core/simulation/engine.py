@@ -157,7 +157,7 @@ def _market(panel: Panel) -> book.Market:
     dates["years"][1:] = days_between(panel.sessions) / DAYS_PER_YEAR
     dates["interest"] = risk_free_returns(panel.sessions, panel.rates)
     dates["prices"] = 1.0 if panel.price_index is None else panel.price_index / panel.price_index[0]
-    dates["period"] = _periods(panel.sessions)
+    dates["begun"] = _periods(panel.sessions)
     dates["pays"] = (panel.dividends != 0.0).any(axis=1)
     return book.Market(
         prices=prices,
@@ -174,12 +174,12 @@ def _lanes(assets: int) -> int:
 
 
 def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
-    """Return which period each session begins, the longest where several do, as a number of ``Every``."""
+    """Return how many periods of each ``Every`` have begun since the session before, shape (sessions, periods)."""
     months = month_numbers(sessions)
-    period = np.full(len(sessions), Every.NEVER, dtype=np.int64)
-    for every, length in ((Every.MONTH, 1), (Every.QUARTER, 3), (Every.YEAR, 12)):  # the longer overwrite the shorter
-        period[1:][np.diff(months // length) != 0] = every
-    return period
+    begun = np.zeros((len(sessions), len(Every)), dtype=np.int64)
+    for every, length in ((Every.MONTH, 1), (Every.QUARTER, 3), (Every.YEAR, 12)):
+        begun[1:, every] = np.diff(months // length)
+    return begun
 
 
 def _has_policy(rules: Rules) -> bool:

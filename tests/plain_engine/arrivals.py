@@ -45,9 +45,10 @@ def receive_interest(portfolio: Portfolio) -> None:
 
 
 def receive_deposit(portfolio: Portfolio) -> None:
-    if portfolio.begins_a(portfolio.rules.deposit_every):
-        portfolio.day.deposits += portfolio.rules.deposit
-        portfolio.book(LEG_ARRIVAL, Kind.DEPOSIT, PORTFOLIO, amount=portfolio.rules.deposit)
+    due = portfolio.periods_begun(portfolio.rules.deposit_every) * portfolio.rules.deposit
+    if due > 0:
+        portfolio.day.deposits += due
+        portfolio.book(LEG_ARRIVAL, Kind.DEPOSIT, PORTFOLIO, amount=due)
 
 
 def invest_arrivals(portfolio: Portfolio) -> None:

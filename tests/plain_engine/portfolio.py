@@ -94,10 +94,14 @@ class Portfolio:
 
     def begins_a(self, period: Every) -> bool:
         """Return whether this session lies in another period than the one before; the very first begins none."""
+        return self.periods_begun(period) > 0
+
+    def periods_begun(self, period: Every) -> int:
+        """Return how many periods have begun since the session before: more than one where some had no session."""
         if self.session == 0 or period is Every.NEVER:
-            return False
+            return 0
         length = MONTHS[period]
-        return bool(self._months[self.session] // length != self._months[self.session - 1] // length)
+        return int(self._months[self.session] // length - self._months[self.session - 1] // length)
 
     def days_since_last_session(self) -> int:
         return int(self._days[self.session] - self._days[self.session - 1])

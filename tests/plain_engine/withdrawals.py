@@ -38,7 +38,9 @@ class Withdrawals:
             self.skip(due)
 
     def due(self) -> float:
-        return self.rules.withdrawal * self.price_level() + self.rules.withdrawal_share * self.portfolio.value()
+        """Return what is due for every period that has begun, those without a session included."""
+        of_one = self.rules.withdrawal * self.price_level() + self.rules.withdrawal_share * self.portfolio.value()
+        return of_one * self.portfolio.periods_begun(self.rules.withdrawal_every)
 
     def price_level(self) -> float:
         """Return the level of prices since the first session, where withdrawals follow them."""

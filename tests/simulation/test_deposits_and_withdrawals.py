@@ -130,27 +130,44 @@ DAYS = np.array(["2021-11-30", "2021-12-01", "2021-12-31", "2022-01-03", "2022-0
 
 
 @pytest.mark.parametrize(
-    ("period", "sessions"),
-    [(Every.NEVER, []), (Every.MONTH, [1, 3, 4, 5]), (Every.QUARTER, [3, 5]), (Every.YEAR, [3])],
+    ("period", "times"),
+    # The last session comes after March, in which there is none.
+    [
+        (Every.NEVER, [0, 0, 0, 0, 0, 0]),
+        (Every.MONTH, [0, 1, 0, 1, 1, 2]),
+        (Every.QUARTER, [0, 0, 0, 1, 0, 1]),
+        (Every.YEAR, [0, 0, 0, 1, 0, 0]),
+    ],
     ids=["never", "month", "quarter", "year"],
 )
-def test_money_flows_on_first_sessions_of_periods_but_not_on_the_very_first(engine, period, sessions):
+def test_money_flows_on_first_sessions_of_periods_but_not_on_the_very_first(engine, period, times):
     flows = {"deposit": 300.0, "deposit_every": period, "withdrawal": 200.0, "withdrawal_every": period}
     rules = rules_of(reserve=0.5, deposit_invest=False, **flows)
     result = engine(panel_of([100.0] * 6, sessions=DAYS), rules)
 
-    assert np.flatnonzero(result.daily["deposits"] == 300).tolist() == sessions
-    assert np.flatnonzero(result.daily["withdrawals"] == 200).tolist() == sessions
-    assert result.daily["bank"][-1] == 50_000 + 100 * len(sessions)
+    assert (result.daily["deposits"] / 300).tolist() == times
+    assert (result.daily["withdrawals"] / 200).tolist() == times
+    assert result.daily["bank"][-1] == 50_000 + 100 * sum(times)
 
 
-def test_same_month_of_the_next_year_begins_every_period(engine):
+def test_months_without_a_session_are_paid_at_the_next_one(engine):
+    # Trading is suspended from mid-February to 9 April: of the five months from February to June none is lost.
+    days = np.array(["2024-01-31", "2024-02-01", "2024-02-15", "2024-04-10", "2024-05-02", "2024-06-03"], "M8[D]")
+    flows = {"deposit": 7.0, "deposit_every": Every.MONTH, "withdrawal": 100.0, "withdrawal_every": Every.MONTH}
+    rules = rules_of(reserve=0.5, deposit_invest=False, **flows)
+    result = engine(panel_of([100.0] * 6, sessions=days), rules)
+
+    assert result.daily["withdrawals"].tolist() == [0, 100, 0, 200, 100, 100]
+    assert result.daily["deposits"].tolist() == [0, 7, 0, 14, 7, 7]
+
+
+def test_year_between_two_sessions_has_twelve_months_and_one_year(engine):
     flows = {"deposit": 1.0, "deposit_every": Every.MONTH, "withdrawal": 2.0, "withdrawal_every": Every.YEAR}
     rules = rules_of(reserve=0.5, deposit_invest=False, **flows)
     sessions = np.array(["2021-05-03", "2022-05-03"], "M8[D]")
     result = engine(panel_of([100.0, 100.0], sessions=sessions), rules)
 
-    assert_booked(result, [(1, Kind.DEPOSIT, 1.0), (1, Kind.WITHDRAWAL, -2.0)])
+    assert_booked(result, [(1, Kind.DEPOSIT, 12.0), (1, Kind.WITHDRAWAL, -2.0)])
 
 
 def test_deposit_arrives_after_dividends_and_interest_and_pays_for_that_days_buys(engine):

@@ -28,7 +28,7 @@ from sd_core.simulation.rules import (
     Width,
 )
 
-CASES = 5_000
+CASES = 6_000
 RARE = 100
 
 

@@ -44,11 +44,15 @@ def last_closes(panel: Panel) -> np.ndarray:
 
 
 def begins(panel: Panel, period: Every) -> np.ndarray:
-    """Return which sessions are the first of a new month, quarter or year, by pandas' calendar."""
+    """Return which sessions are the first of a new month, quarter or year."""
+    return periods_begun(panel, period) > 0
+
+
+def periods_begun(panel: Panel, period: Every) -> np.ndarray:
+    """Return how many months, quarters or years have begun since the session before, by pandas' calendar."""
     if period is Every.NEVER:
-        return np.zeros(len(panel.sessions), dtype=bool)
-    periods = pd.DatetimeIndex(panel.sessions).to_period(period.name[0])
-    return np.append(False, periods[1:] != periods[:-1])
+        return np.zeros(len(panel.sessions), dtype=int)
+    return np.append(0, np.diff(pd.DatetimeIndex(panel.sessions).to_period(period.name[0]).asi8))
 
 
 def returns(capital: float, daily: Rows) -> Floats:

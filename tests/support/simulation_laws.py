@@ -24,10 +24,10 @@ from sd_core.simulation.rules import (
 )
 from support.ledger_readings import (
     ARRIVED,
-    begins,
     held_by_session,
     last_closes,
     lots_by_session,
+    periods_begun,
     replay,
     returns,
     states,
@@ -297,7 +297,7 @@ def coverage_surplus(rules: Rules, ledger: Rows) -> np.ndarray:
 
 
 def assert_deposits_are_those_scheduled(panel: Panel, rules: Rules, result: SimulationResult) -> None:
-    expected = np.where(begins(panel, rules.deposit_every), rules.deposit, 0.0)
+    expected = periods_begun(panel, rules.deposit_every) * rules.deposit
     np.testing.assert_array_equal(result.daily["deposits"], expected)
 
 
@@ -316,7 +316,7 @@ def assert_each_period_pays_or_skips_what_is_due(panel: Panel, rules: Rules, res
     level = panel.price_index / panel.price_index[0] if rules.indexed and panel.price_index is not None else 1.0
     due = np.maximum(rules.withdrawal * level + rules.withdrawal_share * before, 0)
     found = np.bincount(asked["session"], weights=dues(ledger), minlength=length)
-    assert_same_money(found, np.where(begins(panel, rules.withdrawal_every), due, 0))
+    assert_same_money(found, periods_begun(panel, rules.withdrawal_every) * due)
 
 
 def assert_withdrawals_are_skipped_below_their_coverage(rules: Rules, ledger: Rows) -> None:

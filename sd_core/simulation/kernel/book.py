@@ -12,7 +12,7 @@ from numba import njit
 from sd_core.market.arrays import Floats
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE
 from sd_core.simulation.results import Rows
-from sd_core.simulation.rules import Rules
+from sd_core.simulation.rules import Every, Rules
 
 # A price touches a limit that it misses by less than this share: rungs are products of many factors.
 TOUCH = 1e-12
@@ -52,8 +52,8 @@ HIGH, LOW, OPEN_PRICE, LAST, PEAK = range(5)
 PRICES = 5
 
 # A session of the calendar: years since the session before; what cash earned since then; prices over those of the first
-# session; the longest ``Every`` that begins with it, 0 for none; whether an asset pays a dividend.
-DATE = _record("years interest prices", "period pays")
+# session; whether an asset pays a dividend; how many periods of each ``Every`` have begun since the session before.
+DATE = np.dtype([*_record("years interest prices", "pays").descr, ("begun", np.int64, len(Every))])
 
 # The rules that are single numbers, under their names in ``Rules``.
 TERMS = _record(" ".join(Rules.scalars(float)), " ".join(("banded", *Rules.scalars(int))))

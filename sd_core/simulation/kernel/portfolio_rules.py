@@ -61,7 +61,7 @@ def worth_of(market, book, session):
 @inlined
 def triggered(market, terms, book, policy, session):
     """Return whether the calendar, a weight or the volatility asks for rebalancing."""
-    if 0 < market.dates[session].period <= terms.rebalance_every:
+    if market.dates[session].begun[terms.rebalance_every] > 0:
         return True
     if terms.volatility < np.inf and session >= len(policy.returns) and volatility(market, policy) > terms.volatility:
         return True

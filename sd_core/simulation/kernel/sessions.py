@@ -92,9 +92,10 @@ def arrive(market, terms, book, session):
     if abs(amount) >= DUST:
         book_cash(book, session, ARRIVAL, INTEREST, PORTFOLIO, NAN, amount, NAN)
         state.income += amount
-    if 0 < date.period <= terms.deposit_every:
-        book_cash(book, session, ARRIVAL, DEPOSIT, PORTFOLIO, NAN, terms.deposit, NAN)
-        state.deposits += terms.deposit
+    periods = date.begun[terms.deposit_every]
+    if periods > 0:
+        book_cash(book, session, ARRIVAL, DEPOSIT, PORTFOLIO, NAN, periods * terms.deposit, NAN)
+        state.deposits += periods * terms.deposit
 
 
 @compiled
@@ -129,7 +130,7 @@ def act_at_close(market, terms, book, policy, session):
         invest_arrivals(market, terms, book, session)
     if policy is not None:
         follow_portfolio_rules(market, terms, book, policy, session, changed)
-        if 0 < market.dates[session].period <= terms.withdrawal_every:
+        if market.dates[session].begun[terms.withdrawal_every] > 0:
             withdraw(market, terms, book, session)
 
 
@@ -182,7 +183,7 @@ def advance(market, terms, book, policy, first, start, stop):
             first_purchases(market, terms, book)
         else:
             if policy is not None and terms.adaptive_bracket:
-                if 0 < market.dates[session].period <= MONTH:
+                if market.dates[session].begun[MONTH] > 0:
                     adapt_brackets(terms, book, policy, session)
                 note_gaps(market, terms, book, policy, session)
             arrive(market, terms, book, session)

@@ -19,11 +19,12 @@ NO_SALES, OVERWEIGHT, LOWEST_TAX = Shortfall.NONE.value, Shortfall.OVERWEIGHT.va
 
 @compiled
 def withdraw(market, terms, book, session):
-    """Pay the withdrawal that falls due, from the bank and, where the rules say so, from sales at the close."""
+    """Pay the withdrawals that fall due, from the bank and, where the rules say so, from sales at the close."""
     state = book.state
     value = worth_of(market, book, session)
-    fixed = terms.withdrawal * market.dates[session].prices if terms.indexed else terms.withdrawal
-    due = fixed + terms.withdrawal_share * value
+    date = market.dates[session]
+    fixed = terms.withdrawal * date.prices if terms.indexed else terms.withdrawal
+    due = (fixed + terms.withdrawal_share * value) * date.begun[terms.withdrawal_every]
     if due <= DUST:
         return
     state.scheduled += due
