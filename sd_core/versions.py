@@ -5,7 +5,7 @@ quick.
 """
 
 FETCH = "2"
-MARKET = "1"
+MARKET = "2"
 ENGINE = "7"
 CORRELATIONS = "2"
 VARIANCE_STATE = "2"

@@ -316,6 +316,7 @@ def _findings(
     for ticker, history in asked.items():
         if ticker not in study.universe:
             yield from quality.benchmark_late(history, sessions)
+            yield from quality.benchmark_early(history, sessions)
         yield from quality.judge_prices(history, judged)
         if study.source.kind != "sample":  # of which it is said once for all
             yield from quality.no_intraday_range(history, judged)

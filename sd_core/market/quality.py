@@ -209,6 +209,20 @@ def benchmark_late(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
         )
 
 
+def benchmark_early(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield a benchmark whose last bar comes before the last of the study's sessions."""
+    present = _sessions_with_bar(history, sessions)
+    last = len(sessions) - 1
+    if len(present) and present[-1] < last:
+        span = _span(sessions, present[-1] + 1, last)
+        yield span.finding(
+            "benchmark_early",
+            history.ticker,
+            f"The benchmark {history.ticker} has no bar after {sessions[present[-1]]}: there is nothing to compare "
+            f"with from {span.first} to {span.last}.",
+        )
+
+
 def rate_late(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     """Yield a rate that is not known yet on the first of the study's sessions."""
     begins = calendar_days(history.bars.index)[0]

@@ -198,19 +198,20 @@ BENCHMARK_DAILY = Table(
         "session": session(),
         "close": number(
             "Last close of the ticker, or mean over the universe of last close over first close, without "
-            "dividends; NULL: no close yet.",
+            "dividends; NULL: no close yet, or none any more.",
             "currency per share, or ratio",
             POSITIVE,
             nullable=True,
         ),
+        "has_close": flag("Whether the ticker, or some asset of the universe, has a close of this session."),
         "level": number(
-            "What 1 at the first close has grown to, dividends reinvested; NULL: no close yet.",
+            "What 1 at the first close has grown to, dividends reinvested; NULL as close.",
             RATIO,
             POSITIVE,
             nullable=True,
         ),
         "simple_return": number(
-            "Growth of level since the previous session; NULL: no close before.",
+            "Growth of level since the previous session; NULL: no close before, or none any more.",
             FRACTION,
             AT_LEAST_TOTAL_LOSS,
             nullable=True,

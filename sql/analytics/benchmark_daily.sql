@@ -13,9 +13,15 @@ closes as (
         sessions.session,
         members.ticker,
         last_value(prices.close ignore nulls) over (partition by members.ticker order by sessions.session) as close,
+        prices.close is not null as has_close,
+        -- A ticker that has no bar any more is no benchmark any more; an asset that is held keeps its last worth.
+        study.benchmark <> 'universe' and sessions.session > max(
+            case when prices.close is not null then sessions.session end
+        ) over (partition by members.ticker) as is_over,
         coalesce(prices.dividend, 0) as dividend
     from sessions
     cross join members
+    cross join study
     left join prices on sessions.session = prices.session and members.ticker = prices.ticker
 ),
 
@@ -23,7 +29,8 @@ steps as (
     select
         session,
         ticker,
-        close,
+        case when not is_over then close end as close,
+        has_close,
         -- A dividend buys more of what paid it, at the close of its day.
         (close + dividend) / lag(close) over (partition by ticker order by session) as growth
     from closes
@@ -33,6 +40,7 @@ holdings as (
     select
         session,
         close,
+        has_close,
         first_value(close ignore nulls) over (partition by ticker order by session) as first_close,
         case when close is not null then product(coalesce(growth, 1)) over (partition by ticker order by session) end
             as level
@@ -46,6 +54,7 @@ benchmark as (
             when study.benchmark = 'universe' then avg(holdings.close / holdings.first_close)
             else any_value(holdings.close)
         end as close,
+        bool_or(holdings.has_close) as has_close,
         avg(holdings.level) as level
     from holdings
     cross join study
@@ -55,6 +64,7 @@ benchmark as (
 select
     session,
     close,
+    has_close,
     level,
     level / lag(level) over (order by session) - 1 as simple_return
 from benchmark

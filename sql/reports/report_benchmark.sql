@@ -2,30 +2,64 @@
 -- Grain: strategy, reserve.
 -- Sources: simulation_returns, simulation_partition, benchmark_daily, study.
 with
-benchmark as (
+days as (
     select
+        strategy,
+        reserve,
         session,
-        -- Bought at the first close, as the assets are: nothing earned yet, and here without costs.
+        simple_return,
+        twr_index,
+        sum(risk_free_return) over (partition by strategy, reserve order by session) as risk_free_sum
+    from simulation_returns
+),
+
+-- The sessions on which the benchmark has a close; what happened between two of them is one return of each.
+common as (
+    select
+        days.strategy,
+        days.reserve,
+        days.session,
+        days.simple_return,
+        days.twr_index,
+        days.risk_free_sum,
+        benchmark.level
+    from days
+    inner join simulation_partition as stored using (strategy, reserve)
+    inner join benchmark_daily as benchmark using (session)
+    -- The benchmark is that of today's prices.
+    where stored.is_current and benchmark.has_close
+),
+
+steps as (
+    select
+        common.strategy,
+        common.reserve,
+        common.simple_return,
+        -- Both begin with the first session of the study, if the benchmark does: bought at its close, without costs.
         case
-            when session = min(session) over () and level is not null then 0 else simple_return
-        end as simple_return
-    from benchmark_daily
+            when common.session = (select min(session) from benchmark_daily) then common.twr_index
+            else common.twr_index / nullif(lag(common.twr_index) over sessions, 0)
+        end - 1 as portfolio_step,
+        case
+            when common.session = (select min(session) from benchmark_daily) then 0
+            else common.level / lag(common.level) over sessions - 1
+        end as benchmark_step,
+        common.risk_free_sum - lag(common.risk_free_sum, 1, 0) over sessions as risk_free_step
+    from common
+    window sessions as (partition by common.strategy, common.reserve order by common.session)
 ),
 
 pairs as (
     select
-        returns.strategy,
-        returns.reserve,
-        returns.simple_return,
-        returns.excess_return,
-        benchmark.simple_return as benchmark_return,
-        returns.simple_return - benchmark.simple_return as active_return,
-        benchmark.simple_return - returns.risk_free_return as benchmark_excess_return
-    from simulation_returns as returns
-    inner join simulation_partition as stored using (strategy, reserve)
-    inner join benchmark using (session)
-    -- The benchmark is that of today's prices.
-    where stored.is_current and returns.simple_return is not null and benchmark.simple_return is not null
+        strategy,
+        reserve,
+        portfolio_step as simple_return,
+        portfolio_step - risk_free_step as excess_return,
+        benchmark_step as benchmark_return,
+        portfolio_step - benchmark_step as active_return,
+        benchmark_step - risk_free_step as benchmark_excess_return
+    from steps
+    where simple_return is not null and portfolio_step is not null and benchmark_step is not null
 ),
 
 measured as (

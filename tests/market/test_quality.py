@@ -177,6 +177,12 @@ def test_benchmark_that_begins_after_the_study_is_late():
     assert not list(quality.benchmark_late(history("B", MONTH), SESSIONS))
 
 
+def test_benchmark_that_ends_before_the_study_is_early():
+    early = history("B", without("2024-01-25", "2024-01-26"))
+    assert found(quality.benchmark_early(early, SESSIONS)) == [("benchmark_early", "2024-01-25", "2024-01-26", 2)]
+    assert not list(quality.benchmark_early(history("B", MONTH), SESSIONS))
+
+
 def test_rate_that_begins_after_the_study_is_late():
     late = history("R", {"2024-01-03": 5.0})
     assert found(quality.rate_late(late, SESSIONS)) == [("rate_late", "2024-01-01", "2024-01-02", 2)]

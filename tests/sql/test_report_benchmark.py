@@ -73,6 +73,25 @@ def test_sessions_before_the_first_price_of_the_benchmark_are_left_out_of_both(s
     )
 
 
+def test_sessions_after_the_last_price_of_the_benchmark_are_left_out_of_both(small):
+    benchmark(small, (10.0, 11.0, None))
+    found = compared(small, "sd8", 0.1)
+    assert found["sessions"] == 2
+    assert found["portfolio_return"] == pytest.approx(1045.5 / 1000 - 1, rel=1e-12)
+    assert found["benchmark_return"] == pytest.approx(0.1, rel=1e-12)
+
+
+def test_session_without_a_price_of_the_benchmark_joins_the_next_one(small):
+    # From 10 to 9.9 in two sessions, of which the first is a holiday where the benchmark trades.
+    benchmark(small, (10.0, None, 9.9))
+    found = compared(small, "sd8", 0.1)
+    returns, market = np.array([998 / 1000, 1069.5 / 998]) - 1, np.array([0.0, -0.01])
+    cash = np.array([0.0, 0.0001 + 0.0002])
+    expected = measures(returns, market, cash, 252)
+    assert found["sessions"] == 2
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
+
+
 def test_study_without_a_price_of_its_benchmark_compares_nothing(small):
     small.execute("update lake.study set benchmark = 'SPY'")
     build(small, MODELS, read_macros(SQL))
