@@ -8,11 +8,14 @@ days as (
         returns.opening_value,
         date_trunc('month', returns.session)::date as month,
         returns.opening_value * (1 - returns.reserve) * benchmark_daily.simple_return as benchmark_profit,
-        returns.opening_value * (returns.simple_return - returns.reserve * returns.risk_free_return) as profit,
+        -- Below zero there is no return, yet a profit.
+        daily.value + daily.withdrawals - returns.opening_value * (1 + returns.reserve * returns.risk_free_return)
+            as profit,
         benchmark_daily.simple_return is null
             and returns.session <> (select min(session) from sessions) as is_uncovered
     from simulation_returns as returns
     inner join lake.simulation_partition as stored using (strategy, reserve)
+    inner join simulation_daily as daily using (strategy, reserve, session)
     inner join benchmark_daily using (session)
     where stored.is_current and stored.keep = 'ledger'
 ),

@@ -108,3 +108,28 @@ def test_ticker_with_an_ampersand_is_fetched_stored_and_drawn(tmp_path: Path) ->
     page = lab.home.published.report.read_text(encoding="utf-8")
     assert "M&amp;M.NS" in page
     assert "M&M" not in page
+
+
+def test_portfolio_on_credit_that_owes_more_than_it_holds_has_no_return_from_then_on(tmp_path: Path) -> None:
+    # Bought on credit on the way down, then a fall by 90 %, a further one by a half, and a rise by a tenth.
+    closes = [*(100 * 0.95 ** np.arange(15)), *(100 * 0.95**14 * np.array([0.1, 0.05, 0.055]))]
+    dates = pd.bdate_range("2024-01-02", periods=len(closes))
+    folder = tmp_path / "prices"
+    folder.mkdir()
+    bars = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close"), closes), index=dates)
+    bars.to_csv(folder / "CRS.csv", index_label="Date")
+    rule = {"profit_share": 1, "margin": {"limit": 1, "rate": 0.08}}
+    keys = {"universe": {"CRS": {"weight": 1}}, "reserves": [0.0], "strategies": {"credit": {"rule": rule}}}
+    lab = Lab(write_study(tmp_path / "credit.yaml", small_study(folder) | {"start": "2024-01-01"} | keys), tmp_path)
+    outcome = lab.sdlab("run")
+    assert outcome.code == 0, outcome.err
+
+    days = lab.table("simulation_returns").merge(lab.table("simulation_daily"), on=["strategy", "reserve", "session"])
+    before = days["value"].shift()
+    assert (days["value"].iloc[-3:] < 0).all()
+    assert days["simple_return"].isna().tolist() == (before < 0).tolist()
+    # What is lost whole does not grow again, and no more than all is lost.
+    assert (days["twr_index"].iloc[-3:] == 0).all()
+    [row] = lab.table("report_strategy").to_dict("records")
+    assert (row["twr"], row["cagr"], row["max_drawdown"]) == (-1.0, -1.0, -1.0)
+    assert row["xirr_missing"] == "all money goes the same way"
