@@ -1,6 +1,7 @@
 """The command line as a program of its own: ``sdlab``, or ``python -m pipelines.cli``."""
 
 import gc
+import os
 import sys
 
 from pipelines.cli.exit_code import ExitCode
@@ -14,11 +15,15 @@ NEW_OBJECTS = 100_000
 def program() -> ExitCode:
     """Run one command and return its exit code, in a process that ends with it."""
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
-    try:
-        return main()
-    finally:
-        # The process gives its memory back by ending; looking through it for garbage before takes more than a second.
-        gc.freeze()
+    code = main()
+    if code is ExitCode.INTERRUPTED:
+        # Python would wait for threads that are still at work; what they store is whole or absent, whenever they end.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    # The process gives its memory back by ending; looking through it for garbage before takes more than a second.
+    gc.freeze()
+    return code
 
 
 if __name__ == "__main__":

@@ -103,10 +103,14 @@ def make_all(
         # In the thread of the caller, so that Ctrl-C ends it at once.
         yield derived[0], derived[0].make(study, lake, progress)
         return
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    try:
         making = {pool.submit(one.make, study, lake): one for one in derived}
         for made in as_completed(making):
             yield making[made], made.result()
+    finally:
+        # Who is interrupted does not wait for the others, which leave nothing half done.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def missed(derived: Iterable[Derived], study: Study, lake: Lake, market: Version) -> list[str]:
