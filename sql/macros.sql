@@ -23,11 +23,11 @@ create macro growth_factor(simple_return) as
 comment on macro growth_factor is
     '1 + return; 0 where all or more was lost, from which nothing grows again.';
 
-create macro cash_share(bank, value) as
-    case when value > 1e-6 then bank / value end;
+create macro share_of_value(amount, value) as
+    case when value > 1e-6 then amount / value end;
 
-comment on macro cash_share is
-    'The bank over the value; NULL where that is no more than 1e-6 of a currency unit, or negative.';
+comment on macro share_of_value is
+    'An amount over the value of a portfolio; NULL where that is no more than 1e-6 of a currency unit, or negative.';
 
 create macro drawdown(growth, highest_growth) as
     growth / greatest(highest_growth, 1) - 1;

@@ -1,6 +1,5 @@
 """Fixtures for every room's tests: real prices, and a finished run of a small study with labs that go on from it."""
 
-import gc
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,12 +9,12 @@ from typing import Any
 import pytest
 from support.lab import Lab, Outcome, small_study, write_prices, write_study
 
-from pipelines.cli.__main__ import NEW_OBJECTS
+from pipelines.cli.__main__ import collect_seldom
 
 
 def pytest_configure() -> None:
     """Look for garbage as seldom as the program itself does."""
-    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
+    collect_seldom()
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,14 @@ from pipelines.cli.main import main
 NEW_OBJECTS = 100_000
 
 
+def collect_seldom() -> None:
+    """Let Python look for garbage once in a while."""
+    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
+
+
 def program() -> ExitCode:
     """Run one command and return its exit code, in a process that ends with it."""
-    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
+    collect_seldom()
     code = main()
     if code is ExitCode.INTERRUPTED:
         # Python would wait for threads that are still at work; what they store is whole or absent, whenever they end.

@@ -36,7 +36,7 @@ days as (
         ceil(numbered.stretch) as stretch,
         days.twr_index,
         days.drawdown,
-        cash_share(daily.bank, daily.value) as cash_share
+        share_of_value(daily.bank, daily.value) as cash_share
     from chosen
     inner join simulation_returns as days using (strategy, reserve)
     inner join simulation_daily as daily using (strategy, reserve, session)

@@ -132,6 +132,7 @@ held as (
         sum(holdings * benchmark_gain) as benchmark_profit
     from openings
     inner join steps using (step)
+    -- Every session has its row there. An inner join would be planned with a table of all scenarios and steps.
     left join returns using (scenario, day)
     group by scenario, steps.month, asset
 ),

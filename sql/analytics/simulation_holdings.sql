@@ -77,7 +77,7 @@ select
     holdings,
     price,
     holdings * price as market_value,
-    case when value > 1e-6 then holdings * price / value end as weight,
+    share_of_value(holdings * price, value) as weight,
     nav,
     premium
 from portfolios

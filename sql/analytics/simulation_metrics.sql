@@ -29,7 +29,7 @@ wealth as (
         arg_max(daily.value, daily.session) / stored.capital - 1 as total_return,
         sum(daily.skipped_buys)::bigint as skipped_buys,
         sum(daily.passed_rungs)::bigint as passed_rungs,
-        avg(cash_share(daily.bank, daily.value)) as mean_cash_share
+        avg(share_of_value(daily.bank, daily.value)) as mean_cash_share
     from simulation_daily as daily
     inner join lake.simulation_partition as stored using (strategy, reserve)
     group by daily.strategy, daily.reserve, stored.capital

@@ -22,7 +22,9 @@ common as (
         days.simple_return,
         days.twr_index,
         days.risk_free_sum,
-        benchmark.level
+        benchmark.level,
+        -- Both begin with 1 where the benchmark has a close of the study's first session: bought at it, without costs.
+        case when days.session = (select min(session) from benchmark_daily) then 1 end as start
     from days
     inner join simulation_partition as stored using (strategy, reserve)
     inner join benchmark_daily as benchmark using (session)
@@ -35,15 +37,8 @@ steps as (
         common.strategy,
         common.reserve,
         common.simple_return,
-        -- Both begin with the first session of the study, if the benchmark does: bought at its close, without costs.
-        case
-            when common.session = (select min(session) from benchmark_daily) then common.twr_index
-            else common.twr_index / nullif(lag(common.twr_index) over sessions, 0)
-        end - 1 as portfolio_step,
-        case
-            when common.session = (select min(session) from benchmark_daily) then 0
-            else common.level / lag(common.level) over sessions - 1
-        end as benchmark_step,
+        common.twr_index / nullif(lag(common.twr_index, 1, common.start) over sessions, 0) - 1 as portfolio_step,
+        common.level / lag(common.level, 1, common.start) over sessions - 1 as benchmark_step,
         common.risk_free_sum - lag(common.risk_free_sum, 1, 0) over sessions as risk_free_step
     from common
     window sessions as (partition by common.strategy, common.reserve order by common.session)

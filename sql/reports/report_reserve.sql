@@ -8,7 +8,7 @@ cash as (
         daily.reserve,
         daily.session,
         is_low_cash(daily.bank, daily.value) as is_low,
-        lag(cash_share(daily.bank, daily.value)) over (
+        lag(share_of_value(daily.bank, daily.value)) over (
             partition by daily.strategy, daily.reserve order by daily.session
         ) as share_before
     from simulation_daily as daily
@@ -51,7 +51,7 @@ income as (
         strategy,
         reserve,
         stddev_samp(income) as income_volatility,
-        stddev_samp(case when value_before > 1e-6 then income / value_before end) as income_variability,
+        stddev_samp(share_of_value(income, value_before)) as income_variability,
         avg((income <= 0)::integer) as months_without_income
     from months
     group by strategy, reserve

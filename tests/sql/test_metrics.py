@@ -209,8 +209,8 @@ def test_returns_without_a_loss_have_no_sortino_ratio(con):
         # From -10 to -20 is no gain of 100 %.
         "time_weighted_return(-20, 0, -10, 0)",
         "growth_factor(null)",
-        "cash_share(50, 0)",
-        "cash_share(-150, -50)",
+        "share_of_value(50, 0)",
+        "share_of_value(-150, -50)",
     ],
 )
 def test_a_figure_that_cannot_be_computed_is_null(con, expression):

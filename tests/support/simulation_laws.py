@@ -88,7 +88,7 @@ def assert_money_spent_was_there(panel: Panel, rules: Rules, result: SimulationR
 
 def assert_what_arrived_is_invested(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     """Hold purchases to the dividends, or the share of the deposit, that they are for: all of it but parts of lots."""
-    ledger, lot = result.ledger, np.where(rules.lot_sizes == 0, 0.0, rules.lot_sizes)
+    ledger, lot = result.ledger, rules.lot_sizes
     paid = ledger[ledger["kind"] == Kind.DIVIDEND]
     dividends = {(row["session"], row["asset"]): row["amount"] for row in paid}
     targets = targets_by_session(panel, rules)

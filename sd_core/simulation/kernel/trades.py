@@ -35,17 +35,21 @@ def whole_lots(quantity, lot_size):
 @inlined
 def sellable(book, asset, wanted):
     """Return what can be sold of a quantity: whole lots, or all where no more than rounding would be left."""
-    held = book.holdings[asset]
-    quantity = whole_lots(wanted, book.positions[asset].lot_size)
-    return quantity if quantity < held * (1.0 - SAME_SHARES) else held
+    return at_most_held(book, asset, whole_lots(wanted, book.positions[asset].lot_size))
 
 
 @inlined
 def lots_covering(book, asset, wanted):
     """Return what is sold to raise money: a quantity rounded up to whole lots, or all that there is."""
-    held = book.holdings[asset]
     lot_size = book.positions[asset].lot_size
     quantity = wanted if lot_size == 0.0 else np.ceil(wanted / lot_size - WHOLE_LOT) * lot_size
+    return at_most_held(book, asset, quantity)
+
+
+@inlined
+def at_most_held(book, asset, quantity):
+    """Return a quantity, or the holding where that is less or the same but for rounding."""
+    held = book.holdings[asset]
     return quantity if quantity < held * (1.0 - SAME_SHARES) else held
 
 
