@@ -196,7 +196,8 @@ policy_classes as (
         mix,
         day,
         class,
-        policy_class_return,
+        -- What the mix holds nothing of has no return in it: that of the bank at a reserve of 0 neither.
+        case when worth <> 0 then policy_class_return end as policy_class_return,
         worth / sum(worth) over (partition by mix, day) as policy_weight
     from policy
 ),

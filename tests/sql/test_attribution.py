@@ -186,6 +186,42 @@ def test_class_that_the_policy_does_not_hold_is_allocation(con):
     assert found["stocks"] == pytest.approx([0, 0, 0, 0], abs=EXACT)
 
 
+def february(con: duckdb.DuckDBPyConnection) -> dict[str, list[float]]:
+    """Return the four effects by class of February 2024, of which the panel of two months has one session."""
+    return {
+        found["asset_class"]: columns(found, "allocation", "selection", "interaction", "trading")
+        for found in rows(con, "from attribution_brinson where month = '2024-02-01'")
+    }
+
+
+TURN_OF_THE_MONTH = np.array(["2024-01-30", "2024-01-31", "2024-02-01"], dtype="datetime64[D]")
+
+
+def test_cash_from_sales_is_allocation_where_the_policy_has_no_cash(con):
+    # 10 shares; at 200 the rule sells 2.5, so a quarter of 2000 is cash and earns 0.001, while the policy gains 0.1.
+    panel = panel_of([100, 200, 220], sessions=TURN_OF_THE_MONTH, rates=0.365)
+    rules = rules_of(capital=1000, bracket=1.0, profit_share=0.5, variant=Variant.ATH_ONLY)
+    fill_from_simulation(con, panel, {"sold": rules})
+    build_only(con, "attribution_brinson")
+    assert february(con) == {
+        "(cash)": pytest.approx([0.25 * (0.001 - 0.1), 0, 0, 0], abs=EXACT),
+        "stocks": pytest.approx([0, 0, 0, 0], abs=EXACT),
+    }
+
+
+def test_cash_that_earns_less_than_the_rate_is_allocation_where_the_policy_has_none(con):
+    # A deposit of 1000 beside 1000 in shares is half of the portfolio and earns nothing on its first day: not to hold
+    # shares costs all of their 0.1. The rate of 0.001 is no part of it, since the policy earns it on nothing.
+    panel = panel_of([100, 100, 110], sessions=TURN_OF_THE_MONTH, rates=0.365)
+    rules = rules_of(capital=1000, deposit=1000, deposit_every=Every.MONTH, deposit_invest=False)
+    fill_from_simulation(con, panel, {"paid_in": dataclasses.replace(rules, variant=Variant.NO_RULE)})
+    build_only(con, "attribution_brinson")
+    assert february(con) == {
+        "(cash)": pytest.approx([0.5 * (0 - 0.1), 0, 0, 0], abs=EXACT),
+        "stocks": pytest.approx([0, 0, 0, 0], abs=EXACT),
+    }
+
+
 # Policy mixes of strategies with targets of their own, and with others from some session on
 
 

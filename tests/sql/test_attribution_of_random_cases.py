@@ -179,7 +179,10 @@ def run_policy(case: Case, days: Days) -> Policy:
         gain = {name: (money * days.asset_return[t])[positions].sum() for name, positions in members.items()}
         policy.weights.append({CASH: cash / total, **{name: value / total for name, value in worth.items()}})
         policy.class_returns.append(
-            {CASH: days.risk_free[t], **{name: gain[name] / worth[name] if worth[name] else None for name in members}}
+            {
+                CASH: days.risk_free[t] if abs(cash) > 1e-12 * total else None,
+                **{name: gain[name] / worth[name] if worth[name] else None for name in members},
+            }
         )
         money, cash = money * (1 + days.asset_return[t]), cash * (1 + days.risk_free[t])
         policy.returns.append((money.sum() + cash) / total - 1)
