@@ -151,12 +151,13 @@ def _reserve(given: Given) -> str:
         for row in records(given.connection, "select verdict from report_reserve_verdict order by strategy, measure")
     ]
     histories = records(
-        given.connection, "select max(histories) as histories, max(block_length) as block from report_reserve"
+        given.connection,
+        "select max(histories) as histories, max(block_length) as block, max(years) as years from report_reserve",
     )[0]
     if histories["histories"]:
         band = (
-            f"Intervals: 5th to 95th percentile over {decimal(histories['histories'])} bootstrap samples, in blocks of "
-            f"{decimal(histories['block'])} sessions on average. "
+            f"Intervals: 5th to 95th percentile over {decimal(histories['histories'])} bootstrap samples of "
+            f"{decimal(histories['years'], 1)} years, in blocks of {decimal(histories['block'])} sessions on average. "
             f"Where intervals overlap, the data hardly distinguish the levels."
         )
     else:

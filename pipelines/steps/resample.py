@@ -15,7 +15,7 @@ from pipelines.steps.progress import Progress
 from sd_core.lake import Version
 from sd_core.metrics.outcome import Outcome
 from sd_core.resampling import subsets
-from sd_core.resampling.histories import block_length, draw_sessions
+from sd_core.resampling.histories import Relatives, block_length, draw_sessions
 from sd_core.resampling.outcomes import outcomes
 from sd_core.schemas.lake import INCOME_SUBSET, RESERVE_BOOTSTRAP
 from sd_core.simulation.rules import resolve
@@ -32,19 +32,27 @@ def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping
     rules = [resolve(study, scenario) for scenario in study.scenarios]
     asked = study.bootstrap
     block = asked.block or block_length(panel, rules[0].targets.in_force(panel.sessions[0]))
-    drawn = draw_sessions(len(panel.sessions), block, asked.histories, asked.seed)
+    relatives = Relatives.of(panel, asked.years)
+    length = len(relatives.sessions) - 1
+    drawn = draw_sessions(len(panel.sessions), block, asked.histories, asked.seed, length=length)
     histories = []
-    for done, history in enumerate(outcomes(panel, rules, drawn, os.cpu_count() or 1), start=1):
+    for done, history in enumerate(outcomes(relatives, rules, drawn, os.cpu_count() or 1), start=1):
         histories.append(history)
         if done % REPORTED_EVERY == 0 or done == asked.histories:
             progress("bootstrap samples simulated", done, asked.histories)
-    return {"reserve_bootstrap": _bootstrap_table(study.scenarios, histories, block)}
+    drawn_from = {"block_length": block, "years": relatives.years}
+    return {"reserve_bootstrap": _bootstrap_table(study.scenarios, histories, drawn_from)}
 
 
 def _bootstrap_table(
-    scenarios: Sequence[Scenario], histories: Sequence[Sequence[Sequence[float]]], block: float
+    scenarios: Sequence[Scenario],
+    histories: Sequence[Sequence[Sequence[float]]],
+    drawn_from: Mapping[str, float],
 ) -> pa.Table:
-    """Return one row per scenario and bootstrap sample, scenarios in the study's order; NaN becomes null."""
+    """Return one row per scenario and bootstrap sample, scenarios in the study's order; NaN becomes null.
+
+    ``drawn_from`` has the columns that are the same in all rows.
+    """
     rows = len(scenarios) * len(histories)
     columns: dict[str, pa.Array] = {
         "strategy": pa.array([scenario.strategy for scenario in scenarios for _ in histories]),
@@ -54,9 +62,8 @@ def _bootstrap_table(
     for position, name in enumerate(Outcome._fields):
         values = [history[place][position] for place in range(len(scenarios)) for history in histories]
         columns[name] = pa.array(values, pa.float64(), from_pandas=True)
-    return pa.table(
-        {**columns, "block_length": pa.repeat(pa.scalar(block), rows)}, schema=RESERVE_BOOTSTRAP.arrow_schema
-    )
+    columns |= {name: pa.repeat(pa.scalar(value), rows) for name, value in drawn_from.items()}
+    return pa.table(columns, schema=RESERVE_BOOTSTRAP.arrow_schema)
 
 
 def simulate_subsets(study: Study, scenario: Scenario | None, market: Version) -> Mapping[str, pa.Table]:

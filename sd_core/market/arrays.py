@@ -12,6 +12,7 @@ Floats = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
 Integers = npt.NDArray[np.int64]
 
+DAYS_PER_CALENDAR_YEAR = 365.25
 # 1970-01-01, from which days are counted, was a Thursday.
 THURSDAY = 3
 

@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from sd_core.market.arrays import Dates, Floats, Integers, days_between, month_numbers
+from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Dates, Floats, Integers, days_between, month_numbers
 from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.metrics.money_weighted import money_weighted_return
 from sd_core.metrics.returns import NO_MONEY, Rows, session_return
 from sd_core.schemas.kinds import Kind
 
-DAYS_PER_CALENDAR_YEAR = 365.25
 # A spread below this is the rounding of equal numbers.
 NO_SPREAD = 1e-12
 # Share of the value below which the bank counts as low.

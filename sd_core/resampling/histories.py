@@ -2,16 +2,18 @@
 
 The unit is a session of all assets together, as gap and ratios to the close before, with its dividend yields, its
 rate and its rise of prices: what moves together stays together. Dates stay where they are, so that withdrawals fall due
-as before. The outcome of scenarios in a sample belongs in ``outcomes``.
+as before; a sample may be longer than the panel, and its dates then go on. The outcome of scenarios in a sample belongs
+in ``outcomes``.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.market.arrays import Floats, last_known
+from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Dates, Floats, days_between, last_known
 from sd_core.market.panel import Panel
 
 Sessions = npt.NDArray[np.int64]
@@ -41,7 +43,29 @@ def block_length(panel: Panel, weights: Floats) -> float:
     return max(1.0, float(estimates.max()))
 
 
-def draw_sessions(sessions: int, block: float, histories: int, seed: int) -> Iterator[Sessions]:
+def sessions_over(sessions: Dates, years: int) -> Dates:
+    """Return the dates of a sample of so many years: to the last one on or before the anniversary of the first.
+
+    Past their end the dates begin again, moved by whole weeks: weekdays stay, and so does the number of sessions that a
+    year has, whatever the calendar.
+
+    Args:
+        sessions: of the panel, ascending.
+        years: from the first of them on, 1 or more.
+    """
+    first = sessions[0]
+    month = first.astype("datetime64[M]")
+    anniversary = (month + 12 * years).astype("datetime64[D]") + (first - month.astype("datetime64[D]"))
+    weeks = np.timedelta64(7, "D")
+    period = ((sessions[-1] - first) // weeks + 1) * weeks
+    times = int((anniversary - first) // period) + 1
+    dates = (sessions[None, :] + np.arange(times)[:, None] * period).ravel()
+    return np.asarray(dates[dates <= anniversary])
+
+
+def draw_sessions(
+    sessions: int, block: float, histories: int, seed: int, *, length: int | None = None
+) -> Iterator[Sessions]:
     """Yield which session each later session of a history repeats, by the stationary bootstrap.
 
     Blocks start anywhere and have geometrically distributed lengths; past the end they go on from the beginning
@@ -52,16 +76,21 @@ def draw_sessions(sessions: int, block: float, histories: int, seed: int) -> Ite
         block: mean length of the blocks, in sessions, 1 or more.
         histories: how many samples. The first ones are the same however many follow.
         seed: the same seed gives the same samples.
+        length: later sessions of a sample; None is as many as the panel has. What is longer is drawn in pieces as long
+            as the panel, each of which begins with a new block.
 
     Yields:
-        Positions in the panel from 1 on, shape (sessions - 1,).
+        Positions in the panel from 1 on, shape (length,).
     """
     from arch.bootstrap import StationaryBootstrap
 
     later = np.arange(1, sessions)
+    length = len(later) if length is None else length
+    pieces = -(-length // len(later))
     bootstrap = StationaryBootstrap(block, later, seed=np.random.default_rng(seed))
-    for (drawn,), _ in bootstrap.bootstrap(histories):
-        yield drawn
+    drawn = (piece for (piece,), _ in bootstrap.bootstrap(histories * pieces))
+    for _ in range(histories):
+        yield np.concatenate(list(islice(drawn, pieces)))[:length]
 
 
 @dataclass(frozen=True)
@@ -70,11 +99,13 @@ class Relatives:
 
     Attributes:
         panel: where they were taken from.
+        sessions: dates of the samples, of which there may be more or fewer.
         open, high, low, close: prices over the last known close before; NaN where an asset has no bar.
         dividends: per share over the last known close before.
     """
 
     panel: Panel
+    sessions: Dates
     open: Floats
     high: Floats
     low: Floats
@@ -82,17 +113,24 @@ class Relatives:
     dividends: Floats
 
     @classmethod
-    def of(cls, panel: Panel) -> "Relatives":
-        """Take the levels out of a panel."""
+    def of(cls, panel: Panel, years: int | None = None) -> "Relatives":
+        """Take the levels out of a panel, for samples of its own length or of so many :func:`sessions_over` years."""
         before = last_known(panel.close)[:-1]
         prices = (panel.open, panel.high, panel.low, panel.close, panel.dividends)
-        return cls(panel, *(column[1:] / before for column in prices))
+        sessions = panel.sessions if years is None else sessions_over(panel.sessions, years)
+        return cls(panel, sessions, *(column[1:] / before for column in prices))
+
+    @property
+    def years(self) -> float:
+        """From the first date of a sample to its last, of 365.25 days each."""
+        return float(days_between(self.sessions[[0, -1]])[0]) / DAYS_PER_CALENDAR_YEAR
 
     def history(self, drawn: Sessions) -> Panel:
         """Return the panel in which each later session repeats another one, levels growing from the first close.
 
         Args:
-            drawn: as :func:`draw_sessions` yields; 1, 2, 3 … gives the panel itself, up to rounding.
+            drawn: one for each date but the first, as :func:`draw_sessions` yields; 1, 2, 3 … gives the panel itself,
+                up to rounding.
         """
         panel, rows = self.panel, drawn - 1
         growth = self.close[rows]
@@ -104,7 +142,7 @@ class Relatives:
 
         return Panel(
             tickers=panel.tickers,
-            sessions=panel.sessions,
+            sessions=self.sessions,
             open=column(panel.open, self.open),
             high=column(panel.high, self.high),
             low=column(panel.low, self.low),

@@ -7,18 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from sd_core.market.panel import Panel
 from sd_core.metrics.outcome import Calendar, Outcome, outcome
 from sd_core.resampling.histories import Relatives, Sessions
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import Rules
 
 
-def outcomes(panel: Panel, rules: Sequence[Rules], drawn: Iterable[Sessions], workers: int) -> Iterator[list[Outcome]]:
+def outcomes(
+    relatives: Relatives, rules: Sequence[Rules], drawn: Iterable[Sessions], workers: int
+) -> Iterator[list[Outcome]]:
     """Simulate scenarios in bootstrap samples of a panel.
 
     Args:
-        panel: the market as it was.
+        relatives: the market as it was, without its levels.
         rules: one entry per scenario.
         drawn: one entry per sample, as :func:`sd_core.resampling.histories.draw_sessions` yields.
         workers: threads, each with a history of its own.
@@ -26,7 +27,6 @@ def outcomes(panel: Panel, rules: Sequence[Rules], drawn: Iterable[Sessions], wo
     Yields:
         One list per sample, in order, with an outcome per scenario. Only the samples at work are held in memory.
     """
-    relatives = Relatives.of(panel)
 
     def one_history(sessions: Sessions) -> list[Outcome]:
         history = relatives.history(sessions)

@@ -294,6 +294,7 @@ RESERVE_BOOTSTRAP = LakeTable(
         "mean_cash_share": number("Mean of the bank over the value.", FRACTION),
         "low_cash_share": number("Share of sessions with the bank under 5 % of the value.", FRACTION, SHARE),
         "block_length": number("Mean length of the blocks.", "sessions", FROM_ONE),
+        "years": number("From the first session of a sample to its last.", "years", NOT_NEGATIVE),
     },
 )
 

@@ -207,6 +207,12 @@ REPORT_RESERVE = Table(
         **_beats_next("max_drawdown", "a smaller worst drawdown"),
         "histories": whole("Bootstrap samples; NULL: none yet.", COUNT, FROM_ONE, nullable=True),
         "block_length": number("Mean length of their blocks.", "sessions", FROM_ONE, nullable=True),
+        "years": number(
+            "From their first session to their last; what was is of the whole history.",
+            "years",
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
     },
 )
 

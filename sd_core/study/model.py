@@ -64,7 +64,7 @@ class Study(Part):
     costs: Costs = Costs(bps=0, fixed=0)
     deposits: Deposits | None = None
     withdrawals: Withdrawals | None = None
-    bootstrap: Bootstrap = Bootstrap(histories=1_000, block=None, seed=1)
+    bootstrap: Bootstrap = Bootstrap(histories=1_000, block=None, seed=1, years=None)
     taxes: Taxes | None = None
     path_band: bool = Field(False, description="Whether every scenario is simulated under all paths.")
     strategies: dict[Name, Strategy] = Field(min_length=1)

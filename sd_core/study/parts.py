@@ -314,6 +314,7 @@ class Bootstrap(Part):
     histories: int = Field(1_000, ge=2, le=100_000, description="Bootstrap samples to simulate.")
     block: float | None = Field(None, ge=1, description="Mean length of a block in sessions; from the data by default.")
     seed: int = Field(1, ge=0, description="The same seed gives the same bootstrap samples.")
+    years: int | None = Field(None, ge=1, le=100, description="Years of a sample; as long as the history by default.")
 
 
 class Rung(Part):

@@ -75,6 +75,7 @@ intervals as (
         reserve,
         count(history) as histories,
         any_value(block_length) as block_length,
+        any_value(years) as years,
         interval_low(final_value) as final_value_low,
         median(final_value) as final_value_median,
         interval_high(final_value) as final_value_high,
@@ -189,7 +190,8 @@ select
     against_next.sharpe_beats_next,
     against_next.max_drawdown_beats_next,
     intervals.histories,
-    intervals.block_length
+    intervals.block_length,
+    intervals.years
 from simulation_metrics as metrics
 inner join next_levels using (strategy, reserve)
 left join drag using (strategy, reserve)

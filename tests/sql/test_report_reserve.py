@@ -90,8 +90,9 @@ def test_low_cash_is_a_share_of_the_sessions(small, build_all):
 def test_every_interval_is_of_the_outcome_it_is_named_after(small, build_all):
     for history in range(21):
         drawn = {name: start + history * step for name, (start, step) in DRAWN.items()}
-        names = {"strategy": "sd8", "reserve": 0.1, "history": history + 1, "withdrawals": 0.0, "block_length": 10.0}
-        insert(small, "reserve_bootstrap", names | drawn)
+        names = {"strategy": "sd8", "reserve": 0.1, "history": history + 1}
+        settings = {"withdrawals": 0.0, "block_length": 10.0, "years": 30.0}
+        insert(small, "reserve_bootstrap", names | settings | drawn)
     build_all(small)
     found = report(small, "sd8", 0.1)
     expected = {}
@@ -101,7 +102,7 @@ def test_every_interval_is_of_the_outcome_it_is_named_after(small, build_all):
             expected[f"{name}_median"] = start + 10 * step
     assert {name for name in found if name.endswith(("_low", "_median", "_high"))} == expected.keys()
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=EXACT)
-    assert found["histories"] == 21
+    assert (found["histories"], found["years"]) == (21, 30)
 
 
 def test_coverage_by_net_harvest_is_beside_that_by_gross(small, build_all):

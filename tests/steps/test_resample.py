@@ -11,7 +11,7 @@ from support.lab import RESERVES, Lab, Outcome, small_study, write_prices, write
 from pipelines.lab.current import current_market, read_panel
 from sd_core.metrics.income import income_variability
 from sd_core.metrics.outcome import Outcome as ScenarioOutcome
-from sd_core.resampling.histories import draw_sessions
+from sd_core.resampling.histories import Relatives, draw_sessions
 from sd_core.resampling.outcomes import outcomes
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import resolve
@@ -39,7 +39,7 @@ def test_history_as_it_was_has_the_outcomes_that_sql_computes(asked: tuple[Lab, 
     study = lab.home.study
     panel = read_panel(lab.home.study, current_market(lab.home.study, lab.home.lake))
     rules = [resolve(study, scenario) for scenario in study.scenarios]
-    (found,) = outcomes(panel, rules, [np.arange(1, len(panel.sessions))], workers=1)
+    (found,) = outcomes(Relatives.of(panel), rules, [np.arange(1, len(panel.sessions))], workers=1)
     reported = lab.table("report_strategy").merge(lab.table("report_reserve"), on=["strategy", "reserve"])
     reported = reported.set_index(["strategy", "reserve"])
     for scenario, outcome in zip(study.scenarios, found, strict=True):
@@ -57,6 +57,8 @@ def test_question_ends_well_and_fills_the_tables(asked: tuple[Lab, Outcome]) -> 
     drawn = lab.table("reserve_bootstrap")
     assert len(drawn) == HISTORIES * 9
     assert set(drawn["block_length"]) == {10.0}
+    # From 2023-01-02 to 2023-12-29, the 260th weekday.
+    assert set(drawn["years"]) == {361 / 365.25}
     report = lab.table("report_reserve")
     assert set(report["histories"]) == {HISTORIES}
 
@@ -69,7 +71,9 @@ def test_same_samples_are_simulated_for_every_scenario(asked: tuple[Lab, Outcome
     stored = lab.table("reserve_bootstrap").set_index(["strategy", "reserve", "history"])["final_value"]
     # One at a time, apart from the others, on another number of threads.
     for scenario in study.scenarios[::4]:
-        found = [one.final_value for (one,) in outcomes(panel, [resolve(study, scenario)], drawn, workers=1)]
+        found = [
+            one.final_value for (one,) in outcomes(Relatives.of(panel), [resolve(study, scenario)], drawn, workers=1)
+        ]
         np.testing.assert_array_equal(stored.loc[(scenario.strategy, scenario.reserve)].to_numpy(), found)
 
 
@@ -161,7 +165,7 @@ def test_without_samples_what_was_is_reported_and_intervals_are_null(finished: L
     assert len(report) == 3 * len(RESERVES)
     drawn = [name for name in report if name.endswith(("_low", "_median", "_high", "_beats_next"))]
     assert len(drawn) == 34
-    assert report[[*drawn, "histories", "block_length"]].isna().all(axis=None)
+    assert report[[*drawn, "histories", "block_length", "years"]].isna().all(axis=None)
     assert report[["final_value", "cash_drag_per_year", "low_cash_share"]].notna().all(axis=None)
 
 
