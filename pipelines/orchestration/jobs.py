@@ -13,7 +13,7 @@ from pipelines.orchestration.names import MODELS_GROUP, REFRESH, RESERVE_QUESTIO
 from pipelines.orchestration.partitions import range_tags
 from pipelines.orchestration.private import UnresolvedAssetJobDefinition
 from pipelines.steps.datasets import RESERVE_BOOTSTRAP
-from sd_core.market.sessions import calendar_sessions
+from sd_core.calendars import calendar_sessions
 from sd_core.study.model import Study
 
 BOOTSTRAP_KEY = DERIVED_KEYS[RESERVE_BOOTSTRAP.name]

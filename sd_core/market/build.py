@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from sd_core.calendars import calendar_sessions
 from sd_core.errors import InputError
 from sd_core.market import quality
 from sd_core.market.arrays import Dates, Floats, pivot
@@ -21,7 +22,6 @@ from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.market.quality import Finding
 from sd_core.market.sessions import (
     calendar_days,
-    calendar_sessions,
     intersection,
     merge_amounts,
     merge_bars,

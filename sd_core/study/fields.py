@@ -20,6 +20,8 @@ TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9.^=&_-]{0,19}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 # Calendars of exchanges; the library also has some of other kinds, such as 24/7, whose year has more sessions.
 CALENDAR = re.compile(r"[A-Z0-9]{3,8}")
+# What the usual study has for sessions, known without half a second for the library of calendars.
+WITHOUT_A_LIBRARY = ("XNYS", "intersection", "union")
 # What tables call the bank where they list assets or classes; no ticker looks like this.
 CASH = "(cash)"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -46,10 +48,10 @@ def _calendar_date(value: object) -> object:
 
 
 def _sessions(value: object) -> object:
-    if value in ("XNYS", "intersection", "union"):
+    if value in WITHOUT_A_LIBRARY:
         return value
     if isinstance(value, str) and CALENDAR.fullmatch(value):
-        import exchange_calendars  # half a second that the usual study does not need
+        import exchange_calendars
 
         if value in exchange_calendars.get_calendar_names():
             return value

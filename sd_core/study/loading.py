@@ -3,14 +3,17 @@
 What is right and wrong belongs in ``model`` and its parts; the wording of a refusal in ``findings``.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from sd_core.calendars import calendar_sessions
 from sd_core.errors import InputError
 from sd_core.study.document import read_mapping
+from sd_core.study.fields import WITHOUT_A_LIBRARY
 from sd_core.study.findings import Location, MisfitError, findings, show
 from sd_core.study.model import Study
 from sd_core.study.parts import (
@@ -55,6 +58,7 @@ def load_study(path: Path) -> Study:
         raise _refusal(path, findings(error, _keys_at, written.as_written)) from None
     # Pydantic keeps what is no key in a private attribute.
     study._sweeps = {name: origin.sweep for name, origin in written.origins.items()}  # noqa: SLF001
+    _refuse_unreachable_calendar(path, study)
     # Where the study lies is known only here; from now on its paths are absolute.
     changes: dict[str, object] = {}
     if study.source.folder is not None:
@@ -70,6 +74,17 @@ def _refusal(path: Path, lines: Sequence[str]) -> InputError:
     if len(lines) > MOST_FINDINGS:
         shown.append(f"{path}: {len(lines) - MOST_FINDINGS:,} more findings of this kind: expected none")
     return InputError("\n".join(shown))
+
+
+def _refuse_unreachable_calendar(path: Path, study: Study) -> None:
+    """Refuse an exchange whose sessions the library cannot give over the study's range, before prices are fetched."""
+    if study.sessions not in WITHOUT_A_LIBRARY:
+        try:
+            calendar_sessions(
+                study.sessions, study.start, max(study.start, study.end or dt.datetime.now(dt.UTC).date())
+            )
+        except InputError as error:
+            raise _refusal(path, [str(error)]) from None
 
 
 def _existing(study: Path, field: str, written: str, kind: str, exists: Callable[[Path], bool]) -> str:

@@ -1230,3 +1230,12 @@ def test_words_of_a_strategy_become_the_rules_of_the_same_name() -> None:
     assert (rules.variant, rules.sizing) == (Variant.ATH_ONLY, Sizing.SYMMETRIC)
     assert (rules.order, rules.path) == (Order.NAV_OPPORTUNISTIC, BarPath.CLOSE_ONLY)
     assert (rules.anchor, rules.max_rungs) == (Anchor.FILL, 3)
+
+
+@pytest.mark.parametrize(("sessions", "start"), [("AIXK", "2005-01-03"), ("XSAU", "2019-01-01")])
+def test_calendar_that_does_not_reach_the_start_is_refused(tmp_path: Path, sessions: str, start: str) -> None:
+    study = written(tmp_path, changed((["sessions"], sessions), (["start"], start)))
+    with pytest.raises(InputError) as refused:
+        load_study(study)
+    assert f"{study}: sessions: {sessions}: expected a calendar known from {start} to " in str(refused.value)
+    assert "The earliest date from which calendar" in str(refused.value)
