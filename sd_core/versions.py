@@ -4,8 +4,8 @@ They are separate from what computes, which takes long to import, so that asking
 quick.
 """
 
-FETCH = "2"
-MARKET = "2"
+FETCH = "3"
+MARKET = "3"
 ENGINE = "7"
 CORRELATIONS = "2"
 VARIANCE_STATE = "2"

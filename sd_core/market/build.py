@@ -18,6 +18,7 @@ from sd_core.calendars import calendar_sessions
 from sd_core.errors import InputError
 from sd_core.market import quality
 from sd_core.market.arrays import Dates, Floats, pivot
+from sd_core.market.currencies import unit_of
 from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.market.quality import Finding
 from sd_core.market.sessions import (
@@ -77,7 +78,8 @@ def build_market(
             of them, or the price index begins after the first; one line per finding.
     """
     _refuse_other_currencies(study, histories)
-    asked = {ticker: _within(histories[ticker], study.start, study.end) for ticker in study.price_tickers}
+    published = {ticker: _within(histories[ticker], study.start, study.end) for ticker in study.price_tickers}
+    asked = {ticker: _in_whole_currency(history) for ticker, history in published.items()}
     universe = [asked[ticker] for ticker in study.tickers]
     if any(history.bars.empty for history in universe):
         raise _too_few_sessions(study, histories, 0)
@@ -97,7 +99,10 @@ def build_market(
             sessions, _yearly_rate(study, rate, sessions), _relative_prices(study, price_index, sessions)
         ),
         price_findings=quality.to_table(
-            _findings(study, asked, rate, _judged_sessions(study, universe, candidates), sessions)
+            [
+                *_findings(study, asked, rate, _judged_sessions(study, universe, candidates), sessions),
+                *(finding for history in published.values() for finding in quality.in_hundredths(history, sessions)),
+            ]
         ),
     )
 
@@ -140,10 +145,18 @@ def _refuse_other_currencies(study: Study, histories: Mapping[str, PriceHistory]
         f"study {study.name}: {ticker}: quoted in {histories[ticker].currency}: expected {study.currency}, the "
         "study's currency; other currencies are not supported yet"
         for ticker in study.price_tickers
-        if histories[ticker].currency not in (None, study.currency)
+        if (quoted := histories[ticker].currency) is not None and unit_of(quoted)[0] != study.currency
     ]
     if findings:
         raise InputError("\n".join(findings))
+
+
+def _in_whole_currency(history: PriceHistory) -> PriceHistory:
+    """Return a history that is quoted in hundredths of a currency in that currency, and any other as it is."""
+    if history.currency is None:
+        return history
+    currency, units = unit_of(history.currency)
+    return replace(history, bars=history.bars / units, dividends=history.dividends / units, currency=currency)
 
 
 def _within(history: PriceHistory, start: dt.date, end: dt.date | None) -> PriceHistory:
@@ -154,6 +167,7 @@ def _within(history: PriceHistory, start: dt.date, end: dt.date | None) -> Price
         bars=history.bars.loc[asked],
         dividends=history.dividends.loc[asked],
         splits=history.splits.loc[asked],
+        remarks=tuple(one for one in history.remarks if one.last >= start and (end is None or one.first <= end)),
     )
 
 
@@ -317,9 +331,11 @@ def _findings(
         if ticker not in study.universe:
             yield from quality.benchmark_late(history, sessions)
             yield from quality.benchmark_early(history, sessions)
+        yield from quality.remarked(history)
         yield from quality.judge_prices(history, judged)
         if study.source.kind != "sample":  # of which it is said once for all
             yield from quality.no_intraday_range(history, judged)
     if rate is not None:
+        yield from quality.remarked(_within(rate, study.start, study.end))
         yield from quality.rate_late(rate, sessions)
         yield from quality.judge_rate(rate, judged)

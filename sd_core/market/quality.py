@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from sd_core.market.arrays import Dates
+from sd_core.market.currencies import unit_of
 from sd_core.market.raw import RawChange
 from sd_core.market.sessions import Positions, calendar_days, next_session
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
@@ -256,6 +257,23 @@ def hindsight(sessions: Dates) -> Finding:
         f"The assets were picked knowing how they did from {span.first} to {span.last}: no one could have chosen "
         "them so at the time.",
     )
+
+
+def remarked(history: PriceHistory) -> Iterator[Finding]:
+    """Yield what the source remarked on; the dates are those of its rows, and ``sessions`` counts the rows."""
+    for remark in history.remarks:
+        yield Finding(history.ticker, remark.rule, remark.first, remark.last, remark.rows, remark.detail)
+
+
+def in_hundredths(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield a ticker that is quoted in hundredths of a currency, over the study's sessions."""
+    if history.currency is not None and (unit := unit_of(history.currency))[1] != 1.0:
+        yield _span(sessions, 0, len(sessions) - 1).finding(
+            "hundredths",
+            history.ticker,
+            f"{history.ticker} is quoted in {history.currency}, hundredths of {unit[0]}: its prices and dividends are "
+            f"divided by {unit[1]:.0f}.",
+        )
 
 
 def history_changed(change: RawChange) -> Finding:

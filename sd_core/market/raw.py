@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from sd_core.lake import Lake, Version
-from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory, Remark
 from sd_core.market.sources.states import RAW_PRICES
 
 DATASET = RAW_PRICES
@@ -115,6 +115,7 @@ def _write(
         "bars": len(history.bars),
         "covered": [[str(first), str(last)] for first, last in covered],
         "changes": list(changes),
+        "remarks": [_plain(remark) for remark in history.remarks],
     }
     tables = {name: _to_table(frame) for name, frame in _frames(history).items()}
     lake.write(DATASET, history.ticker, tables, facts, keep=keep)
@@ -136,6 +137,8 @@ def _current(lake: Lake, ticker: str) -> tuple[Version, PriceHistory] | None:
         fetched_at=dt.datetime.fromisoformat(version.facts["fetched_at"]),
         currency=version.facts["currency"],
         whole=version.facts["whole"],
+        # Lakes of before there were remarks have none.
+        remarks=tuple(_parse_remark(entry) for entry in version.facts.get("remarks", ())),
     )
 
 
@@ -218,7 +221,19 @@ def _join(old: PriceHistory, new: PriceHistory, fetched: Range) -> PriceHistory:
         bars=joined(old.bars, new.bars),
         dividends=joined(old.dividends, new.dividends),
         splits=joined(old.splits, new.splits),
+        remarks=_join_remarks(old.remarks, new.remarks, fetched),
     )
+
+
+def _join_remarks(old: Sequence[Remark], new: Sequence[Remark], fetched: Range) -> tuple[Remark, ...]:
+    """Return the new remarks with the old ones of rows that the fetch does not speak of."""
+    renewed = {(remark.rule, remark.first) for remark in new}
+    stay = [
+        remark
+        for remark in old
+        if not fetched[0] <= remark.first <= fetched[1] and (remark.rule, remark.first) not in renewed
+    ]
+    return tuple(sorted([*stay, *new], key=lambda remark: remark.first))
 
 
 def _overlaps(covered: Iterable[Range], fetched: Range) -> list[Range]:
@@ -260,11 +275,18 @@ def _parse_range(entry: Sequence[str]) -> Range:
     return dt.date.fromisoformat(entry[0]), dt.date.fromisoformat(entry[1])
 
 
-def _plain(change: RawChange) -> dict[str, Any]:
-    """Return a change as JSON values."""
-    return asdict(change) | {"first": str(change.first), "last": str(change.last)}
+def _plain(found: RawChange | Remark) -> dict[str, Any]:
+    """Return a change or a remark as JSON values."""
+    return asdict(found) | {"first": str(found.first), "last": str(found.last)}
 
 
 def _parse_change(entry: dict[str, Any]) -> RawChange:
-    dates = {name: dt.date.fromisoformat(entry[name]) for name in ("first", "last")}
-    return RawChange(**(entry | dates))
+    return RawChange(**(entry | _parse_ends(entry)))
+
+
+def _parse_remark(entry: dict[str, Any]) -> Remark:
+    return Remark(**(entry | _parse_ends(entry)))
+
+
+def _parse_ends(entry: dict[str, Any]) -> dict[str, dt.date]:
+    return {name: dt.date.fromisoformat(entry[name]) for name in ("first", "last")}

@@ -12,6 +12,7 @@ from support.price_histories import history, study, weekdays
 
 from sd_core.errors import InputError
 from sd_core.market.build import build_market, to_panel, version
+from sd_core.market.sources.base import Remark
 from sd_core.market.sources.csv_files import CsvSource
 
 # 2024-01-01 is a Monday and a holiday in New York, 2024-01-15 too; the sessions between are the other weekdays.
@@ -155,6 +156,23 @@ def test_every_asset_in_another_currency_is_refused_by_name():
     ]
 
 
+# A London share at 612 pence costs 6.12 pounds, a Johannesburg one at 612 cents 6.12 rand.
+@pytest.mark.parametrize(
+    ("unit", "currency"), [("GBp", "GBP"), ("GBX", "GBP"), ("ZAc", "ZAR"), ("ILA", "ILS"), ("USX", "USD")]
+)
+def test_prices_in_hundredths_of_the_currency_are_converted_and_reported(unit, currency):
+    bars = {day: [612.0, 624.0, 600.0, 612.0] for day in FORTNIGHT}
+    quoted = history("L.L", bars, dividends={"2024-01-04": 12.5}, currency=unit)
+    market = market_of(study(["L.L"], "2024-01-01", currency=currency), quoted)
+    assert prices_of(market, "L.L")["2024-01-04"] == (6.12, 6.24, 6.0, 6.12)
+    assert market.prices["dividend"].to_pylist()[2] == 0.125
+    [finding] = market.price_findings.to_pylist()
+    assert (finding["rule"], finding["ticker"], finding["sessions"]) == ("hundredths", "L.L", 9)
+    assert finding["detail"] == (
+        f"L.L is quoted in {unit}, hundredths of {currency}: its prices and dividends are divided by 100."
+    )
+
+
 def test_benchmark_without_a_bar_in_the_study_is_refused():
     with pytest.raises(InputError, match=r"benchmark: B: expected bars within .* 2024-01-02 to 2024-01-12, was none"):
         market_of(study(["A"], "2024-01-01", benchmark="B"), history("A", FORTNIGHT), history("B", {"2023-01-03": 1.0}))
@@ -276,6 +294,24 @@ def test_hole_that_all_assets_share_is_found_where_sessions_are_their_own_dates(
     bars = {day: [100, 101, 99, 100] for day in FORTNIGHT | weekdays("2024-02-12", "2024-02-16")}
     market = market_of(study(["A"], "2024-01-01", sessions=sessions), history("A", bars))
     assert rules(market) == [("hole", "A", "2024-01-15", "2024-02-09")]
+
+
+def test_remarks_of_a_source_are_findings_where_the_study_asks_for_their_dates():
+    bars = {day: [100, 101, 99, 100] for day in FORTNIGHT}
+    before, after = (
+        Remark("left_out", date, date, 1, f"A's row of {date} is left out.")
+        for date in (dt.date(2023, 12, 29), dt.date(2024, 1, 15))
+    )
+    market = market_of(study(["A"], "2024-01-01"), history("A", bars, remarks=[before, after]))
+    [finding] = market.price_findings.to_pylist()
+    assert finding == {
+        "ticker": "A",
+        "rule": "left_out",
+        "first_session": dt.date(2024, 1, 15),
+        "last_session": dt.date(2024, 1, 15),
+        "sessions": 1,
+        "detail": "A's row of 2024-01-15 is left out.",
+    }
 
 
 # Version

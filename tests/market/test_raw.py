@@ -9,6 +9,7 @@ from support.price_histories import FETCHED, history, weekdays
 
 from sd_core.lake import Lake
 from sd_core.market import raw
+from sd_core.market.sources.base import Remark
 
 WEEK = weekdays("2024-01-01", "2024-01-05")
 LATER = FETCHED + dt.timedelta(days=1)
@@ -47,6 +48,19 @@ def test_stored_history_loads_as_it_was_fetched(lake):
     pd.testing.assert_series_equal(loaded.dividends, fetched.dividends)
     pd.testing.assert_series_equal(loaded.splits, fetched.splits)
     assert (loaded.source, loaded.fetched_at, loaded.currency) == ("written by hand", FETCHED, "EUR")
+
+
+def remark(day, detail="left out"):
+    date = dt.date.fromisoformat(day)
+    return Remark("left_out", date, date, 1, detail)
+
+
+def test_remarks_come_back_and_those_of_dates_asked_again_are_renewed(lake):
+    old = [remark("2023-12-29"), remark("2024-01-03"), remark("2024-01-08", "of before")]
+    raw.store(lake, history("A", weekdays("2023-12-28", "2024-01-05"), remarks=old))
+    assert raw.load(lake, "A").remarks == tuple(old)
+    raw.store(lake, history("A", WEEK, remarks=[remark("2024-01-08")]))
+    assert raw.load(lake, "A").remarks == (remark("2023-12-29"), remark("2024-01-08"))
 
 
 def test_facts_have_source_time_currency_and_extent(lake):

@@ -50,15 +50,21 @@ def chart(
     opens: dt.time = dt.time(9, 30),
     kind: str = "EQUITY",
     period: tuple[dt.datetime, dt.datetime] | None = None,
+    currency: str = "USD",
+    dividend_currency: str | None = None,
 ) -> dict:
-    """Return the ``chart`` member of Yahoo's answer; ``period`` is the current regular session, None leaves it out."""
+    """Return the ``chart`` member of Yahoo's answer.
+
+    ``period`` is the current regular session, None leaves it out; ``dividend_currency`` is what each dividend states.
+    """
+    stated = {} if dividend_currency is None else {"currency": dividend_currency}
 
     def stamp(day: dt.date) -> int:
         return int(dt.datetime.combine(day, opens, zone).timestamp())
 
     meta = {
         "symbol": symbol,
-        "currency": "USD",
+        "currency": currency,
         "instrumentType": kind,
         "exchangeTimezoneName": zone.key,
         "validRanges": ["1d", "max"],
@@ -77,7 +83,9 @@ def chart(
         "meta": meta,
         "timestamp": [stamp(day) for day in bars],
         "events": {
-            "dividends": {str(stamp(d)): {"amount": amount, "date": stamp(d)} for d, amount in dividends.items()},
+            "dividends": {
+                str(stamp(d)): {"amount": amount, "date": stamp(d), **stated} for d, amount in dividends.items()
+            },
             "splits": {
                 str(stamp(d)): {"date": stamp(d), "numerator": new, "denominator": old}
                 for d, (new, old) in splits.items()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory, Remark
 from sd_core.study.model import Study
 
 FETCHED = dt.datetime(2024, 12, 31, 23, tzinfo=dt.UTC)
@@ -21,6 +21,7 @@ def history(
     splits: Mapping[str, float] | None = None,
     fetched_at: dt.datetime = FETCHED,
     currency: str | None = None,
+    remarks: Sequence[Remark] = (),
 ) -> PriceHistory:
     """Return a history; a bar is one number (open, high, low and close) or the four."""
     rows = [[bar] * 4 if isinstance(bar, int | float) else list(bar) for bar in bars.values()]
@@ -32,6 +33,7 @@ def history(
         source="written by hand",
         fetched_at=fetched_at,
         currency=currency,
+        remarks=tuple(remarks),
     )
 
 

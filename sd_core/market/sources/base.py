@@ -1,7 +1,7 @@
 """The vocabulary of price sources: the protocol that each implements, and what it returns.
 
-A source delivers what its origin publishes, checked but not altered. Which source a study asks belongs in ``registry``,
-stores in ``raw``, sessions and panels in ``sessions`` and ``build``.
+A source delivers what its origin publishes, checked but not altered; a remark says what it had to leave out. Which
+source a study asks belongs in ``registry``, stores in ``raw``, sessions and panels in ``sessions`` and ``build``.
 """
 
 import datetime as dt
@@ -11,6 +11,24 @@ from typing import Protocol
 import pandas as pd
 
 BAR_COLUMNS = ["open", "high", "low", "close"]
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a source could not take as its origin published it: the finding that it becomes.
+
+    Attributes:
+        rule: name of the finding's rule.
+        first, last: dates of the first and the last row concerned.
+        rows: how many rows.
+        detail: a sentence for people, which names the ticker.
+    """
+
+    rule: str
+    first: dt.date
+    last: dt.date
+    rows: int
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -25,8 +43,9 @@ class PriceHistory:
         splits: new shares per old share by date; may be empty.
         source: which source and which file or address, for people.
         fetched_at: when, UTC.
-        currency: quote currency where the source states it.
+        currency: quote currency where the source states it, or a unit of hundredths of one, such as GBp.
         whole: whether the source delivers its whole past at every fetch, as a file does: what it no longer has is gone.
+        remarks: what the source had to leave out or convert, in the order of dates.
     """
 
     ticker: str
@@ -37,6 +56,7 @@ class PriceHistory:
     fetched_at: dt.datetime
     currency: str | None = None
     whole: bool = False
+    remarks: tuple[Remark, ...] = ()
 
 
 class PriceSource(Protocol):

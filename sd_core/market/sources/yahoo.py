@@ -1,6 +1,6 @@
 """Prices, dividends, splits and rates from Yahoo Finance, through yfinance.
 
-Asking, waiting and taking an answer apart belong here; which values are refused belongs in ``refusal``.
+Asking, waiting and taking an answer apart belong here; which values cannot be prices belongs in ``validation``.
 """
 
 import contextlib
@@ -8,11 +8,12 @@ import datetime as dt
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import requests
 import yfinance as yf
@@ -21,9 +22,10 @@ from yfinance.data import YfData
 from yfinance.exceptions import YFPricesMissingError, YFRateLimitError, YFTzMissingError
 
 from sd_core.errors import FetchError
+from sd_core.market.currencies import unit_of
 from sd_core.market.sources import validation as refusal
 from sd_core.market.sources.bars import days, flat_bars, no_events
-from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory, Remark
 from sd_core.market.sources.validation import Finding
 
 # Five attempts with waits of 2, 4, 8 and 16 seconds: a hiccup is over by then, and a real ban lasts too long to wait
@@ -38,6 +40,11 @@ KNOWN_BEFORE = dt.timedelta(days=366)
 USUAL_CLOSE = dt.time(16)
 
 DIVIDENDS, SPLITS = "dividends", "stock splits"
+
+# In the address of every request for prices.
+CHART = "/v8/finance/chart/"
+
+Values = TypeVar("Values", pd.DataFrame, pd.Series)
 
 Session = requests.Session | curl.Session[curl.Response]
 
@@ -58,11 +65,13 @@ class _Answer:
         table: yfinance's columns in lower case, by the exchange's calendar date.
         metadata: what Yahoo states of the ticker and its exchange.
         asked_at: the moment before the request, UTC.
+        dividend_currencies: the currency of a dividend by its date, where Yahoo states one; yfinance drops it.
     """
 
     table: pd.DataFrame
     metadata: Mapping[str, Any]
     asked_at: dt.datetime
+    dividend_currencies: Mapping[pd.Timestamp, str]
 
 
 class YahooSource:
@@ -72,8 +81,9 @@ class YahooSource:
     from the end of its regular session on, as Yahoo's metadata states it (16:00 at the exchange where they do not).
     Currencies and cryptocurrencies trade round the clock: their day is over at midnight of the zone Yahoo keeps them
     in, which for a cryptocurrency is UTC. Rows without any price, such as Yahoo sends for some holidays, are left out,
-    and a dividend on them is kept; rows with some of the four prices are refused. Capital gains that a fund distributes
-    are left out, because for some funds Yahoo counts them among the dividends already.
+    and a dividend on them is kept. Values that cannot be are left out with a remark: the bar of a row that has only
+    some of the four prices, a dividend that is negative, or one in a currency other than that of the prices. Capital
+    gains that a fund distributes are left out, because for some funds Yahoo counts them among the dividends already.
 
     Args:
         session: the HTTP session to use; it is the source's own from then on. None: one that Yahoo takes for a browser.
@@ -88,7 +98,8 @@ class YahooSource:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        self._session = _reporting_failures(session or curl.Session(impersonate="chrome"))
+        self._charts: list[Any] = []
+        self._session = _reporting_failures(session or curl.Session(impersonate="chrome"), self._charts)
         self._sleep = sleep
         self._clock = clock
         self._attempts = ATTEMPTS
@@ -98,30 +109,35 @@ class YahooSource:
 
         Raises:
             FetchError: Yahoo does not know the ticker, has no finished bar in that time, cannot be reached, limits our
-                rate, or delivered what are not prices (a line per finding).
+                rate, or delivered nothing that can be a price (a line per finding).
         """
         answer = self._ask(ticker, start, end)
         table = _finished_rows(ticker, answer, start, end)
-        bars = table[BAR_COLUMNS].dropna(how="all")
+        all_bars = table[BAR_COLUMNS].dropna(how="all")
         # yfinance fills the days without an event with 0.
-        dividends = table[DIVIDENDS][table[DIVIDENDS] != 0]
-        splits = table[SPLITS][table[SPLITS] != 0]
-        findings = [
-            *refusal.bar_findings(bars),
-            *refusal.positive_findings(dividends, "an amount"),
-            *refusal.positive_findings(splits, "a ratio"),
-        ]
-        _refuse(ticker, table, findings)
-        return _history(ticker, answer, bars, dividends.rename(None), splits.rename(None))
+        all_dividends = table[DIVIDENDS][table[DIVIDENDS] != 0]
+        all_splits = table[SPLITS][table[SPLITS] != 0]
+        bars, of_bars = _usable(ticker, all_bars, refusal.bar_findings(all_bars), "row")
+        if bars.empty:
+            raise _nothing_usable(ticker, table, refusal.bar_findings(all_bars))
+        dividends, of_dividends = _usable(
+            ticker, all_dividends, refusal.positive_findings(all_dividends, "an amount"), "dividend"
+        )
+        splits, of_splits = _usable(ticker, all_splits, refusal.positive_findings(all_splits, "a ratio"), "split")
+        dividends, of_currencies = _in_unit_of_prices(ticker, dividends, answer)
+        remarks = [*of_bars, *of_dividends, *of_splits, *of_currencies]
+        return _history(ticker, answer, bars, dividends.rename(None), splits.rename(None), remarks)
 
     def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
         """Return a yearly rate in percent, of any sign: Yahoo's closes from a year before; raises as :meth:`prices`."""
         begin = start - KNOWN_BEFORE
         answer = self._ask(ticker, begin, end)
         table = _finished_rows(ticker, answer, begin, end)
-        rates = table[BAR_COLUMNS].dropna(how="all")["close"]
-        _refuse(ticker, table, refusal.rate_findings(rates))
-        return _history(ticker, answer, flat_bars(rates), no_events(), no_events())
+        closes = table[BAR_COLUMNS].dropna(how="all")["close"]
+        rates, remarks = _usable(ticker, closes, refusal.rate_findings(closes), "row")
+        if rates.empty:
+            raise _nothing_usable(ticker, table, refusal.rate_findings(closes))
+        return _history(ticker, answer, flat_bars(rates), no_events(), no_events(), remarks)
 
     def _ask(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
         """Ask until Yahoo answers, waiting twice as long after every passing failure."""
@@ -148,6 +164,7 @@ class YahooSource:
     def _ask_yfinance(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
         # yfinance remembers answers for as long as the process lives, failures among them.
         YfData.cache_get.cache_clear()
+        self._charts.clear()
         asked_at = self._clock()
         try:
             yahoo = yf.Ticker(ticker, session=self._session)
@@ -167,7 +184,8 @@ class YahooSource:
             # Whatever error yfinance raises, Yahoo did not deliver; there is no base class for them.
             raise FetchError(f"{ticker}: {_in_words(error)}") from error
         dates = table.index.tz_localize(None).normalize().as_unit("us").rename("date")
-        return _Answer(table.set_index(dates).rename(columns=str.lower), metadata, asked_at)
+        currencies = _dividend_currencies(self._charts, ZoneInfo(metadata["exchangeTimezoneName"]))
+        return _Answer(table.set_index(dates).rename(columns=str.lower), metadata, asked_at, currencies)
 
 
 @contextlib.contextmanager
@@ -184,10 +202,11 @@ def _raising_instead_of_logging() -> Iterator[None]:
         yf.config.debug.hide_exceptions = hides
 
 
-def _reporting_failures(session: Session) -> Session:
+def _reporting_failures(session: Session, charts: list[Any]) -> Session:
     """Make a session raise :class:`_PassingError` for a broken connection and for a failing server.
 
-    yfinance looks at neither: it would report a server's error 500 as a ticker that does not exist.
+    yfinance looks at neither: it would report a server's error 500 as a ticker that does not exist. The answers about
+    prices are added to ``charts``, since yfinance does not pass on all that they say.
     """
     plain_get = session.get
 
@@ -198,6 +217,8 @@ def _reporting_failures(session: Session) -> Session:
             raise _PassingError(f"it cannot be reached ({type(error).__name__})") from error
         if response.status_code >= 500:
             raise _PassingError(f"its server failed (status {response.status_code})")
+        if CHART in str(args[0] if args else kwargs.get("url")):
+            charts.append(response)
         return response
 
     session.get = get  # type: ignore[method-assign]
@@ -241,18 +262,99 @@ def _close(now: dt.datetime, metadata: Mapping[str, Any]) -> dt.datetime:
     return dt.datetime.combine(now.date(), USUAL_CLOSE, tzinfo=now.tzinfo)
 
 
-def _refuse(ticker: str, table: pd.DataFrame, findings: Sequence[Finding]) -> None:
-    """Raise FetchError where there are findings, a line for each, oldest first."""
-    if findings:
-        lines = [
-            f"{ticker}: {found.label:%Y-%m-%d}: {found.field}: {table[found.field][found.label]}: "
-            f"expected {found.expected}"
-            for found in sorted(findings, key=lambda found: found.label)
-        ]
-        raise FetchError(refusal.shortened(lines, ticker))
+def _nothing_usable(ticker: str, table: pd.DataFrame, findings: Sequence[Finding]) -> FetchError:
+    """Return the error of an answer without a single row that can be used: a line per finding, oldest first."""
+    lines = [
+        f"{ticker}: {found.label:%Y-%m-%d}: {found.field}: {table[found.field][found.label]}: expected {found.expected}"
+        for found in sorted(findings, key=lambda found: found.label)
+    ]
+    return FetchError(refusal.shortened(lines, ticker))
 
 
-def _history(ticker: str, answer: _Answer, bars: pd.DataFrame, dividends: pd.Series, splits: pd.Series) -> PriceHistory:
+def _usable(ticker: str, values: Values, findings: Sequence[Finding], what: str) -> tuple[Values, list[Remark]]:
+    """Return the rows without a finding, and a remark for every run of rows with one.
+
+    Args:
+        ticker: whose.
+        values: bars, dividends, splits or rates by date.
+        findings: about them, labelled by date.
+        what: what a row is, in words.
+    """
+    first_finding = {found.label: found for found in reversed(findings)}
+    refused = values.index.isin(list(first_finding))
+    runs = np.flatnonzero(np.diff(refused.astype(int), prepend=0, append=0)).reshape(-1, 2)
+    return values[~refused], [
+        _left_out(ticker, values[begin:end], first_finding[values.index[begin]], what) for begin, end in runs
+    ]
+
+
+def _left_out(ticker: str, rows: Values, found: Finding, what: str) -> Remark:
+    """Return the remark of a run of rows, ``found`` being what is wrong with the first of them."""
+    first, last = rows.index[0].date(), rows.index[-1].date()
+    row = rows.iloc[0]
+    value = row[found.field] if isinstance(row, pd.Series) else row
+    reason = f"{found.field} is {value}, expected {found.expected}"
+    if len(rows) == 1:
+        detail = f"Yahoo's {what} of {ticker} on {first} is left out: {reason}."
+    else:
+        detail = (
+            f"Yahoo's {what}s of {ticker} from {first} to {last}, {len(rows)} in a row, are left out; "
+            f"on {first}, {reason}."
+        )
+    return Remark("left_out", first, last, len(rows), f"{detail} A CSV source can supply what is missing.")
+
+
+def _dividend_currencies(charts: Sequence[Any], zone: ZoneInfo) -> dict[pd.Timestamp, str]:
+    """Return the currency of every dividend that states one, by the exchange's calendar date."""
+    results = charts[-1].json()["chart"]["result"] if charts else []
+    events = results[0].get("events", {}).get("dividends", {}) if results else {}
+    return {
+        pd.Timestamp(dt.datetime.fromtimestamp(event["date"], zone).date()): event["currency"]
+        for event in events.values()
+        if event.get("currency")
+    }
+
+
+def _in_unit_of_prices(ticker: str, dividends: pd.Series, answer: _Answer) -> tuple[pd.Series, list[Remark]]:
+    """Return dividends in the unit that the prices are quoted in, and remarks on those that are stated in another.
+
+    Hundredths of a currency are converted. What another currency was worth that day is not known, so a dividend in one
+    is left out: as a number of the prices' currency it could be wrong a thousandfold.
+    """
+    quoted = answer.metadata.get("currency")
+    if quoted is None:
+        return dividends, []
+    currency, per_price = unit_of(quoted)
+    amounts = dividends.to_numpy(np.float64, copy=True)
+    known = np.ones(len(amounts), dtype=bool)
+    remarks = []
+    for position, date in enumerate(pd.DatetimeIndex(dividends.index)):
+        stated = answer.dividend_currencies.get(date, quoted)
+        if stated == quoted:
+            continue
+        dividend_currency, per_dividend = unit_of(stated)
+        detail = (
+            f"Yahoo states the dividend of {ticker} on {date:%Y-%m-%d} as {amounts[position]:.6g} {stated} and its "
+            f"prices in {quoted}: "
+        )
+        if dividend_currency == currency:
+            amounts[position] *= per_price / per_dividend
+            detail += f"it counts as {amounts[position]:.6g} {quoted}."
+        else:
+            known[position] = False
+            detail += f"it is left out. A CSV source can supply it in {currency}, in {ticker}_dividends.csv."
+        remarks.append(Remark("dividend_currency", date.date(), date.date(), 1, detail))
+    return pd.Series(amounts, index=dividends.index)[known], remarks
+
+
+def _history(
+    ticker: str,
+    answer: _Answer,
+    bars: pd.DataFrame,
+    dividends: pd.Series,
+    splits: pd.Series,
+    remarks: Iterable[Remark],
+) -> PriceHistory:
     return PriceHistory(
         ticker=ticker,
         bars=bars,
@@ -261,4 +363,5 @@ def _history(ticker: str, answer: _Answer, bars: pd.DataFrame, dividends: pd.Ser
         source=f"Yahoo Finance (yfinance {yf.__version__}), https://finance.yahoo.com/quote/{ticker}/history",
         fetched_at=answer.asked_at,
         currency=answer.metadata.get("currency"),
+        remarks=tuple(sorted(remarks, key=lambda remark: remark.first)),
     )

@@ -312,13 +312,53 @@ def test_answer_of_another_shape_is_refused_at_once(yahoo: FakeYahoo, open_yahoo
         ((0.0, 0.0, 0.0, 0.0), "open: 0.0: expected a price above 0"),
     ],
 )
-def test_bar_that_cannot_be_is_refused_by_date_and_field(
+def test_bar_that_cannot_be_is_left_out_and_the_others_are_kept(
     yahoo: FakeYahoo, open_yahoo: Open, bar: tuple, finding: str
 ) -> None:
     yahoo.charts["ACME"] = chart("ACME", {**WEEK, WEDNESDAY: bar})
+    history = open_yahoo().prices("ACME", TUESDAY, THURSDAY)
+    assert dates(history.bars) == [TUESDAY, THURSDAY]
+    [remark] = history.remarks
+    assert (remark.rule, remark.first, remark.last, remark.rows) == ("left_out", WEDNESDAY, WEDNESDAY, 1)
+    value, expected = finding.split(": expected ")
+    field, value = value.split(": ")
+    assert remark.detail == (
+        f"Yahoo's row of ACME on 2024-05-29 is left out: {field} is {value}, expected {expected}. "
+        "A CSV source can supply what is missing."
+    )
+
+
+def test_newest_row_without_a_close_is_left_out(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    yahoo.charts["ACME"] = chart("ACME", {**WEEK, THURSDAY: (12.0, 14.0, 11.0, None)}, dividends={THURSDAY: 0.5})
+    history = open_yahoo().prices("ACME", TUESDAY, THURSDAY)
+    assert dates(history.bars) == [TUESDAY, WEDNESDAY]
+    assert dates(history.dividends) == [THURSDAY]
+    assert [(remark.rule, remark.first) for remark in history.remarks] == [("left_out", THURSDAY)]
+
+
+def test_years_of_zero_opens_are_left_out_in_one_remark_per_run(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    first = dt.date(2024, 1, 1)
+    days = [first + dt.timedelta(days) for days in range(100)]
+    old = dict.fromkeys(days[:40], (0.0, 12.0, 9.0, 11.0))
+    again = dict.fromkeys(days[50:52], (0.0, 12.0, 9.0, 11.0))
+    yahoo.charts["OLD"] = chart("OLD", dict.fromkeys(days, BAR) | old | again)
+    history = open_yahoo().prices("OLD", first, THURSDAY)
+    assert dates(history.bars) == days[40:50] + days[52:]
+    assert [(one.first, one.last, one.rows) for one in history.remarks] == [
+        (days[0], days[39], 40),
+        (days[50], days[51], 2),
+    ]
+    assert history.remarks[0].detail == (
+        "Yahoo's rows of OLD from 2024-01-01 to 2024-02-09, 40 in a row, are left out; on 2024-01-01, open is 0.0, "
+        "expected a price above 0. A CSV source can supply what is missing."
+    )
+
+
+def test_answer_without_any_bar_that_can_be_is_refused_by_date_and_field(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    yahoo.charts["ACME"] = chart("ACME", dict.fromkeys(WEEK, (0.0, 12.0, 9.0, 11.0)))
     with pytest.raises(FetchError) as refused:
         open_yahoo().prices("ACME", TUESDAY, THURSDAY)
-    assert str(refused.value).splitlines()[0] == f"ACME: 2024-05-29: {finding}"
+    assert str(refused.value).splitlines()[0] == "ACME: 2024-05-28: open: 0.0: expected a price above 0"
 
 
 def test_open_that_leaves_the_bar_by_rounding_passes_unchanged(yahoo: FakeYahoo, open_yahoo: Open) -> None:
@@ -328,10 +368,57 @@ def test_open_that_leaves_the_bar_by_rounding_passes_unchanged(yahoo: FakeYahoo,
     assert open_yahoo().prices("ACME", TUESDAY, THURSDAY).bars["open"].iloc[1] == above
 
 
-def test_negative_dividend_is_refused(yahoo: FakeYahoo, open_yahoo: Open) -> None:
-    yahoo.charts["ACME"] = chart("ACME", WEEK, dividends={WEDNESDAY: -0.1})
-    with pytest.raises(FetchError, match=r"ACME: 2024-05-29: dividends: -0.1: expected an amount above 0"):
-        open_yahoo().prices("ACME", TUESDAY, THURSDAY)
+def test_negative_dividend_is_left_out(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    yahoo.charts["ACME"] = chart("ACME", WEEK, dividends={WEDNESDAY: -0.1, THURSDAY: 0.2})
+    history = open_yahoo().prices("ACME", TUESDAY, THURSDAY)
+    assert history.dividends.tolist() == [0.2]
+    assert [remark.detail for remark in history.remarks] == [
+        (
+            "Yahoo's dividend of ACME on 2024-05-29 is left out: dividends is -0.1, expected an amount above 0. "
+            "A CSV source can supply what is missing."
+        )
+    ]
+
+
+# The units of prices and dividends
+
+
+def test_dividend_in_another_currency_than_the_prices_is_left_out(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    yahoo.charts["ADR"] = chart("ADR", WEEK, dividends={WEDNESDAY: 5.0}, dividend_currency="EUR")
+    history = open_yahoo().prices("ADR", TUESDAY, THURSDAY)
+    assert history.dividends.empty
+    [remark] = history.remarks
+    assert (remark.rule, remark.first, remark.last, remark.rows) == ("dividend_currency", WEDNESDAY, WEDNESDAY, 1)
+    assert remark.detail == (
+        "Yahoo states the dividend of ADR on 2024-05-29 as 5 EUR and its prices in USD: it is left out. "
+        "A CSV source can supply it in USD, in ADR_dividends.csv."
+    )
+
+
+@pytest.mark.parametrize("stated", ["USD", "", None])
+def test_dividend_in_the_currency_of_the_prices_counts(yahoo: FakeYahoo, open_yahoo: Open, stated: str | None) -> None:
+    yahoo.charts["ACME"] = chart("ACME", WEEK, dividends={WEDNESDAY: 5.0}, dividend_currency=stated)
+    history = open_yahoo().prices("ACME", TUESDAY, THURSDAY)
+    assert (history.dividends.tolist(), history.remarks) == ([5.0], ())
+
+
+# A pound has a hundred pence, a rand a hundred cents.
+@pytest.mark.parametrize(
+    ("quoted", "stated", "amount"), [("GBp", "GBP", 12.5), ("GBP", "GBp", 0.00125), ("ZAc", "ZAR", 12.5)]
+)
+def test_dividend_in_a_hundredth_or_a_hundredfold_of_the_unit_is_converted(
+    yahoo: FakeYahoo, open_yahoo: Open, quoted: str, stated: str, amount: float
+) -> None:
+    yahoo.charts["L.L"] = chart(
+        "L.L", WEEK, dividends={WEDNESDAY: 0.125}, currency=quoted, dividend_currency=stated, zone=ZoneInfo("UTC")
+    )
+    history = open_yahoo().prices("L.L", TUESDAY, THURSDAY)
+    assert history.currency == quoted
+    assert history.dividends.tolist() == pytest.approx([amount])
+    assert history.remarks[0].detail == (
+        f"Yahoo states the dividend of L.L on 2024-05-29 as 0.125 {stated} and its prices in {quoted}: "
+        f"it counts as {amount:.6g} {quoted}."
+    )
 
 
 def test_rate_may_be_negative_and_zero(yahoo: FakeYahoo, open_yahoo: Open) -> None:
@@ -346,7 +433,14 @@ def test_rate_is_asked_for_from_before_the_start(yahoo: FakeYahoo, open_yahoo: O
     assert open_yahoo().rates("^IRX", THURSDAY, THURSDAY).bars["close"].tolist() == [5.0]
 
 
-def test_rate_without_a_close_is_refused(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+def test_rate_without_a_close_is_left_out(yahoo: FakeYahoo, open_yahoo: Open) -> None:
     yahoo.charts["^IRX"] = chart("^IRX", {TUESDAY: (5.0, 5.0, 5.0, 5.0), WEDNESDAY: (5.0, 5.0, 5.0, None)})
-    with pytest.raises(FetchError, match=r"\^IRX: 2024-05-29: close: nan: expected a rate in percent"):
+    history = open_yahoo().rates("^IRX", TUESDAY, THURSDAY)
+    assert dates(history.bars) == [TUESDAY]
+    assert [(remark.rule, remark.first) for remark in history.remarks] == [("left_out", WEDNESDAY)]
+
+
+def test_rate_without_any_close_is_refused(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    yahoo.charts["^IRX"] = chart("^IRX", {TUESDAY: (5.0, 5.0, 5.0, None)})
+    with pytest.raises(FetchError, match=r"\^IRX: 2024-05-28: close: nan: expected a rate in percent"):
         open_yahoo().rates("^IRX", TUESDAY, THURSDAY)
