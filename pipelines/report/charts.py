@@ -7,7 +7,7 @@ import duckdb
 from pipelines.report import market
 from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import choose
-from pipelines.report.performance import Days
+from pipelines.report.performance import Days, read_days
 from pipelines.report.svg import picture
 from pipelines.report.verdicts import read_headline
 
@@ -24,7 +24,7 @@ def table_charts(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, s
     """
     headline = read_headline(connection)
     choice = choose(headline)
-    days = Days(connection, choice, POINTS)
+    days = Days(choice, read_days(connection, choice, POINTS))
     if not days.empty:
         yield "report_strategy", "growth_and_drawdown", picture([days.growth(), days.drawdown()])
     if profits := attribution_figures(connection, choice, str(headline.study["currency"])):

@@ -69,8 +69,7 @@ def choose(headline: Headline) -> Choice:
     kept = sorted(sorted(best, key=lambda row: -row["twr"])[:MOST_RIVALS], key=lambda row: row["position"])
     shown = [Shown(holding, f"buy-and-hold ({holding['strategy']})", Stroke(BLACK, width=2.2))] if holding else []
     shown += [
-        Shown(row, f"{row['strategy']}, reserve {level(row['reserve'])}", _look(place))
-        for place, row in enumerate(kept)
+        Shown(row, f"{row['strategy']}, reserve {level(row['reserve'])}", look(place)) for place, row in enumerate(kept)
     ]
     return Choice(tuple(shown), _how(holding is not None, few, len(names), len(best), len(kept)))
 
@@ -84,7 +83,7 @@ def _best(rows: Sequence[dict[str, Any]], *family: str) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _look(place: int) -> Stroke:
+def look(place: int) -> Stroke:
     """Return the look of a rival: colour and dashes both differ, so that print without colours can be read too."""
     return Stroke(COLOURS[place % len(COLOURS)], DASHES[(place + place // len(COLOURS)) % len(DASHES)])
 

@@ -9,7 +9,7 @@ from pipelines.report import market, page
 from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import Choice, choose
 from pipelines.report.numbers import decimal, percent, typeset
-from pipelines.report.performance import Days, income_figures, reserve_figures
+from pipelines.report.performance import Days, income_figures, read_days, reserve_figures
 from pipelines.report.rebalancing import rebalancing_table
 from pipelines.report.scenarios import all_scenarios, headline_table
 from pipelines.report.verdicts import HARVEST_NOTE, SAME_RETURN, Headline, read_headline
@@ -54,7 +54,7 @@ def report(connection: duckdb.DuckDBPyConnection) -> str:
     connection.execute("set threads = 1")
     headline = read_headline(connection)
     choice = choose(headline)
-    given = Given(connection, headline, choice, Days(connection, choice))
+    given = Given(connection, headline, choice, Days(choice, read_days(connection, choice)))
     written = [(one, one.write(given)) for one in SECTIONS]
     parts = [(one, text) for one, text in written if text]
     links = "".join(f'<li><a href="#{one.name}">{one.title}</a></li>' for one, _ in parts)

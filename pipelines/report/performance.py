@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -86,14 +86,22 @@ YEARS = 3
 VISIBLE = 0.005
 
 
-class Days:
-    """Growth, drawdown and cash of the scenarios shown, at a few hundred sessions."""
+def read_days(
+    connection: duckdb.DuckDBPyConnection, choice: Choice, points: int = POINTS
+) -> dict[int, list[dict[str, Any]]]:
+    """Return the days of the scenarios shown, at a few hundred sessions, by their place in the choice."""
+    rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in records(connection, _DAYS, [*choice.columns(), points]):
+        rows[row["place"]].append(row)
+    return dict(rows)
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, choice: Choice, points: int = POINTS) -> None:
+
+class Days:
+    """Growth, drawdown and cash of the scenarios shown, as :func:`read_days` returns them."""
+
+    def __init__(self, choice: Choice, rows: Mapping[int, Sequence[dict[str, Any]]]) -> None:
         self.choice = choice
-        self._rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for row in records(connection, _DAYS, [*choice.columns(), points]):
-            self._rows[row["place"]].append(row)
+        self._rows = rows
 
     @property
     def empty(self) -> bool:

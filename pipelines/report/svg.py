@@ -331,10 +331,14 @@ def swatch(look: Stroke | str) -> str:
 
 
 def picture(figures: Sequence[Figure], width: int = 900) -> str:
-    """Return figures, one below the other, as a Markdown image that holds its data.
+    """Return figures, one below the other, as a Markdown image that holds its data, for the metadata of an asset."""
+    data = base64.b64encode(drawing(figures, width).encode()).decode()
+    name = escape("; ".join(figure.title for figure in figures)).replace("[", "(").replace("]", ")")
+    return f"![{name}](data:image/svg+xml;base64,{data})"
 
-    An asset's metadata shows it; the page itself places plots with CSS.
-    """
+
+def drawing(figures: Sequence[Figure], width: int = 900) -> str:
+    """Return figures, one below the other, as one SVG with its own style; the page places plots with CSS instead."""
     marks: list[str] = []
     below = 0
     for figure in figures:
@@ -352,12 +356,10 @@ def picture(figures: Sequence[Figure], width: int = 900) -> str:
             ),
         ]
         below += plot.top + plot.height + plot.bottom
-    drawing = (
+    return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {below}" width="{width}" height="{below}">'
         f'<style>{STYLE}</style><rect width="100%" height="100%" fill="#fff"/>{"".join(marks)}</svg>'
     )
-    name = escape("; ".join(figure.title for figure in figures)).replace("[", "(").replace("]", ")")
-    return f"![{name}](data:image/svg+xml;base64,{base64.b64encode(drawing.encode()).decode()})"
 
 
 def _legend(keys: Sequence[Key], width: int, top: int) -> tuple[str, int]:

@@ -4,6 +4,7 @@ What happens within a session belongs in ``sd_core.simulation``, the metrics of 
 ``pipelines.warehouse.reduction``.
 """
 
+import contextlib
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from pipelines.lab.current import SIMULATIONS, TAX_LOTS, current_market, lake_key, read_panel
@@ -65,6 +67,31 @@ def simulate_into_lake(
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()
+
+
+@contextlib.contextmanager
+def simulated_alone(study: Study, lake: Lake, scenario: Scenario) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Simulate a scenario on the prices in the lake, store nothing, and open its tables and metrics in memory.
+
+    The tables are those of the published warehouse that need no other scenario, of this scenario alone.
+
+    Args:
+        study: with the scenario's strategy; the reserve need not be one of the study's.
+        lake: the study's lake, which is read only.
+        scenario: what is simulated.
+
+    Raises:
+        NotReadyError: the lake has no market for the study.
+    """
+    with lake.shared():
+        market = current_market(study, lake)
+        panel = read_panel(study, market)
+        (result,) = simulate(panel, [resolve(study, scenario)])
+        rows = _rows_of(study, panel, scenario, result)
+        facts = _facts_of(study, market, panel, scenario, result)
+        partition = partition_row(scenario, facts, has_tax_lots=TAX_LOTS in rows, is_current=True)
+        with Reduction(study, market).built([rows], [partition]) as connection:
+            yield connection
 
 
 def _batches(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Iterator[list[Scenario]]:
@@ -125,8 +152,10 @@ def _store(
         try:
             if isinstance(result, Exception):
                 raise result
-            facts[scenario] = _facts_of(study, market, panel, scenario, result, others)
-            rows[scenario] = to_tables(result, scenario, panel) | _tax_lots(study, result, scenario, panel)
+            facts[scenario] = _facts_of(study, market, panel, scenario, result)
+            if study.path_band:
+                facts[scenario]["path_band"] = _path_band(study, scenario, result, others)
+            rows[scenario] = _rows_of(study, panel, scenario, result)
         except Exception as error:
             stored[scenario] = error
     reduced = [scenario for scenario in rows if _kept(study, scenario) != "ledger"]
@@ -151,17 +180,17 @@ def _store(
     return [(scenario, stored[scenario]) for scenario, *_ in outcomes]
 
 
+def _rows_of(study: Study, panel: Panel, scenario: Scenario, result: SimulationResult) -> dict[str, pa.Table]:
+    """Return all tables of a scenario, by the name of their file."""
+    return to_tables(result, scenario, panel) | _tax_lots(study, result, scenario, panel)
+
+
 def _facts_of(
-    study: Study,
-    market: Version,
-    panel: Panel,
-    scenario: Scenario,
-    result: SimulationResult,
-    others: Mapping[Path, SimulationResult | Exception],
+    study: Study, market: Version, panel: Panel, scenario: Scenario, result: SimulationResult
 ) -> dict[str, Any]:
     """Return what is noted of a scenario beside its rows."""
     money_weighted = money_weighted_return(result.daily, panel.sessions, study.capital)
-    facts = {
+    return {
         "keep": _kept(study, scenario),
         "capital": study.capital,
         "xirr": money_weighted.rate,
@@ -170,12 +199,17 @@ def _facts_of(
         "study_hash": scenario_fingerprint(study, scenario),
         "engine_version": versions.ENGINE,
     }
-    if study.path_band:
-        results = {resolve(study, scenario).path: result, **others}
-        facts["path_band"] = [
-            {**path_outcome(path, results[path], study.capital), "is_chosen": path not in others} for path in Path
-        ]
-    return facts
+
+
+def _path_band(
+    study: Study,
+    scenario: Scenario,
+    result: SimulationResult,
+    others: Mapping[Path, SimulationResult | Exception],
+) -> list[dict[str, Any]]:
+    """Return what a scenario came to on each path."""
+    results = {resolve(study, scenario).path: result, **others}
+    return [{**path_outcome(path, results[path], study.capital), "is_chosen": path not in others} for path in Path]
 
 
 def _kept(study: Study, scenario: Scenario) -> str:

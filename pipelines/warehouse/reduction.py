@@ -7,7 +7,7 @@ written once and memory stays bounded. What is written of a scenario belongs in 
 import contextlib
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.lab.home import SQL
-from pipelines.warehouse.audit import audit, read_identities
+from pipelines.warehouse.audit import Identity, audit, read_identities
 from pipelines.warehouse.lake_views import ROWS, no_rows, register_market, register_table
-from pipelines.warehouse.models import build, needed_for, own_models, read_macros, tables_read
+from pipelines.warehouse.models import Model, build, needed_for, own_models, read_macros, tables_read
 from sd_core.lake import Version
 from sd_core.schemas import TABLES
 from sd_core.schemas.lake import SIMULATION_PARTITION
@@ -48,20 +48,15 @@ class Reduction:
     def __init__(self, study: Study, market: Version) -> None:
         self._study = study
         self._market = market
-        self._models = needed_for(own_models(), [METRICS.name, *AUDITED])
-        names = {model.name for model in self._models}
+        self._models, self._identities = _judged_models()
         self._tables = [model.table for model in self._models if model.table.stored]
-        self._identities = [
-            identity
-            for identity in read_identities(SQL / "audit")
-            if tables_read(Path(identity.name), identity.sql)[0] <= names
-        ]
         self.version = metrics_version()
 
-    def metrics(
+    @contextlib.contextmanager
+    def built(
         self, rows: Sequence[Mapping[str, pa.Table]], partitions: Sequence[Mapping[str, Any]]
-    ) -> dict[Scenario, dict[str, Any]]:
-        """Return the row of ``simulation_metrics`` of every scenario, as JSON can hold it.
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a database in memory with the metrics of scenarios and all tables that they are computed from, audited.
 
         Args:
             rows: of each scenario, its tables, as a simulation leaves them.
@@ -86,8 +81,28 @@ class Reduction:
             broken = [verdict for verdict in audit(connection, self._identities, self._tables) if not verdict.passed]
             if broken:
                 raise UnsoundError("\n".join(f"{found.table}: {found.check}\n{found.examples}" for found in broken))
+            yield connection
+
+    def metrics(
+        self, rows: Sequence[Mapping[str, pa.Table]], partitions: Sequence[Mapping[str, Any]]
+    ) -> dict[Scenario, dict[str, Any]]:
+        """Return the row of ``simulation_metrics`` of every scenario, as JSON can hold it; see :meth:`built`."""
+        with self.built(rows, partitions) as connection:
             computed = connection.sql(f"from {METRICS.name}").to_arrow_table().to_pylist()
         return {Scenario(strategy=row["strategy"], reserve=row["reserve"]): _as_json(row) for row in computed}
+
+
+@cache
+def _judged_models() -> tuple[Sequence[Model], Sequence[Identity]]:
+    """Return the models that metrics are computed by, and the identities that read no other; parsed once."""
+    models = needed_for(own_models(), [METRICS.name, *AUDITED])
+    names = {model.name for model in models}
+    identities = [
+        identity
+        for identity in read_identities(SQL / "audit")
+        if tables_read(Path(identity.name), identity.sql)[0] <= names
+    ]
+    return models, identities
 
 
 @cache

@@ -7,6 +7,7 @@ import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from numbers import Real
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
@@ -81,10 +82,15 @@ def _fraction(value: float) -> float:
     return value
 
 
-def _reserve(value: float) -> float:
-    if not 0 <= value < 1:
+def below_one(value: object) -> float:
+    """Return a fraction of at least 0 and below 1, and raise a ValueError that says what was expected otherwise."""
+    if not isinstance(value, Real) or not 0 <= float(value) < 1:
         raise ValueError("expected a fraction of at least 0 and below 1: ten percent is 0.10")
-    in_hundredths_of_a_percent = round(value * 10_000)
+    return float(value)
+
+
+def _reserve(value: float) -> float:
+    in_hundredths_of_a_percent = round(below_one(value) * 10_000)
     if abs(value * 10_000 - in_hundredths_of_a_percent) > 1e-6:
         raise ValueError("expected at most two decimals of a percent, such as 0.025 or 0.1225")
     return in_hundredths_of_a_percent / 10_000

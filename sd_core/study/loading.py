@@ -55,7 +55,7 @@ def load_study(path: Path) -> Study:
     try:
         study = Study.model_validate(written.document)
     except ValidationError as error:
-        raise _refusal(path, findings(error, _keys_at, written.as_written)) from None
+        raise _refusal(path, findings(error, keys_at, written.as_written)) from None
     # Pydantic keeps what is no key in a private attribute.
     study._sweeps = {name: origin.sweep for name, origin in written.origins.items()}  # noqa: SLF001
     _refuse_unreachable_calendar(path, study)
@@ -135,7 +135,7 @@ _PARTS: dict[str, type[BaseModel]] = {
 }
 
 
-def _keys_at(location: Location) -> tuple[str, ...]:
+def keys_at(location: Location) -> tuple[str, ...]:
     """Return the keys that a part of a study may have."""
     match location:
         case ("universe", _):

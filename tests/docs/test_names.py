@@ -5,7 +5,7 @@ What is looked at, in `docs/*.md` and `README.md`, outside of blocks unless said
 - words in small letters (`report_strategy`, `sd_n`): a table, a column, a key of studies or one of its values, a macro,
   a module, or something of Dagster's;
 - words in capitals (`SKIP_BUY`): a kind of the ledger's rows, a value in the tables, or a variable of the environment;
-- `table.column`, and `part.key` of a study;
+- `table.column`, `part.key` of a study, and `run.ledger` of an object in Python;
 - paths that begin with a folder of the repository;
 - `sdlab` commands and their options, also in blocks;
 - tables and columns in blocks of SQL, and in queries given to `sdlab query`;
@@ -33,6 +33,8 @@ from support.lab import PROJECT
 
 from pipelines.cli.main import main
 from pipelines.lab.home import SQL
+from pipelines.notebook.lab import Lab
+from pipelines.notebook.run import Run
 from sd_core.schemas import TABLES
 from sd_core.schemas.kinds import Kind
 from sd_core.schemas.lake import LAKE_TABLES
@@ -51,6 +53,8 @@ PATH = re.compile(r"(pipelines|sd_core|sql|studies|tests|docs|benchmarks)/[\w./*
 
 FILE_ENDINGS = (".md", ".py", ".sql", ".yaml", ".json", ".html", ".log", ".csv", ".duckdb", ".lock")
 MODULES = ("benchmarks.", "sd_core.", "pipelines.")
+# What a page calls an object of ours in Python.
+OBJECTS = {"lab": Lab, "run": Run}
 
 
 def spans(page: Path) -> Iterator[str]:
@@ -224,6 +228,9 @@ def test_dotted_names_are_columns_or_keys(page: Path) -> None:
     for span in spans(page):
         if (match := DOTTED.fullmatch(span)) and not span.endswith(FILE_ENDINGS) and not span.startswith(MODULES):
             owner, name = match.groups()
+            if owner in OBJECTS:
+                assert name in {*dir(OBJECTS[owner]), *getattr(OBJECTS[owner], "__dataclass_fields__", ())}, span
+                continue
             assert owner in COLUMNS or owner in KEYS, span
             assert name in COLUMNS.get(owner, KEYS), span
 

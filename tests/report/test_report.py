@@ -13,7 +13,7 @@ from support.lake_tables import SESSIONS, insert
 from pipelines.report.choice import choose
 from pipelines.report.content import report
 from pipelines.report.numbers import typeset
-from pipelines.report.performance import Days
+from pipelines.report.performance import Days, read_days
 from pipelines.report.scenarios import MOST_ROWS
 from pipelines.report.verdicts import read_headline
 from pipelines.warehouse.models import build, read_macros, read_models
@@ -161,7 +161,8 @@ def test_drawdown_chart_reaches_the_worst_one_however_few_points_are_drawn() -> 
     with lake_tables.connect() as connection:
         lake_tables.fill_small_study(connection)
         build(connection, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
-        days = Days(connection, choose(read_headline(connection)), points=1)
+        choice = choose(read_headline(connection))
+        days = Days(choice, read_days(connection, choice, points=1))
         # Holding falls from 1.10 to 1.05 at the last session; two points are left of three.
         assert days.drawdown().rows[-1][1] == "−4.5\u202f%"
         assert days.growth().plot.body.count("M") == 2
