@@ -35,6 +35,12 @@ create macro drawdown(growth, highest_growth) as
 comment on macro drawdown is
     'Growth of 1 relative to its highest so far, the 1 at the start included, less 1; 0 or negative.';
 
+create macro is_under_water(drawdown) as
+    drawdown < -1e-12;
+
+comment on macro is_under_water is
+    'Whether growth is below its highest so far; a drawdown of no more than 1e-12 is the rounding of a product.';
+
 create macro cagr(growth, days) as
     case when days > 0 and growth >= 0 then pow(growth, 365.25 / days) - 1 end;
 

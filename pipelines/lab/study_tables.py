@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from sd_core.market.arrays import Dates
 from sd_core.market.panel import periods_per_year
+from sd_core.market.sessions import session_after
 from sd_core.schemas import lake
 from sd_core.schemas.strategy import strategy_values
 from sd_core.simulation.rules import targets_of
@@ -64,6 +65,8 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
         "tax_dividends": study.taxes.dividends_or_default if study.taxes else None,
         "tax_interest": study.taxes.interest_or_default if study.taxes else None,
         "periods_per_year": periods_per_year(sessions),
+        "has_price_index": study.price_index is not None,
+        "next_session": session_after(study.sessions, sessions),
     }
     return {
         "study": pa.Table.from_pylist([study_row], lake.STUDY.arrow_schema),

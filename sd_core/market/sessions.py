@@ -4,16 +4,48 @@ Everything here is arrays of dates and numbers. Which study asks for which sessi
 ends, belongs in ``build``; the judgement of missing bars belongs in ``quality``.
 """
 
+import datetime as dt
 from collections.abc import Sequence
-from functools import reduce
+from functools import cache, reduce
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sd_core.calendars import ONE_DAY, calendar_sessions
+from sd_core.errors import InputError
 from sd_core.market.arrays import Dates, Floats
+from sd_core.market.panel import periods_per_year
 
 Positions = npt.NDArray[np.intp]
+
+# Longer than an exchange closes.
+LONGEST_CLOSURE = dt.timedelta(days=31)
+# Sessions that are the dates of the assets themselves, and how many of them make a year where no day is left out.
+OWN_DATES = ("intersection", "union")
+EVERY_DAY = 365
+
+
+def session_after(name: str, sessions: Dates) -> dt.date | None:
+    """Return the session that follows the last one.
+
+    It is that of the exchange's calendar; where the assets' own dates are the sessions, the next day of a market of
+    seven days. None for other markets of the assets' own dates, or where the calendar does not reach so far.
+    """
+    last: dt.date = sessions[-1].item()
+    if name in OWN_DATES:
+        return last + ONE_DAY if periods_per_year(sessions) == EVERY_DAY else None
+    return _session_after(name, last)
+
+
+@cache
+def _session_after(name: str, last: dt.date) -> dt.date | None:
+    """Look a session up once in a process: metrics of thousands of scenarios are computed some at a time."""
+    try:
+        following = calendar_sessions(name, last + ONE_DAY, last + LONGEST_CLOSURE)
+    except InputError:
+        return None
+    return following[0].item() if len(following) else None
 
 
 def intersection(dates: Sequence[Dates]) -> Dates:

@@ -65,6 +65,10 @@ STUDY = LakeTable(
             COUNT,
             POSITIVE,
         ),
+        "has_price_index": flag("Whether consumer prices are known, so that values can be stated in real terms."),
+        "next_session": day(
+            "Session that follows the last one; NULL: sessions are dates of the assets' own.", nullable=True
+        ),
     },
 )
 

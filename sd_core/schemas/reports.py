@@ -10,6 +10,7 @@ from sd_core.schemas.columns import (
     FROM_ONE,
     MONEY,
     NOT_NEGATIVE,
+    NOT_POSITIVE,
     RATIO,
     SHARE,
     YEARLY,
@@ -398,11 +399,173 @@ REPORT_SINGLE_ASSET = Table(
     },
 )
 
+
+def _period(name: str) -> dict[str, Column]:
+    """Return the columns that a calendar period has before those of its income: when it was, and what it returned."""
+    return {
+        "first_session": day(f"First session of the {name}."),
+        "last_session": day(f"Last session of the {name}."),
+        "sessions": whole("Sessions of the study in it.", COUNT, FROM_ONE),
+        "is_whole": flag(
+            f"Whether the study covers the {name} from the close before it to its last session. Not the first one, "
+            "which begins at a close in it; nor the last one where more sessions are to come, or may be."
+        ),
+        "start_value": number("Cash and holdings at the close before; of the first one the capital.", MONEY),
+        "deposits": number("Money put in.", MONEY, NOT_NEGATIVE),
+        "withdrawals": number("Money paid out.", MONEY, NOT_NEGATIVE),
+        "end_value": number("Cash and holdings at the last close.", MONEY),
+        "twr": number(
+            "Time-weighted return, so that money paid in or out is no return; NULL: nothing was there to earn one.",
+            FRACTION,
+            AT_LEAST_TOTAL_LOSS,
+            nullable=True,
+        ),
+    }
+
+
+def _received() -> dict[str, Column]:
+    """Return the columns of a calendar period that say what came from the holdings; NULL without a ledger."""
+    return {
+        "dividends": number("Dividends received; NULL: no ledger was kept.", MONEY, nullable=True),
+        "interest": number("Interest on the bank; NULL as above.", MONEY, nullable=True),
+        "harvest_net": number(
+            "Proceeds of the rule's sales less the cost of its purchases, fees included; NULL as above.",
+            MONEY,
+            nullable=True,
+        ),
+    }
+
+
+def _in_real_terms() -> dict[str, Column]:
+    """Return the columns of a calendar period that leave inflation out; NULL without consumer prices."""
+    return {
+        "real_twr": number(
+            "Time-weighted return after inflation; NULL as twr, or the study has no price index.",
+            FRACTION,
+            AT_LEAST_TOTAL_LOSS,
+            nullable=True,
+        ),
+        "real_withdrawals": number(
+            "Money paid out, in prices of the first session; NULL: no price index.",
+            MONEY,
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "real_end_value": number(
+            "Cash and holdings at the last close, in prices of the first session; NULL: no price index.",
+            MONEY,
+            nullable=True,
+        ),
+    }
+
+
+REPORT_MONTH = Table(
+    name="report_month",
+    layer="reports",
+    description="Every scenario by calendar month: what it returned, what was paid in and out, and what it was worth.",
+    key=("strategy", "reserve", "month"),
+    columns={
+        **scenario(),
+        "month": day("First day of the calendar month."),
+        **_period("month"),
+        **_received(),
+        **_in_real_terms(),
+    },
+)
+
+REPORT_CALENDAR_YEAR = Table(
+    name="report_calendar_year",
+    layer="reports",
+    description=(
+        "Every scenario by calendar year: what it returned, what was paid in and out, what it was worth, and what tax "
+        "is owed."
+    ),
+    key=("strategy", "reserve", "year"),
+    columns={
+        **scenario(),
+        "year": whole("Calendar year.", "year"),
+        **_period("year"),
+        "max_drawdown": number(
+            "Deepest fall of time-weighted growth below its highest in the year, its start included; NULL as twr.",
+            FRACTION,
+            NOT_POSITIVE,
+            nullable=True,
+        ),
+        **_received(),
+        "tax": number(
+            "What is owed for the year, as in simulation_taxes; NULL: the study has no taxes, or no ledger was kept.",
+            MONEY,
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        **_in_real_terms(),
+    },
+)
+
+REPORT_ROLLING_RETURN = Table(
+    name="report_rolling_return",
+    layer="reports",
+    description="What every scenario returned over each twelve and each thirty-six calendar months in a row.",
+    key=("strategy", "reserve", "months", "month"),
+    columns={
+        **scenario(),
+        "months": whole("Whole calendar months in a row, 12 or 36.", COUNT, FROM_ONE),
+        "month": day("First day of the last of them."),
+        "start_session": day("Session at whose close they begin, the last one before them."),
+        "last_session": day("Last session of them."),
+        "twr": number(
+            "Time-weighted return over all of them; NULL: nothing was there to earn one.",
+            FRACTION,
+            AT_LEAST_TOTAL_LOSS,
+            nullable=True,
+        ),
+        "cagr": number("The same per year: (1 + twr)^(12 / months) - 1; NULL as above.", YEARLY, nullable=True),
+        "real_twr": number(
+            "Time-weighted return after inflation; NULL as above, or the study has no price index.",
+            FRACTION,
+            AT_LEAST_TOTAL_LOSS,
+            nullable=True,
+        ),
+    },
+)
+
+REPORT_DRAWDOWN = Table(
+    name="report_drawdown",
+    layer="reports",
+    description=(
+        "The ten deepest drawdowns of every scenario and its longest one: when they began, were deepest and were "
+        "recovered."
+    ),
+    key=("strategy", "reserve", "depth_rank"),
+    columns={
+        **scenario(),
+        "depth_rank": whole("Place by depth among all drawdowns of the scenario, 1 for the deepest.", COUNT, FROM_ONE),
+        "length_rank": whole("Place by days under water, 1 for the longest.", COUNT, FROM_ONE),
+        "peak_session": day(
+            "Last session at the peak, from whose close on growth was below it; the first session where it fell from "
+            "the start."
+        ),
+        "trough_session": day("Session of the lowest growth."),
+        "recovery_session": day("First session back at the peak; NULL: not within the study.", nullable=True),
+        "depth": number("Growth at the trough over that at the peak, less 1.", FRACTION, NOT_POSITIVE),
+        "sessions": whole("Sessions under water: those that closed below the peak.", COUNT, FROM_ONE),
+        "days": whole("Calendar days from the peak to the recovery, or to the last session.", "days", NOT_NEGATIVE),
+        "days_down": whole("Those from the peak to the trough.", "days", NOT_NEGATIVE),
+        "days_up": whole(
+            "Those from the trough to the recovery; NULL: not recovered.", "days", NOT_NEGATIVE, nullable=True
+        ),
+    },
+)
+
 REPORTS = (
     REPORT_STRATEGY,
     REPORT_BENCHMARK,
     REPORT_SINGLE_ASSET,
     REPORT_REBALANCING,
+    REPORT_CALENDAR_YEAR,
+    REPORT_MONTH,
+    REPORT_ROLLING_RETURN,
+    REPORT_DRAWDOWN,
     REPORT_REGIME,
     REPORT_DATA_QUALITY,
     REPORT_RESERVE,

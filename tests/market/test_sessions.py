@@ -3,8 +3,9 @@
 import datetime as dt
 
 import numpy as np
+import pytest
 
-from sd_core.market.sessions import intersection, merge_amounts, merge_bars, union
+from sd_core.market.sessions import intersection, merge_amounts, merge_bars, session_after, union
 
 
 def dates(*days: str) -> np.ndarray:
@@ -62,3 +63,26 @@ def test_amounts_between_sessions_add_up_on_the_next_and_later_ones_wait():
 
 def test_no_amounts_are_zero_on_every_session():
     assert merge_amounts(dates(), np.empty(0), FRIDAY_AND_MONDAY).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("last", "following"),
+    [
+        ("2022-12-30", dt.date(2023, 1, 3)),  # the New Year's Day of 2023 was a Sunday, kept on Monday
+        ("2024-03-28", dt.date(2024, 4, 1)),  # Good Friday
+        ("2022-12-28", dt.date(2022, 12, 29)),
+    ],
+)
+def test_session_after_the_last_is_that_of_the_exchange(last, following):
+    assert session_after("XNYS", dates("2022-12-27", last)) == following
+
+
+@pytest.mark.parametrize(("days", "following"), [(21, dt.date(2024, 1, 22)), (0, None)])
+def test_session_after_the_assets_own_is_known_in_a_market_of_seven_days_alone(days, following):
+    every_day = np.datetime64("2024-01-01") + np.arange(21)
+    sessions = every_day if days else every_day[np.is_busday(every_day)]
+    assert session_after("union", sessions) == following
+
+
+def test_session_after_the_end_of_a_calendar_is_unknown():
+    assert session_after("XHKG", dates("2060-01-02", "2060-01-05")) is None

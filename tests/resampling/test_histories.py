@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from support.generators import panel_of, random_case
 
+from sd_core.calendars import calendar_sessions
 from sd_core.market.arrays import last_known
 from sd_core.market.panel import Panel
-from sd_core.market.sessions import calendar_days, calendar_sessions
+from sd_core.market.sessions import calendar_days
 from sd_core.resampling.histories import Relatives, block_length, draw_sessions, sessions_over
 
 COLUMNS = ("open", "high", "low", "close", "dividends")

@@ -58,6 +58,8 @@ STUDY = {
     "benchmark": "universe",
     "risk_free": "0.05",
     "periods_per_year": 252,
+    "has_price_index": False,
+    "next_session": None,
 }
 
 

@@ -45,6 +45,7 @@ def fill_from_simulation(
             "capital": first.capital,
             "benchmark": benchmark,
             "periods_per_year": panel.periods_per_year,
+            "has_price_index": panel.price_index is not None,
         },
     )
     _add(con, "sessions", pa.table({"session": pa.array(panel.sessions)}))

@@ -9,8 +9,15 @@ from support.lab import PROJECT, Lab
 PAGE = (PROJECT / "docs" / "queries.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"\*\*(.+?)\*\*.*?```sql\n(.*?)```", PAGE, flags=re.DOTALL))
 
-# The finished run drew no histories and has no taxes, and a year is too short for regimes of market and correlation.
+# The finished run drew no histories and has neither taxes nor a price index, it is of 2023, and a year is too short for
+# a whole one and for regimes of market and correlation.
 EMPTY = {
+    "Which were the worst and the best year?",
+    "What happened in 2022?",
+    "What is the portfolio worth after inflation?",
+    "What was the worst of any twelve months in a row, and how often was it a loss?",
+    "What tax is owed for each year?",
+    "Which is best after taxes?",
     "How much cash should I hold?",
     "In which markets does it work, and does it beat buy-and-hold there?",
     "Which losses did the wash-sale rule put off?",
@@ -18,9 +25,8 @@ EMPTY = {
 }
 
 
-def test_page_has_the_queries_that_its_title_promises():
-    assert PAGE.startswith("# Sixteen questions")
-    assert len(QUERIES) == PAGE.count("```sql") == 16
+def test_every_query_of_the_page_answers_a_question():
+    assert len(QUERIES) == PAGE.count("```sql") > 20
 
 
 @pytest.mark.parametrize("question", QUERIES)
