@@ -182,11 +182,54 @@ create macro interval_high(outcome) as
 comment on macro interval_high is
     'Aggregate: upper end of the interval that holds nine in ten outcomes, the 95th percentile, linearly interpolated.';
 
-create macro is_significant(probability) as
-    probability >= 0.95;
+create macro percentile_among(outcome, actual) as
+    avg(
+        case
+            when abs(outcome - actual) <= 1e-9 * greatest(1, abs(actual)) then 0.5
+            when outcome < actual then 1
+            when outcome > actual then 0
+        end
+    );
+
+comment on macro percentile_among is
+    'Aggregate: where what happened lies among the bootstrap samples: the share of them below it, ties, to 1e-9, '
+    'counting half. 0.5 is the median.';
+
+create macro same_length(years, other_years) as
+    abs(years - other_years) < 1 / 365.25;
+
+comment on macro same_length is
+    'Whether two times in years are the same to within a day.';
+
+create macro yearly_lead(wealth, other_wealth, years) as
+    pow(greatest(wealth, 1e-6) / greatest(other_wealth, 1e-6), 1 / nullif(years, 0)) - 1;
+
+comment on macro yearly_lead is
+    'How much faster one wealth grew than another over so many years of 365.25 days, a fraction per year: the yearly '
+    'growth of their ratio. A wealth under 1e-6 of a currency unit, or a debt, counts as 1e-6. NULL for no time.';
+
+create macro unit_of_measure(measure) as
+    case measure when 'wealth' then 'fraction per year' when 'sharpe' then 'ratio' when 'max_drawdown' then 'fraction' end;
+
+comment on macro unit_of_measure is
+    'Unit of the difference between two reserves by a measure: of wealth, how much faster it grew.';
+
+create macro paired_p_value(difference) as
+    least(
+        1,
+        2 * (least(count(*) filter (where difference <= 1e-12), count(*) filter (where difference >= -1e-12)) + 1)
+        / (count(difference) + 1)
+    );
+
+comment on macro paired_p_value is
+    'Aggregate: two-sided p-value of a difference over the bootstrap samples, 2 x (samples on its rarer side of zero + '
+    '1) / (samples + 1), at most 1; a tie is on both sides.';
+
+create macro is_significant(p_value) as
+    p_value <= 0.05;
 
 comment on macro is_significant is
-    'Whether one level did significantly better than another: in at least 95 % of the bootstrap samples.';
+    'Whether a p-value, corrected for the number of verdicts, is at most 5 %.';
 
 create macro least_squares_slope(outcome, regressor) as
     case

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 
-from pipelines.report.verdicts import NAMED, Chosen, percent_of, read_headline, withdrawn
+from pipelines.report.verdicts import NAMED, Chosen, Headline, percent_of, read_headline, withdrawn
 
 WIDEST = 1_000
 
@@ -25,6 +25,7 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
     console.print(_Whole(table), soft_wrap=True)
     for sentence in (*headline.notes, *headline.sentences):
         _say(console, sentence)
+    _print_reserves(console, headline)
     _print_findings(console, headline.findings)
 
 
@@ -75,6 +76,17 @@ def _table(chosen: Sequence[Chosen]) -> Table:
             percent_of(row["excess_over_buy_and_hold"]),
         )
     return table
+
+
+def _print_reserves(console: Console, headline: Headline) -> None:
+    """Print which reserve is the best, where bootstrap samples were simulated."""
+    verdicts = len(headline.reserves) + headline.undecided
+    if not verdicts:
+        return
+    counts = f"{verdicts} verdicts, {headline.undecided} undecided"
+    _say(console, f"\nWhich reserve is the best? (table report_reserve_verdict): {counts}")
+    for verdict in headline.reserves:
+        _say(console, f"  {verdict}")
 
 
 def _print_findings(console: Console, findings: Sequence[str]) -> None:

@@ -64,6 +64,10 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
         "tax_long_term": study.taxes.long_term if study.taxes else None,
         "tax_dividends": study.taxes.dividends_or_default if study.taxes else None,
         "tax_interest": study.taxes.interest_or_default if study.taxes else None,
+        **{
+            f"smallest_difference_{measure}": difference
+            for measure, difference in study.bootstrap.smallest_difference.model_dump().items()
+        },
         "periods_per_year": periods_per_year(sessions),
         "has_price_index": study.price_index is not None,
         "next_session": session_after(study.sessions, sessions),

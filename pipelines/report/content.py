@@ -146,10 +146,7 @@ def _reserve(given: Given) -> str:
     figures = reserve_figures(given.connection, given.headline, given.choice)
     if not figures:
         return ""
-    verdicts = [
-        row["verdict"]
-        for row in records(given.connection, "select verdict from report_reserve_verdict order by strategy, measure")
-    ]
+    verdicts = [row["verdict"] for row in records(given.connection, _VERDICTS)]
     histories = records(
         given.connection,
         "select max(histories) as histories, max(block_length) as block, max(years) as years from report_reserve",
@@ -158,7 +155,8 @@ def _reserve(given: Given) -> str:
         band = (
             f"Intervals: 5th to 95th percentile over {decimal(histories['histories'])} bootstrap samples of "
             f"{decimal(histories['years'], 1)} years, in blocks of {decimal(histories['block'])} sessions on average. "
-            f"Where intervals overlap, the data hardly distinguish the levels."
+            "They say how far luck could have led a level, not which level is better: below, levels are compared "
+            "within each sample."
         )
     else:
         band = "One past gives one value per level, without an interval."
@@ -166,12 +164,16 @@ def _reserve(given: Given) -> str:
         page.paragraph(band)
         + page.keys(figures[0].keys)
         + page.figures(figures, legend=False)
-        + (
-            page.details("What can be said about the best reserve", page.bullets(map(typeset, verdicts)))
-            if verdicts
-            else ""
-        )
+        + (page.details("Which reserve is the best?", page.bullets(map(typeset, verdicts))) if verdicts else "")
     )
+
+
+_VERDICTS = """
+select verdicts.verdict
+from report_reserve_verdict as verdicts
+inner join study_strategy using (strategy)
+order by study_strategy.position, verdicts.measure desc
+"""
 
 
 def _rebalancing(given: Given) -> str:

@@ -34,6 +34,14 @@ inner join (
 order by position, reserve
 """
 
+_JUDGED = """
+select verdicts.conclusion, verdicts.verdict
+from report_reserve_verdict as verdicts
+inner join study_strategy using (strategy)
+where verdicts.conclusion not in ('mechanical', 'single')
+order by study_strategy.position, verdicts.measure desc
+"""
+
 HARVEST_NOTE = (
     "Income is dividends, interest and net harvest, per year. Harvest is money taken out of the holdings, not a yield."
 )
@@ -65,6 +73,8 @@ class Headline:
         chosen: the rows to show.
         notes: what the columns of those rows mean.
         sentences: where buy-and-hold wins, and what cannot be compared.
+        reserves: which reserve is the best, in a sentence for each verdict that the bootstrap samples allow.
+        undecided: how many verdicts they do not allow.
         findings: about the prices of single tickers, in a sentence each.
     """
 
@@ -76,6 +86,8 @@ class Headline:
     chosen: list[Chosen]
     notes: list[str]
     sentences: list[str]
+    reserves: list[str]
+    undecided: int
     findings: list[str]
 
 
@@ -86,6 +98,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
     holding = next((row for row in rows if row["is_buy_and_hold"] and row["reserve"] == 0), None)
     first, last = min(row["first_session"] for row in rows), max(row["last_session"] for row in rows)
     findings = records(connection, "from report_data_quality order by ticker, first_session, rule, detail")
+    judged = records(connection, _JUDGED)
     return Headline(
         study,
         title=f"{study['name']}: {study['capital']:,.0f} {study['currency']} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
@@ -98,6 +111,8 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
             *([REBALANCING_NOTE] if any(row["has_rule"] and row["is_rebalanced"] for row in rows) else []),
         ],
         sentences=[*sentences(rows, holding), *about_withdrawals(rows), *_taxes(study)],
+        reserves=[row["verdict"] for row in judged if row["conclusion"] != "undecided"],
+        undecided=sum(row["conclusion"] == "undecided" for row in judged),
         findings=[row["detail"] for row in findings if row["ticker"] is not None],
     )
 

@@ -43,7 +43,8 @@ def _fingerprints(study: Study, scenarios: Sequence[Scenario]) -> dict[str, str]
 
 def _bootstrap_settings(study: Study) -> dict[str, Any]:
     return {
-        "bootstrap": study.bootstrap.model_dump(mode="json"),
+        # What is concluded from the samples does not affect them.
+        "bootstrap": study.bootstrap.model_dump(mode="json", exclude={"smallest_difference"}),
         "scenarios": _fingerprints(study, study.scenarios),
     }
 
@@ -109,7 +110,7 @@ INCOME_SUBSET = Derived(
 RESERVE_BOOTSTRAP = Derived(
     name="reserve_bootstrap",
     description="Outcome of each scenario in each bootstrap sample, the same samples for all.",
-    version=versions.ENGINE,
+    version=f"{versions.ENGINE}.{versions.SAMPLES}",
     inputs=("sessions", "prices", "rates"),
     tables=("reserve_bootstrap",),
     settings=_bootstrap_settings,

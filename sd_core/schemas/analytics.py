@@ -290,32 +290,56 @@ SIMULATION_INCOME = Table(
 )
 
 MEASURES = one_of(["wealth", "sharpe", "max_drawdown"])
+UNITS = one_of([YEARLY, RATIO, FRACTION])
 
 RESERVE_MEASURE = Table(
     name="reserve_measure",
     layer="analytics",
-    description="How good each reserve of a strategy was by each measure, in every bootstrap sample.",
+    description=(
+        "How good each reserve of a strategy was by each measure, in every bootstrap sample and in what happened."
+    ),
     key=("strategy", "reserve", "history", "measure"),
     columns={
         **scenario(),
-        "history": whole("Number of the bootstrap sample, from 1.", COUNT, FROM_ONE),
+        "history": whole("Number of the bootstrap sample, from 1; 0: what happened.", COUNT, NOT_NEGATIVE),
         "measure": text("What is compared; more is better.", MEASURES),
         "score": number("Wealth with withdrawals, Sharpe ratio, or worst drawdown.", "as the measure"),
+        "years": number("From the first session to the last.", "years", NOT_NEGATIVE),
     },
 )
 
 RESERVE_COMPARISON = Table(
     name="reserve_comparison",
     layer="analytics",
-    description="How often one reserve of a strategy did better than another in the same bootstrap sample.",
+    description=(
+        "Every reserve of a strategy against every other in the same bootstrap samples: how often it did better, and "
+        "by how much."
+    ),
     key=("strategy", "measure", "reserve", "other_reserve"),
     columns={
         "strategy": text("Name of the strategy in the study."),
         "measure": text("What is compared.", MEASURES),
         "reserve": number("One reserve.", FRACTION, BELOW_ONE),
         "other_reserve": number("The reserve that it is compared with.", FRACTION, BELOW_ONE),
+        "unit": text("Unit of the differences: of wealth, how much faster it grew.", UNITS),
+        "actual_difference": number(
+            "How much better it was in what happened; NULL: outdated.", "as unit says", nullable=True
+        ),
+        **{
+            f"difference_{place}": number(
+                f"How much better it was in the same bootstrap sample: {words}.", "as unit says", nullable=True
+            )
+            for place, words in (("low", "5th percentile"), ("median", "median"), ("high", "95th percentile"))
+        },
         "probability": number(
             "Share of the bootstrap samples in which it did better; ties count half.", FRACTION, SHARE
+        ),
+        "p_value": number(
+            "Two-sided, that the two are the same, from the samples on either side of zero; by itself, not corrected "
+            "for the number of comparisons. NULL: the samples are longer than the history.",
+            FRACTION,
+            SHARE,
+            nullable=True,
         ),
         "histories": whole("Bootstrap samples in which both could be measured.", COUNT, FROM_ONE),
     },

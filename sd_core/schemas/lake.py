@@ -60,6 +60,16 @@ STUDY = LakeTable(
         "tax_long_term": number("Tax rate of long-term gains; NULL: no taxes.", FRACTION, SHARE, nullable=True),
         "tax_dividends": number("Tax rate of dividends; NULL: no taxes.", FRACTION, SHARE, nullable=True),
         "tax_interest": number("Tax rate of interest; NULL: no taxes.", FRACTION, SHARE, nullable=True),
+        **{
+            f"smallest_difference_{measure}": number(
+                f"Smallest difference between two reserves in {words} that matters.", unit, NOT_NEGATIVE
+            )
+            for measure, words, unit in (
+                ("wealth", "growth of wealth", YEARLY),
+                ("sharpe", "Sharpe ratio", RATIO),
+                ("max_drawdown", "worst drawdown", FRACTION),
+            )
+        },
         "periods_per_year": whole(
             "Sessions that make a year in annualised figures: 365 in a market of seven days, else 252.",
             COUNT,

@@ -1,7 +1,7 @@
 """Declarations of the reports layer: the tables that people read."""
 
 from sd_core.schemas import lake
-from sd_core.schemas.analytics import MEASURES, REGIMES, SIMULATION_METRICS
+from sd_core.schemas.analytics import MEASURES, REGIMES, SIMULATION_METRICS, UNITS
 from sd_core.schemas.columns import (
     AT_LEAST_TOTAL_LOSS,
     BELOW_ONE,
@@ -115,11 +115,22 @@ REPORT_DATA_QUALITY = Table(
 
 
 def _interval(name: str, meaning: str, unit: str, *, middle: bool = False) -> dict[str, Column]:
-    """Return the ends of a bootstrap interval, and its median where asked for; NULL without bootstrap samples."""
+    """Return the ends of a bootstrap interval, its median where asked for, and the place of what happened in it.
+
+    All are NULL without bootstrap samples.
+    """
     places = {"low": "5th percentile", **({"median": "median"} if middle else {}), "high": "95th percentile"}
     return {
-        f"{name}_{place}": number(f"{meaning}: {words} over the bootstrap samples.", unit, nullable=True)
-        for place, words in places.items()
+        **{
+            f"{name}_{place}": number(f"{meaning}: {words} over the bootstrap samples.", unit, nullable=True)
+            for place, words in places.items()
+        },
+        f"{name}_percentile": number(
+            f"{meaning}: share of the bootstrap samples below what happened; ties count half, NULL: outdated.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
     }
 
 
@@ -221,22 +232,62 @@ REPORT_RESERVE_VERDICT = Table(
     name="report_reserve_verdict",
     layer="reports",
     description=(
-        "Which reserve of a strategy did best by each measure, and whether it is significantly better than the others."
+        "Which reserve of a strategy did best by each measure, by how much, and whether the bootstrap samples are "
+        "enough to say so."
     ),
     key=("strategy", "measure"),
     columns={
         "strategy": text("Name of the strategy in the study."),
         "measure": text("What is compared: wealth with withdrawals, sharpe or max_drawdown.", MEASURES),
-        "best_reserve": number("Reserve with the best median over the bootstrap samples.", FRACTION, BELOW_ONE),
-        "median_score": number("That median.", "as the measure"),
+        "conclusion": text(
+            "better: the best reserve is significantly better than every other; too_small: than its closest rival by "
+            "less than matters; undecided; mechanical: without a rule, cash only dilutes the holdings; single: "
+            "nothing to compare.",
+            one_of(["better", "too_small", "undecided", "mechanical", "single"]),
+        ),
+        "best_reserve": number(
+            "Reserve that won the most often against its closest rival; NULL: mechanical or single.",
+            FRACTION,
+            BELOW_ONE,
+            nullable=True,
+        ),
+        "rival_reserve": number(
+            "Its closest rival: the one it beat least often, of several the one least behind; NULL as above.",
+            FRACTION,
+            BELOW_ONE,
+            nullable=True,
+        ),
         "least_probability": number(
-            "Smallest share of the bootstrap samples in which it beat another level; NULL: no other.",
+            "Share of the bootstrap samples in which it beat that rival; ties count half.",
             FRACTION,
             SHARE,
             nullable=True,
         ),
-        "rivals": whole("Levels that it beat in less than 95 % of the bootstrap samples.", COUNT, NOT_NEGATIVE),
-        "is_at_edge": flag("Whether it is the highest of several levels, so that a better one may lie beyond."),
+        "unit": text("Unit of the differences: of wealth, how much faster it grew.", UNITS),
+        "actual_difference": number(
+            "How much better it was than that rival in what happened; NULL: outdated.", "as unit says", nullable=True
+        ),
+        **{
+            f"difference_{place}": number(
+                f"How much better it was in the same bootstrap sample: {words}.", "as unit says", nullable=True
+            )
+            for place, words in (("low", "5th percentile"), ("median", "median"), ("high", "95th percentile"))
+        },
+        "smallest_difference": number("Smallest difference that matters, as the study has it.", "as unit says"),
+        "p_value": number(
+            "Two-sided, that it is no better than that rival, from the samples on either side of zero.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "p_value_holm": number(
+            "The same, corrected by Holm's method for the verdicts of the study.", FRACTION, SHARE, nullable=True
+        ),
+        "verdicts": whole("Verdicts of the study that it is corrected for.", COUNT, NOT_NEGATIVE),
+        "histories": whole("Bootstrap samples that it is concluded from.", COUNT, FROM_ONE, nullable=True),
+        "is_at_edge": flag(
+            "Whether the best is the highest of several levels, so that a better one may lie beyond.", nullable=True
+        ),
         "verdict": text("The same in a sentence."),
     },
 )

@@ -28,6 +28,7 @@ from sd_core.study.parts import (
     Deposits,
     Margin,
     Rebalance,
+    SmallestDifference,
     Source,
     Taxes,
     VolatilityLevel,
@@ -132,6 +133,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "volatility": VolatilityLevel,
     "cost_aware": CostAware,
     "bootstrap": Bootstrap,
+    "smallest_difference": SmallestDifference,
 }
 
 

@@ -308,6 +308,14 @@ class Allocation(Part):
         return dict(sorted(self.schedule.items())) if self.schedule else {dt.date.min: self.weights or {}}
 
 
+class SmallestDifference(Part):
+    """Differences between two reserves that matter, by measure; 0 lets every one matter."""
+
+    wealth: float = Field(0.001, ge=0, description="Of the growth of wealth.", json_schema_extra=YEARLY)
+    sharpe: float = Field(0.01, ge=0, description="Of the Sharpe ratio.", json_schema_extra=RATIO)
+    max_drawdown: float = Field(0.01, ge=0, description="Of the worst drawdown.", json_schema_extra=FRACTION)
+
+
 class Bootstrap(Part):
     """The bootstrap samples that separate luck from the effect of the reserve."""
 
@@ -315,6 +323,10 @@ class Bootstrap(Part):
     block: float | None = Field(None, ge=1, description="Mean length of a block in sessions; from the data by default.")
     seed: int = Field(1, ge=0, description="The same seed gives the same bootstrap samples.")
     years: int | None = Field(None, ge=1, le=100, description="Years of a sample; as long as the history by default.")
+    smallest_difference: SmallestDifference = Field(
+        SmallestDifference(wealth=0.001, sharpe=0.01, max_drawdown=0.01),
+        description="Smallest difference between two reserves that matters.",
+    )
 
 
 class Rung(Part):

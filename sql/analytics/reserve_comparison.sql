@@ -1,20 +1,70 @@
--- How often one reserve of a strategy did better than another in the same bootstrap sample.
+-- Every reserve of a strategy against every other in the same bootstrap samples: how often it did better, and by how much.
 -- Grain: strategy, measure, reserve, other_reserve.
--- Sources: reserve_measure.
+-- Sources: reserve_measure, sessions.
+with
+span as (
+    select (max(session) - min(session)) / 365.25 as years
+    from sessions
+),
+
+differences as (
+    select
+        one.strategy,
+        one.measure,
+        one.reserve,
+        other.reserve as other_reserve,
+        one.history,
+        one.years,
+        case
+            when one.measure = 'wealth' then yearly_lead(one.score, other.score, one.years)
+            else one.score - other.score
+        end as difference
+    from reserve_measure as one
+    inner join reserve_measure as other
+        on one.strategy = other.strategy
+        and one.measure = other.measure
+        and one.history = other.history
+        and one.reserve <> other.reserve
+),
+
+sampled as (
+    select
+        strategy,
+        measure,
+        reserve,
+        other_reserve,
+        interval_low(difference) as difference_low,
+        median(difference) as difference_median,
+        interval_high(difference) as difference_high,
+        1 - percentile_among(difference, 0) as probability,
+        paired_p_value(difference) as p_value,
+        count(difference) as histories,
+        any_value(years) as years
+    from differences
+    where history > 0
+    group by strategy, measure, reserve, other_reserve
+)
+
 select
-    one.strategy,
-    one.measure,
-    one.reserve,
-    other.reserve as other_reserve,
-    -- Half a win each where both did the same.
-    avg(case when one.score > other.score then 1 when one.score = other.score then 0.5 else 0 end)
-        as probability,
-    count(one.history) as histories
-from reserve_measure as one
-inner join reserve_measure as other
-    on one.strategy = other.strategy
-    and one.measure = other.measure
-    and one.history = other.history
-    and one.reserve <> other.reserve
-group by one.strategy, one.measure, one.reserve, other.reserve
-order by one.strategy, one.measure, one.reserve, other_reserve
+    sampled.strategy,
+    sampled.measure,
+    sampled.reserve,
+    sampled.other_reserve,
+    unit_of_measure(sampled.measure) as unit,
+    actual.difference as actual_difference,
+    sampled.difference_low,
+    sampled.difference_median,
+    sampled.difference_high,
+    sampled.probability,
+    -- Samples that are longer than the history repeat it, and look surer than it is.
+    case when sampled.years < span.years or same_length(sampled.years, span.years) then sampled.p_value end as p_value,
+    sampled.histories
+from sampled
+cross join span
+left join differences as actual
+    on sampled.strategy = actual.strategy
+    and sampled.measure = actual.measure
+    and sampled.reserve = actual.reserve
+    and sampled.other_reserve = actual.other_reserve
+    and actual.history = 0
+order by sampled.strategy, sampled.measure, sampled.reserve, sampled.other_reserve

@@ -54,6 +54,9 @@ def test_study_is_one_row_of_what_was_asked() -> None:
             "tax_long_term": None,
             "tax_dividends": None,
             "tax_interest": None,
+            "smallest_difference_wealth": 0.001,
+            "smallest_difference_sharpe": 0.01,
+            "smallest_difference_max_drawdown": 0.01,
             "periods_per_year": 252,
         }
     ]

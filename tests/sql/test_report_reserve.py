@@ -113,3 +113,169 @@ def test_coverage_by_net_harvest_is_beside_that_by_gross(small, build_all):
     # A sale at 108, and 107 for it less 96 for a purchase.
     assert found["coverage_gross"] == pytest.approx(108 / 50, rel=EXACT)
     assert found["coverage_net"] == pytest.approx(11 / 50, rel=EXACT)
+
+
+# --- verdicts ---------------------------------------------------------------------------------------------------------
+
+NONE = ("twr", "income_per_year", "months_without_income", "withdrawals", "skipped_buys", "mean_cash_share")
+DRAWN_AT_ALL = {**dict.fromkeys((*NONE, "low_cash_share"), 0.0), "block_length": 1.0, "years": 2 / 365.25}
+
+
+def draw(con: duckdb.DuckDBPyConnection, strategy: str, reserve: float, **by_history: list[float]) -> None:
+    """Add bootstrap samples of one scenario; an outcome that is left out is the same in all."""
+    length = len(next(iter(by_history.values())))
+    drawn = {"final_value": [1000.0] * length, "sharpe": [0.5] * length, "max_drawdown": [-0.2] * length, **by_history}
+    for history in range(length):
+        row = {name: values[history] for name, values in drawn.items()}
+        names = {"strategy": strategy, "reserve": reserve, "history": history + 1}
+        insert(con, "reserve_bootstrap", names | DRAWN_AT_ALL | row)
+
+
+def verdict(con: duckdb.DuckDBPyConnection, strategy: str, measure: str) -> dict[str, object]:
+    [found] = (
+        con.sql(f"from report_reserve_verdict where strategy = '{strategy}' and measure = '{measure}'")
+        .to_arrow_table()
+        .to_pylist()
+    )
+    return found
+
+
+def test_best_level_wins_head_to_head_though_another_has_the_better_median(small, build_all):
+    # Medians 0.5 and 0.2, but the second wins two samples of three.
+    draw(small, "sd8", 0.1, sharpe=[0.1, 0.5, 0.9])
+    draw(small, "sd8", 0.2, sharpe=[0.2, 0.6, 0.1])
+    build_all(small)
+    found = verdict(small, "sd8", "sharpe")
+    assert (found["best_reserve"], found["rival_reserve"]) == (0.2, 0.1)
+    assert found["least_probability"] == pytest.approx(2 / 3, rel=EXACT)
+    assert found["difference_median"] == pytest.approx(0.1, rel=EXACT)
+    # One sample on the rarer side of three: 2 x (1 + 1) / (3 + 1).
+    assert (found["p_value"], found["conclusion"]) == (1.0, "undecided")
+
+
+def test_wealth_leads_by_the_yearly_growth_of_the_ratio(small, build_all):
+    # A tenth more after two days.
+    draw(small, "sd8", 0.1, final_value=[1100.0] * 199)
+    draw(small, "sd8", 0.2, final_value=[1000.0] * 199)
+    build_all(small)
+    found = verdict(small, "sd8", "wealth")
+    assert found["best_reserve"] == 0.1
+    assert found["unit"] == "fraction per year"
+    for place in ("low", "median", "high"):
+        assert found[f"difference_{place}"] == pytest.approx(1.1 ** (365.25 / 2) - 1, rel=1e-9)
+    # Three verdicts; the others are ties throughout.
+    assert found["p_value"] == pytest.approx(2 / 200, rel=EXACT)
+    assert (found["verdicts"], found["conclusion"]) == (3, "better")
+    assert found["p_value_holm"] == pytest.approx(3 * 2 / 200, rel=EXACT)
+    assert found["verdict"].startswith(
+        "sd8, wealth: 10 % is the best reserve, better than 20 %, its closest rival, by "
+    )
+    tie = verdict(small, "sd8", "sharpe")
+    assert (tie["p_value"], tie["p_value_holm"], tie["difference_median"]) == (1.0, 1.0, 0.0)
+
+
+def test_holm_counts_the_smallest_p_value_most_and_lets_none_fall(small, build_all):
+    # 1, 4 and 3 samples of 399 on the other side are p-values of 0.01, 0.025 and 0.02, and Holm's of 0.03, 0.04, 0.04.
+    def one(other_side: int, better: float, worse: float) -> list[float]:
+        return [better] * (399 - other_side) + [worse] * other_side
+
+    draw(
+        small,
+        "sd8",
+        0.1,
+        final_value=one(1, 1100, 900),
+        sharpe=one(4, 0.7, 0.3),
+        max_drawdown=one(3, -0.1, -0.3),
+    )
+    draw(small, "sd8", 0.2, final_value=[1000.0] * 399)
+    build_all(small)
+    found = {measure: verdict(small, "sd8", measure) for measure in ("wealth", "sharpe", "max_drawdown")}
+    assert [row["p_value"] for row in found.values()] == pytest.approx([0.01, 0.025, 0.02], rel=EXACT)
+    assert [row["p_value_holm"] for row in found.values()] == pytest.approx([0.03, 0.04, 0.04], rel=EXACT)
+    assert {row["conclusion"] for row in found.values()} == {"better"}
+
+
+@pytest.mark.parametrize(
+    ("smallest", "differs", "conclusion"),
+    [(0.05, 0.04, "too_small"), (0.05, 0.06, "better"), (0.0, 0.04, "better")],
+)
+def test_difference_is_too_small_under_what_the_study_says_matters(small, build_all, smallest, differs, conclusion):
+    small.execute(f"update lake.study set smallest_difference_sharpe = {smallest}")
+    draw(small, "sd8", 0.1, sharpe=[0.5] * 199)
+    draw(small, "sd8", 0.2, sharpe=[0.5 + differs] * 199)
+    build_all(small)
+    found = verdict(small, "sd8", "sharpe")
+    assert (found["conclusion"], found["smallest_difference"]) == (conclusion, smallest)
+    assert found["is_at_edge"]
+    assert found["verdict"].endswith("a better one may lie beyond.")
+
+
+def test_interval_within_what_matters_is_too_small_though_not_significant(small, build_all):
+    small.execute("update lake.study set smallest_difference_sharpe = 0.05")
+    draw(small, "sd8", 0.1, sharpe=[0.5] * 20)
+    draw(small, "sd8", 0.2, sharpe=[0.51] * 12 + [0.49] * 8)
+    build_all(small)
+    found = verdict(small, "sd8", "sharpe")
+    assert found["p_value_holm"] > 0.05
+    assert found["conclusion"] == "too_small"
+
+
+def test_sharpe_and_drawdown_without_a_rule_are_mechanical_and_not_counted(small, build_all):
+    draw(small, "buy_and_hold", 0.0, final_value=[1200.0] * 99, sharpe=[0.9] * 99)
+    draw(small, "buy_and_hold", 0.1, final_value=[1100.0] * 99, sharpe=[0.1] * 99)
+    build_all(small)
+    for measure in ("sharpe", "max_drawdown"):
+        found = verdict(small, "buy_and_hold", measure)
+        assert found["conclusion"] == "mechanical"
+        assert (found["best_reserve"], found["p_value"], found["difference_median"]) == (None, None, None)
+        assert "no verdict" in found["verdict"]
+    found = verdict(small, "buy_and_hold", "wealth")
+    assert (found["conclusion"], found["verdicts"]) == ("better", 1)
+    # What happened, of the small study: 1050 against 1045 in two days.
+    assert found["actual_difference"] == pytest.approx((1050 / 1045) ** (365.25 / 2) - 1, rel=1e-9)
+
+
+def test_verdict_says_how_many_samples_so_many_verdicts_need(small, build_all):
+    draw(small, "sd8", 0.1, final_value=[2000.0] * 50)
+    draw(small, "sd8", 0.2, final_value=[1000.0] * 50)
+    build_all(small)
+    found = verdict(small, "sd8", "wealth")
+    # The smallest p-value is 2 / 51, three times that is over 5 %; 2 / 120 x 3 is 5 %.
+    assert found["conclusion"] == "undecided"
+    assert found["verdict"].endswith(" So many verdicts need at least 119 bootstrap samples.")
+
+
+def test_single_level_has_nothing_to_compare(small, build_all):
+    draw(small, "sd8", 0.1, final_value=[2000.0] * 50)
+    build_all(small)
+    found = verdict(small, "sd8", "wealth")
+    assert (found["conclusion"], found["best_reserve"], found["verdicts"]) == ("single", None, 0)
+
+
+def test_percentile_is_the_share_of_samples_below_what_happened(small, build_all):
+    # What happened is 1069.5: three of ten below, one the same but for rounding.
+    draw(small, "sd8", 0.1, final_value=[900.0, 1000, 1069, 1069.5 + 1e-9, 1070, 1071, 1072, 1073, 1074, 1075])
+    build_all(small)
+    assert report(small, "sd8", 0.1)["final_value_percentile"] == pytest.approx(0.35, rel=EXACT)
+
+
+def test_outdated_scenario_has_no_percentile(small, build_all):
+    draw(small, "sd8", 0.1, final_value=[900.0, 1000])
+    small.execute("update lake.simulation_partition set is_current = false where strategy = 'sd8'")
+    build_all(small)
+    found = report(small, "sd8", 0.1)
+    assert found["histories"] == 2
+    assert found["final_value_percentile"] is None
+
+
+def test_samples_longer_than_the_history_do_not_show_how_sure_a_difference_is(small, build_all):
+    draw(small, "sd8", 0.1, final_value=[4000.0] * 199)
+    draw(small, "sd8", 0.2, final_value=[1000.0] * 199)
+    small.execute("update lake.reserve_bootstrap set years = 2")
+    build_all(small)
+    found = verdict(small, "sd8", "wealth")
+    # Four times as much after two years is twice as much a year.
+    assert found["difference_median"] == pytest.approx(1, rel=EXACT)
+    assert (found["conclusion"], found["p_value"], found["p_value_holm"]) == ("undecided", None, None)
+    assert found["verdict"].endswith("do not show how sure a difference is.")
+    assert report(small, "sd8", 0.1)["final_value_percentile"] is None

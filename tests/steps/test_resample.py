@@ -1,6 +1,7 @@
 """The reserve question from end to end: bootstrap samples simulated, reported, and left out once they are outdated."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -106,27 +107,64 @@ def test_probability_that_a_level_beats_the_next_is_its_share_of_the_samples(ask
         assert np.isnan(report.loc[(strategy, 0.3), f"{measure}_beats_next"])
 
 
-def test_verdict_names_the_best_median_its_rivals_and_the_edge(asked: tuple[Lab, Outcome]) -> None:
+def lead(one: pd.Series, other: pd.Series, measure: str, days: int) -> pd.Series:
+    """Return how much better one level did than another, history by history."""
+    return (one / other) ** (365.25 / days) - 1 if measure == "wealth" else one - other
+
+
+def test_every_pair_of_levels_is_compared_within_each_sample(asked: tuple[Lab, Outcome]) -> None:
+    lab, _ = asked
+    found = lab.table("reserve_comparison").set_index(["strategy", "measure", "reserve", "other_reserve"])
+    span = lab.table("report_strategy").iloc[0]
+    days = (span["last_session"] - span["first_session"]).days
+    for strategy, measure, by_reserve in pairs(lab):
+        for one, other in itertools.permutations(by_reserve, 2):
+            row = found.loc[(strategy, measure, one, other)]
+            differences = lead(by_reserve[one], by_reserve[other], measure, days)
+            interval = [row[f"difference_{place}"] for place in ("low", "median", "high")]
+            np.testing.assert_allclose(interval, np.percentile(differences, [5, 50, 95]), rtol=1e-9, atol=1e-14)
+            rarer = min((differences <= 1e-12).sum(), (differences >= -1e-12).sum())
+            assert row["p_value"] == pytest.approx(min(1, 2 * (rarer + 1) / (HISTORIES + 1)))
+
+
+def test_verdict_names_the_level_that_beats_its_closest_rival_most_often(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
     verdicts = lab.table("report_reserve_verdict").set_index(["strategy", "measure"])
+    compared = lab.table("reserve_comparison").set_index(["strategy", "measure", "reserve", "other_reserve"])
     assert len(verdicts) == 9
+    tested = {}
     for strategy, measure, by_reserve in pairs(lab):
         found = verdicts.loc[(strategy, measure)]
-        best = by_reserve.median().idxmax()
-        others = by_reserve.drop(columns=best)
-        won = others.lt(by_reserve[best], axis=0).mean() + 0.5 * others.eq(by_reserve[best], axis=0).mean()
-        rivals = [f"{level * 100:g} %" for level in won.index[won < 0.95]]
+        if strategy == "buy_and_hold" and measure != "wealth":
+            assert found["conclusion"] == "mechanical"
+            assert found[["best_reserve", "p_value", "p_value_holm"]].isna().all()
+            assert found["verdict"].startswith(f"{strategy}, ")
+            continue
+        wins = {
+            one: [
+                ((by_reserve[one] > by_reserve[other]) + 0.5 * (by_reserve[one] == by_reserve[other])).mean()
+                for other in by_reserve
+                if other != one
+            ]
+            for one in by_reserve
+        }
+        best = max(wins, key=lambda level: (min(wins[level]), -level))
         assert found["best_reserve"] == best
-        assert found["least_probability"] == pytest.approx(won.min())
-        assert found["rivals"] == len(rivals)
+        assert found["least_probability"] == pytest.approx(min(wins[best]))
+        rows = compared.loc[(strategy, measure, best)]
+        assert found["p_value"] == pytest.approx(rows["p_value"].max())
+        rival = rows.loc[found["rival_reserve"]]
+        assert rival["probability"] == pytest.approx(min(wins[best]))
+        for name in ("actual_difference", "difference_low", "difference_median", "difference_high"):
+            assert found[name] == rival[name]
         assert found["is_at_edge"] == (best == 0.3)
-        found_words = (
-            f"not significantly better than {', '.join(rivals)}."
-            if rivals
-            else f"The best is {best * 100:g} %: it beat"
-        )
-        assert found_words in found["verdict"]
-        assert found["verdict"].endswith("a better one may lie beyond.") == (best == 0.3)
+        tested[strategy, measure] = found["p_value"]
+    # Another implementation of Holm's correction: the k-th smallest of m counts m - k + 1 times, and none falls.
+    ordered, so_far = sorted(tested, key=lambda one: tested[one]), 0.0
+    for place, one in enumerate(ordered):
+        so_far = max(so_far, min(1.0, tested[one] * (len(ordered) - place)))
+        assert verdicts.loc[one, "p_value_holm"] == pytest.approx(so_far)
+        assert verdicts.loc[one, "verdicts"] == len(ordered)
 
 
 def test_cash_drag_is_what_the_bank_would_have_earned_more_in_the_benchmark(asked: tuple[Lab, Outcome]) -> None:
@@ -163,8 +201,8 @@ def test_without_samples_what_was_is_reported_and_intervals_are_null(finished: L
     assert finished.table("report_reserve_verdict").empty
     report = finished.table("report_reserve")
     assert len(report) == 3 * len(RESERVES)
-    drawn = [name for name in report if name.endswith(("_low", "_median", "_high", "_beats_next"))]
-    assert len(drawn) == 34
+    drawn = [name for name in report if name.endswith(("_low", "_median", "_high", "_percentile", "_beats_next"))]
+    assert len(drawn) == 48
     assert report[[*drawn, "histories", "block_length", "years"]].isna().all(axis=None)
     assert report[["final_value", "cash_drag_per_year", "low_cash_share"]].notna().all(axis=None)
 
