@@ -74,12 +74,13 @@ def build_market(
         price_index: consumer prices by the date from which they are known, or None where the study has none.
 
     Raises:
-        InputError: a ticker quotes in another currency, fewer than two sessions remain, the benchmark has no bar on any
-            of them, or the price index begins after the first; one line per finding.
+        InputError: a ticker quotes in another currency or has weekly or monthly bars, fewer than two sessions remain,
+            the benchmark has no bar on any of them, or the price index begins after the first; one line per finding.
     """
     _refuse_other_currencies(study, histories)
     published = {ticker: _within(histories[ticker], study.start, study.end) for ticker in study.price_tickers}
     asked = {ticker: _in_whole_currency(history) for ticker, history in published.items()}
+    _refuse_rare_bars(study, asked)
     universe = [asked[ticker] for ticker in study.tickers]
     if any(history.bars.empty for history in universe):
         raise _too_few_sessions(study, histories, 0)
@@ -146,6 +147,18 @@ def _refuse_other_currencies(study: Study, histories: Mapping[str, PriceHistory]
         "study's currency; other currencies are not supported yet"
         for ticker in study.price_tickers
         if (quoted := histories[ticker].currency) is not None and unit_of(quoted)[0] != study.currency
+    ]
+    if findings:
+        raise InputError("\n".join(findings))
+
+
+def _refuse_rare_bars(study: Study, asked: Mapping[str, PriceHistory]) -> None:
+    """Refuse weekly and monthly bars: windows, yearly figures and regimes count in sessions of a day."""
+    findings = [
+        f"study {study.name}: {ticker}: a bar every {usual:.0f} days, the median of {len(history.bars):,} from "
+        f"{_range(history)}: expected daily bars"
+        for ticker, history in asked.items()
+        if (usual := quality.usual_spacing(calendar_days(history.bars.index))) > quality.DAILY_SPACING
     ]
     if findings:
         raise InputError("\n".join(findings))

@@ -21,6 +21,10 @@ from sd_core.schemas.lake import PRICE_FINDINGS
 # Sessions without a bar that make no finding: no exchange closes longer than a week but in a catastrophe.
 TOLERATED_SESSIONS = 5
 JUMP = 0.5
+# Days between daily bars: a weekend is three, a long one four. Weekly bars are seven apart.
+DAILY_SPACING = 4
+# Fewer gaps in a row may be holidays, or trades that did not come to be.
+FEWEST_GAPS = 4
 # Payments keep to a rhythm: a pause this many times the usual one has at least one payment missing in it.
 DIVIDEND_PAUSE = 2.5
 LONG_HISTORY = np.timedelta64(730, "D")
@@ -58,7 +62,14 @@ def judge_prices(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
         history: within the range that the study asks for.
         sessions: all of that range, not only those on which the study has every asset.
     """
-    yield from holes(history, sessions)
+    rare = list(sparse(history, sessions))
+    yield from rare
+    # Where bars are monthly, each month would be a hole.
+    yield from (
+        hole
+        for hole in holes(history, sessions)
+        if not any(one.first_session <= hole.first_session <= one.last_session for one in rare)
+    )
     yield from stale(history, sessions)
     yield from jumps(history, sessions)
     yield from dividends_incomplete(history, sessions)
@@ -80,6 +91,28 @@ def holes(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
             history.ticker,
             f"{history.ticker} has no bar from {span.first} to {span.last}, {span.count} sessions in a row.",
         )
+
+
+def usual_spacing(dates: Dates) -> float:
+    """Return the median of the days between bars; 0 where there are too few to tell."""
+    gaps = np.diff(dates).astype(np.int64)
+    return float(np.median(gaps)) if len(gaps) >= FEWEST_GAPS else 0.0
+
+
+def sparse(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
+    """Yield every stretch of a daily history in which bars are weekly or monthly: four or more wide gaps in a row."""
+    dates = calendar_days(history.bars.index)
+    wide = (np.diff(dates).astype(np.int64) > DAILY_SPACING).astype(int)
+    position = next_session(dates, sessions)
+    for begin, end in np.flatnonzero(np.diff(wide, prepend=0, append=0)).reshape(-1, 2):
+        if end - begin >= FEWEST_GAPS and position[end] < len(sessions):
+            yield _span(sessions, position[begin], position[end]).finding(
+                "sparse",
+                history.ticker,
+                f"{history.ticker} has {end - begin + 1} bars from {dates[begin]} to {dates[end]}, one every "
+                f"{usual_spacing(dates[begin : end + 1]):.0f} days: volatility, Sharpe ratio and windows take them for "
+                "daily ones.",
+            )
 
 
 def stale(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:

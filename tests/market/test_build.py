@@ -173,6 +173,19 @@ def test_prices_in_hundredths_of_the_currency_are_converted_and_reported(unit, c
     )
 
 
+@pytest.mark.parametrize(("every", "days"), [("7D", 7), ("MS", 31), ("W-WED", 7)])
+@pytest.mark.parametrize("sessions", ["XNYS", "intersection"])
+def test_weekly_and_monthly_bars_are_refused_as_no_daily_ones(sessions, every, days):
+    dates = pd.date_range("2021-01-01", "2023-12-29", freq=every).strftime("%Y-%m-%d")
+    rare = history("W", dict.fromkeys(dates, 100.0))
+    with pytest.raises(InputError) as refused:
+        market_of(study(["W", "D"], "2021-01-01", sessions=sessions), rare, history("D", weekdays(dates[0], dates[-1])))
+    assert str(refused.value) == (
+        f"study small: W: a bar every {days} days, the median of {len(dates)} from {dates[0]} to {dates[-1]}: expected "
+        "daily bars"
+    )
+
+
 def test_benchmark_without_a_bar_in_the_study_is_refused():
     with pytest.raises(InputError, match=r"benchmark: B: expected bars within .* 2024-01-02 to 2024-01-12, was none"):
         market_of(study(["A"], "2024-01-01", benchmark="B"), history("A", FORTNIGHT), history("B", {"2023-01-03": 1.0}))

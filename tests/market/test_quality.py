@@ -53,6 +53,26 @@ def test_asset_that_trades_on_weekends_too_has_no_hole():
     assert not list(quality.holes(history("A", {str(day): 1.0 for day in days}), SESSIONS))
 
 
+def test_weekly_stretch_of_daily_bars_is_sparse_and_no_row_of_holes():
+    mondays = dict.fromkeys(["2023-12-11", "2023-12-18", "2023-12-25", "2024-01-01"], 100.0)
+    monthly = dict.fromkeys(["2023-08-01", "2023-09-01", "2023-10-02", "2023-11-01", "2023-12-01"], 100.0)
+    sessions = every_weekday("2023-08-01", "2024-01-26")
+    rest = {day: price for day, price in MONTH.items() if day >= "2024-01-08"}
+    judged = list(quality.judge_prices(history("A", monthly | mondays | rest), sessions))
+    # From 1 August to 8 January there are 115 weekdays.
+    assert found(judged) == [("sparse", "2023-08-01", "2024-01-08", 115)]
+    assert judged[0].detail == (
+        "A has 10 bars from 2023-08-01 to 2024-01-08, one every 10 days: volatility, Sharpe ratio and windows take "
+        "them for daily ones."
+    )
+
+
+def test_three_wide_gaps_in_a_row_are_not_sparse():
+    mondays = ["2024-01-01", "2024-01-08", "2024-01-15", "2024-01-22"]
+    bars = dict.fromkeys([*mondays, "2024-01-23"], 100.0)
+    assert not list(quality.sparse(history("A", bars), SESSIONS))
+
+
 def test_last_bar_six_sessions_before_the_end_is_stale():
     shorter = without("2024-01-19", "2024-01-26")
     assert found(quality.stale(history("A", shorter), SESSIONS)) == [("stale", "2024-01-19", "2024-01-26", 6)]
