@@ -12,7 +12,8 @@ from pipelines.steps.progress import Progress, unheard
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Lake
 from sd_core.market import raw
-from sd_core.market.quality import Finding, fetch_failed, history_changed, to_table
+from sd_core.market.findings import Finding, to_table
+from sd_core.market.quality import fetch_failed, history_changed
 from sd_core.market.sources.base import PriceHistory
 from sd_core.market.sources.registry import fetch, open_source
 from sd_core.market.sources.states import source_state

@@ -14,7 +14,8 @@ from sd_core.errors import InputError, NotReadyError
 from sd_core.lake import Lake, Version
 from sd_core.market import raw
 from sd_core.market.build import Market, build_market, version
-from sd_core.market.quality import Finding, history_changed, to_table
+from sd_core.market.findings import Finding, to_table
+from sd_core.market.quality import history_changed
 from sd_core.market.sources.csv_files import read_price_index
 from sd_core.study.model import Study
 

@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from sd_core.calendars import calendar_sessions
 from sd_core.errors import InputError
-from sd_core.market import quality
+from sd_core.market import closed_days, quality
 from sd_core.market.arrays import Dates, Floats, pivot
 from sd_core.market.currencies import unit_of
+from sd_core.market.findings import Finding, to_table
 from sd_core.market.panel import Panel, risk_free_returns
-from sd_core.market.quality import Finding
 from sd_core.market.sessions import (
     calendar_days,
     intersection,
@@ -86,7 +86,9 @@ def build_market(
         raise _too_few_sessions(study, histories, 0)
     candidates = _candidate_sessions(study, universe)
     opening = _opening(study, universe)
-    usable = {ticker: _within(history, opening, study.end) for ticker, history in asked.items()}
+    usable = {
+        ticker: _within(_traded(study, history, candidates), opening, study.end) for ticker, history in asked.items()
+    }
     bars = {ticker: _bars_by_session(history, candidates) for ticker, history in usable.items()}
     period = _period(study, histories, bars)
     sessions = candidates[period]
@@ -99,9 +101,10 @@ def build_market(
         rates=_rates_table(
             sessions, _yearly_rate(study, rate, sessions), _relative_prices(study, price_index, sessions)
         ),
-        price_findings=quality.to_table(
+        price_findings=to_table(
             [
                 *_findings(study, asked, rate, _judged_sessions(study, universe, candidates), sessions),
+                *_calendar_findings(study, asked, candidates),
                 *(finding for history in published.values() for finding in quality.in_hundredths(history, sessions)),
             ]
         ),
@@ -195,13 +198,31 @@ def _candidate_sessions(study: Study, universe: Sequence[PriceHistory]) -> Dates
             return calendar_sessions(calendar, study.start, _horizon(study, universe))
 
 
+def _has_calendar(study: Study) -> bool:
+    return study.sessions not in ("intersection", "union")
+
+
+def _traded(study: Study, history: PriceHistory, candidates: Dates) -> PriceHistory:
+    """Return a history without bars that a source repeats on days on which the calendar has no session."""
+    return closed_days.without_repeated_bars(history, candidates) if _has_calendar(study) else history
+
+
+def _calendar_findings(study: Study, asked: Mapping[str, PriceHistory], candidates: Dates) -> Iterator[Finding]:
+    """Yield where the calendar of an exchange and the bars disagree."""
+    if _has_calendar(study):
+        yield from closed_days.sessions_without_bar(asked.values(), candidates, study.sessions)
+        for history in asked.values():
+            yield from closed_days.bars_without_session(history, candidates, study.sessions)
+            yield from closed_days.repeated_bars(history, candidates, study.sessions)
+
+
 def _judged_sessions(study: Study, universe: Sequence[PriceHistory], candidates: Dates) -> Dates:
     """Return the sessions on which bars are expected.
 
     Sessions that are the assets' own dates cannot show what is missing: a hole that all have is none of theirs. There
     every weekday counts too; no asset trades so rarely that its holidays make a hole of more than a week.
     """
-    if study.sessions not in ("intersection", "union"):
+    if _has_calendar(study):
         return candidates
     every_day = np.arange(np.datetime64(study.start), np.datetime64(_horizon(study, universe)) + 1)
     return union([every_day[np.is_busday(every_day)], *_bar_dates(universe)])

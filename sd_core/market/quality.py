@@ -6,20 +6,16 @@ refused by ``build``, which also decides which rules a study is judged by.
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 
 import numpy as np
-import pyarrow as pa
 
 from sd_core.market.arrays import Dates
 from sd_core.market.currencies import unit_of
+from sd_core.market.findings import TOLERATED_SESSIONS, Finding, sessions_with_bar, span_of
 from sd_core.market.raw import RawChange
 from sd_core.market.sessions import Positions, calendar_days, next_session
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
-from sd_core.schemas.lake import PRICE_FINDINGS
 
-# Sessions without a bar that make no finding: no exchange closes longer than a week but in a catastrophe.
-TOLERATED_SESSIONS = 5
 JUMP = 0.5
 # Days between daily bars: a weekend is three, a long one four. Weekly bars are seven apart.
 DAILY_SPACING = 4
@@ -28,31 +24,6 @@ FEWEST_GAPS = 4
 # Payments keep to a rhythm: a pause this many times the usual one has at least one payment missing in it.
 DIVIDEND_PAUSE = 2.5
 LONG_HISTORY = np.timedelta64(730, "D")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One finding.
-
-    Attributes:
-        ticker: whose prices; None where the study as a whole is meant.
-        rule: name of the rule.
-        first_session, last_session: what it concerns, both included.
-        sessions: how many sessions it concerns.
-        detail: a sentence for people.
-    """
-
-    ticker: str | None
-    rule: str
-    first_session: dt.date
-    last_session: dt.date
-    sessions: int
-    detail: str
-
-
-def to_table(findings: Iterable[Finding]) -> pa.Table:
-    """Return findings as a table, one row each, in the order given."""
-    return pa.Table.from_pylist([asdict(finding) for finding in findings], schema=PRICE_FINDINGS.arrow_schema)
 
 
 def judge_prices(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
@@ -83,9 +54,9 @@ def judge_rate(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
 
 def holes(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     """Yield every stretch of more than five sessions without a bar, between the first bar and the last."""
-    present = _sessions_with_bar(history, sessions)
+    present = sessions_with_bar(history, sessions)
     for gap in np.flatnonzero(np.diff(present) - 1 > TOLERATED_SESSIONS):
-        span = _span(sessions, present[gap] + 1, present[gap + 1] - 1)
+        span = span_of(sessions, present[gap] + 1, present[gap + 1] - 1)
         yield span.finding(
             "hole",
             history.ticker,
@@ -94,7 +65,7 @@ def holes(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
 
 
 def usual_spacing(dates: Dates) -> float:
-    """Return the median of the days between bars; 0 where there are too few to tell."""
+    """Return the median of the days between bars; 0 where there are too few."""
     gaps = np.diff(dates).astype(np.int64)
     return float(np.median(gaps)) if len(gaps) >= FEWEST_GAPS else 0.0
 
@@ -106,7 +77,7 @@ def sparse(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     position = next_session(dates, sessions)
     for begin, end in np.flatnonzero(np.diff(wide, prepend=0, append=0)).reshape(-1, 2):
         if end - begin >= FEWEST_GAPS and position[end] < len(sessions):
-            yield _span(sessions, position[begin], position[end]).finding(
+            yield span_of(sessions, position[begin], position[end]).finding(
                 "sparse",
                 history.ticker,
                 f"{history.ticker} has {end - begin + 1} bars from {dates[begin]} to {dates[end]}, one every "
@@ -117,10 +88,10 @@ def sparse(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
 
 def stale(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     """Yield a last bar that lies more than five sessions before the last session."""
-    present = _sessions_with_bar(history, sessions)
+    present = sessions_with_bar(history, sessions)
     end = len(sessions) - 1
     if len(present) and end - present[-1] > TOLERATED_SESSIONS:
-        span = _span(sessions, present[-1] + 1, end)
+        span = span_of(sessions, present[-1] + 1, end)
         dates = calendar_days(history.bars.index)
         last_bar = dates[dates <= sessions[-1]][-1]
         yield span.finding(
@@ -143,7 +114,7 @@ def jumps(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     jumped = (np.abs(moves) > JUMP) & ~explained[1:] & (position[1:] < len(sessions))
     for before in np.flatnonzero(jumped):
         after = before + 1
-        yield _span(sessions, position[after], position[after]).finding(
+        yield span_of(sessions, position[after], position[after]).finding(
             "jump",
             history.ticker,
             f"{history.ticker} closes at {closes[after]:.6g} on {dates[after]}, {moves[before]:+.1%} against "
@@ -159,7 +130,7 @@ def dividends_incomplete(history: PriceHistory, sessions: Dates) -> Iterator[Fin
     suspicious too. No payment at all, or a late first one, says nothing: many assets pay none, and some begin.
     """
     payments = calendar_days(history.dividends.index)
-    present = _sessions_with_bar(history, sessions)
+    present = sessions_with_bar(history, sessions)
     if len(present) == 0 or len(payments) == 0:
         return
     judge = _single_dividend if len(payments) == 1 else _dividend_pauses
@@ -169,7 +140,7 @@ def dividends_incomplete(history: PriceHistory, sessions: Dates) -> Iterator[Fin
 def _single_dividend(history: PriceHistory, payments: Dates, sessions: Dates, present: Positions) -> Iterator[Finding]:
     bars = calendar_days(history.bars.index)
     if bars[-1] - bars[0] > LONG_HISTORY:
-        yield _span(sessions, present[0], present[-1]).finding(
+        yield span_of(sessions, present[0], present[-1]).finding(
             "dividends_incomplete",
             history.ticker,
             f"{history.ticker} has a single dividend, on {payments[0]}, in a history from {bars[0]} to {bars[-1]}: "
@@ -185,7 +156,7 @@ def _dividend_pauses(history: PriceHistory, payments: Dates, sessions: Dates, pr
         after = max(np.searchsorted(sessions, marks[pause], side="right"), present[0])
         before = np.searchsorted(sessions, marks[pause + 1], side="left")
         if after < before:
-            span = _span(sessions, after, before - 1)
+            span = span_of(sessions, after, before - 1)
             yield span.finding(
                 "dividends_incomplete",
                 history.ticker,
@@ -197,9 +168,9 @@ def _dividend_pauses(history: PriceHistory, payments: Dates, sessions: Dates, pr
 def no_intraday_range(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     """Yield an asset whose open, high, low and close are the same in every bar."""
     bars = history.bars[BAR_COLUMNS].to_numpy()
-    present = _sessions_with_bar(history, sessions)
+    present = sessions_with_bar(history, sessions)
     if len(present) and (bars == bars[:, :1]).all():
-        yield _span(sessions, present[0], present[-1]).finding(
+        yield span_of(sessions, present[0], present[-1]).finding(
             "no_intraday_range",
             history.ticker,
             f"{history.ticker} has closes only, as open, high and low are the same: "
@@ -221,9 +192,9 @@ def late_start(histories: Iterable[PriceHistory], sessions: Dates, start: int, a
     """
     if start <= TOLERATED_SESSIONS:
         return
-    span = _span(sessions, 0, start - 1)
+    span = span_of(sessions, 0, start - 1)
     lead = f"The study was to begin on {asked} and begins on {sessions[start]}, the first session"
-    late = [one.ticker for one in histories if start in _sessions_with_bar(one, sessions)[:1]]
+    late = [one.ticker for one in histories if start in sessions_with_bar(one, sessions)[:1]]
     for ticker in late:
         yield span.finding("late_start", ticker, f"{lead} with a bar of {ticker}.")
     if not late:
@@ -232,9 +203,9 @@ def late_start(histories: Iterable[PriceHistory], sessions: Dates, start: int, a
 
 def benchmark_late(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     """Yield a benchmark whose first bar comes after the first of the study's sessions."""
-    present = _sessions_with_bar(history, sessions)
+    present = sessions_with_bar(history, sessions)
     if len(present) and present[0] > 0:
-        span = _span(sessions, 0, present[0] - 1)
+        span = span_of(sessions, 0, present[0] - 1)
         yield span.finding(
             "benchmark_late",
             history.ticker,
@@ -245,10 +216,10 @@ def benchmark_late(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
 
 def benchmark_early(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     """Yield a benchmark whose last bar comes before the last of the study's sessions."""
-    present = _sessions_with_bar(history, sessions)
+    present = sessions_with_bar(history, sessions)
     last = len(sessions) - 1
     if len(present) and present[-1] < last:
-        span = _span(sessions, present[-1] + 1, last)
+        span = span_of(sessions, present[-1] + 1, last)
         yield span.finding(
             "benchmark_early",
             history.ticker,
@@ -262,7 +233,7 @@ def rate_late(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     begins = calendar_days(history.bars.index)[0]
     unknown = np.searchsorted(sessions, begins, side="left")
     if unknown:
-        span = _span(sessions, 0, unknown - 1)
+        span = span_of(sessions, 0, unknown - 1)
         yield span.finding(
             "rate_late",
             history.ticker,
@@ -272,7 +243,7 @@ def rate_late(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
 
 def illustration(sessions: Dates) -> Finding:
     """Return the caveat of the bundled sample, over the study's sessions."""
-    span = _span(sessions, 0, len(sessions) - 1)
+    span = span_of(sessions, 0, len(sessions) - 1)
     return span.finding(
         "illustration",
         None,
@@ -283,7 +254,7 @@ def illustration(sessions: Dates) -> Finding:
 
 def hindsight(sessions: Dates) -> Finding:
     """Return the caveat of a study whose assets were picked when their past was known, over the study's sessions."""
-    span = _span(sessions, 0, len(sessions) - 1)
+    span = span_of(sessions, 0, len(sessions) - 1)
     return span.finding(
         "hindsight",
         None,
@@ -301,7 +272,7 @@ def remarked(history: PriceHistory) -> Iterator[Finding]:
 def in_hundredths(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     """Yield a ticker that is quoted in hundredths of a currency, over the study's sessions."""
     if history.currency is not None and (unit := unit_of(history.currency))[1] != 1.0:
-        yield _span(sessions, 0, len(sessions) - 1).finding(
+        yield span_of(sessions, 0, len(sessions) - 1).finding(
             "hundredths",
             history.ticker,
             f"{history.ticker} is quoted in {history.currency}, hundredths of {unit[0]}: its prices and dividends are "
@@ -346,26 +317,3 @@ def fetch_failed(stored: PriceHistory, reason: str) -> Finding:
             f"{dates[-1]}: {reason}"
         ),
     )
-
-
-def _sessions_with_bar(history: PriceHistory, sessions: Dates) -> Positions:
-    """Return the positions of the sessions on which bars count, ascending and each once."""
-    positions = np.unique(next_session(calendar_days(history.bars.index), sessions))
-    return positions[positions < len(sessions)]
-
-
-@dataclass(frozen=True)
-class _Span:
-    """A run of sessions, both ends included."""
-
-    first: dt.date
-    last: dt.date
-    count: int
-
-    def finding(self, rule: str, ticker: str | None, detail: str) -> Finding:
-        return Finding(ticker, rule, self.first, self.last, self.count, detail)
-
-
-def _span(sessions: Dates, first: int | np.intp, last: int | np.intp) -> _Span:
-    """Return the run of sessions from position first to last."""
-    return _Span(sessions[first].item(), sessions[last].item(), int(last - first) + 1)

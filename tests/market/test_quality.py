@@ -7,6 +7,7 @@ import pytest
 from support.price_histories import history, weekdays
 
 from sd_core.market import quality
+from sd_core.market.findings import Finding, to_table
 from sd_core.market.raw import RawChange
 from sd_core.schemas.lake import PRICE_FINDINGS
 
@@ -29,7 +30,7 @@ def every_weekday(start, end):
 
 def test_six_sessions_without_a_bar_are_a_hole():
     [hole] = quality.holes(history("A", without("2024-01-08", "2024-01-15")), SESSIONS)
-    assert hole == quality.Finding(
+    assert hole == Finding(
         "A",
         "hole",
         dt.date(2024, 1, 8),
@@ -233,6 +234,6 @@ def test_failed_fetch_names_the_bars_used_and_why():
 
 
 def test_findings_make_a_table_of_their_columns_even_where_there_are_none():
-    assert quality.to_table([]).schema == PRICE_FINDINGS.arrow_schema
-    rows = quality.to_table([quality.hindsight(SESSIONS)]).to_pylist()
+    assert to_table([]).schema == PRICE_FINDINGS.arrow_schema
+    rows = to_table([quality.hindsight(SESSIONS)]).to_pylist()
     assert [(row["ticker"], row["rule"], row["sessions"]) for row in rows] == [(None, "hindsight", 20)]
