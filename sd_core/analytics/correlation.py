@@ -1,8 +1,9 @@
 """Correlations of many pairs of assets at many sessions, compiled, each pair over the closes that both have.
 
 The returns of a pair are the log returns between the sessions on which both closed: where one did not trade, the move
-over the gap is one return of both, so that they always cover the same days. Numbers only; which windows are computed
-when, and how they become tables, belongs in ``correlation_tables``.
+over the gap is one return of both, so that they always cover the same days. Those of weeks and months run from the last
+such session of one to that of the next. Numbers only; which windows are computed when, and how they become tables,
+belongs in ``correlation_tables``.
 """
 
 import os
@@ -68,15 +69,16 @@ def fewest_observations(window: int) -> int:
     return (window + 1) // 2
 
 
-def rolling(closes: Floats, rows: Integers, window: int) -> Pairs:
-    """Return Pearson's correlation of every pair over the last ``window`` rows at some rows.
+def rolling(closes: Floats, rows: Integers, window: int, periods: Integers | None = None) -> Pairs:
+    """Return Pearson's correlation of every pair over the last ``window`` periods at some periods.
 
     Args:
-        closes: a row per session (or week, or month), a column per asset; NaN where there is none.
-        rows: where to compute, ascending; each at least ``window``.
-        window: length in rows; a return belongs to the row in which it ends.
+        closes: a row per session, a column per asset; NaN where there is none.
+        rows: the periods at which to compute, ascending; each at least ``window`` and over within the closes.
+        window: length in periods; a return belongs to the period in which it ends.
+        periods: the period of each session, such as its week, ascending; None: each is one of its own.
     """
-    return _by_pair(_rolling, closes, rows, window)
+    return _by_pair(_rolling, closes, rows, window, periods=periods)
 
 
 def exponentially_weighted(closes: Floats, rows: Integers, decay: float, recent: int) -> Pairs:
@@ -93,9 +95,17 @@ def exponentially_weighted(closes: Floats, rows: Integers, decay: float, recent:
     return _by_pair(_exponentially_weighted, closes, rows, recent, decay)
 
 
-def _by_pair(kernel: Callable[..., None], closes: Floats, rows: Integers, window: int, *terms: float) -> Pairs:
+def _by_pair(
+    kernel: Callable[..., None],
+    closes: Floats,
+    rows: Integers,
+    window: int,
+    *terms: float,
+    periods: Integers | None = None,
+) -> Pairs:
     """Run a kernel on chunks of pairs, each on its own thread; a pair's numbers depend on its closes alone."""
     log_closes = np.ascontiguousarray(np.log(closes).T)
+    periods = np.arange(len(closes)) if periods is None else periods
     first, second = pair_places(len(log_closes))
     correlation = np.empty((len(first), len(rows)))
     observations = np.empty((len(first), len(rows)), dtype=np.int64)
@@ -106,6 +116,7 @@ def _by_pair(kernel: Callable[..., None], closes: Floats, rows: Integers, window
         part = slice(int(chunk[0]), int(chunk[-1]) + 1)
         kernel(
             log_closes,
+            periods,
             first[part],
             second[part],
             rows,
@@ -125,25 +136,31 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @compiled
-def _common_returns(one: Floats, other: Floats, x: Floats, y: Floats, ends: Integers) -> int:
-    """Fill in the returns of both assets between common closes and where they end; return how many there are."""
+def _common_returns(one: Floats, other: Floats, periods: Integers, x: Floats, y: Floats, ends: Integers) -> int:
+    """Fill in the returns of both assets between common closes, the last of each period, and the periods they end in.
+
+    Returns how many there are. That of a period that goes on is among them, up to its last common close so far.
+    """
     count = 0
-    previous = -1
+    previous = newest = -1
     for t in range(len(one)):
         if np.isnan(one[t]) or np.isnan(other[t]):
             continue
-        if previous >= 0:
-            x[count] = one[t] - one[previous]
-            y[count] = other[t] - other[previous]
-            ends[count] = t
+        if newest >= 0 and periods[t] != periods[newest]:
+            previous = newest
             count += 1
-        previous = t
+        newest = t
+        if previous >= 0:
+            x[count - 1] = one[t] - one[previous]
+            y[count - 1] = other[t] - other[previous]
+            ends[count - 1] = periods[t]
     return count
 
 
 @compiled
 def _rolling(
     log_closes: Floats,
+    periods: Integers,
     first: Integers,
     second: Integers,
     rows: Integers,
@@ -156,7 +173,7 @@ def _rolling(
     x, y = np.empty(sessions), np.empty(sessions)
     ends = np.empty(sessions, dtype=np.int64)
     for pair in range(len(first)):
-        returns = _common_returns(log_closes[first[pair]], log_closes[second[pair]], x, y, ends)
+        returns = _common_returns(log_closes[first[pair]], log_closes[second[pair]], periods, x, y, ends)
         low = high = 0
         sums = _Sums(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         for place in range(len(rows)):
@@ -226,6 +243,7 @@ def _moments(sums: _Sums, count: int) -> tuple[float, float, float]:
 @compiled
 def _exponentially_weighted(
     log_closes: Floats,
+    periods: Integers,
     first: Integers,
     second: Integers,
     rows: Integers,
@@ -239,7 +257,7 @@ def _exponentially_weighted(
     x, y = np.empty(sessions), np.empty(sessions)
     ends = np.empty(sessions, dtype=np.int64)
     for pair in range(len(first)):
-        returns = _common_returns(log_closes[first[pair]], log_closes[second[pair]], x, y, ends)
+        returns = _common_returns(log_closes[first[pair]], log_closes[second[pair]], periods, x, y, ends)
         low = high = 0
         weights = mean_x = mean_y = var_x = var_y = covariance = 0.0
         for place in range(len(rows)):

@@ -2,7 +2,8 @@
 
 A session's assets are those that have moved in its window, with at least half of its returns. Where all of them closed
 on every session of the window, everything follows from the returns themselves; elsewhere the matrix is put together
-from its pairs.
+from its pairs. Sums add up in an order of their own, so that a session's numbers are the same to the last bit whatever
+is computed beside them.
 """
 
 from collections.abc import Iterator
@@ -70,7 +71,7 @@ def summarise(closes: Floats, rows: Integers, window: int, weights: Floats, mark
             at = np.arange(len(rows))[step][places]
             mine = _Group(weights[members], marked[members])
             if complete[places[0]]:
-                computed = _from_returns(windows[places][:, members], mine)
+                computed = _from_returns(np.ascontiguousarray(windows[places][:, members]), mine)
             else:
                 spread = np.sqrt(squares[places][:, members])
                 computed = _from_pairs(rolling(closes[:, members], rows[at], window).correlation, spread, mine)
@@ -108,8 +109,8 @@ def _usable(windows: Floats, window: int) -> tuple[Flags, Floats]:
     known = np.isfinite(windows)
     count = known.sum(axis=2)
     filled = np.where(known, windows, 0.0)
-    mean = filled.sum(axis=2) / np.maximum(count, 1)
-    squares = (np.where(known, filled - mean[:, :, None], 0.0) ** 2).sum(axis=2)
+    mean = _total(filled) / np.maximum(count, 1)
+    squares = _total(np.where(known, filled - mean[:, :, None], 0.0) ** 2)
     return (count >= fewest_observations(window)) & (squares > count * NO_SPREAD**2), squares
 
 
@@ -122,12 +123,12 @@ def _alike(used: Flags, complete: Flags) -> Iterator[tuple[Flags, Integers]]:
 
 def _from_returns(windows: Floats, group: _Group) -> tuple[Floats, ...]:
     """Compute the numbers of complete windows without any pair: sums of pairs are squares of sums."""
-    moves = windows - windows.mean(axis=2, keepdims=True)
-    spread = np.sqrt((moves**2).sum(axis=2))
+    moves = windows - (_total(windows) / windows.shape[2])[:, :, None]
+    spread = np.sqrt(_total(moves**2))
     standard = moves / spread[:, :, None]
-    marked, others = standard[:, group.marked].sum(axis=1), standard[:, ~group.marked].sum(axis=1)
+    marked, others = _combined(standard, group.marked), _combined(standard, ~group.marked)
     count_marked, count_others = int(group.marked.sum()), int((~group.marked).sum())
-    portfolio = np.einsum("i,pit->pt", group.weights, moves)
+    portfolio = _combined(moves, group.weights)
     transposed = moves.transpose(0, 2, 1)
     # Both products have the same eigenvalues above 0.
     small = moves @ transposed if moves.shape[1] <= moves.shape[2] else transposed @ moves
@@ -135,15 +136,15 @@ def _from_returns(windows: Floats, group: _Group) -> tuple[Floats, ...]:
         _mean_of_pairs(marked + others, count_marked + count_others),
         _mean_of_pairs(marked, count_marked),
         _mean_of_pairs(others, count_others),
-        (marked * others).sum(axis=1) / (count_marked * count_others or np.nan),
-        _diversification(spread, (portfolio**2).sum(axis=1), group.weights),
+        _total(marked * others) / (count_marked * count_others or np.nan),
+        _diversification(spread, _total(portfolio**2), group.weights),
         _absorption(small, moves.shape[1]),
     )
 
 
 def _mean_of_pairs(standard_sums: Floats, count: int) -> Floats:
     """Return the mean correlation of standardised series from their sum: |sum|^2 = count + 2 x sum over pairs."""
-    means: Floats = ((standard_sums**2).sum(axis=1) - count) / (count * (count - 1) or np.nan)
+    means: Floats = (_total(standard_sums**2) - count) / (count * (count - 1) or np.nan)
     return means
 
 
@@ -155,7 +156,7 @@ def _from_pairs(correlation: Floats, spread: Floats, group: _Group) -> tuple[Flo
     matrix[:, first, second] = correlation
     matrix += matrix.transpose(0, 2, 1) + np.eye(len(group.weights))
     covariance = matrix * spread[:, :, None] * spread[:, None, :]
-    variance = np.einsum("i,pij,j->p", group.weights, covariance, group.weights)
+    variance = _total(_total(covariance * group.weights) * group.weights)
     return (
         _known_mean(correlation),
         _known_mean(correlation[:, both]),
@@ -169,13 +170,12 @@ def _from_pairs(correlation: Floats, spread: Floats, group: _Group) -> tuple[Flo
 def _known_mean(correlation: Floats) -> Floats:
     known = np.isfinite(correlation)
     count = known.sum(axis=1)
-    total = np.where(known, correlation, 0.0).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return np.where(count > 0, _total(np.where(known, correlation, 0.0)) / np.maximum(count, 1), np.nan)
 
 
 def _diversification(spread: Floats, variance: Floats, weights: Floats) -> Floats:
     risk = np.sqrt(np.maximum(variance, 0.0))
-    return np.where(risk > NO_SPREAD, spread @ weights / np.where(risk > NO_SPREAD, risk, 1.0), np.nan)
+    return np.where(risk > NO_SPREAD, _total(spread * weights) / np.where(risk > NO_SPREAD, risk, 1.0), np.nan)
 
 
 def _absorption(covariance: Floats, assets: int) -> Floats:
@@ -185,5 +185,21 @@ def _absorption(covariance: Floats, assets: int) -> Floats:
     if whole.any():
         values = np.linalg.eigvalsh(covariance[whole])
         # A matrix of pairs that cover different days may have eigenvalues a little below 0.
-        share[whole] = np.minimum(1.0, values[:, -counted:].sum(axis=1) / values.sum(axis=1))
+        share[whole] = np.minimum(1.0, _total(values[:, -counted:]) / _total(values))
     return share
+
+
+def _total(values: npt.NDArray[np.floating[Any]]) -> Floats:
+    """Return the sums along the last axis, added up from the first number to the last.
+
+    The order of ``sum`` and of a product of matrices depends on how many rows there are, and with it the last bit.
+    """
+    return np.cumsum(values, axis=-1)[..., -1] if values.shape[-1] else np.zeros(values.shape[:-1])
+
+
+def _combined(windows: Floats, weights: Floats | Flags) -> Floats:
+    """Return the weighted sum of all assets, place by place, added up from the first asset to the last."""
+    total = np.zeros((len(windows), windows.shape[2]))
+    for asset, weight in enumerate(weights):
+        total += weight * windows[:, asset]
+    return total

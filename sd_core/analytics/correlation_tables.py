@@ -89,21 +89,9 @@ def _blocks(days: npt.NDArray[np.datetime64], closes: Floats) -> Iterator[_Block
         # Periods that are over by a month's end, counted from 0.
         newest = np.searchsorted(ends, month_ends, side="right") - 1
         full = newest >= window
-        yield _Block(
-            frequency,
-            "pearson",
-            window,
-            month_ends[full],
-            rolling(_last_closes(closes, periods, ends), newest[full], window),
-        )
-
-
-def _last_closes(closes: Floats, periods: npt.NDArray[np.int64], ends: Integers) -> Floats:
-    """Return every asset's last close within each period; NaN where it has none there."""
-    rows = np.arange(len(closes))[:, None]
-    last = np.maximum.accumulate(np.where(np.isfinite(closes), rows, -1), axis=0)[ends]
-    within = (last >= 0) & (periods[np.maximum(last, 0)] == periods[ends][:, None])
-    return np.where(within, np.take_along_axis(closes, np.maximum(last, 0), axis=0), np.nan)
+        period_of = np.searchsorted(ends, np.arange(len(days)))
+        pairs = rolling(closes, newest[full], window, period_of)
+        yield _Block(frequency, "pearson", window, month_ends[full], pairs)
 
 
 def _pair_table(days: npt.NDArray[np.datetime64], closes: Floats, tickers: list[str]) -> pa.Table:

@@ -24,6 +24,8 @@ MOST_STEPS = 200
 SMALLEST_VARIANCE = 1e-6
 # Logarithm of the odds beyond which a state that was never left would round to one that cannot be left.
 MOST_ODDS = 30.0
+# A standard deviation below this share of the largest observation is the rounding of equal ones.
+ROUNDING = 1e-12
 # How persistent the states may be where no earlier fit is at hand.
 FRESH_PERSISTENCES = (0.8, 0.95, 0.99)
 MONTHS_PER_YEAR = 12
@@ -99,10 +101,10 @@ def refitted_monthly(series: Floats, months: npt.NDArray[np.int64], minimum: int
         One probability per observation; NaN before the first fit.
     """
     probability = np.full(len(series), np.nan)
-    if len(series) <= minimum or _spread(series[:minimum]) == 0:
+    if len(series) <= minimum or _is_still(series[:minimum]):
         return probability
     # A scale that never changes, so that the optimiser's steps mean the same for every series.
-    scaled = series / _spread(series[:minimum])
+    scaled = series / np.std(series[:minimum])
     begins = np.flatnonzero(np.diff(months, prepend=months[0] - 1))
     ends = np.append(begins[1:], len(series))
     good: Fit | None = None
@@ -121,8 +123,9 @@ def refitted_monthly(series: Floats, months: npt.NDArray[np.int64], minimum: int
     return probability
 
 
-def _spread(series: Floats) -> float:
-    return float(np.std(series))
+def _is_still(series: Floats) -> bool:
+    """Return whether all observations are the same but for rounding, which their mean has even if they have none."""
+    return bool(np.std(series) <= ROUNDING * np.abs(series).max())
 
 
 def _best(fits: Iterable[Fit]) -> Fit:

@@ -57,8 +57,8 @@ CORRELATION_SUMMARY = Table(
             "Mean over pairs of one asset of class crypto and one of another; NULL: there is none."
         ),
         "diversification_ratio": number(
-            "Mean volatility at target weights over the volatility of the whole at these weights; NULL: fewer than "
-            "two assets, or a pair without a correlation.",
+            "Mean volatility at the universe's target weights, whatever those of a strategy, over the volatility of "
+            "the whole at these weights; NULL: fewer than two assets, or a pair without a correlation.",
             RATIO,
             NOT_NEGATIVE,
             nullable=True,

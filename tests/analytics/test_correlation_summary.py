@@ -106,6 +106,17 @@ def test_complete_windows_agree_with_the_matrices_of_pandas(assets):
         assert found.absorption_ratio[place] == pytest.approx(values[-counted:].sum() / values.sum(), rel=1e-10)
 
 
+@pytest.mark.parametrize("gaps", [0.0, 0.002, 0.05])
+@pytest.mark.parametrize("assets", [3, 20, 70])
+def test_sessions_have_the_same_bytes_whatever_comes_after_them(assets, gaps):
+    closes, weights, marked = market(300, assets, gaps), np.arange(1.0, assets + 1), np.arange(assets) < 2
+    whole = summarise(closes, np.arange(WINDOW, 300), WINDOW, weights, marked)
+    for cut in (64, 65, 66, 70, 100, 257):
+        found = summarise(closes[:cut], np.arange(WINDOW, cut), WINDOW, weights, marked)
+        for one, other in zip(found, whole, strict=True):
+            assert one.tobytes() == other[: len(one)].tobytes()
+
+
 def test_windows_with_gaps_average_what_is_known_of_every_pair():
     closes, rows = market(140, 6, gaps=0.1), np.arange(WINDOW, 140)
     marked = np.array([True, False, True, False, False, False])

@@ -99,12 +99,43 @@ def test_weekly_and_monthly_correlations_are_those_of_pandas(frequency, rule, wi
     found = pairs(frames(tables(closes, classes))["correlation_pair"], frequency, window, "AAA", "BTC-USD")
     assert len(found) > 3
     for session, correlation in found.items():
-        periods = closes[:session].resample(rule).last()
+        # Of a pair: the sessions on which both closed.
+        periods = closes.loc[:session, ["AAA", "BTC-USD"]].dropna().resample(rule).last()
         next_session = closes.index[closes.index > session][0]
         # A week that goes on after the month's end is not over.
         over = periods[periods.index < next_session]
-        returns = np.log(over[["AAA", "BTC-USD"]]).diff()
+        returns = np.log(over).diff()
         assert correlation == pytest.approx(returns[-window:].corr().iloc[0, 1], abs=1e-10)
+
+
+def test_weekends_of_one_asset_take_no_part_in_the_weeks_and_months_of_a_pair():
+    # Bitcoin moves as the share does from Friday to Friday, and comes back by Monday from wherever it was on Sunday.
+    draws = np.random.default_rng(5)
+    days = pd.date_range("2015-01-01", "2018-12-31")
+    share = pd.Series(20 * np.exp(np.cumsum(draws.normal(0, 0.01, len(days)))), index=days)
+    weekend = days.day_of_week >= 5
+    closes = pd.DataFrame({"AAA": share.mask(weekend), "BTC-USD": 300 * share})
+    closes.loc[weekend, "BTC-USD"] *= np.exp(draws.normal(0, 0.2, weekend.sum()))
+    found = frames(tables(closes, {"AAA": "stocks", "BTC-USD": "crypto"}))["correlation_pair"]
+    for frequency, window in (("weekly", 52), ("monthly", 36)):
+        correlation = pairs(found, frequency, window, "AAA", "BTC-USD")
+        assert len(correlation) > 10
+        np.testing.assert_allclose(correlation, 1, atol=1e-12)
+
+
+def test_week_without_a_common_close_belongs_to_the_return_of_the_next():
+    closes, classes = market(400)
+    week = closes.index.to_period("W-SUN")
+    closes.loc[week == week[200], "AAA"] = np.nan
+    found = frames(tables(closes, classes))["correlation_pair"]
+    weekly = found[(found["frequency"] == "weekly") & (found["ticker_a"] == "AAA") & (found["ticker_b"] == "BTC-USD")]
+    [row] = weekly[weekly["session"] == pairs(found, "weekly", 52, "AAA", "BTC-USD").index[-2]].itertuples()
+    both = closes[["AAA", "BTC-USD"]].dropna()
+    # That week has no row here, so that the return of the next spans both: 51 returns of 52 weeks.
+    last = both[: row.session].groupby(both[: row.session].index.to_period("W-SUN")).last()
+    over = last[last.index.end_time < row.session + pd.offsets.BDay(1)]
+    assert row.observations == 51
+    assert row.correlation == pytest.approx(np.log(over).diff()[-51:].corr().iloc[0, 1], abs=1e-10)
 
 
 def test_crypto_and_traditional_assets_have_averages_of_their_own(made):

@@ -1,6 +1,7 @@
 """The compiled Markov-switching model against statsmodels, against Stata's published fit, and without a look ahead."""
 
 import ast
+import math
 import warnings
 from pathlib import Path
 
@@ -165,6 +166,12 @@ def test_moves_of_one_size_have_no_two_states():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(refitted_monthly(series, months_of(700), 500, shared_mean=False)).all()
+
+
+def test_series_that_only_rounding_moves_has_no_probability():
+    # The mean of 504 of these equal numbers is rounded, so that they seem to lie a hair beside it; that of 520 is not.
+    series = np.full(520, math.atanh(1 - 1e-9))
+    assert np.isnan(refitted_monthly(series, np.arange(520), 504, shared_mean=False)).all()
 
 
 def test_series_that_never_moves_or_is_too_short_has_no_probability():
