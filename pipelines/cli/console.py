@@ -4,10 +4,12 @@ import sys
 
 from rich.console import Console
 
-# Wide enough for the headline where no terminal states its width.
-PLAIN_WIDTH = 132
+# The width of a page where no terminal states one; lines of text on a wider terminal would be hard to follow.
+WIDTH = 80
 
 
 def open_console() -> Console:
-    """Return a console on standard output, as wide as the terminal, or wide enough where there is none."""
-    return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False, markup=False)
+    """Return a console on standard output, as wide as a page, or narrower where the terminal is."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
+    console.width = min(console.width, WIDTH)
+    return console

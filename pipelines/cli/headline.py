@@ -1,80 +1,116 @@
-"""The headline of a published warehouse, on a terminal.
+"""The headline of a published warehouse, on a terminal of 80 columns.
 
 What it says belongs in ``pipelines.report.verdicts``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
+from rich.console import Console
 from rich.table import Table
 
-from pipelines.report.verdicts import NAMED, Chosen, Headline, percent_of, read_headline, withdrawn
+from pipelines.report.verdicts import NAMED, Headline, paid_all, percent_of, read_headline, withdrawn
+from sd_core.wording import counted
 
-WIDEST = 1_000
+# The first session of a calendar year comes after New Year and the last before the next.
+SHORTEST_YEAR = 360
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        name: at its head.
+        write: returns its text in a row.
+        meaning: what the name means, in a line.
+    """
+
+    name: str
+    write: Callable[[dict[str, Any]], str]
+    meaning: str
 
 
 def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> None:
     """Print the headline of the published warehouse."""
     headline = read_headline(connection)
     for notice in ("", headline.title, *headline.notices):
-        _say(console, notice, style="bold")
-    table = _table(headline.chosen)
-    console.print(_Whole(table), soft_wrap=True)
+        console.print(notice, style="bold")
+    columns = list(_columns(headline))
+    console.print()
+    console.print(_table(headline, columns))
+    console.print()
+    console.print(_order(headline), style="dim")
+    console.print(_meanings(columns))
+    console.print()
     for sentence in (*headline.notes, *headline.sentences):
-        _say(console, sentence)
+        console.print(sentence)
     _print_reserves(console, headline)
     _print_findings(console, headline.findings)
 
 
-@dataclass(frozen=True)
-class _Whole:
-    """A table whose rows are never cut: a terminal that is narrower wraps them."""
-
-    table: Table
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        natural = Measurement.get(console, options.update(max_width=WIDEST), self.table).maximum
-        yield from console.render(self.table, options.update(max_width=max(options.max_width, natural)))
-
-
-def _table(chosen: Sequence[Chosen]) -> Table:
-    withdrawing = any(line.row["withdrawals_scheduled"] for line in chosen)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    # The names of a sweep's strategies end with what distinguishes them.
-    table.add_column("strategy", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    names = (
-        "reserve",
-        "value",
-        "TWR",
-        "Sharpe",
-        "drawdown",
-        "cash",
-        "income/year",
-        "skipped buys",
-        "TWR - buy-and-hold",
+def _columns(headline: Headline) -> Iterator[Column]:
+    rows = [line.row for line in headline.chosen]
+    yield Column(
+        "reserve", lambda row: percent_of(row["reserve"], digits=None), "share of the capital left in cash at the start"
     )
-    for name in (*names[:2], "withdrawn", *names[2:]) if withdrawing else names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for line in chosen:
-        row = line.row
-        table.add_row(
-            row["strategy"] + ("" if row["is_current"] else " (outdated)"),
-            line.label,
-            percent_of(row["reserve"], digits=None),
-            f"{row['final_value']:,.0f}",
-            *([withdrawn(row)] if withdrawing else []),
-            percent_of(row["twr"]),
-            "-" if row["sharpe"] is None else f"{row['sharpe']:.2f}",
-            percent_of(row["max_drawdown"]),
-            percent_of(row["mean_cash_share"]),
-            "-" if row["income_per_year"] is None else f"{row['income_per_year']:,.0f}",
-            f"{row['skipped_buys']:,}",
-            percent_of(row["excess_over_buy_and_hold"]),
-        )
+    yield Column("value", lambda row: f"{row['final_value']:,.0f}", "what the portfolio is worth at the last close")
+    if any(row["withdrawals_scheduled"] for row in rows):
+        yield Column("paid", withdrawn, "withdrawals paid to you")
+    if all(_days(row) >= SHORTEST_YEAR for row in rows):
+        yield Column("CAGR", lambda row: percent_of(row["cagr"]), "growth per year, compounded; money added is none")
+    else:
+        yield Column("return", lambda row: percent_of(row["twr"]), "growth over the whole time, less than a year")
+    yield Column("Sharpe", _sharpe, "return above cash for the ups and downs taken; higher is better")
+    yield Column("drawdown", lambda row: percent_of(row["max_drawdown"]), "the deepest fall below an earlier high")
+    yield Column("cash", lambda row: percent_of(row["mean_cash_share"], 0), "share of the value in cash, on average")
+    yield Column("income", _income, "dividends, interest and sales of the rule less its purchases, per year")
+
+
+def _days(row: dict[str, Any]) -> int:
+    return int((row["last_session"] - row["first_session"]).days)
+
+
+def _sharpe(row: dict[str, Any]) -> str:
+    return "-" if row["sharpe"] is None else f"{row['sharpe']:.2f}"
+
+
+def _income(row: dict[str, Any]) -> str:
+    return "-" if row["income_per_year"] is None else f"{row['income_per_year']:,.0f}"
+
+
+def _table(headline: Headline, columns: Sequence[Column]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    # On a narrow terminal and in a sweep names take several lines; nothing is cut off.
+    table.add_column("strategy", overflow="fold")
+    for column in columns:
+        table.add_column(column.name, justify="right", overflow="fold", no_wrap=False)
+    for row in sorted((line.row for line in headline.chosen), key=_demerit):
+        # What everything is compared with, and what is not.
+        style = "bold" if row is headline.holding else "dim" if not row["is_current"] else None
+        name = row["strategy"] + ("" if row["is_current"] else " (outdated)")
+        table.add_row(name, *(column.write(row) for column in columns), style=style)
+    return table
+
+
+def _demerit(row: dict[str, Any]) -> tuple[bool, bool, float]:
+    """Return what sorts the best first: up to date, every withdrawal paid, then growth."""
+    return not row["is_current"], not paid_all(row), -row["twr"]
+
+
+def _order(headline: Headline) -> str:
+    order = "Every strategy at its best and its worst reserve, the best first."
+    return order if headline.holding is None else f"{order} Buy-and-hold is {headline.holding['strategy']}."
+
+
+def _meanings(columns: Sequence[Column]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0), style="dim")
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for column in columns:
+        table.add_row(column.name, column.meaning)
     return table
 
 
@@ -83,22 +119,19 @@ def _print_reserves(console: Console, headline: Headline) -> None:
     verdicts = len(headline.reserves) + headline.undecided
     if not verdicts:
         return
-    counts = f"{verdicts} verdicts, {headline.undecided} undecided"
-    _say(console, f"\nWhich reserve is the best? (table report_reserve_verdict): {counts}")
+    console.print()
+    counts = f"{counted(verdicts, 'verdict')}, {headline.undecided} undecided"
+    console.print(f"Which reserve is the best? (report_reserve_verdict): {counts}")
     for verdict in headline.reserves:
-        _say(console, f"  {verdict}")
+        console.print(f"- {verdict}")
 
 
 def _print_findings(console: Console, findings: Sequence[str]) -> None:
     if not findings:
         return
-    _say(console, f"\nFindings about the prices of single tickers (table report_data_quality): {len(findings)}")
+    console.print()
+    console.print(f"{counted(len(findings), 'finding')} about the prices of single tickers (report_data_quality):")
     for finding in findings[:NAMED]:
-        _say(console, f"  {finding}")
+        console.print(f"- {finding}")
     if len(findings) > NAMED:
-        _say(console, f"  and {len(findings) - NAMED} more")
-
-
-def _say(console: Console, text: str, style: str | None = None) -> None:
-    """Print a line as it is: names in it are no markup, and the terminal wraps it."""
-    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"and {len(findings) - NAMED} more")

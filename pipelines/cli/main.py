@@ -6,13 +6,18 @@ failed), 2 (the input was refused) or 130 (interrupted).
 
 import argparse
 import contextlib
+import functools
+import importlib.metadata
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from pipelines.cli.exit_code import ExitCode
 from pipelines.warehouse.interruption import QUERY_INTERRUPTED
 from sd_core.errors import InputError
+from sd_core.wording import did_you_mean
 
 
 def main(arguments: Sequence[str] | None = None) -> ExitCode:
@@ -45,12 +50,36 @@ def _interrupted() -> ExitCode:
     return ExitCode.INTERRUPTED
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that asks, of a command or an option it does not know, whether a similar one was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong, and how the command is used; end with 2."""
+        if unknown := _UNKNOWN.search(message):
+            message += did_you_mean(unknown["word"], [*_commands(self), *_options(self)])
+        super().error(message)
+
+
+_UNKNOWN = re.compile(r"(invalid choice: '|unrecognized arguments: )(?P<word>[^'\s]+)")
+
+
+def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    choices = (action.choices for action in parser._actions if isinstance(action.choices, dict))  # noqa: SLF001
+    return next(choices, {})
+
+
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for one in (parser, *_commands(parser).values()):
+        for action in one._actions:  # noqa: SLF001
+            yield from action.option_strings
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="sdlab", description="Backtests of Synthetic Dividend portfolios, in tables to query."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    study = argparse.ArgumentParser(add_help=False)
+    parser = _Parser(prog="sdlab", description="Backtests of Synthetic Dividend portfolios, in tables to query.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {importlib.metadata.version('sdlab')}")
+    parser.set_defaults(command=functools.partial(_print_help, parser))
+    commands = parser.add_subparsers(metavar="COMMAND")
+    study = _Parser(add_help=False)
     study.add_argument(
         "--study", metavar="FILE", help="a study file, or the name of one in studies/ (default: $SD_STUDY, or demo)"
     )
@@ -79,6 +108,11 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--fetch", action="store_true", help="also ask the price source for every ticker")
     check.set_defaults(command=_check)
     return parser
+
+
+def _print_help(parser: argparse.ArgumentParser, _: argparse.Namespace) -> ExitCode:
+    parser.print_help()
+    return ExitCode.DONE
 
 
 def _run(parsed: argparse.Namespace) -> ExitCode:

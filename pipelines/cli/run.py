@@ -5,16 +5,22 @@ imported only where something is: a run that has nothing to do ends at once.
 """
 
 import sys
-from collections.abc import Sequence
+import time
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from pipelines.cli.commands import command_line, shown_path
 from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.cli.headline import print_headline
-from pipelines.lab.home import IS_CHECKOUT, StudyHome
+from pipelines.lab.home import StudyHome
 from pipelines.steps.plan import Plan, plan_run
 from pipelines.warehouse.query import open_warehouse
+from sd_core.wording import counted
+
+if TYPE_CHECKING:
+    from pipelines.orchestration.selection import Selection
 
 
 def run(home: StudyHome, select: str | None, *, fresh: bool) -> ExitCode:
@@ -29,15 +35,22 @@ def run(home: StudyHome, select: str | None, *, fresh: bool) -> ExitCode:
         InputError: ``select`` names nothing that can be run.
         KeyboardInterrupt: the run was interrupted.
     """
+    started = time.monotonic()
     console = open_console()
     if select is not None or fresh:
-        return _execute(home, console, select)
-    plan = plan_run(home)
-    console.print(f"{home.study.name}: {_described(home, plan)}", soft_wrap=True)
-    if plan.is_empty:
-        _print_published(console, home)
-        return ExitCode.DONE
-    return _execute(home, console, None, plan)
+        code = _execute(home, console, select)
+    else:
+        plan = plan_run(home)
+        console.print(f"{home.study.name}: {_described(home, plan)}")
+        if plan.is_empty:
+            _print_published(console, home)
+            code = ExitCode.DONE
+        else:
+            code = _execute(home, console, None, plan)
+    # The last word about a run that failed is why.
+    if code is ExitCode.DONE:
+        print(f"took {_duration(time.monotonic() - started)}", file=sys.stderr)
+    return code
 
 
 def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan | None = None) -> ExitCode:
@@ -53,7 +66,7 @@ def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan |
     for failure in failures:
         print(("refused:\n" if failure.refused else "failed:\n") + failure.message, file=sys.stderr)
     if not failures and selection.publishes:
-        _print_published(console, home)
+        _print_published(console, home, selection)
     codes = (ExitCode.REFUSED if failure.refused else ExitCode.FAILED for failure in failures)
     return max(codes, default=ExitCode.DONE)
 
@@ -65,34 +78,50 @@ def _described(home: StudyHome, plan: Plan) -> str:
         return "prices, scenarios and tables are up to date, so nothing was run (--fresh runs everything)"
     scenarios = len(study.scenarios)
     to_do = [
-        *([f"prices of {_counted(plan.tickers, 'ticker')}"] if plan.tickers else []),
+        *([f"prices of {counted(len(plan.tickers), 'ticker')}"] if plan.tickers else []),
         *(["the market"] if plan.prepares or plan.tickers else []),
-        *([f"{len(plan.scenarios)} of {scenarios} scenarios"] if plan.scenarios else []),
-        *plan.derived,
+        *([f"{len(plan.scenarios)} of {counted(scenarios, 'scenario')}"] if plan.scenarios else []),
+        *(name.replace("_", " ") for name in plan.derived),
         "the warehouse",
     ]
     done = len(study.fetched_tickers) - len(plan.tickers)
     left = [
-        *([f"prices of {done} tickers"] if done else []),
-        *([f"{scenarios - len(plan.scenarios)} scenarios"] if len(plan.scenarios) < scenarios else []),
+        *([f"prices of {counted(done, 'ticker')}"] if done else []),
+        *([counted(scenarios - len(plan.scenarios), "scenario")] if len(plan.scenarios) < scenarios else []),
     ]
     return f"{', '.join(to_do)}" + (f"; left alone, as they are up to date: {', '.join(left)}" if left else "")
 
 
-def _counted(names: Sequence[str], what: str) -> str:
-    return f"{len(names)} {what}{'s' if len(names) > 1 else ''}"
+def _duration(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> _duration(3.21), _duration(75.0)
+    ('3.2 s', '1 min 15 s')
+    """
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
-def _print_published(console: Console, home: StudyHome) -> None:
+def _print_published(console: Console, home: StudyHome, selection: "Selection | None" = None) -> None:
+    resampled = selection is not None and selection.resamples
     with open_warehouse(home) as connection:
         print_headline(console, connection)
-    command = ".venv/bin/sdlab" if IS_CHECKOUT else "sdlab"
-    option = f" --study {home.study_file}" if home.study.name != "demo" else ""
+    query = '"select strategy, reserve, cagr from report_strategy"'
+    asked = (
+        ('"select strategy, measure, verdict from report_reserve_verdict"', "these answers again")
+        if resampled
+        else ("--select reserve_bootstrap", "how sure the best reserve is (a minute or two)")
+    )
+    console.print()
+    # Paths and commands stay in one line, to be copied.
     for line in (
-        f"\nreport:    {home.published.report}",
-        f"warehouse: {home.published.warehouse}",
-        f'query it:  {command} query{option} "select strategy, reserve, cagr, sharpe from report_strategy"',
-        f"intervals for the reserve (a minute or two):  {command} run{option} --select reserve_bootstrap",
-        f"web page:  {command} ui{option}",
+        f"report:    {shown_path(home.published.report)}",
+        f"warehouse: {shown_path(home.published.warehouse)}",
+        "",
+        "query it:",
+        f"  {command_line(home, 'query')} {query}",
+        f"{asked[1]}:",
+        f"  {command_line(home, 'query' if resampled else 'run')} {asked[0]}",
+        "web page:",
+        f"  {command_line(home, 'ui')}",
     ):
         console.print(line, soft_wrap=True)

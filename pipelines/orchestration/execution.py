@@ -37,16 +37,15 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
     Raises:
         KeyboardInterrupt: the run was interrupted.
     """
-    handler = ProgressHandler()
-    loggers = dg.Definitions(loggers={"progress": progress_logger(handler)})
-    job = dg.Definitions.merge(build_definitions(home), loggers).resolve_job_def(selection.job)
     tags = {
         PROCESS_TAG: str(os.getpid()),
         **(range_tags(selection.scenarios) if selection.simulates else {}),
         **({FRESH_TAG: ALL if selection.named is None else NAMED} if selection.fresh else {}),
     }
     try:
-        with open_instance(home) as instance:
+        with ProgressHandler() as handler, open_instance(home) as instance:
+            loggers = dg.Definitions(loggers={"progress": progress_logger(handler)})
+            job = dg.Definitions.merge(build_definitions(home), loggers).resolve_job_def(selection.job)
             result = job.execute_in_process(
                 instance=instance,
                 asset_selection=list(selection.assets),
@@ -58,8 +57,6 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
                 prune_history(instance)
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
-    finally:
-        handler.close()
     if result.success:
         return []
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]

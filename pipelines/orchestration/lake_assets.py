@@ -20,6 +20,7 @@ from pipelines.orchestration.progress import report_progress
 from pipelines.steps.plan import outdated_scenarios
 from sd_core import versions
 from sd_core.lake import Version
+from sd_core.wording import counted
 
 # Beyond this many partitions Dagster does not learn what each holds: it would take longer than to simulate them.
 DESCRIBED_PARTITIONS = 500
@@ -130,7 +131,7 @@ def _market(home: StudyHome) -> dg.AssetsDefinition:
                 stored = prepare_market(home.study, home.lake, home.study_file)
         findings = stored.read("price_findings")["detail"].to_pylist()
         if findings:
-            context.log.info(f"{len(findings)} findings about the prices, in the table report_data_quality")
+            context.log.info(f"{counted(len(findings), 'finding')} about the prices, in the table report_data_quality")
         yield _judgement("prices_look_right", findings, MARKET_KEYS["prices"])
         for name, key in MARKET_KEYS.items():
             yield dg.MaterializeResult(
@@ -169,7 +170,9 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
             current = len(scenarios)
             scenarios = [scenario for scenario in scenarios if scenario in outdated]
             if current := current - len(scenarios):
-                leave_alone(context, SIMULATIONS_KEY, f"{current} scenarios: of the same prices, rules and engine")
+                leave_alone(
+                    context, SIMULATIONS_KEY, f"{counted(current, 'scenario')}: of the same prices, rules and engine"
+                )
         stored_facts: dict[dg.MultiPartitionKey, dict[str, Any]] = {}
         failures: dict[str, str] = {}
         with as_failures():

@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 import time
+from typing import Self
 
 import dagster as dg
 from rich.console import Console
@@ -25,7 +26,11 @@ def report_progress(context: dg.AssetExecutionContext, what: str, done: int, tot
 
 
 class ProgressHandler(logging.Handler):
-    """Turns a run's log records into a bar or into lines on standard error."""
+    """Turns a run's log records into a bar or into lines on standard error, while it is a context.
+
+    Closing the handler leaves the bar on the screen: where Dagster configures logging, Python closes every handler that
+    there is, which then still receives the records of its loggers.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -35,8 +40,15 @@ class ProgressHandler(logging.Handler):
         self._started: dict[str, float] = {}
         self._next_line = 0.0
         self._task = self._bar.add_task("starting", total=None) if self._bar else None
+
+    def __enter__(self) -> Self:
         if self._bar:
             self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a step's start and end, counted progress, and what a step says; failures are reported at the end."""
@@ -68,12 +80,6 @@ class ProgressHandler(logging.Handler):
             self._bar.console.print(line, highlight=False, markup=False)
         else:
             print(line, file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Take the bar off the screen."""
-        if self._bar:
-            self._bar.stop()
-        super().close()
 
 
 def _readable(step: str) -> str:

@@ -24,6 +24,7 @@ from pipelines.steps.plan import Plan
 from sd_core.errors import InputError
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
+from sd_core.wording import counted, did_you_mean
 
 # What a part of the run keeps up to date besides: each returns at once where nothing changed.
 _TABLES = (*TABLE_KEYS.values(), REPORT_HTML_KEY)
@@ -59,9 +60,14 @@ class Selection:
         return REPORT_HTML_KEY in self.assets
 
     @property
+    def resamples(self) -> bool:
+        """Whether the reserve question is asked of bootstrap samples."""
+        return BOOTSTRAP_KEY in self.assets
+
+    @property
     def description(self) -> str:
         """What is run, for the person who waits."""
-        return f"{len(self.scenarios)} scenarios" if self.simulates else str(self.named)
+        return counted(len(self.scenarios), "scenario") if self.simulates else str(self.named)
 
 
 def select_all(study: Study) -> Selection:
@@ -117,8 +123,11 @@ def _named_scenarios(study: Study, named: str) -> list[Scenario]:
 
 def _unknown(study: Study, named: str) -> InputError:
     assets = sorted({key.path[-1] for key in (*LAKE_KEYS, *TABLE_KEYS.values(), REPORT_HTML_KEY)})
+    partitions = [str(partition_key(scenario)) for scenario in study.scenarios]
+    reserves = [scenario.reserve_key for scenario in study.scenarios]
+    suggestion = did_you_mean(named, [*assets, *partitions, *reserves, *study.strategies])
     return InputError(
-        f"--select {named}: expected a partition such as {partition_key(study.scenarios[0])}, one of the strategies "
+        f"--select {named}{suggestion}: expected a partition such as {partitions[0]}, one of the strategies "
         f"{', '.join(study.strategies)}, a reserve such as {study.scenarios[-1].reserve_key}, or one of the assets "
         f"{', '.join(assets)}"
     )

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from pipelines.warehouse.records import records
+from sd_core.wording import counted
 
 _ROWS = """
 select
@@ -136,11 +137,12 @@ def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> l
 def withdrawn(row: dict[str, Any]) -> str:
     """Return what was paid of the withdrawals that fell due."""
     paid, due = row["withdrawals"], row["withdrawals_scheduled"]
-    return f"{paid:,.0f}" if _is_all(paid, due) else f"{paid:,.0f} of {due:,.0f}"
+    return f"{paid:,.0f}" if paid_all(row) else f"{paid:,.0f} of {due:,.0f}"
 
 
-def _is_all(paid: float, due: float) -> bool:
-    return paid >= due * (1 - SAME_RETURN)
+def paid_all(row: dict[str, Any]) -> bool:
+    """Return whether a scenario paid every withdrawal that fell due, but for rounding."""
+    return bool(row["withdrawals"] >= row["withdrawals_scheduled"] * (1 - SAME_RETURN))
 
 
 def percent_of(fraction: float | None, digits: int | None = 1) -> str:
@@ -183,7 +185,7 @@ def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any]) -> Itera
     counts[0] = counts[0].replace(" ", " returned ", 1)
     wins = "beats the rule: it " if len(less) == len(rivals) else ""
     yield (
-        f"Buy-and-hold {wins}returned {percent_of(holding['twr'])}. Of {len(rivals)} scenarios of the rule, "
+        f"Buy-and-hold {wins}returned {percent_of(holding['twr'])}. Of {counted(len(rivals), 'scenario')} of the rule, "
         f"{', '.join(counts)}. The best, {_place(best)}, returned {percent_of(best['twr'])}."
     )
     calmer = sum(
@@ -206,11 +208,11 @@ def _baseline(without_rule: Sequence[dict[str, Any]]) -> Iterator[str]:
 def about_withdrawals(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Say how many scenarios paid less than what was due: what they kept is in their value."""
     due = [row for row in rows if row["withdrawals_scheduled"]]
-    short = [row for row in due if not _is_all(row["withdrawals"], row["withdrawals_scheduled"])]
+    short = [row for row in due if not paid_all(row)]
     if short:
         yield (
-            f"Of {len(due)} scenarios with withdrawals, {len(short)} paid less than was due. What they kept back is "
-            "part of their value, so compare what was withdrawn as well."
+            f"Of {counted(len(due), 'scenario')} with withdrawals, {len(short)} paid less than was due. "
+            "What they kept back is part of their value, so compare what was withdrawn as well."
         )
     elif due:
         yield "Every withdrawal that fell due was paid."
