@@ -15,7 +15,8 @@ from pipelines.steps.progress import Progress
 from sd_core.lake import Version
 from sd_core.metrics.outcome import Outcome
 from sd_core.resampling import subsets
-from sd_core.resampling.histories import Relatives, block_length, draw_sessions
+from sd_core.resampling.drift import draw_samples
+from sd_core.resampling.histories import Relatives, block_length
 from sd_core.resampling.outcomes import outcomes
 from sd_core.schemas.lake import INCOME_SUBSET, RESERVE_BOOTSTRAP
 from sd_core.simulation.rules import resolve
@@ -31,10 +32,17 @@ def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping
     panel = read_panel(study, market)
     rules = [resolve(study, scenario) for scenario in study.scenarios]
     asked = study.bootstrap
-    block = asked.block or block_length(panel, rules[0].targets.in_force(panel.sessions[0]))
+    weights = rules[0].targets.in_force(panel.sessions[0])
+    block = asked.block or block_length(panel, weights)
     relatives = Relatives.of(panel, asked.years)
-    length = len(relatives.sessions) - 1
-    drawn = draw_sessions(len(panel.sessions), block, asked.histories, asked.seed, length=length)
+    drawn = draw_samples(
+        relatives,
+        block,
+        asked.histories,
+        asked.seed,
+        centred_at=None if asked.centre is None else weights,
+        parameter_uncertainty=asked.parameter_uncertainty,
+    )
     histories = []
     for done, history in enumerate(outcomes(relatives, rules, drawn, os.cpu_count() or 1), start=1):
         histories.append(history)

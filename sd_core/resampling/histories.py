@@ -9,6 +9,7 @@ in ``outcomes``.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +65,7 @@ def sessions_over(sessions: Dates, years: int) -> Dates:
 
 
 def draw_sessions(
-    sessions: int, block: float, histories: int, seed: int, *, length: int | None = None
+    sessions: int, block: float, histories: int, seed: int | tuple[int, ...], *, length: int | None = None
 ) -> Iterator[Sessions]:
     """Yield which session each later session of a history repeats, by the stationary bootstrap.
 
@@ -91,6 +92,18 @@ def draw_sessions(
     drawn = (piece for (piece,), _ in bootstrap.bootstrap(histories * pieces))
     for _ in range(histories):
         yield np.concatenate(list(islice(drawn, pieces)))[:length]
+
+
+class Drawn(NamedTuple):
+    """What a sample is made of.
+
+    Attributes:
+        sessions: one for each date but the first, as :func:`draw_sessions` yields; 1, 2, 3 … gives the panel itself.
+        drift: log returns that each session with a bar has more, shape (assets,); None is none.
+    """
+
+    sessions: Sessions
+    drift: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -125,20 +138,19 @@ class Relatives:
         """From the first date of a sample to its last, of 365.25 days each."""
         return float(days_between(self.sessions[[0, -1]])[0]) / DAYS_PER_CALENDAR_YEAR
 
-    def history(self, drawn: Sessions) -> Panel:
+    def history(self, drawn: Drawn) -> Panel:
         """Return the panel in which each later session repeats another one, levels growing from the first close.
 
-        Args:
-            drawn: one for each date but the first, as :func:`draw_sessions` yields; 1, 2, 3 … gives the panel itself,
-                up to rounding.
+        All prices of a session, and its dividend, are multiplied by what it drifts more, so a bar keeps its shape.
         """
-        panel, rows = self.panel, drawn - 1
-        growth = self.close[rows]
+        panel, rows = self.panel, drawn.sessions - 1
+        drift = 1.0 if drawn.drift is None else np.exp(drawn.drift)
+        growth = self.close[rows] * drift
         marks = np.concatenate([panel.close[:1], np.where(np.isnan(growth), 1.0, growth)]).cumprod(axis=0)
         before = marks[:-1]
 
         def column(first: Floats, relative: Floats) -> Floats:
-            return np.concatenate([first[:1], before * relative[rows]])
+            return np.concatenate([first[:1], before * relative[rows] * drift])
 
         return Panel(
             tickers=panel.tickers,

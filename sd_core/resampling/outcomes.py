@@ -8,28 +8,28 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 from sd_core.metrics.outcome import Calendar, Outcome, outcome
-from sd_core.resampling.histories import Relatives, Sessions
+from sd_core.resampling.histories import Drawn, Relatives
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import Rules
 
 
 def outcomes(
-    relatives: Relatives, rules: Sequence[Rules], drawn: Iterable[Sessions], workers: int
+    relatives: Relatives, rules: Sequence[Rules], drawn: Iterable[Drawn], workers: int
 ) -> Iterator[list[Outcome]]:
     """Simulate scenarios in bootstrap samples of a panel.
 
     Args:
         relatives: the market as it was, without its levels.
         rules: one entry per scenario.
-        drawn: one entry per sample, as :func:`sd_core.resampling.histories.draw_sessions` yields.
+        drawn: one entry per sample, as :func:`sd_core.resampling.drift.draw_samples` yields.
         workers: threads, each with a history of its own.
 
     Yields:
         One list per sample, in order, with an outcome per scenario. Only the samples at work are held in memory.
     """
 
-    def one_history(sessions: Sessions) -> list[Outcome]:
-        history = relatives.history(sessions)
+    def one_history(sample: Drawn) -> list[Outcome]:
+        history = relatives.history(sample)
         calendar = Calendar.of(history)
         results = simulate(history, rules, workers=1)
         return [

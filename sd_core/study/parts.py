@@ -323,6 +323,12 @@ class Bootstrap(Part):
     block: float | None = Field(None, ge=1, description="Mean length of a block in sessions; from the data by default.")
     seed: int = Field(1, ge=0, description="The same seed gives the same bootstrap samples.")
     years: int | None = Field(None, ge=1, le=100, description="Years of a sample; as long as the history by default.")
+    centre: Literal["history"] | None = Field(
+        None, description="What the median sample grows by: as it turns out by default, or as the history did."
+    )
+    parameter_uncertainty: bool = Field(
+        False, description="Whether each sample has drifts of its own, as far off as an estimate may be."
+    )
     smallest_difference: SmallestDifference = Field(
         SmallestDifference(wealth=0.001, sharpe=0.01, max_drawdown=0.01),
         description="Smallest difference between two reserves that matters.",

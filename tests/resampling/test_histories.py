@@ -12,7 +12,7 @@ from sd_core.calendars import calendar_sessions
 from sd_core.market.arrays import last_known
 from sd_core.market.panel import Panel
 from sd_core.market.sessions import calendar_days
-from sd_core.resampling.histories import Relatives, block_length, draw_sessions, sessions_over
+from sd_core.resampling.histories import Drawn, Relatives, block_length, draw_sessions, sessions_over
 
 COLUMNS = ("open", "high", "low", "close", "dividends")
 SEEDS = range(40)
@@ -25,7 +25,7 @@ def drawn_for(panel: Panel, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_sessions_drawn_in_their_own_order_give_the_panel_back(seed):
     panel = random_case(seed).panel
-    history = Relatives.of(panel).history(np.arange(1, len(panel.sessions)))
+    history = Relatives.of(panel).history(Drawn(np.arange(1, len(panel.sessions))))
     for name in COLUMNS:
         np.testing.assert_allclose(getattr(history, name), getattr(panel, name), rtol=1e-11, err_msg=name)
     np.testing.assert_array_equal(history.rates, panel.rates)
@@ -36,7 +36,7 @@ def test_sessions_drawn_in_their_own_order_give_the_panel_back(seed):
 def test_each_session_repeats_another_one_of_all_assets_relative_to_the_close_before(seed):
     panel = random_case(seed).panel
     drawn = drawn_for(panel, seed)
-    history = Relatives.of(panel).history(drawn)
+    history = Relatives.of(panel).history(Drawn(drawn))
     was, now = last_known(panel.close), last_known(history.close)
     for name in COLUMNS:
         for session, source in enumerate(drawn, start=1):
@@ -50,7 +50,7 @@ def test_each_session_repeats_another_one_of_all_assets_relative_to_the_close_be
 @pytest.mark.parametrize("seed", SEEDS)
 def test_bars_stay_bars(seed):
     panel = random_case(seed).panel
-    history = Relatives.of(panel).history(drawn_for(panel, seed))
+    history = Relatives.of(panel).history(Drawn(drawn_for(panel, seed)))
     traded = ~np.isnan(history.close)
     assert (history.low[traded] <= np.minimum(history.open, history.close)[traded]).all()
     assert (history.high[traded] >= np.maximum(history.open, history.close)[traded]).all()
@@ -58,7 +58,7 @@ def test_bars_stay_bars(seed):
 
 def test_price_index_rises_as_in_the_sessions_drawn():
     panel = dataclasses.replace(panel_of([1, 1, 1, 1]), price_index=np.array([100.0, 110, 110, 99]))
-    history = Relatives.of(panel).history(np.array([3, 1, 1]))
+    history = Relatives.of(panel).history(Drawn(np.array([3, 1, 1])))
     # -10 %, then +10 % twice.
     np.testing.assert_allclose(history.price_index, [100, 90, 99, 108.9])
 
@@ -128,7 +128,7 @@ def test_sample_longer_than_the_panel_grows_on_and_its_dates_with_it():
     )
     relatives = Relatives.of(panel, years=1)
     # +10 %, then -10 % with a rise of prices by 2 %, over and over.
-    history = relatives.history(np.resize([1, 2], len(relatives.sessions) - 1))
+    history = relatives.history(Drawn(np.resize([1, 2], len(relatives.sessions) - 1)))
     assert len(history.sessions) == len(history.close) == len(history.rates) > 100
     assert relatives.years == pytest.approx(365 / 365.25)
     np.testing.assert_allclose(history.close[::2, 0], 100 * 0.99 ** np.arange(len(history.close[::2])))

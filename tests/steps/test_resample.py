@@ -12,7 +12,8 @@ from support.lab import RESERVES, Lab, Outcome, small_study, write_prices, write
 from pipelines.lab.current import current_market, read_panel
 from sd_core.metrics.income import income_variability
 from sd_core.metrics.outcome import Outcome as ScenarioOutcome
-from sd_core.resampling.histories import Relatives, draw_sessions
+from sd_core.resampling.drift import draw_samples
+from sd_core.resampling.histories import Drawn, Relatives
 from sd_core.resampling.outcomes import outcomes
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import resolve
@@ -40,7 +41,7 @@ def test_history_as_it_was_has_the_outcomes_that_sql_computes(asked: tuple[Lab, 
     study = lab.home.study
     panel = read_panel(lab.home.study, current_market(lab.home.study, lab.home.lake))
     rules = [resolve(study, scenario) for scenario in study.scenarios]
-    (found,) = outcomes(Relatives.of(panel), rules, [np.arange(1, len(panel.sessions))], workers=1)
+    (found,) = outcomes(Relatives.of(panel), rules, [Drawn(np.arange(1, len(panel.sessions)))], workers=1)
     reported = lab.table("report_strategy").merge(lab.table("report_reserve"), on=["strategy", "reserve"])
     reported = reported.set_index(["strategy", "reserve"])
     for scenario, outcome in zip(study.scenarios, found, strict=True):
@@ -68,7 +69,7 @@ def test_same_samples_are_simulated_for_every_scenario(asked: tuple[Lab, Outcome
     lab, _ = asked
     panel = read_panel(lab.home.study, current_market(lab.home.study, lab.home.lake))
     study = lab.home.study
-    drawn = list(draw_sessions(len(panel.sessions), 10.0, HISTORIES, study.bootstrap.seed))
+    drawn = list(draw_samples(Relatives.of(panel), 10.0, HISTORIES, study.bootstrap.seed))
     stored = lab.table("reserve_bootstrap").set_index(["strategy", "reserve", "history"])["final_value"]
     # One at a time, apart from the others, on another number of threads.
     for scenario in study.scenarios[::4]:
