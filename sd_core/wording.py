@@ -1,6 +1,8 @@
-"""Words that messages of any room need: counts in the right number, and the known word nearest to an unknown one."""
+"""Words that messages of any room need: counts in the right number, and what a slip in a word, number or date meant."""
 
+import datetime as dt
 import difflib
+import re
 from collections.abc import Iterable
 
 # Of two words' letters, the share that agree in a slip: 'APPL' for AAPL, 'bracket_' for bracket.
@@ -35,3 +37,64 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     found = nearest(word, known)
     return f" (did you mean {found}?)" if found else ""
+
+
+_NUMBER = re.compile(r"(?P<sign>[+-]?)[$€£¥]?\s*(?P<body>\d[\d.,' \u00a0\u202f_]*?)\s*(?P<unit>%|[A-Z]{3}|[$€£¥])?")
+_THOUSANDS = re.compile(r"\d{1,3}([^\d.])\d{3}(\1\d{3})*(\.\d+)?")
+_EUROPEAN = re.compile(r"\d{1,3}((?P<mark>[. '\u00a0\u202f])\d{3}((?P=mark)\d{3})*)?,\d+|\d+,\d+")
+_DATE = re.compile(r"(\d{1,2})[./-](\d{1,2})[./-](\d{4})")
+
+
+def number_hint(text: str) -> str:
+    """Return how a number must be written that a person reads at once and a program does not; empty for other text.
+
+    >>> number_hint("12,5"), number_hint("1,234"), number_hint("1.234,50")
+    (' (write 12.5)', ' (write 1234, or 1.234 for a decimal comma)', ' (write 1234.50)')
+    >>> number_hint("30 %"), number_hint("$1,250.00"), number_hint("eleven")
+    (' (write 0.3)', ' (write 1250.00)', '')
+    """
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None:
+        return ""
+    body = found["body"].strip()
+    meant = []
+    if _THOUSANDS.fullmatch(body):
+        meant.append(re.sub(r"[^\d.]", "", body))
+    if _EUROPEAN.fullmatch(body):
+        whole, _, decimals = body.rpartition(",")
+        meant.append(f"{re.sub(r'[^0-9]', '', whole)}.{decimals}")
+    if not meant and re.fullmatch(r"\d+(\.\d+)?", body):
+        meant.append(body)
+    if found["unit"] == "%":
+        meant = [f"{float(number) / 100:.10g}" for number in meant]
+    meant = [f"{found['sign'].strip('+')}{number}" for number in meant]
+    if not meant or meant == [text]:
+        return ""
+    other = f", or {meant[1]} for a decimal comma" if len(meant) > 1 else ""
+    return f" (write {meant[0]}{other})"
+
+
+def date_hint(text: str) -> str:
+    """Return how a date must be written that has its year at the end; empty for other text.
+
+    >>> date_hint("31.01.2024"), date_hint("1/31/2024"), date_hint("last week")
+    (' (write 2024-01-31)', ' (write 2024-01-31)', '')
+    >>> date_hint("03/04/2024")
+    ' (write 2024-04-03 if the day comes first, 2024-03-04 if the month does)'
+    """
+    found = _DATE.fullmatch(text.strip())
+    if found is None:
+        return ""
+    one, other, year = map(int, found.groups())
+    day_first, month_first = (_day(year, month, day) for month, day in ((other, one), (one, other)))
+    if day_first and month_first and day_first != month_first and "." not in text:
+        return f" (write {day_first} if the day comes first, {month_first} if the month does)"
+    meant = day_first or month_first
+    return f" (write {meant})" if meant else ""
+
+
+def _day(year: int, month: int, day: int) -> dt.date | None:
+    try:
+        return dt.date(year, month, day)
+    except ValueError:
+        return None

@@ -16,6 +16,7 @@ from pipelines.steps.plan import version_of_metrics
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Version
 from sd_core.market.sources.states import RAW_PRICES
+from sd_core.wording import counted
 
 if TYPE_CHECKING:
     from sd_core.market.sources.base import PriceSource
@@ -33,8 +34,9 @@ def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
     study = home.study
     console = open_console()
     console.print(
-        f"{home.study_file}: a valid study of {len(study.universe)} assets, {len(study.strategies)} strategies and "
-        f"{len(study.reserves)} reserves: {len(study.scenarios)} scenarios",
+        f"{home.study_file}: a valid study of {counted(len(study.universe), 'asset')}, "
+        f"{counted(len(study.strategies), 'strategy', 'strategies')} and {counted(len(study.reserves), 'reserve')}: "
+        f"{counted(len(study.scenarios), 'scenario')}",
         soft_wrap=True,
     )
     console.print(_prices(home))
@@ -98,4 +100,4 @@ def _answer(source: "PriceSource", home: StudyHome, ticker: str) -> str:
 
     history = fetch(source, home.study, ticker)
     first, last = history.bars.index[0], history.bars.index[-1]
-    return f"{len(history.bars):,} bars from {first:%Y-%m-%d} to {last:%Y-%m-%d}, {history.source}"
+    return f"{counted(len(history.bars), 'bar')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}, {history.source}"

@@ -1,18 +1,23 @@
-"""``sdlab query``: a query's rows, a box on a terminal and CSV anywhere else.
+"""``sdlab query``: a query's rows, rounded in a box on a terminal, whole as CSV anywhere else.
 
 What a query may do belongs in ``pipelines.warehouse.query``.
 """
 
 import csv
+import re
 import shutil
 import sys
+from collections.abc import Iterator
 
 import duckdb
 
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.home import StudyHome
 from pipelines.warehouse.query import open_warehouse, reading_statement, refusal
+from pipelines.warehouse.quoting import quoted_name
 from sd_core.errors import InputError
+from sd_core.study.model import Study
+from sd_core.wording import nearest
 
 BATCH_ROWS = 10_000
 FEWEST_LINES = 40
@@ -27,6 +32,9 @@ def query(home: StudyHome, sql: str) -> ExitCode:
                 _print_box(connection, statement)
             else:
                 _write_csv(connection, statement)
+            hints = list(_hints(home.study, sql))
+            if hints and connection.execute(statement).fetchone() is None:
+                print("\n".join(hints), file=sys.stderr)
         except duckdb.PermissionException:
             raise refusal(sql) from None
         except duckdb.OutOfMemoryException:
@@ -38,9 +46,27 @@ def query(home: StudyHome, sql: str) -> ExitCode:
 
 
 def _print_box(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
-    rows = connection.sql(statement)
+    rows = _rounded(connection.sql(statement))
     columns, lines = shutil.get_terminal_size()
     rows.show(max_width=columns, max_rows=max(lines, FEWEST_LINES))
+
+
+def _rounded(rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Round what is computed in binary fractions to four digits, and to cents where it is larger."""
+    if len({name.casefold() for name in rows.columns}) < len(rows.columns):
+        return rows  # columns of one name could not be distinguished
+    written = (
+        _ROUNDED.format(name=quoted_name(name)) if kind in FLOATS else quoted_name(name)
+        for name, kind in zip(rows.columns, map(str, rows.types), strict=True)
+    )
+    return rows.project(", ".join(written))
+
+
+FLOATS = {"DOUBLE", "FLOAT"}
+_ROUNDED = (
+    "case when isfinite({name}) and {name} <> 0 "
+    "then round({name}, greatest(2, 3 - floor(log10(abs({name}))))::integer) else {name} end as {name}"
+)
 
 
 def _write_csv(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
@@ -49,3 +75,14 @@ def _write_csv(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statemen
     writer.writerow(column[0] for column in cursor.description)
     while rows := cursor.fetchmany(BATCH_ROWS):
         writer.writerows(rows)
+
+
+def _hints(study: Study, sql: str) -> Iterator[str]:
+    """Ask of words in a query that are no name in the study whether a similar name was meant."""
+    known = {*study.fetched_tickers, *study.strategies}
+    for word in dict.fromkeys(_WORD.findall(sql)):
+        if word not in known and (meant := nearest(word, known)):
+            yield f"{study.name} has no {word!r}: did you mean {meant!r}?"
+
+
+_WORD = re.compile(r"'([^']+)'")

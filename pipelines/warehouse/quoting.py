@@ -8,3 +8,12 @@ def quoted(text: object) -> str:
     'today''s'
     """
     return "'" + str(text).replace("'", "''") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """Return a name, such as a column's, as an identifier of SQL with its quotes.
+
+    >>> print(quoted_name('no "such" name'))
+    "no ""such"" name"
+    """
+    return '"' + name.replace('"', '""') + '"'

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sd_core.study.moved import where_it_went
+from sd_core.wording import date_hint, did_you_mean, number_hint
 
 Location = tuple[str | int, ...]
 
@@ -64,18 +65,28 @@ def _finding(
     match kind:
         case "extra_forbidden" if (place := where_it_went(location)) is not None:
             yield f"{_place(location)}: moved: expected {place}"
+        case "invalid_key" if len(location) > 1 and isinstance(location[-1], int):
+            # In braces YAML takes what follows a comma for another key.
+            yield f"{_place(location[:-1])}: {location[-1]}: expected a key; a decimal has a point: write 0.5, not 0,5"
         case "extra_forbidden" | "invalid_key":
-            yield f"{_place(location)}: unknown key: expected one of {', '.join(keys_at(location[:-1]))}"
+            known = list(keys_at(location[:-1]))
+            meant = did_you_mean(str(location[-1]), known)
+            yield f"{_place(location)}: unknown key: expected one of {', '.join(known)}{meant}"
         case "missing":
             yield f"{_place(location)}: missing: expected a value"
         case "value_error" if isinstance(context["error"], MisfitError):
             within = f"{_place(location)}." if location else ""
             yield from (within + line for line in str(context["error"]).splitlines())
         case "value_error":
-            yield f"{_place(location)}: {value}: {context['error']}"
+            yield f"{_place(location)}: {value}: {context['error']}{_hint(entry['input'])}"
         case _:
             expected = _EXPECTED.get(kind, "another kind of value").format(**context)
-            yield f"{_place(location)}: {value}: expected {expected}"
+            yield f"{_place(location)}: {value}: expected {expected}{_hint(entry['input'])}"
+
+
+def _hint(value: object) -> str:
+    """Return how the date or the number that a text seems to be is written."""
+    return date_hint(value) or number_hint(value) if isinstance(value, str) else ""
 
 
 def show(value: object) -> str:

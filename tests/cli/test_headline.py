@@ -4,6 +4,7 @@ import io
 import logging.config
 import re
 import shlex
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ from support.lab import PROJECT, Lab, Outcome
 from pipelines.cli.commands import command_line, shown_path
 from pipelines.cli.headline import print_headline
 from pipelines.cli.main import main
+from pipelines.cli.query import _rounded
 from pipelines.orchestration.progress import ProgressHandler
 
 NAMES = ["reserve", "value", "CAGR", "Sharpe", "drawdown", "cash", "income"]
@@ -160,3 +162,36 @@ def test_slip_in_a_selection_is_met_with_what_was_meant(lab: Lab) -> None:
     outcome = lab.sdlab("run", "--select", "ath_onyl")
     assert outcome.code == 2
     assert "--select ath_onyl (did you mean ath_only?)" in outcome.err
+
+
+# Questions
+
+
+def test_numbers_on_a_terminal_have_four_digits_and_no_less_than_cents() -> None:
+    with duckdb.connect() as connection:
+        rows = connection.sql(
+            "select 0.182534::double as a, 25282841.2345::double as b, 1.23456::double as c, -0.00012345::double as d, "
+            "0::double as e, 'inf'::double as f, null::double as g, 12.3456::decimal(9, 4) as h, 3 as i"
+        )
+        [found] = _rounded(rows).fetchall()
+    assert found == (0.1825, 25282841.23, 1.235, -0.0001234, 0, float("inf"), None, Decimal("12.3456"), 3)
+
+
+def test_columns_of_one_name_are_shown_as_they_are() -> None:
+    with duckdb.connect() as connection:
+        assert _rounded(connection.sql("select 1.23456::double as a, 2 as A")).fetchall() == [(1.23456, 2)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "hint"),
+    [
+        ("from prices where ticker = 'AAB'", "small has no 'AAB': did you mean 'AAA'?\n"),
+        ("from report_strategy where strategy = 'SD8' and reserve = 0", "small has no 'SD8': did you mean 'sd8'?\n"),
+        ("from prices where ticker = 'ZZZZZ'", ""),
+        # Where there are rows, words of other kinds are no slips.
+        ("select 'sd' as name", ""),
+    ],
+)
+def test_query_without_rows_asks_what_a_name_meant(finished: Lab, sql: str, hint: str) -> None:
+    outcome = finished.sdlab("query", sql)
+    assert (outcome.code, outcome.err) == (0, hint)

@@ -351,6 +351,31 @@ def test_unknown_key_is_refused_at_every_level_with_the_keys_that_are_known(
     assert_one_finding(lines, f"{field}: ", "unknown key", "expected one of ", known)
 
 
+def test_misspelt_key_is_met_with_the_nearest_one(tmp_path: Path) -> None:
+    lines = refusal(written(tmp_path, changed((["reservs"], [0.1]))))
+    assert_one_finding(lines, "reservs: unknown key: expected one of name, ", "(did you mean reserves?)")
+
+
+@pytest.mark.parametrize(
+    ("written_so", "field", "hint"),
+    [
+        ("capital: 50,000", "capital: '50,000': expected a number", "(write 50000, or 50.000 for a decimal comma)"),
+        ("capital: 50 000.50 EUR", "capital: '50 000.50 EUR': expected a number", "(write 50000.50)"),
+        ("reserves: [10 %]", "reserves: entry 1: '10 %': expected a number", "(write 0.1)"),
+        ("risk_free: 0,03", "risk_free: '0,03': expected the ticker of a rate", "(write 0.03)"),
+        ("start: 31.01.2020", "start: '31.01.2020': expected a date", "(write 2020-01-31)"),
+        ("costs: {bps: 0,5}", "costs: 5: expected a key", "write 0.5, not 0,5"),
+    ],
+)
+def test_numbers_and_dates_as_people_write_them_are_refused_with_what_to_write(
+    tmp_path: Path, written_so: str, field: str, hint: str
+) -> None:
+    key = written_so.partition(":")[0]
+    file = written(tmp_path, {name: value for name, value in GOOD.items() if name != key})
+    file.write_text(f"{file.read_text(encoding='utf-8')}{written_so}\n", encoding="utf-8")
+    assert_one_finding(refusal(file), field, hint)
+
+
 @pytest.mark.parametrize("key", [3, None, True, "a\nb", "k" * 300])
 def test_unknown_key_that_is_no_plain_word_still_gives_one_short_line(tmp_path: Path, key: Any) -> None:
     lines = refusal(written(tmp_path, {**GOOD, key: 1}))

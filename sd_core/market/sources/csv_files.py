@@ -16,6 +16,7 @@ from sd_core.market.sources.bars import between, days, flat_bars, no_events
 from sd_core.market.sources.base import PriceHistory
 from sd_core.market.sources.csv_table import read_table
 from sd_core.market.sources.validation import Finding
+from sd_core.wording import date_hint, number_hint
 
 # Accepted spellings of each column.
 DATE = ("Date",)
@@ -104,11 +105,15 @@ def _read(
     if findings:
         lines = [
             f"{path}: line {found.label}: {(name := spelling[found.field])}: {texts.at[found.label, name]!r}: "
-            f"expected {found.expected}"
+            f"expected {found.expected}{_hint(str(texts.at[found.label, name]))}"
             for found in sorted(findings, key=lambda found: found.label)
         ]
         raise InputError(refusal.shortened(lines, str(path)))
     return numbers.set_index(pd.DatetimeIndex(dates, name="date"))
+
+
+def _hint(text: str) -> str:
+    return date_hint(text) or number_hint(text)
 
 
 def _day(text: str) -> dt.date | None:

@@ -42,9 +42,10 @@ def read_table(path: Path, columns: Sequence[tuple[str, ...]]) -> pd.DataFrame:
     if not records:
         raise InputError(f"{path}: the file is empty: expected a header with {_worded(columns)}")
     (_, header), *rows = records
+    _refuse_other_separators(path, header)
     places = [_place(path, header, spellings) for spellings in columns]
     ragged = [
-        f"{path}: line {line}: {len(cells)} fields: expected {len(header)}, as in the header"
+        f"{path}: line {line}: {len(cells)} fields: expected {len(header)}, as in the header{_hint(cells, header)}"
         for line, cells in rows
         if len(cells) != len(header)
     ]
@@ -77,6 +78,21 @@ def _read_text(path: Path) -> str:
         flaw = error.start
     line = content.count(b"\n", 0, flaw) + 1
     raise InputError(f"{path}: line {line}: byte 0x{content[flaw]:02x}: expected CSV text in UTF-8")
+
+
+def _refuse_other_separators(path: Path, header: list[str]) -> None:
+    for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and mark in header[0]:
+            raise InputError(
+                f"{path}: line 1: {header[0]!r}: its fields are separated by {name}: expected commas (write "
+                f"{header[0].replace(mark, ',')}, and numbers with a decimal point)"
+            )
+
+
+def _hint(cells: list[str], header: list[str]) -> str:
+    """Ask of a row with more numbers than columns whether a comma is meant to be within a number."""
+    numbers = all(cell.lstrip("-").replace(".", "", 1).isdigit() for cell in cells[1:])
+    return " (a decimal comma, or one between thousands? write 1234.5)" if numbers and len(cells) > len(header) else ""
 
 
 def _place(path: Path, header: list[str], spellings: tuple[str, ...]) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sd_core.market.sources.base import BAR_COLUMNS
+from sd_core.wording import counted
 
 # Sources keep prices as 32-bit floats, whose neighbours lie 1.2e-7 apart: an open may leave its bar by that much.
 ROUNDING = 1e-6
@@ -98,7 +99,7 @@ def rate_findings(rates: pd.Series) -> list[Finding]:
 def shortened(lines: Sequence[str], place: str) -> str:
     """Join findings, one per line: the first few, then how many more there are at ``place``."""
     more = len(lines) - SHOWN_FINDINGS
-    rest = [f"{place}: {more} more finding{'s' if more > 1 else ''}"] if more > 0 else []
+    rest = [f"{place}: {counted(more, 'more finding')}"] if more > 0 else []
     return "\n".join([*lines[:SHOWN_FINDINGS], *rest])
 
 

@@ -185,11 +185,6 @@ def test_file_that_may_not_be_read_is_refused(write: Write, monkeypatch: pytest.
             id="missing column",
         ),
         pytest.param(
-            b"Date;Open;High;Low;Close\n2024-01-02;10;12;9;11\n",
-            "line 1: no column Date: the header has Date;Open;High;Low;Close",
-            id="semicolons",
-        ),
-        pytest.param(
             b"Date,Open,High,Low,Close,Close\n2024-01-02,10,12,9,11,11\n",
             "line 1: 2 columns Close: expected one",
             id="duplicate column",
@@ -199,7 +194,7 @@ def test_file_that_may_not_be_read_is_refused(write: Write, monkeypatch: pytest.
         ),
         pytest.param(
             f"{HEADER}\n\n2024-01-04,1,0,1,2,0,9,1,1\n".encode(),
-            "line 3: 9 fields: expected 5, as in the header",
+            "line 3: 9 fields: expected 5, as in the header (a decimal comma, or one between thousands? write 1234.5)",
             id="decimal commas",
         ),
     ],
@@ -226,7 +221,7 @@ def test_file_that_is_no_price_table_is_refused(write: Write, content: bytes, fi
         ("2024-01-04,12.1,12,9,11", "Open: '12.1': expected a price from low to high, 9.0 to 12.0"),
         ("2024-01-04,10,12,9,8.9", "Close: '8.9': expected a price from low to high, 9.0 to 12.0"),
         ("2024-01-04,10,12,9,8.99998", "Close: '8.99998': expected a price from low to high, 9.0 to 12.0"),
-        ("04/01/2024,10,12,9,11", "Date: '04/01/2024': expected a date such as 2024-01-31"),
+        ("2024/01/04,10,12,9,11", "Date: '2024/01/04': expected a date such as 2024-01-31"),
         (",10,12,9,11", "Date: '': expected a date such as 2024-01-31"),
         ("2024-02-30,10,12,9,11", "Date: '2024-02-30': expected a date such as 2024-01-31"),
         ("2024-01-02,10,12,9,11", "Date: '2024-01-02': expected every date once"),
@@ -362,3 +357,50 @@ def test_broken_price_index_is_refused_with_file_line_and_value(tmp_path: Path, 
     with pytest.raises(InputError) as refused:
         read_price_index(file)
     assert str(refused.value).startswith(f"{file}: {finding}")
+
+
+# What a slip meant
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "hint"),
+    [
+        pytest.param(
+            "Date;Open;High;Low;Close\n02.01.2024;10,5;12;9;11\n",
+            "line 1: 'Date;Open;High;Low;Close'",
+            "separated by semicolons: expected commas (write Date,Open,High,Low,Close",
+            id="semicolons",
+        ),
+        pytest.param(f"{HEADER}\n".replace(",", "\t"), "line 1: ", "separated by tabs: expected commas", id="tabs"),
+        pytest.param(
+            f"{HEADER}\n2024-01-02,10,5,12,9,11\n",
+            "line 2: 6 fields",
+            "(a decimal comma, or one between thousands? write 1234.5)",
+            id="bare decimal comma",
+        ),
+        pytest.param(f'{HEADER}\n2024-01-02,"10,5",12,9,11\n', "line 2: Open: '10,5'", "(write 10.5)", id="comma"),
+        pytest.param(
+            f'{HEADER}\n2024-01-02,"1,010.5",1012,1009,1011\n',
+            "line 2: Open: '1,010.5'",
+            "(write 1010.5)",
+            id="thousands",
+        ),
+        pytest.param(
+            f"{HEADER}\n2024-01-02,1 010.5,1012,1009,1011\n", "line 2: Open: '1 010.5'", "(write 1010.5)", id="space"
+        ),
+        pytest.param(f"{HEADER}\n2024-01-02,$10,12,9,11\n", "line 2: Open: '$10'", "(write 10)", id="currency"),
+        pytest.param(
+            f"{HEADER}\n31.01.2024,10,12,9,11\n", "line 2: Date: '31.01.2024'", "(write 2024-01-31)", id="day first"
+        ),
+        pytest.param(
+            f"{HEADER}\n03/04/2024,10,12,9,11\n",
+            "line 2: Date: '03/04/2024'",
+            "(write 2024-04-03 if the day comes first, 2024-03-04 if the month does)",
+            id="day or month first",
+        ),
+    ],
+)
+def test_slip_of_a_spreadsheet_is_refused_with_what_to_write(write: Write, content: str, place: str, hint: str) -> None:
+    [line] = refusal(write(content))
+    assert line.startswith(f"ACME.csv: {place}")
+    assert hint in line
