@@ -15,6 +15,7 @@ from sd_core.market.findings import TOLERATED_SESSIONS, Finding, sessions_with_b
 from sd_core.market.raw import RawChange
 from sd_core.market.sessions import Positions, calendar_days, next_session
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.market.splits import judge_splits
 
 JUMP = 0.5
 # Days between daily bars: a weekend is three, a long one four. Weekly bars are seven apart.
@@ -42,7 +43,10 @@ def judge_prices(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
         if not any(one.first_session <= hole.first_session <= one.last_session for one in rare)
     )
     yield from stale(history, sessions)
-    yield from jumps(history, sessions)
+    of_splits = list(judge_splits(history, sessions))
+    yield from of_splits
+    stepped = {one.first_session for one in of_splits}
+    yield from (jump for jump in jumps(history, sessions) if jump.first_session not in stepped)
     yield from dividends_incomplete(history, sessions)
 
 
@@ -102,23 +106,24 @@ def stale(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
 
 
 def jumps(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
-    """Yield every close more than 50 % above or below the bar before, unless a split is recorded that day.
+    """Yield every close more than 50 % above or below the bar before, whether or not a split is recorded that day.
 
-    Prices are split-adjusted, so an ordinary split leaves no jump; one that the source missed does.
+    Prices are split-adjusted, so an ordinary split leaves no jump.
     """
     dates = calendar_days(history.bars.index)
     closes = history.bars["close"].to_numpy()
     moves = closes[1:] / closes[:-1] - 1.0
-    explained = np.isin(dates, calendar_days(history.splits.index))
+    ratios = dict(zip(calendar_days(history.splits.index).tolist(), history.splits.tolist(), strict=True))
     position = next_session(dates, sessions)
-    jumped = (np.abs(moves) > JUMP) & ~explained[1:] & (position[1:] < len(sessions))
-    for before in np.flatnonzero(jumped):
+    for before in np.flatnonzero((np.abs(moves) > JUMP) & (position[1:] < len(sessions))):
         after = before + 1
+        ratio = ratios.get(dates[after].item())
+        recorded = "no split is recorded" if ratio is None else f"a split of {ratio:.6g} for 1 is recorded that day"
         yield span_of(sessions, position[after], position[after]).finding(
             "jump",
             history.ticker,
             f"{history.ticker} closes at {closes[after]:.6g} on {dates[after]}, {moves[before]:+.1%} against "
-            f"{closes[before]:.6g} on {dates[before]}, and no split is recorded.",
+            f"{closes[before]:.6g} on {dates[before]}, and {recorded}.",
         )
 
 

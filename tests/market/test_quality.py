@@ -97,10 +97,10 @@ def test_jump_names_both_bars():
     assert jump.detail == ("A closes at 40 on 2024-01-11, -60.0% against 100 on 2024-01-10, and no split is recorded.")
 
 
-def test_jump_on_the_day_of_a_split_is_explained_and_on_the_day_after_is_not():
+def test_jump_on_the_day_of_a_split_names_the_split():
     bars = {"2024-01-10": 100.0, "2024-01-11": 40.0}
-    assert not list(quality.jumps(history("A", bars, splits={"2024-01-11": 2.5}), SESSIONS))
-    assert len(list(quality.jumps(history("A", bars, splits={"2024-01-10": 2.5}), SESSIONS))) == 1
+    [jump] = quality.jumps(history("A", bars, splits={"2024-01-11": 2.0}), SESSIONS)
+    assert jump.detail.endswith("-60.0% against 100 on 2024-01-10, and a split of 2 for 1 is recorded that day.")
 
 
 def test_jump_on_a_saturday_counts_on_monday_and_one_after_the_last_session_waits():
