@@ -23,8 +23,10 @@ from pipelines.warehouse.reduction import Reduction
 from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.market.panel import Panel
+from sd_core.market.sessions import session_after
 from sd_core.metrics.money_weighted import money_weighted_return
 from sd_core.simulation.engine import simulate
+from sd_core.simulation.orders import next_orders, order_table
 from sd_core.simulation.path_band import path_outcome
 from sd_core.simulation.results import SimulationResult, to_tables
 from sd_core.simulation.rules import LotOrder, Path, Rules, resolve
@@ -35,7 +37,7 @@ from sd_core.study.scenario import Scenario
 # Days of all assets of the scenarios whose metrics are computed at once: ledgers grow with both.
 ASSET_DAYS_AT_ONCE = 500_000
 # Files of a partition, by what its strategy keeps.
-KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", TAX_LOTS), "daily": ("daily",), "metrics": ()}
+KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", "orders", TAX_LOTS), "daily": ("daily",), "metrics": ()}
 
 
 def simulate_into_lake(
@@ -182,7 +184,11 @@ def _store(
 
 def _rows_of(study: Study, panel: Panel, scenario: Scenario, result: SimulationResult) -> dict[str, pa.Table]:
     """Return all tables of a scenario, by the name of their file."""
-    return to_tables(result, scenario, panel) | _tax_lots(study, result, scenario, panel)
+    return (
+        to_tables(result, scenario, panel)
+        | _orders(study, result, scenario, panel)
+        | _tax_lots(study, result, scenario, panel)
+    )
 
 
 def _facts_of(
@@ -214,6 +220,14 @@ def _path_band(
 
 def _kept(study: Study, scenario: Scenario) -> str:
     return study.strategies[scenario.strategy].keep
+
+
+def _orders(study: Study, result: SimulationResult, scenario: Scenario, panel: Panel) -> dict[str, pa.Table]:
+    """Return the table of the orders that a scenario's rule has open after its last session."""
+    assert result.state is not None
+    following = session_after(study.sessions, panel.sessions)
+    orders = next_orders(result.state, resolve(study, scenario), panel, following)
+    return {"orders": order_table(orders, result.state, scenario, panel)}
 
 
 def _tax_lots(study: Study, result: SimulationResult, scenario: Scenario, panel: Panel) -> dict[str, pa.Table]:

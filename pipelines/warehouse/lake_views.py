@@ -21,7 +21,7 @@ from sd_core.study.scenario import Scenario
 MARKET_TABLES = ("sessions", "prices", "rates", "price_findings")
 
 # What a simulation leaves of a scenario, as its files are called.
-ROWS = ("ledger", "daily", "lots", "tax_lots")
+ROWS = ("ledger", "daily", "lots", "orders", "tax_lots")
 
 
 def register_market(connection: duckdb.DuckDBPyConnection, study: Study, market: Version) -> None:

@@ -285,6 +285,27 @@ SIMULATION_LOTS = LakeTable(
     },
 )
 
+SIMULATION_ORDERS = LakeTable(
+    name="simulation_orders",
+    description="The next sale and the next purchase that the rule of every scenario makes, after its last session.",
+    key=("strategy", "reserve", "ticker", "side"),
+    columns={
+        **scenario(),
+        "session": day("Last session, at whose close the order is known."),
+        "ticker": ticker(),
+        "side": text("Whether it sells or buys.", one_of(["sell", "buy"])),
+        "limit_price": number("Price at which the rule trades: at it, or a better open.", PER_SHARE, POSITIVE),
+        "quantity": number("Shares sold or bought.", SHARES, POSITIVE),
+        "fee": number("Fee of the trade at its limit.", MONEY, NOT_NEGATIVE),
+        "restraint": text(
+            "What keeps the order from being made as things are. bank: it costs more than bank and credit; band: the "
+            "weight would leave its band; stop: purchases are halted. NULL: nothing.",
+            one_of(["bank", "band", "stop"]),
+            nullable=True,
+        ),
+    },
+)
+
 RESERVE_BOOTSTRAP = LakeTable(
     name="reserve_bootstrap",
     description=("Outcome of every scenario in each bootstrap sample of the market; empty until they are simulated."),
@@ -450,6 +471,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         SIMULATION_LEDGER,
         SIMULATION_DAILY,
         SIMULATION_LOTS,
+        SIMULATION_ORDERS,
         SIMULATION_TAX_LOTS,
         RESERVE_BOOTSTRAP,
         INCOME_SUBSET,

@@ -11,6 +11,8 @@ from sd_core.schemas.columns import (
     MONEY,
     NOT_NEGATIVE,
     NOT_POSITIVE,
+    PER_SHARE,
+    POSITIVE,
     RATIO,
     SHARE,
     YEARLY,
@@ -608,6 +610,31 @@ REPORT_DRAWDOWN = Table(
     },
 )
 
+_OF_ORDERS = lake.SIMULATION_ORDERS.columns
+REPORT_NEXT_ORDER = Table(
+    name="report_next_order",
+    layer="reports",
+    description="Tomorrow's rungs: where the rule of every scenario trades next, how much, and what prevents it.",
+    key=("strategy", "reserve", "ticker", "side"),
+    columns={
+        **{name: _OF_ORDERS[name] for name in ("strategy", "reserve", "session")},
+        "next_session": lake.STUDY.columns["next_session"],
+        **{name: _OF_ORDERS[name] for name in ("ticker", "side", "limit_price", "quantity")},
+        "value": number("Shares at the limit.", MONEY, POSITIVE),
+        "fee": _OF_ORDERS["fee"],
+        "amount": number("Cash received at the limit, or paid where negative, fee included.", MONEY),
+        "close": number("Last close of the asset.", PER_SHARE, POSITIVE),
+        "distance": number(
+            "Limit over that close, less 1. A sale below 0 and a purchase above 0 are left over: the next open that is "
+            "still beyond the limit trades at its own price.",
+            FRACTION,
+            AT_LEAST_TOTAL_LOSS,
+        ),
+        "spendable": number("What all purchases of the scenario may cost: bank and credit at the last close.", MONEY),
+        "restraint": _OF_ORDERS["restraint"],
+    },
+)
+
 REPORTS = (
     REPORT_STRATEGY,
     REPORT_BENCHMARK,
@@ -617,6 +644,7 @@ REPORTS = (
     REPORT_MONTH,
     REPORT_ROLLING_RETURN,
     REPORT_DRAWDOWN,
+    REPORT_NEXT_ORDER,
     REPORT_REGIME,
     REPORT_DATA_QUALITY,
     REPORT_RESERVE,

@@ -76,7 +76,7 @@ def test_table_has_the_scenarios_that_keep_what_it_needs(kept: Lab, table: str, 
 def test_lake_holds_no_more_than_is_kept(kept: Lab) -> None:
     simulations = kept.home.lake.root / "simulations"
     files = {strategy: {file.stem for file in (simulations / strategy).rglob("*.parquet")} for strategy in STRATEGIES}
-    assert files["whole"] == {"ledger", "daily", "lots", "tax_lots"}
+    assert files["whole"] == {"ledger", "daily", "lots", "orders", "tax_lots"}
     assert files["days"] == {"daily"}
     assert files["summary"] == set()
 
