@@ -231,6 +231,30 @@ create macro is_significant(p_value) as
 comment on macro is_significant is
     'Whether a p-value, corrected for the number of verdicts, is at most 5 %.';
 
+create macro paid_in_full(paid, due) as
+    paid >= due * (1 - 1e-9);
+
+comment on macro paid_in_full is
+    'Whether every withdrawal that fell due was paid, but for rounding.';
+
+create macro judged(judge_by, cagr, sharpe, withdrawals, final_value) as
+    case judge_by
+        when 'cagr' then cagr
+        when 'sharpe' then sharpe
+        when 'income' then withdrawals
+        when 'ending_value' then final_value
+    end;
+
+comment on macro judged is
+    'The measure by which the study judges, of those given: the growth rate, the Sharpe ratio, what was paid of '
+    'withdrawals, or the value at the end.';
+
+create macro is_distinguished(low, high) as
+    low > 1e-9 or high < -1e-9;
+
+comment on macro is_distinguished is
+    'Whether the interval of a difference, its ends given, leaves 0 out by more than rounding; NULL without one.';
+
 create macro least_squares_slope(outcome, regressor) as
     case
         when stddev_samp(regressor) filter (where outcome is not null) > 1e-12 then regr_slope(outcome, regressor)

@@ -68,6 +68,7 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
             f"smallest_difference_{measure}": difference
             for measure, difference in study.bootstrap.smallest_difference.model_dump().items()
         },
+        "judge_by": study.judge_by,
         "periods_per_year": periods_per_year(sessions),
         "has_price_index": study.price_index is not None,
         "next_session": session_after(study.sessions, sessions),

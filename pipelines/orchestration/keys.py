@@ -27,5 +27,5 @@ REPORT_HTML_KEY = dg.AssetKey("report_html")
 LAKE_TABLE_OWNER: dict[str, dg.AssetKey] = {
     **MARKET_KEYS,
     **{table: DERIVED_KEYS[one.name] for one in DERIVED for table in one.tables},
-    **{f"simulation_{name}": SIMULATIONS_KEY for name in (*ROWS, "partition", "metrics", "path_band")},
+    **{f"simulation_{name}": SIMULATIONS_KEY for name in (*ROWS, "partition", "metrics", "path_band", "equal_cash")},
 }

@@ -197,5 +197,5 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
 
 
 def _facts(stored: Version) -> dict[str, Any]:
-    noted = {name: value for name, value in stored.facts.items() if name not in ("metrics", "path_band")}
+    noted = {name: value for name, value in stored.facts.items() if name not in ("metrics", "path_band", "equal_cash")}
     return {f"{name}_rows": count for name, count in stored.rows.items()} | noted

@@ -28,11 +28,12 @@ from pipelines.warehouse.lake_views import (
 )
 from pipelines.warehouse.models import Built, Model, build_and, read_macros
 from pipelines.warehouse.quoting import quoted
-from pipelines.warehouse.reduction import METRICS, PATH_BAND, metrics_table, metrics_version
+from pipelines.warehouse.reduction import METRICS, metrics_table, metrics_version
 from sd_core.errors import NotReadyError
 from sd_core.lake import Lake, Version
 from sd_core.locks import locked
-from sd_core.schemas.lake import SIMULATION_PARTITION
+from sd_core.schemas.lake import SIMULATION_EQUAL_CASH, SIMULATION_PARTITION, SIMULATION_PATH_BAND
+from sd_core.schemas.table import LakeTable
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -139,16 +140,18 @@ def _register_scenarios(
     register_table(connection, "simulation_partition", _partitions(stored, current))
     metrics = [version.facts["metrics"] for version in stored.values() if "metrics" in version.facts]
     register_table(connection, METRICS.name, metrics_table(metrics))
-    register_table(connection, PATH_BAND.name, _path_bands(stored))
+    for declared in (SIMULATION_PATH_BAND, SIMULATION_EQUAL_CASH):
+        register_table(connection, declared.name, _noted(declared, stored))
 
 
-def _path_bands(stored: Mapping[Scenario, Version]) -> pa.Table:
+def _noted(declared: LakeTable, stored: Mapping[Scenario, Version]) -> pa.Table:
+    """Return the rows of a table that are noted of scenarios, under its name without ``simulation_``."""
     rows = [
-        {**scenario.model_dump(), **outcome}
+        {**scenario.model_dump(), **row}
         for scenario, version in stored.items()
-        for outcome in version.facts.get("path_band", ())
+        for row in version.facts.get(declared.name.removeprefix("simulation_"), ())
     ]
-    return pa.Table.from_pylist(rows, PATH_BAND.arrow_schema)
+    return pa.Table.from_pylist(rows, declared.arrow_schema)
 
 
 def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario]) -> pa.Table:

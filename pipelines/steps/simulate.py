@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from pipelines.lab.current import SIMULATIONS, TAX_LOTS, current_market, lake_key, read_panel
 from pipelines.lab.fingerprints import scenario_fingerprint
+from pipelines.steps.equal_cash import comparisons
 from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction
 from sd_core import versions
@@ -29,7 +30,7 @@ from sd_core.simulation.engine import simulate
 from sd_core.simulation.orders import next_orders, order_table
 from sd_core.simulation.path_band import path_outcome
 from sd_core.simulation.results import SimulationResult, to_tables
-from sd_core.simulation.rules import LotOrder, Path, Rules, resolve
+from sd_core.simulation.rules import LotOrder, Path, Rules, Variant, resolve
 from sd_core.simulation.taxes.lots import tax_lot_table, tax_lots
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
@@ -155,8 +156,7 @@ def _store(
             if isinstance(result, Exception):
                 raise result
             facts[scenario] = _facts_of(study, market, panel, scenario, result)
-            if study.path_band:
-                facts[scenario]["path_band"] = _path_band(study, scenario, result, others)
+            facts[scenario] |= _beside(study, panel, scenario, result, others)
             rows[scenario] = _rows_of(study, panel, scenario, result)
         except Exception as error:
             stored[scenario] = error
@@ -207,15 +207,23 @@ def _facts_of(
     }
 
 
-def _path_band(
+def _beside(
     study: Study,
+    panel: Panel,
     scenario: Scenario,
     result: SimulationResult,
     others: Mapping[Path, SimulationResult | Exception],
-) -> list[dict[str, Any]]:
-    """Return what a scenario came to on each path."""
-    results = {resolve(study, scenario).path: result, **others}
-    return [{**path_outcome(path, results[path], study.capital), "is_chosen": path not in others} for path in Path]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what is simulated beside a scenario: what it came to on each path, and the same cash without its rule."""
+    rules, found = resolve(study, scenario), {}
+    if rules.variant is not Variant.NO_RULE:
+        found["equal_cash"] = comparisons(panel, rules, result.daily)
+    if study.path_band:
+        results = {rules.path: result, **others}
+        found["path_band"] = [
+            {**path_outcome(path, results[path], study.capital), "is_chosen": path not in others} for path in Path
+        ]
+    return found
 
 
 def _kept(study: Study, scenario: Scenario) -> str:

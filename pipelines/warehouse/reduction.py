@@ -26,7 +26,6 @@ from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
 METRICS = TABLES["simulation_metrics"]
-PATH_BAND = TABLES["simulation_path_band"]
 # Tables that are built in addition, for the audit.
 AUDITED = (
     *(f"simulation_{name}" for name in ROWS),

@@ -12,7 +12,7 @@ from sd_core.market.arrays import Dates, Floats, days_between, weekdays
 DAYS_PER_YEAR = 365
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Panel:
     """Prices by session (rows) and asset (columns), split-adjusted and not dividend-adjusted.
 

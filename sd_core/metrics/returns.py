@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from sd_core.market.arrays import Floats
+
 Rows = npt.NDArray[np.void]
 
 # Money that is no more than rounding leaves, in the study's currency: nothing earns a return on it.
@@ -16,15 +18,23 @@ def session_return(invested, value, withdrawals):  # type: ignore[no-untyped-def
     return (value + withdrawals) / invested - 1.0
 
 
+def session_returns(daily: Rows, capital: float) -> Floats:
+    """Return the return of every session, a fraction, shape (sessions,).
+
+    The opening value of the first session is the capital. NaN where a session opens with no more than rounding leaves,
+    or with debt alone.
+    """
+    invested = np.concatenate([[capital], daily["value"][:-1]]) + daily["deposits"]
+    invested[invested <= NO_MONEY] = np.nan
+    return np.asarray(session_return(invested, daily["value"], daily["withdrawals"]))
+
+
 def time_weighted_return(daily: Rows, capital: float) -> float | None:
     """Return the product of 1 + the returns of all sessions, less 1.
 
-    The opening value of the first session is the capital. A session that opens with no more than rounding leaves, or
-    with debt alone, is left out; None where that is every one. Who has lost all or more has lost it for good.
+    A session without a return is left out; None where that is every one. Who has lost all or more has lost it for good.
     """
-    invested = np.concatenate([[capital], daily["value"][:-1]]) + daily["deposits"]
-    earned = invested > NO_MONEY
-    if not earned.any():
+    returns = session_returns(daily, capital)
+    if np.isnan(returns).all():
         return None
-    growth = (daily["value"] + daily["withdrawals"])[earned] / invested[earned]
-    return float(np.prod(np.maximum(growth, 0.0))) - 1.0
+    return float(np.prod(np.maximum(1.0 + returns[~np.isnan(returns)], 0.0))) - 1.0

@@ -36,6 +36,8 @@ from sd_core.schemas.table import LakeTable
 
 KEPT = one_of(["ledger", "daily", "metrics"])
 PERIODS = one_of(["month", "quarter", "year"])
+JUDGES = one_of(["cagr", "sharpe", "income", "ending_value"])
+COMPARISONS = one_of(["rebalanced", "buy_and_hold", "cash_path"])
 
 STUDY = LakeTable(
     name="study",
@@ -70,6 +72,7 @@ STUDY = LakeTable(
                 ("max_drawdown", "worst drawdown", FRACTION),
             )
         },
+        "judge_by": text("Measure by which scenarios that paid every withdrawal are ranked.", JUDGES),
         "periods_per_year": whole(
             "Sessions that make a year in annualised figures: 365 in a market of seven days, else 252.",
             COUNT,
@@ -194,6 +197,32 @@ SIMULATION_PATH_BAND = LakeTable(
         "is_chosen": flag("Whether it is the path of the strategy."),
         "final_value": number("Cash and holdings at the last close.", MONEY),
         "twr": number("Time-weighted return over the whole period.", FRACTION, nullable=True),
+    },
+)
+
+SIMULATION_EQUAL_CASH = LakeTable(
+    name="simulation_equal_cash",
+    description="The same cash without the rule: what it came to beside every scenario of the rule.",
+    key=("strategy", "reserve", "comparison"),
+    columns={
+        **scenario(),
+        "comparison": text("What the same cash is held beside.", COMPARISONS),
+        "cash_share": number("Share of cash that it targets; NULL: it changes by month.", FRACTION, nullable=True),
+        "final_value": number("Cash and holdings at the last close.", MONEY),
+        "cagr": number("Compound annual growth rate.", YEARLY, nullable=True),
+        "volatility": number("Annualised standard deviation of returns.", YEARLY, nullable=True),
+        "sharpe": number("Annualised Sharpe ratio.", RATIO, nullable=True),
+        "max_drawdown": number("Deepest fall of time-weighted growth below its peak.", FRACTION),
+        "mean_cash_share": number("Mean over sessions of the bank's share of value.", FRACTION),
+        "withdrawals": number("Withdrawals paid.", MONEY, NOT_NEGATIVE),
+        "withdrawals_scheduled": number("Withdrawals that fell due.", MONEY, NOT_NEGATIVE),
+        "cagr_difference_low": number("Lower end of the interval.", YEARLY, nullable=True),
+        "cagr_difference_high": number("Upper end of the interval.", YEARLY, nullable=True),
+        "sharpe_difference_low": number("Lower end of the interval.", RATIO, nullable=True),
+        "sharpe_difference_high": number("Upper end of the interval.", RATIO, nullable=True),
+        "interval_missing": text("Why there is no interval.", nullable=True),
+        "samples": whole("Bootstrap samples of the interval.", COUNT, nullable=True),
+        "block_length": number("Mean length of their blocks.", "sessions", nullable=True),
     },
 )
 
@@ -468,6 +497,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         PRICE_FINDINGS,
         SIMULATION_PARTITION,
         SIMULATION_PATH_BAND,
+        SIMULATION_EQUAL_CASH,
         SIMULATION_LEDGER,
         SIMULATION_DAILY,
         SIMULATION_LOTS,

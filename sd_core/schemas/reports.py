@@ -39,6 +39,14 @@ REPORT_STRATEGY = Table(
     columns={
         # First what a scenario's own rows give, then what takes a comparison.
         **SIMULATION_METRICS.columns,
+        "paid_in_full": flag("Whether every withdrawal that fell due was paid."),
+        "rank": whole(
+            "Place among the scenarios, 1 the best: those that paid every withdrawal first, then by the study's "
+            "judge_by, then by twr; NULL: outdated.",
+            COUNT,
+            FROM_ONE,
+            nullable=True,
+        ),
         "excess_over_buy_and_hold": number(
             "Time-weighted return above that of buy-and-hold without a reserve; NULL: not in the study, or not "
             "of the same prices.",
@@ -438,6 +446,75 @@ REPORT_BENCHMARK = Table(
     },
 )
 
+
+def _beside(name: str, meaning: str, unit: str, *, interval: bool = False) -> dict[str, Column]:
+    """Return a measure of a scenario and of the same cash, their difference, and its interval where asked for."""
+    nullable = _OF_METRICS[name].nullable
+    ends = {"low": "2.5th", "high": "97.5th"} if interval else {}
+    return {
+        name: _OF_METRICS[name],
+        f"comparison_{name}": number(f"{meaning} of the same cash without the rule.", unit, nullable=nullable),
+        f"{name}_difference": number(f"{meaning} of the scenario less that of the same cash.", unit, nullable=nullable),
+        **{
+            f"{name}_difference_{end}": number(
+                f"{place} percentile of that difference over paired bootstrap samples of the sessions of this history: "
+                "what their order could have made of it, no forecast; NULL: interval_missing says why.",
+                unit,
+                nullable=True,
+            )
+            for end, place in ends.items()
+        },
+    }
+
+
+REPORT_EQUAL_CASH = Table(
+    name="report_equal_cash",
+    layer="reports",
+    description="Is it the rule, or just the cash? Every scenario of the rule beside the same cash without the rule.",
+    key=("strategy", "reserve", "comparison"),
+    columns={
+        **scenario(),
+        "comparison": text(
+            "What has as much cash without the rule: rebalanced to it yearly; buy_and_hold; or cash_path, rebalanced "
+            "each month to the share of cash that the scenario had at the close of the month before.",
+            lake.COMPARISONS,
+        ),
+        "cash_share": number(
+            "Share of cash that the comparison targets, at each rebalancing or at the first purchase, for its mean "
+            "share to be that of the scenario: known only afterwards; NULL for cash_path, which could have been "
+            "followed.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        **_beside("mean_cash_share", "Mean share of cash", FRACTION),
+        **_beside("final_value", "Value at the last close", MONEY),
+        **_beside("cagr", "Growth rate", YEARLY, interval=True),
+        **_beside("volatility", "Volatility", YEARLY),
+        **_beside("sharpe", "Sharpe ratio", RATIO, interval=True),
+        **_beside("max_drawdown", "Deepest fall", FRACTION),
+        **_beside("withdrawals", "Withdrawals paid", MONEY),
+        "paid_in_full": REPORT_STRATEGY.columns["paid_in_full"],
+        "comparison_paid_in_full": flag("Whether the same cash paid every withdrawal that fell due."),
+        "outcome": text(
+            "How the scenario did in this history: first whether all was paid, then by the study's judge_by; NULL: one "
+            "of the two has no such number.",
+            one_of(["better", "the same", "worse"]),
+            nullable=True,
+        ),
+        "verdict": text(
+            "The outcome where the interval leaves 0 out, that of the Sharpe ratio if the study judges by it, else of "
+            "the growth rate; not significant where it holds 0; NULL: there is no interval, one of the two did not pay "
+            "all, or the study judges by income.",
+            one_of(["better", "the same", "worse", "not significant"]),
+            nullable=True,
+        ),
+        "interval_missing": text("Why there is no interval; NULL: there is one.", nullable=True),
+        "samples": whole("Bootstrap samples of the interval; NULL: none.", COUNT, FROM_ONE, nullable=True),
+        "block_length": number("Mean length of their blocks; NULL: none.", "sessions", FROM_ONE, nullable=True),
+    },
+)
+
 REPORT_SINGLE_ASSET = Table(
     name="report_single_asset",
     layer="reports",
@@ -637,6 +714,7 @@ REPORT_NEXT_ORDER = Table(
 
 REPORTS = (
     REPORT_STRATEGY,
+    REPORT_EQUAL_CASH,
     REPORT_BENCHMARK,
     REPORT_SINGLE_ASSET,
     REPORT_REBALANCING,

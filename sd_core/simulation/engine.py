@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,9 @@ from sd_core.simulation.rules import Every, Rules
 # they run must stay small.
 SIDE_BY_SIDE = 8
 ASSETS_SIDE_BY_SIDE = 1000
+
+# What panels look like to the kernel, as long as they are in use: laying one out takes longer than a scenario on it.
+_MARKETS: "WeakKeyDictionary[Panel, book.Market]" = WeakKeyDictionary()
 
 _TERMS_OF = attrgetter(*(book.TERMS.names or ()))
 
@@ -68,7 +72,7 @@ def simulate(
     else:
         _check_states(panel, rules, states, end)
         starts = [*states]
-    market = _market(panel)
+    market = _MARKETS.get(panel) or _MARKETS.setdefault(panel, _market(panel))
     threads = workers or os.cpu_count() or 1
     side_by_side = max(1, min(SIDE_BY_SIDE, ASSETS_SIDE_BY_SIDE // len(panel.tickers), -(-len(rules) // threads)))
     per_thread = threading.local()

@@ -6,7 +6,7 @@ A study is validated once and trusted everywhere else. How it is read from a fil
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
@@ -46,6 +46,10 @@ def _tickers_named(strategy: Strategy) -> Iterator[tuple[str, str]]:
         yield from (("cash.candidates", ticker) for ticker in strategy.cash.candidates)
 
 
+# What a scenario is judged by.
+Judge = Literal["cagr", "sharpe", "income", "ending_value"]
+
+
 class Study(Part):
     """Everything that one study asks for. Made by :func:`sd_core.study.loading.load_study`; immutable."""
 
@@ -67,6 +71,9 @@ class Study(Part):
     bootstrap: Bootstrap = Bootstrap(histories=1_000, block=None, seed=1, years=None)
     taxes: Taxes | None = None
     path_band: bool = Field(False, description="Whether every scenario is simulated under all paths.")
+    judge_by: Judge = Field(
+        "cagr", description="Measure by which the best of those is chosen that paid every withdrawal."
+    )
     strategies: dict[Name, Strategy] = Field(min_length=1)
     _sweeps: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -78,6 +85,7 @@ class Study(Part):
             *self._ticker_misfits(),
             *self._strategy_misfits(),
             *self._index_misfits(),
+            *self._judge_misfits(),
         ]:
             raise MisfitError(misfits)
         return self
@@ -91,6 +99,13 @@ class Study(Part):
             for place, withdrawals in asking.items():
                 if withdrawals is not None and withdrawals.indexed:
                     yield f"{place}withdrawals.indexed: true: expected false, since the study has no price_index"
+
+    def _judge_misfits(self) -> Iterator[str]:
+        if self.judge_by == "income" and not any(map(self.withdrawals_of, self.strategies)):
+            yield (
+                "judge_by: 'income': expected cagr, sharpe or ending_value, since income is what withdrawals pay, and "
+                "the study has none"
+            )
 
     def _range_misfits(self) -> Iterator[str]:
         if self.end is not None and self.end < self.start:

@@ -1,6 +1,6 @@
 -- Every metric of a scenario over its whole period, and how it did against buy-and-hold and never buying.
 -- Grain: strategy, reserve.
--- Sources: simulation_metrics, simulation_path_band, study_strategy, simulation_partition.
+-- Sources: simulation_metrics, simulation_path_band, study, study_strategy, simulation_partition.
 with
 -- Buy-and-hold: the study's first strategy of that kind, where it can be compared with.
 buy_and_hold as (
@@ -106,6 +106,18 @@ select
     metrics.after_tax_value,
     metrics.after_tax_liquidation_value,
     metrics.after_tax_total_return,
+    paid_in_full(metrics.withdrawals, metrics.withdrawals_scheduled) as paid_in_full,
+    case
+        when stored.is_current
+            then rank() over (
+                partition by stored.is_current
+                order by
+                    paid_in_full desc,
+                    judged(study.judge_by, metrics.cagr, metrics.sharpe, metrics.withdrawals, metrics.final_value)
+                    desc nulls last,
+                    metrics.twr desc nulls last
+            )
+    end as rank,
     metrics.twr - without_reserve.twr as excess_over_buy_and_hold,
     metrics.twr - same_reserve.twr as excess_over_same_reserve,
     metrics.twr - never_buying.twr as volatility_alpha,
@@ -117,6 +129,7 @@ select
     stored.is_current
 from simulation_metrics as metrics
 inner join simulation_partition as stored using (strategy, reserve)
+cross join study
 left join bands using (strategy, reserve)
 left join buy_and_hold as without_reserve
     on without_reserve.reserve = 0

@@ -57,7 +57,10 @@ def test_study_is_one_row_of_what_was_asked() -> None:
             "smallest_difference_wealth": 0.001,
             "smallest_difference_sharpe": 0.01,
             "smallest_difference_max_drawdown": 0.01,
+            "judge_by": "cagr",
             "periods_per_year": 252,
+            "has_price_index": False,
+            "next_session": dt.date(2015, 7, 6),
         }
     ]
 

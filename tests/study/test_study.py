@@ -573,6 +573,26 @@ def test_price_index_that_is_no_file_is_refused(tmp_path: Path, file: str) -> No
     assert_one_finding(lines, "price_index: ", f"{file!r}: ", expected)
 
 
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ([(["judge_by"], "twr")], "judge_by: 'twr': expected"),
+        (
+            [(["judge_by"], "income")],
+            "judge_by: 'income': expected cagr, sharpe or ending_value, since income is what ",
+        ),
+    ],
+)
+def test_judge_that_the_study_cannot_have_is_refused(tmp_path: Path, changes: list[Any], found: str) -> None:
+    assert_one_finding(refusal(written(tmp_path, changed(*changes))), found)
+
+
+def test_study_is_judged_by_growth_unless_it_says_otherwise(tmp_path: Path) -> None:
+    assert load_study(written(tmp_path, changed())).judge_by == "cagr"
+    paying = changed((["judge_by"], "income"), (["withdrawals"], {"amount": 10}))
+    assert load_study(written(tmp_path, paying)).judge_by == "income"
+
+
 def test_relative_price_index_starts_where_the_study_lies(tmp_path: Path) -> None:
     (tmp_path / "cpi.csv").touch()
     study = load_study(written(tmp_path, changed((["price_index"], "cpi.csv"))))

@@ -60,6 +60,7 @@ STUDY = {
     "smallest_difference_wealth": 0.0,
     "smallest_difference_sharpe": 0.0,
     "smallest_difference_max_drawdown": 0.0,
+    "judge_by": "cagr",
     "periods_per_year": 252,
     "has_price_index": False,
     "next_session": None,

@@ -1,0 +1,69 @@
+"""Compare a scenario of the rule with the same cash without the rule: what is noted of it for ``report_equal_cash``.
+
+Who its rivals are belongs in ``sd_core.simulation.equal_cash``.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from sd_core.market.arrays import Floats
+from sd_core.market.panel import Panel, risk_free_returns
+from sd_core.metrics.performance import performance
+from sd_core.metrics.returns import Rows, session_returns
+from sd_core.resampling.paired import SAMPLES, Intervals, mean_block, paired_intervals
+from sd_core.schemas.kinds import Kind
+from sd_core.simulation.equal_cash import cash_shares, rivals
+from sd_core.simulation.rules import Rules
+
+
+def comparisons(panel: Panel, rules: Rules, daily: Rows) -> list[dict[str, Any]]:
+    """Return a row of ``simulation_equal_cash`` for each rival of a scenario, as JSON can hold it."""
+    found = rivals(panel, rules, daily)
+    own = session_returns(daily, rules.capital)
+    theirs = [session_returns(rival.result.daily, rules.capital) for rival in found.values()]
+    cash = risk_free_returns(panel.sessions, panel.rates)
+    days = float((panel.sessions[-1] - panel.sessions[0]).astype(int))
+    missing = [_missing(own, returns, panel.periods_per_year) for returns in theirs]
+    sure = [returns for returns, reason in zip(theirs, missing, strict=True) if reason is None]
+    intervals = paired_intervals(own, sure, cash, days, panel.periods_per_year)
+    rows = []
+    for (name, rival), returns, reason in zip(found.items(), theirs, missing, strict=True):
+        days_of = rival.result.daily
+        row = {
+            "comparison": name,
+            "cash_share": rival.share,
+            "final_value": days_of["value"][-1],
+            **performance(returns, cash, days, panel.periods_per_year)._asdict(),
+            "mean_cash_share": np.nanmean(cash_shares(days_of)),
+            "withdrawals": days_of["withdrawals"].sum(),
+            "withdrawals_scheduled": days_of["withdrawals"].sum() + _unpaid(rival.result.ledger),
+            **(_NO_INTERVALS if reason else _stored(next(intervals))),
+            "interval_missing": reason,
+            "samples": None if reason else SAMPLES,
+            "block_length": None if reason else mean_block(len(own) - 1),
+        }
+        rows.append({key: float(value) if isinstance(value, np.floating) else value for key, value in row.items()})
+    return rows
+
+
+def _missing(own: Floats, rival: Floats, periods_per_year: int) -> str | None:
+    """Return why two portfolios have no interval, None where they have one."""
+    if len(own) <= periods_per_year:
+        return "no more than a year of sessions"
+    if not (np.minimum(own, rival) > -1.0).all():  # NaN compares false
+        return "one of the two had nothing left"
+    return None
+
+
+_NO_INTERVALS = dict.fromkeys(f"{name.replace('_', '_difference_')}" for name in Intervals._fields)
+
+
+def _stored(intervals: Intervals) -> dict[str, float | None]:
+    return {name: None if np.isnan(end) else end for name, end in zip(_NO_INTERVALS, intervals, strict=True)}
+
+
+def _unpaid(ledger: Rows) -> float:
+    """Return what was due of withdrawals and not paid."""
+    of_withdrawals = np.isin(ledger["kind"], [Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL])
+    return float(np.nansum(ledger["skipped_quantity"][of_withdrawals]))

@@ -1,0 +1,50 @@
+"""What the returns of a portfolio come to, for portfolios whose days are not stored.
+
+The formulas are those of ``sql/macros.sql``, once more; the tests hold both to the same numbers.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats
+from sd_core.metrics.outcome import NO_SPREAD
+
+
+class Performance(NamedTuple):
+    """The measures of a portfolio; None where there are not enough observations.
+
+    Attributes:
+        cagr: compound annual growth rate, a fraction.
+        volatility: standard deviation (ddof 1) of returns, a fraction per year.
+        sharpe: mean excess return over its standard deviation (ddof 1), per year.
+        max_drawdown: of the growth of 1, a fraction, 0 or negative.
+    """
+
+    cagr: float | None
+    volatility: float | None
+    sharpe: float | None
+    max_drawdown: float
+
+
+def performance(returns: Floats, cash: Floats, days: float, periods_per_year: int) -> Performance:
+    """Return the measures of a portfolio.
+
+    Args:
+        returns: by session, fractions; NaN where there is none.
+        cash: risk-free return by session.
+        days: calendar days from the first session to the last.
+        periods_per_year: that figures are annualised with.
+    """
+    known = ~np.isnan(returns)
+    growth = np.cumprod(np.maximum(1.0 + np.where(known, returns, 0.0), 0.0))
+    drawdowns = growth / np.maximum(np.maximum.accumulate(growth), 1.0) - 1.0
+    excess = (returns - cash)[known]
+    several = len(excess) > 1
+    spread = float(np.std(excess, ddof=1)) if several else 0.0
+    return Performance(
+        cagr=float(growth[-1] ** (DAYS_PER_CALENDAR_YEAR / days) - 1.0) if days > 0 else None,
+        volatility=float(np.std(returns[known], ddof=1) * np.sqrt(periods_per_year)) if several else None,
+        sharpe=float(excess.mean() / spread * np.sqrt(periods_per_year)) if spread > NO_SPREAD else None,
+        max_drawdown=float(drawdowns.min()),
+    )

@@ -1,0 +1,120 @@
+"""How sure a difference between two portfolios is: their sessions resampled together, in blocks.
+
+It answers how much of a difference the order of this history could have made: which of its stretches came, and how
+often. It is no forecast. Both portfolios keep the returns that they had in each session, so they are not simulated
+again.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats, Integers
+from sd_core.metrics.outcome import NO_SPREAD
+
+SAMPLES = 2_000
+SEED = 1
+# Of the samples, the share outside the interval on each side.
+TAIL = 0.025
+
+
+class Intervals(NamedTuple):
+    """Where 95 % of the differences lie over the samples: of the CAGR, a fraction per year, and of the Sharpe ratio.
+
+    Ends are NaN where a ratio cannot be computed.
+    """
+
+    cagr_low: float
+    cagr_high: float
+    sharpe_low: float
+    sharpe_high: float
+
+
+class Blocks(NamedTuple):
+    """Samples made of blocks: where each begins and how long it is, and where the blocks of each sample begin."""
+
+    begins: Integers
+    lengths: Integers
+    samples: Integers
+
+
+def mean_block(returns: int) -> float:
+    """Return the mean length of blocks, in sessions: the square root of how many returns there are.
+
+    As many blocks as sessions in each: both grow with the history, as the stationary bootstrap asks for.
+    """
+    return float(np.sqrt(returns))
+
+
+@lru_cache(maxsize=2)
+def draw_blocks(returns: int) -> Blocks:
+    """Return samples by the stationary bootstrap, the same for the same number of returns.
+
+    Blocks begin anywhere, have geometrically distributed lengths and go on from the beginning after the end (Politis
+    and Romano 1994).
+    """
+    generator = np.random.default_rng(SEED)
+    begins, lengths, samples = [], [], [0]
+    for _ in range(SAMPLES):
+        ends = generator.random(returns) < 1.0 / mean_block(returns)
+        ends[0] = True
+        places = np.flatnonzero(ends)
+        begins.append(generator.integers(returns, size=len(places)))
+        lengths.append(np.diff(places, append=returns))
+        samples.append(samples[-1] + len(places))
+    return Blocks(np.concatenate(begins), np.concatenate(lengths), np.array(samples))
+
+
+def paired_intervals(
+    own: Floats, rivals: list[Floats], cash: Floats, days: float, periods_per_year: int
+) -> Iterator[Intervals]:
+    """Yield the intervals of a portfolio's differences from each of its rivals.
+
+    Args:
+        own: return of the portfolio by session, fractions above -1, shape (sessions,). The first session, at whose
+            close everything is bought, stays the first of every sample.
+        rivals: the same of others.
+        cash: risk-free return by session.
+        days: calendar days from the first session to the last.
+        periods_per_year: that ratios are annualised with.
+    """
+    measures = [_resampled(returns, cash, days, periods_per_year) for returns in (own, *rivals)]
+    for cagr, sharpe in measures[1:]:
+        yield Intervals(*_interval(measures[0][0] - cagr), *_interval(measures[0][1] - sharpe))
+
+
+def _resampled(returns: Floats, cash: Floats, days: float, periods_per_year: int) -> tuple[Floats, Floats]:
+    """Return CAGR and Sharpe ratio of a portfolio in every sample; the ratio is NaN where returns have no spread."""
+    blocks = draw_blocks(len(returns) - 1)
+    excess = returns - cash
+    terms = np.column_stack([np.log1p(returns), excess, excess**2])
+    later = terms[1:]
+    # Sums up to each session of the history written twice: a block is the difference of two of them.
+    running = np.concatenate([np.zeros((1, 3)), np.cumsum(np.concatenate([later, later]), axis=0)])
+    growth, total, squares = (terms[0] + _sums(running, *blocks)).T
+    count = len(returns)
+    spread = np.sqrt(np.maximum(squares - total**2 / count, 0.0) / (count - 1))
+    sharpe = np.full(SAMPLES, np.nan)
+    np.divide(total / count * np.sqrt(periods_per_year), spread, out=sharpe, where=spread > NO_SPREAD)
+    return np.expm1(growth * DAYS_PER_CALENDAR_YEAR / days), sharpe
+
+
+@njit(cache=True, nogil=True)
+def _sums(running, begins, lengths, samples):  # type: ignore[no-untyped-def]
+    """Return the sum of every sample's blocks, shape (samples, columns)."""
+    columns = running.shape[1]
+    sums = np.zeros((len(samples) - 1, columns))
+    for sample in range(len(samples) - 1):
+        for block in range(samples[sample], samples[sample + 1]):
+            for column in range(columns):
+                first = begins[block]
+                sums[sample, column] += running[first + lengths[block], column] - running[first, column]
+    return sums
+
+
+def _interval(differences: Floats) -> tuple[float, float]:
+    low, high = np.quantile(differences, [TAIL, 1.0 - TAIL])
+    return float(low), float(high)
