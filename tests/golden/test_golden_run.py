@@ -67,7 +67,7 @@ VALUES = {
         select strategy || ' at ' || reserve, portfolios, correlation, slope, verdict from report_income_smoothing
     """,
     "verdicts on the reserve": """
-        select strategy || ', ' || measure, best_reserve, median_score, least_probability, verdict
+        select strategy || ', ' || measure, best_reserve, difference_median, least_probability, verdict
         from report_reserve_verdict order by strategy, measure
     """,
 }
