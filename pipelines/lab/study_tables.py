@@ -88,8 +88,9 @@ def _strategy_values(study: Study, name: str) -> dict[str, Any]:
     values = strategy_values(given)
     values["dividends"] = strategy.dividends_or_default
     values["rebalance_on_change"] = strategy.rebalances_on_change if strategy.has_schedule else None
-    if strategy.band is not None and strategy.band.width is not None:
-        values["band_kind"] = strategy.band.kind or "absolute"
+    # Beside edges by ticker the band of all other assets is in columns of its own, those of its default.
+    if strategy.band and (around := strategy.band.around_targets) and not strategy.band.edges:
+        values["band_kind"] = around.kind
     if withdrawals is not None and withdrawals.rate is None:
         values["withdrawals_of"] = None
     if strategy.rule is not None:

@@ -19,14 +19,15 @@ order by study_strategy.position
 
 
 def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline) -> str:
-    """Return the strategies that rebalance, beside buy-and-hold; empty where the study has none."""
+    """Return the strategies that rebalance, with what they returned above buy-and-hold; empty where there are none."""
     rows = records(connection, _STRATEGIES)
-    if not any(_rule(row) for row in rows):
+    if not rows:
         return ""
     currency = headline.study["currency"]
     columns = (
         ("reserve", "reserve", level),
         ("TWR", "twr", percent),
+        ("TWR - buy-and-hold", "excess_over_same_reserve", percent),
         ("per year (CAGR)", "cagr", percent),
         ("volatility", "volatility", percent),
         ("Sharpe", "sharpe", lambda value: decimal(value, 2)),
@@ -38,18 +39,17 @@ def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline)
     cells = [
         [
             Cell(row["strategy"], is_number=False),
-            Cell(_rule(row) or "never", is_number=False),
+            Cell(_rule(row), is_number=False),
             *(Cell(write(row[column]), row[column]) for _, column, write in columns),
         ]
         for row in rows
     ]
-    marked = [number for number, row in enumerate(rows) if row["is_buy_and_hold"]]
     header = ("strategy", "rebalances", *(name for name, *_ in columns))
-    return table(header, cells, name="Strategies that rebalance", marked=marked, sortable=True)
+    return table(header, cells, name="Strategies that rebalance", sortable=True)
 
 
 def _rule(row: dict[str, Any]) -> str:
-    """Say what makes a strategy rebalance; empty for one that never does."""
+    """Say what makes a strategy rebalance."""
     triggers = []
     if row["rebalance_every"]:
         triggers.append(f"every {row['rebalance_every']}")

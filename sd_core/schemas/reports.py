@@ -349,7 +349,6 @@ REPORT_INCOME_SMOOTHING = Table(
 
 _OF_STRATEGY = lake.STUDY_STRATEGY.columns
 _REBALANCING = (
-    "is_buy_and_hold",
     "rule_variant",
     "rebalance_every",
     "rebalance_deviation_width",
@@ -368,7 +367,7 @@ _REBALANCING = (
 REPORT_REBALANCING = Table(
     name="report_rebalancing",
     layer="reports",
-    description=("When to rebalance: returns, trades and costs of strategies by their triggers, beside buy-and-hold."),
+    description="When to rebalance: returns, trades and costs of strategies that do, by their triggers.",
     key=("strategy", "reserve"),
     columns={
         **scenario(),

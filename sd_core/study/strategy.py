@@ -142,7 +142,7 @@ class Strategy(Part):
                 "schedule and never changes"
             )
         elsewhere = (self.band, self.cash, self.drift, self.premium_spread)
-        if rebalance.has_trigger or self.rebalances_on_change:
+        if self.rebalances:
             return
         if rebalance.cost_aware is None and rebalance.on_change is None:
             yield "rebalance.every: missing: expected a trigger: every, deviation or volatility"
@@ -168,7 +168,12 @@ class Strategy(Part):
         return self.has_schedule and (self.rebalance is None or self.rebalance.on_change is not False)
 
     @property
+    def rebalances(self) -> bool:
+        """Whether a trigger returns the portfolio to its targets."""
+        return self.rebalances_on_change or (self.rebalance is not None and self.rebalance.has_trigger)
+
+    @property
     def is_buy_and_hold(self) -> bool:
-        """Whether nothing is ever traded but the first purchase and what withdrawals take."""
-        trading = (self.rule, self.rebalance, self.band, self.cash, self.drift, self.premium_spread)
-        return all(part is None for part in trading) and not self.has_schedule
+        """Whether nothing is traded but what comes in, and what withdrawals take."""
+        trading = (self.rule, self.band, self.cash, self.drift, self.premium_spread)
+        return all(part is None for part in trading) and not self.rebalances

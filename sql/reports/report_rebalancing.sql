@@ -1,11 +1,10 @@
--- When to rebalance: returns, trades and costs of strategies by their triggers, beside buy-and-hold.
+-- When to rebalance: returns, trades and costs of strategies that do, by their triggers.
 -- Grain: strategy, reserve.
 -- Sources: report_strategy, study_strategy, simulation_partition, simulation_ledger, simulation_daily.
 with
 triggers as (
     select
         strategy,
-        is_buy_and_hold,
         rule_variant,
         rebalance_every,
         rebalance_deviation_width,
@@ -27,7 +26,6 @@ triggers as (
         is not null
         or coalesce(rebalance_every, band_edges) is not null
         or rebalance_on_change
-        or is_buy_and_hold
 ),
 
 -- Without a ledger the traded amount is unknown, so it is NULL rather than 0.
@@ -72,7 +70,6 @@ held as (
 select
     report_strategy.strategy,
     report_strategy.reserve,
-    triggers.is_buy_and_hold,
     triggers.rule_variant,
     triggers.rebalance_every,
     triggers.rebalance_deviation_width,

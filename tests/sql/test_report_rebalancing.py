@@ -46,7 +46,6 @@ def test_trigger_is_recorded_as_the_study_has_it(rebalancing, build_all):
     build_all(rebalancing)
     found = rows(rebalancing)["sd8", 0.1]
     expected = {
-        "is_buy_and_hold": False,
         "rule_variant": "full",
         "rebalance_every": "quarter",
         "rebalance_deviation_width": 0.2,
@@ -90,18 +89,23 @@ def test_outcome_is_that_of_report_strategy(rebalancing, build_all):
     assert (found[0], found[-1]) == pytest.approx((0.0695, 0.0245), rel=1e-10)
 
 
-def test_buy_and_hold_is_there_at_every_reserve_and_trades_nothing(rebalancing, build_all):
+def test_strategies_that_only_buy_and_hold_are_left_out(rebalancing, build_all):
+    build_all(rebalancing)
+    assert list(rows(rebalancing)) == [("sd8", 0.1)]
+
+
+def test_strategy_whose_triggers_never_held_traded_nothing(rebalancing, build_all):
+    # With a first purchase in the ledger, and with nothing at all.
+    rebalancing.execute("update lake.study_strategy set drift = 9 where strategy = 'buy_and_hold'")
     first = {"session": SESSIONS[0], "leg": 4, "ticker": "AAA", "kind": "INITIAL_BUY", "quantity": 10.0, "price": 100.0}
     booking = {"strategy": "buy_and_hold", "reserve": 0.0, "seq": 1, "fee": 2.0, "amount": -1002.0}
     insert(rebalancing, "simulation_ledger", {**booking, **first})
     build_all(rebalancing)
     found = rows(rebalancing)
-    assert list(found) == [("buy_and_hold", 0.0), ("buy_and_hold", 0.1), ("sd8", 0.1)]
-    # With a first purchase in the ledger, and with nothing at all.
     for reserve in (0.0, 0.1):
-        held = found["buy_and_hold", reserve]
-        assert [held[name] for name in (*TRADED, "trades", "turnover")] == [0] * 6
-        assert held["excess_over_same_reserve"] == 0
+        idle = found["buy_and_hold", reserve]
+        assert [idle[name] for name in (*TRADED, "trades", "turnover")] == [0] * 6
+        assert idle["excess_over_same_reserve"] == 0
 
 
 @pytest.mark.parametrize(
@@ -163,4 +167,4 @@ def test_what_was_traded_is_unknown_where_no_ledger_was_kept(small, build_all, k
 def test_outdated_scenario_is_not_compared(rebalancing, build_all):
     rebalancing.execute("update lake.simulation_partition set is_current = false where strategy = 'sd8'")
     build_all(rebalancing)
-    assert {name for name, _ in rows(rebalancing)} == {"buy_and_hold"}
+    assert rows(rebalancing) == {}

@@ -960,6 +960,9 @@ def test_candidates_are_bought_in_their_own_order_strategy_by_strategy() -> None
         ({"drift": 0.4}, False),
         ({"premium_spread": 0.2}, False),
         (CHANGING, False),
+        (CHANGING | {"rebalance": {"on_change": False}}, True),
+        (CHANGING | {"rebalance": {"on_change": False, "every": "year"}}, False),
+        (CHANGING | {"rebalance": {"on_change": False}, "drift": 0.4}, False),
     ],
 )
 def test_buy_and_hold_is_what_has_nothing_that_trades(strategy: dict[str, Any], expected: bool) -> None:
