@@ -274,13 +274,14 @@ MARKET_REGIME = Table(
 SIMULATION_INCOME = Table(
     name="simulation_income",
     layer="analytics",
-    description="The income of every scenario by calendar month, months without any included.",
+    description="The income of every scenario by calendar month, months without any and months without a session "
+    "included.",
     key=("strategy", "reserve", "month"),
     columns={
         **scenario(),
         "month": day("First day of the calendar month."),
-        "first_session": day("First session of the scenario in it."),
-        "last_session": day("Last session of the scenario in it."),
+        "first_session": day("First session of the scenario in it; NULL: it has none.", nullable=True),
+        "last_session": day("Last session of the scenario in it; NULL as above.", nullable=True),
         "dividends": number("Dividends received.", MONEY),
         "interest": number("Interest on the bank.", MONEY),
         "harvest_gross": number("Proceeds of the rule's sales before fees.", MONEY, NOT_NEGATIVE),

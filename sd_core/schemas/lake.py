@@ -110,7 +110,7 @@ STUDY_STRATEGY = LakeTable(
         "position": whole("Place in the study's order, from 1.", COUNT, FROM_ONE),
         "strategy": text("Name of the strategy."),
         "sweep": text("Name of the sweep that it was written in; NULL: it is not part of a sweep.", nullable=True),
-        "is_buy_and_hold": flag("Whether nothing is traded but what comes in (capital, deposits, dividends) and what withdrawals take."),
+        "is_buy_and_hold": flag("Whether only what comes in is bought, and only what withdrawals take is sold."),
         **strategy_columns(),
     },
 )

@@ -35,15 +35,13 @@ months as (
         income.reserve,
         income.income,
         -- Before the first month there is the capital.
-        lag(daily.value, 1, stored.capital) over (
-            partition by income.strategy, income.reserve order by income.month
-        ) as value_before
+        coalesce(daily.value, stored.capital) as value_before
     from simulation_income as income
     inner join simulation_partition as stored using (strategy, reserve)
-    inner join simulation_daily as daily
+    asof left join simulation_daily as daily
         on income.strategy = daily.strategy
         and income.reserve = daily.reserve
-        and income.last_session = daily.session
+        and income.month > daily.session
 ),
 
 income as (

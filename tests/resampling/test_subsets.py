@@ -11,6 +11,7 @@ from support.generators import panel_of, rules_of
 from sd_core.metrics.income import income_variability
 from sd_core.resampling.subsets import MOST_SUBSETS, subset_outcomes
 from sd_core.simulation.engine import simulate
+from sd_core.simulation.rules import Every, Shortfall
 
 
 def walks(assets: int, sessions: int = 300, seed: int = 0) -> list[np.ndarray]:
@@ -107,6 +108,15 @@ def test_variability_of_income_is_that_of_monthly_income_over_the_value_before()
     assert income_variability(result.daily, result.ledger, panel.sessions, rules.capital) == pytest.approx(
         np.std(shares, ddof=1), rel=1e-12
     )
+
+
+def test_months_that_begin_without_any_value_do_not_count():
+    # All is withdrawn in February: the income of January and February, none in either, is all that there is.
+    sessions = np.array(["2020-01-30", "2020-02-03", "2020-03-02", "2020-04-01"], dtype="datetime64[D]")
+    rules = rules_of(withdrawal=200_000.0, withdrawal_every=Every.MONTH, shortfall=Shortfall.PRO_RATA)
+    (result,) = simulate(panel_of([100, 100, 110, 121], sessions=sessions), [rules])
+    assert result.daily["value"].tolist() == [100_000, 0, 0, 0]
+    assert income_variability(result.daily, result.ledger, sessions, rules.capital) == 0
 
 
 def test_a_single_month_has_no_variability():

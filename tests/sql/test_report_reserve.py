@@ -62,6 +62,30 @@ def test_income_varies_in_money_and_relative_to_the_value_a_month_before(monthly
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=EXACT)
 
 
+def test_months_of_a_pause_of_trading_are_months_without_income(monthly, build_all):
+    for table in ("sessions", "rates", "prices", "simulation_daily", "simulation_ledger"):
+        monthly.execute(f"update lake.{table} set session = '2024-05-02' where session = '2024-03-01'")
+    monthly.execute("update lake.simulation_lots set opened = '2024-05-02'")
+    build_all(monthly)
+    columns = "month::varchar, first_session::varchar, last_session::varchar, dividends, harvest_net, income"
+    found = monthly.sql(f"select {columns} from simulation_income where strategy = 'sd8' and month > '2024-02-01'")
+    assert found.fetchall() == [
+        ("2024-03-01", None, None, 0, 0, 0),
+        ("2024-04-01", None, None, 0, 0, 0),
+        ("2024-05-01", "2024-05-02", "2024-05-02", 10, -96, -86),
+    ]
+    income = [0.0, 107.5, 0.0, 0.0, -86.0]
+    # In the pause the portfolio is worth what it was at the last close before it.
+    before = [1000.0, 998.0, 1045.5, 1045.5, 1045.5]
+    expected = {
+        "income_volatility": statistics.stdev(income),
+        "income_variability": statistics.stdev(one / value for one, value in zip(income, before, strict=True)),
+        "months_without_income": 4 / 5,
+    }
+    reported = report(monthly, "sd8", 0.1)
+    assert {name: reported[name] for name in expected} == pytest.approx(expected, rel=EXACT)
+
+
 def test_income_on_a_value_that_stays_varies_as_in_money_over_that_value(monthly, build_all):
     monthly.execute("update lake.simulation_partition set capital = 2000 where strategy = 'sd8'")
     monthly.execute("update lake.simulation_daily set value = 2000 where strategy = 'sd8'")
