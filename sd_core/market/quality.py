@@ -11,6 +11,7 @@ import numpy as np
 
 from sd_core.market.arrays import Dates
 from sd_core.market.currencies import unit_of
+from sd_core.market.dividends import judge_dividends
 from sd_core.market.findings import TOLERATED_SESSIONS, Finding, sessions_with_bar, span_of
 from sd_core.market.raw import RawChange
 from sd_core.market.sessions import Positions, calendar_days, next_session
@@ -47,6 +48,7 @@ def judge_prices(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
     yield from of_splits
     stepped = {one.first_session for one in of_splits}
     yield from (jump for jump in jumps(history, sessions) if jump.first_session not in stepped)
+    yield from judge_dividends(history, sessions)
     yield from dividends_incomplete(history, sessions)
 
 
