@@ -3,6 +3,7 @@
 Judging prices belongs in ``sd_core.market``.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -19,17 +20,19 @@ from sd_core.market.sources.states import RAW_PRICES
 from sd_core.wording import counted
 
 if TYPE_CHECKING:
-    from sd_core.market.sources.base import PriceSource
+    from sd_core.market.sources.base import PriceHistory
 
 
 def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
-    """Print what a study asks for and what is there for it; with ``ask_source``, ask the source too and store nothing.
+    """Print what a study asks for, what is there for it, and the findings about its prices.
+
+    With ``ask_source``, ask the source for the prices, judge those instead of the stored ones, and store nothing.
 
     Returns:
         DONE, or FAILED where the source does not deliver a ticker.
 
     Raises:
-        InputError: the source refuses its files.
+        InputError: the source refuses its files, or what it delivers makes no market.
     """
     study = home.study
     console = open_console()
@@ -45,7 +48,10 @@ def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
         f"warehouse: {home.published.warehouse if home.published.warehouse.exists() else 'not published yet'}",
         soft_wrap=True,
     )
-    return _ask_source(console, home) if ask_source else ExitCode.DONE
+    if ask_source:
+        return _ask_source(console, home)
+    _print_findings(console, _stored_findings(home))
+    return ExitCode.DONE
 
 
 def _prices(home: StudyHome) -> Table:
@@ -76,28 +82,46 @@ def _print_scenarios(console: Console, home: StudyHome) -> None:
         console.print(f"{OTHER_SETTINGS}, and so all scenarios are outdated: {WHOLE_RUN_FIRST}", soft_wrap=True)
 
 
+def _stored_findings(home: StudyHome) -> Sequence[str]:
+    """Return what was found about the stored prices, as sentences; none where they answer other settings."""
+    market = home.lake.current(MARKET)
+    if market is None or not answers(market, home.study):
+        return ()
+    with home.lake.shared():
+        sentences: list[str] = market.read("price_findings")["detail"].to_pylist()
+    return sentences
+
+
+def _print_findings(console: Console, sentences: Sequence[str]) -> None:
+    if sentences:
+        console.print(f"{counted(len(sentences), 'finding')} about the prices:")
+    for sentence in sentences:
+        console.print(f"- {sentence}", soft_wrap=True, markup=False, highlight=False)
+
+
 def _ask_source(console: Console, home: StudyHome) -> ExitCode:
-    from sd_core.market.sources.registry import open_source  # with all that reads prices
+    from pipelines.steps.prepare import build  # with all that reads prices
+    from sd_core.market.sources.registry import fetch, open_source
 
     source = open_source(home.study)
-    failures = 0
+    histories: dict[str, PriceHistory] = {}
     refused = []
     for ticker in home.study.fetched_tickers:
         try:
-            console.print(f"{ticker}: {_answer(source, home, ticker)}", soft_wrap=True)
+            histories[ticker] = fetch(source, home.study, ticker)
+            console.print(f"{ticker}: {_answer(histories[ticker])}", soft_wrap=True)
         except FetchError as error:
-            failures += 1
             console.print(str(error), soft_wrap=True)
         except InputError as error:
             refused.append(str(error))
     if refused:
         raise InputError("\n".join(refused))
-    return ExitCode.FAILED if failures else ExitCode.DONE
+    if len(histories) < len(home.study.fetched_tickers):
+        return ExitCode.FAILED
+    _print_findings(console, build(home.study, histories, home.study_file).price_findings["detail"].to_pylist())
+    return ExitCode.DONE
 
 
-def _answer(source: "PriceSource", home: StudyHome, ticker: str) -> str:
-    from sd_core.market.sources.registry import fetch
-
-    history = fetch(source, home.study, ticker)
+def _answer(history: "PriceHistory") -> str:
     first, last = history.bars.index[0], history.bars.index[-1]
     return f"{counted(len(history.bars), 'bar')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}, {history.source}"

@@ -3,6 +3,7 @@
 How a market is built and judged belongs in ``sd_core.market``.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from sd_core.market import raw
 from sd_core.market.build import Market, build_market, version
 from sd_core.market.findings import Finding, to_table
 from sd_core.market.quality import history_changed
+from sd_core.market.sources.base import PriceHistory
 from sd_core.market.sources.csv_files import read_price_index
 from sd_core.study.model import Study
 
@@ -30,20 +32,28 @@ def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
         InputError: the prices do not make a market; the message begins with the study's file.
     """
     inputs = market_inputs(study, lake)
-    histories = {ticker: raw.load(lake, ticker) for ticker in study.price_tickers}
-    rate = raw.load(lake, study.rate_ticker) if study.rate_ticker else None
-    asked = histories | ({study.rate_ticker: rate} if study.rate_ticker else {})
-    if missing := [ticker for ticker, history in asked.items() if history is None]:
+    stored = {ticker: raw.load(lake, ticker) for ticker in study.fetched_tickers}
+    if missing := [ticker for ticker, history in stored.items() if history is None]:
         raise NotReadyError(f"{', '.join(missing)}: no prices in the lake yet: {FETCH_FIRST}")
-    try:
-        price_index = read_price_index(Path(study.price_index)) if study.price_index else None
-        built = build_market(study, {ticker: h for ticker, h in histories.items() if h is not None}, rate, price_index)
-    except InputError as error:
-        raise InputError(f"{study_file}: {error}") from None
+    built = build(study, {ticker: history for ticker, history in stored.items() if history is not None}, study_file)
     changed = [history_changed(change) for ticker in study.fetched_tickers for change in raw.changes(lake, ticker)]
     tables = vars(built) | {"price_findings": _all_findings(lake, built, changed)}
     facts = {"prices_version": version(built), "market_hash": market_fingerprint(study), "inputs": inputs}
     return lake.write(MARKET, "", tables, facts)
+
+
+def build(study: Study, histories: Mapping[str, PriceHistory], study_file: Path) -> Market:
+    """Build the market from the histories of all tickers that the study fetches.
+
+    Raises:
+        InputError: the prices do not make a market; the message begins with the study's file.
+    """
+    rate = histories[study.rate_ticker] if study.rate_ticker else None
+    try:
+        price_index = read_price_index(Path(study.price_index)) if study.price_index else None
+        return build_market(study, {ticker: histories[ticker] for ticker in study.price_tickers}, rate, price_index)
+    except InputError as error:
+        raise InputError(f"{study_file}: {error}") from None
 
 
 def _all_findings(lake: Lake, built: Market, changed: list[Finding]) -> pa.Table:

@@ -1,0 +1,63 @@
+"""``sdlab check`` on prices: what it finds in those that are stored, and in those that the source delivers now."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.lab import Lab, small_study, write_prices, write_study
+
+from pipelines.steps.fetch import fetch_prices
+from pipelines.steps.prepare import prepare_market
+
+FINDING = "- BBB pays 0.4 per share on 2023-02-28 and 0.4 on 2023-02-27, though payments are weeks apart otherwise"
+
+
+@pytest.fixture
+def paid_twice(tmp_path: Path) -> Lab:
+    folder = write_prices(tmp_path / "prices")
+    dividends = folder / "BBB_dividends.csv"
+    table = pd.read_csv(dividends)
+    # The first payment is on 2023-02-27, a Monday.
+    again = pd.concat([table, pd.DataFrame({"Date": ["2023-02-28"], "Dividends": [0.4]})]).sort_values("Date")
+    again.to_csv(dividends, index=False)
+    return Lab(write_study(tmp_path / "small.yaml", small_study(folder)), tmp_path / "home")
+
+
+def test_check_finds_nothing_where_no_prices_are_stored(paid_twice: Lab) -> None:
+    outcome = paid_twice.sdlab("check")
+    assert outcome.code == 0, outcome.err
+    assert "about the prices" not in outcome.out
+
+
+def test_check_shows_the_findings_about_stored_prices(paid_twice: Lab) -> None:
+    home = paid_twice.home
+    fetch_prices(home.study, home.lake, None)
+    prepare_market(home.study, home.lake, home.study_file)
+    outcome = paid_twice.sdlab("check")
+    assert outcome.code == 0, outcome.err
+    assert "1 finding about the prices:\n" in outcome.out
+    assert FINDING in outcome.out
+
+
+def test_check_shows_the_findings_about_what_the_source_delivers(paid_twice: Lab) -> None:
+    outcome = paid_twice.sdlab("check", "--fetch")
+    assert outcome.code == 0, outcome.err
+    assert FINDING in outcome.out
+    assert not (paid_twice.home.lake.root / "market").exists()
+
+
+def test_check_refuses_what_the_source_delivers_where_it_makes_no_market(tmp_path: Path) -> None:
+    folder = write_prices(tmp_path / "prices")
+    file = folder / "CCC.csv"
+    pd.read_csv(file).iloc[::5].to_csv(file, index=False)
+    lab = Lab(write_study(tmp_path / "small.yaml", small_study(folder)), tmp_path / "home")
+    outcome = lab.sdlab("check", "--fetch")
+    assert outcome.code == 2
+    assert f"{lab.study_file}: study small: CCC: a bar every 7 days" in outcome.err
+
+
+def test_check_refuses_a_calendar_that_does_not_reach_the_start(tmp_path: Path) -> None:
+    study = small_study(write_prices(tmp_path / "prices")) | {"sessions": "AIXK", "start": "2005-01-03"}
+    outcome = Lab(write_study(tmp_path / "small.yaml", study), tmp_path / "home").sdlab("check")
+    assert outcome.code == 2
+    assert "sessions: AIXK: expected a calendar known from 2005-01-03 to " in outcome.err
