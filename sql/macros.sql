@@ -182,6 +182,25 @@ create macro interval_high(outcome) as
 comment on macro interval_high is
     'Aggregate: upper end of the interval that holds nine in ten outcomes, the 95th percentile, linearly interpolated.';
 
+create macro share_low(part, samples) as
+    -- greatest() and least() pass NULL over.
+    case when part is not null then greatest(0, (
+        part + 1.920729410347062 / samples
+        - 1.959963984540054 * sqrt(part * (1 - part) / samples + 0.960364705173531 / samples ^ 2)
+    ) / (1 + 3.841458820694124 / samples)) end;
+
+comment on macro share_low is
+    'Lower end of the 95 % interval of a share of so many samples, the score interval after Wilson (1927).';
+
+create macro share_high(part, samples) as
+    case when part is not null then least(1, (
+        part + 1.920729410347062 / samples
+        + 1.959963984540054 * sqrt(part * (1 - part) / samples + 0.960364705173531 / samples ^ 2)
+    ) / (1 + 3.841458820694124 / samples)) end;
+
+comment on macro share_high is
+    'Upper end of the 95 % interval of a share of so many samples, the score interval after Wilson (1927).';
+
 create macro percentile_among(outcome, actual) as
     avg(
         case

@@ -109,7 +109,7 @@ def _print_published(console: Console, home: StudyHome, selection: "Selection | 
     asked = (
         ('"select strategy, measure, verdict from report_reserve_verdict"', "these answers again")
         if resampled
-        else ("--select reserve_bootstrap", "how sure the best reserve is (a minute or two)")
+        else ("--select reserve_bootstrap", "how sure the best reserve is, and what it pays (some minutes)")
     )
     console.print()
     # Paths and commands stay in one line, to be copied.

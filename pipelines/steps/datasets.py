@@ -51,8 +51,10 @@ def _bootstrap_settings(study: Study) -> dict[str, Any]:
 
 def _histories(study: Study, market: Version, progress: Progress) -> "Tables":
     from pipelines.steps.resample import draw_histories
+    from pipelines.steps.withdrawals import simulate_withdrawals
 
-    return draw_histories(study, market, progress)
+    # The same samples, drawn twice: to draw them takes little, and what is asked of them differs.
+    return {**draw_histories(study, market, progress), **simulate_withdrawals(study, market, progress)}
 
 
 def smoothed_scenario(study: Study) -> Scenario | None:
@@ -106,13 +108,13 @@ INCOME_SUBSET = Derived(
     settings=_subset_settings,
     compute=_subsets,
 )
-# The bootstrap samples take about a minute, so they are no part of the refresh.
+# The bootstrap samples take some minutes, so they are no part of the refresh.
 RESERVE_BOOTSTRAP = Derived(
     name="reserve_bootstrap",
     description="Outcome of each scenario in each bootstrap sample, the same samples for all.",
     version=f"{versions.ENGINE}.{versions.SAMPLES}",
     inputs=("sessions", "prices", "rates"),
-    tables=("reserve_bootstrap",),
+    tables=("reserve_bootstrap", "withdrawal_outcome", "withdrawal_limit"),
     settings=_bootstrap_settings,
     compute=_histories,
     refreshed=False,

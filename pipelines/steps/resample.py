@@ -5,7 +5,7 @@ depends on what in ``datasets``.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -13,13 +13,14 @@ import pyarrow as pa
 from pipelines.lab.current import read_panel
 from pipelines.steps.progress import Progress
 from sd_core.lake import Version
+from sd_core.market.panel import Panel
 from sd_core.metrics.outcome import Outcome
 from sd_core.resampling import subsets
 from sd_core.resampling.drift import draw_samples
-from sd_core.resampling.histories import Relatives, block_length
+from sd_core.resampling.histories import Drawn, Relatives, block_length
 from sd_core.resampling.outcomes import outcomes
 from sd_core.schemas.lake import INCOME_SUBSET, RESERVE_BOOTSTRAP
-from sd_core.simulation.rules import resolve
+from sd_core.simulation.rules import resolve, targets_of
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -27,12 +28,10 @@ from sd_core.study.scenario import Scenario
 REPORTED_EVERY = 10
 
 
-def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping[str, pa.Table]:
-    """Return the outcome of every scenario in each bootstrap sample of the market."""
-    panel = read_panel(study, market)
-    rules = [resolve(study, scenario) for scenario in study.scenarios]
+def draw_from(study: Study, panel: Panel) -> tuple[Relatives, Iterator[Drawn], float]:
+    """Return what bootstrap samples of a panel are made of: relatives, what is drawn, and the mean block length."""
     asked = study.bootstrap
-    weights = rules[0].targets.in_force(panel.sessions[0])
+    weights = targets_of(study, next(iter(study.strategies.values()))).in_force(panel.sessions[0])
     block = asked.block or block_length(panel, weights)
     relatives = Relatives.of(panel, asked.years)
     drawn = draw_samples(
@@ -43,11 +42,20 @@ def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping
         centred_at=None if asked.centre is None else weights,
         parameter_uncertainty=asked.parameter_uncertainty,
     )
+    return relatives, drawn, block
+
+
+def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping[str, pa.Table]:
+    """Return the outcome of every scenario in each bootstrap sample of the market."""
+    panel = read_panel(study, market)
+    rules = [resolve(study, scenario) for scenario in study.scenarios]
+    relatives, drawn, block = draw_from(study, panel)
+    wanted = study.bootstrap.histories
     histories = []
     for done, history in enumerate(outcomes(relatives, rules, drawn, os.cpu_count() or 1), start=1):
         histories.append(history)
-        if done % REPORTED_EVERY == 0 or done == asked.histories:
-            progress("bootstrap samples simulated", done, asked.histories)
+        if done % REPORTED_EVERY == 0 or done == wanted:
+            progress("bootstrap samples simulated", done, wanted)
     drawn_from = {"block_length": block, "years": relatives.years}
     return {"reserve_bootstrap": _bootstrap_table(study.scenarios, histories, drawn_from)}
 

@@ -10,7 +10,10 @@ from sd_core.schemas.correlation import CORRELATION
 from sd_core.schemas.reports import REPORTS
 from sd_core.schemas.staging import STAGING
 from sd_core.schemas.table import Table
+from sd_core.schemas.withdrawals import WITHDRAWALS
 
-TABLES: dict[str, Table] = {table.name: table for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *ATTRIBUTION)}
+TABLES: dict[str, Table] = {
+    table.name: table for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *WITHDRAWALS, *ATTRIBUTION)
+}
 
 __all__ = ["TABLES", "Table"]

@@ -362,6 +362,51 @@ RESERVE_BOOTSTRAP = LakeTable(
     },
 )
 
+WITHDRAWAL_OUTCOME = LakeTable(
+    name="withdrawal_outcome",
+    description="What every scenario pays of withdrawals in each bootstrap sample; empty until they are simulated.",
+    key=("strategy", "reserve", "is_own", "withdrawal_rate", "history"),
+    columns={
+        **scenario(),
+        "withdrawal_of": text("What the rate is taken of.", one_of(["capital", "value"])),
+        "withdrawal_rate": number(
+            "Withdrawals of a year, those of an amount too, before they follow a price index.", YEARLY, POSITIVE
+        ),
+        "is_own": flag("Whether it is what the study or the strategy withdraws, and not only one of the rates to try."),
+        "history": whole("Number of the bootstrap sample, from 1; the same for all scenarios.", COUNT, FROM_ONE),
+        "paid_share": number("Withdrawals paid over those due; NULL: none fell due.", FRACTION, SHARE, nullable=True),
+        "first_unpaid_year": whole(
+            "Number of the year of the first withdrawal that was not paid in full; NULL: all were.",
+            COUNT,
+            FROM_ONE,
+            nullable=True,
+        ),
+        "final_value": number("Cash and holdings at the last close.", MONEY),
+        "real_value": number(
+            "The same in the money of the first session; NULL: the study has no price index.", MONEY, nullable=True
+        ),
+        "years": whole("Years of a sample, the last one whole or not.", COUNT, FROM_ONE),
+    },
+)
+
+WITHDRAWAL_LIMIT = LakeTable(
+    name="withdrawal_limit",
+    description="The highest withdrawals that every scenario pays to the end of each bootstrap sample.",
+    key=("strategy", "reserve", "history"),
+    columns={
+        **scenario(),
+        "history": whole("Number of the bootstrap sample, from 1; the same for all scenarios.", COUNT, FROM_ONE),
+        "highest_rate": number(
+            "Highest yearly rate of the capital that was found to be paid in full; NULL: no withdrawal falls due.",
+            YEARLY,
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "is_beyond": flag("Whether more may be paid: safe rates need no search beyond this."),
+        "years": whole("Years of a sample, the last one whole or not.", COUNT, FROM_ONE),
+    },
+)
+
 INCOME_SUBSET = LakeTable(
     name="income_subset",
     description=(
@@ -504,6 +549,8 @@ LAKE_TABLES: dict[str, LakeTable] = {
         SIMULATION_ORDERS,
         SIMULATION_TAX_LOTS,
         RESERVE_BOOTSTRAP,
+        WITHDRAWAL_OUTCOME,
+        WITHDRAWAL_LIMIT,
         INCOME_SUBSET,
         VARIANCE_STATE,
         CORRELATION_PAIR,

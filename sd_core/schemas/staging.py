@@ -50,6 +50,8 @@ STAGING = (
     lake.SIMULATION_DAILY.published(),
     SIMULATION_LOTS,
     lake.RESERVE_BOOTSTRAP.published(),
+    lake.WITHDRAWAL_OUTCOME.published(),
+    lake.WITHDRAWAL_LIMIT.published(),
     INCOME_SUBSET,
     lake.SIMULATION_TAX_LOTS.published(),
 )

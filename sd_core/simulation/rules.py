@@ -5,7 +5,7 @@ Both engines read these; neither looks at a study. Validation happened in ``stud
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Any
 
@@ -233,6 +233,11 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
         **(_withdrawal_rules(withdrawals, study.capital) if withdrawals else {}),
         **_portfolio_rules(study, strategy),
     )
+
+
+def with_withdrawals(rules: Rules, withdrawals: Withdrawals) -> Rules:
+    """Return rules that pay other withdrawals than their own."""
+    return replace(rules, **_withdrawal_rules(withdrawals, rules.capital))
 
 
 def targets_of(study: Study, strategy: Strategy) -> Targets:

@@ -68,7 +68,7 @@ class Study(Part):
     costs: Costs = Costs(bps=0, fixed=0)
     deposits: Deposits | None = None
     withdrawals: Withdrawals | None = None
-    bootstrap: Bootstrap = Bootstrap(histories=1_000, block=None, seed=1, years=None)
+    bootstrap: Bootstrap = Bootstrap(histories=1_000, block=None, seed=1, years=None, withdrawal_rates=[0.04])
     taxes: Taxes | None = None
     path_band: bool = Field(False, description="Whether every scenario is simulated under all paths.")
     judge_by: Judge = Field(
@@ -198,6 +198,19 @@ class Study(Part):
         if rules.withdrawals is None and self.withdrawals is not None and rules.rule is None:
             return self.withdrawals.model_copy(update={"coverage": 0.0, "shortfall": "pro_rata"})
         return rules.withdrawals or self.withdrawals
+
+    def withdrawals_at(self, strategy: str, rate: float) -> Withdrawals:
+        """Return withdrawals of a yearly rate of the capital, on the terms of those that a strategy is to pay.
+
+        Without any they fall due each month and are met pro rata. They follow the price index where the study has one,
+        unless withdrawals of an amount or of a rate of the capital say otherwise.
+        """
+        has_index = self.price_index is not None
+        own = self.withdrawals_of(strategy)
+        if own is None:
+            return Withdrawals(rate=rate, indexed=has_index)
+        indexed = has_index if own.is_of_value else own.indexed
+        return own.model_copy(update={"amount": None, "rate": rate, "of": "capital", "indexed": indexed})
 
     def costs_of(self, strategy: str) -> Costs:
         """Return the costs that a strategy pays: its own, or the study's."""

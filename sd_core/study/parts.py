@@ -5,6 +5,7 @@ How a strategy puts them together belongs in ``strategy``, how a study does in `
 
 import datetime as dt
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
@@ -110,11 +111,16 @@ class Withdrawals(Part):
     )
     indexed: bool = Field(False, description="Whether what is due follows the study's price index.")
 
+    @property
+    def is_of_value(self) -> bool:
+        """Whether what is due is a rate of the value, whatever that is."""
+        return self.amount is None and self.of == "value"
+
     @model_validator(mode="after")
     def _amount_or_rate(self) -> Self:
         if (self.amount is None) == (self.rate is None):
             raise MisfitError([f"amount: {show(self.amount)}: expected an amount or a rate, one of the two"])
-        if self.indexed and self.amount is None and self.of == "value":
+        if self.indexed and self.is_of_value:
             raise MisfitError(["indexed: true: expected false, since the value that the rate is of grows by itself"])
         return self
 
@@ -316,6 +322,12 @@ class SmallestDifference(Part):
     max_drawdown: float = Field(0.01, ge=0, description="Of the worst drawdown.", json_schema_extra=FRACTION)
 
 
+def _distinct_rates(rates: list[float]) -> list[float]:
+    if repeated := [str(rate) for rate, times in Counter(rates).items() if times > 1]:
+        raise ValueError(f"expected every rate once, but {', '.join(repeated)} is repeated")
+    return rates
+
+
 class Bootstrap(Part):
     """The bootstrap samples that separate luck from the effect of the reserve."""
 
@@ -332,6 +344,9 @@ class Bootstrap(Part):
     smallest_difference: SmallestDifference = Field(
         SmallestDifference(wealth=0.001, sharpe=0.01, max_drawdown=0.01),
         description="Smallest difference between two reserves that matters.",
+    )
+    withdrawal_rates: Annotated[list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(_distinct_rates)] = Field(
+        [0.04], description="Yearly withdrawals to try beside those of the study, fractions of the capital."
     )
 
 

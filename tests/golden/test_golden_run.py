@@ -42,7 +42,14 @@ TOLERANCE = 1e-9
 # Tables besides staging's that divide and multiply and do no more.
 PLAIN = {"asset_returns", "simulation_returns"}
 # What staging has from elsewhere: from correlations, from histories, from the search for a root.
-FITTED = {"income_subset", "reserve_bootstrap", "simulation_partition", "simulation_path_band"}
+FITTED = {
+    "income_subset",
+    "reserve_bootstrap",
+    "withdrawal_limit",
+    "withdrawal_outcome",
+    "simulation_partition",
+    "simulation_path_band",
+}
 # A row per scenario, session and asset, which a view makes of other tables: read in the study `mixed` only.
 TOO_LONG = {"simulation_holdings"}
 
