@@ -1,5 +1,6 @@
 """What the report says, in which order: the headline first, then the charts, then every scenario."""
 
+import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,11 +10,16 @@ from pipelines.report import market, page
 from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import Choice, choose
 from pipelines.report.numbers import decimal, percent, typeset
+from pipelines.report.paid import paid_tables
 from pipelines.report.performance import Days, income_figures, read_days, reserve_figures
 from pipelines.report.rebalancing import rebalancing_table
-from pipelines.report.scenarios import all_scenarios, headline_table
+from pipelines.report.regimes import regime_table
+from pipelines.report.scenarios import all_scenarios, headline_table, tax_table
+from pipelines.report.study import study_part
 from pipelines.report.verdicts import HARVEST_NOTE, SAME_RETURN, Headline, read_headline
 from pipelines.warehouse.records import records
+
+PRODUCT = f"SD Lab {importlib.metadata.version('sdlab')}"
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def _top(headline: Headline) -> str:
     return "".join(
         [
             f"<header><h1>{page.plain(name)}</h1>",
-            page.paragraph(typeset(rest), "dates"),
+            page.paragraph(f"{typeset(rest)}; {PRODUCT}", "dates"),
             *(page.paragraph(typeset(notice), "notice") for notice in headline.notices),
             *(page.paragraph(typeset(sentence), "verdict") for sentence in headline.sentences),
             "</header>",
@@ -87,7 +93,11 @@ def _sources(section: Section) -> str:
 
 def _end(headline: Headline) -> str:
     versions = sorted({row["prices_version"][:12] for row in headline.rows})
-    return "<footer>" + page.paragraph(f"Prices of version {', '.join(versions)}.", "quiet") + "</footer>"
+    return (
+        "<footer>"
+        + page.paragraph(f"Made by {PRODUCT}. Prices of version {', '.join(versions)}.", "quiet")
+        + "</footer>"
+    )
 
 
 def _headline(given: Given) -> str:
@@ -115,6 +125,10 @@ select
     count(*) as scenarios
 from report_benchmark
 """
+
+
+def _study(given: Given) -> str:
+    return study_part(given.connection, given.headline)
 
 
 def _growth(given: Given) -> str:
@@ -176,6 +190,24 @@ order by study_strategy.position, verdicts.measure desc
 """
 
 
+def _paid(given: Given) -> str:
+    found = paid_tables(given.connection, given.choice, given.currency)
+    words = (
+        "Covered: dividends, interest and net harvest over what was withdrawn. What they do not cover came from the "
+        "reserve, from sales for the withdrawal, or from deposits."
+    )
+    return page.paragraph(words) + found if found else ""
+
+
+def _taxes(given: Given) -> str:
+    found = tax_table(given.headline)
+    words = (
+        "The scenarios of the headline in the order of what is left after all is sold and taxed. Taxes are owed "
+        "outside of the portfolio: they are subtracted at the end and take nothing out of it before."
+    )
+    return page.paragraph(words) + found if found else ""
+
+
 def _rebalancing(given: Given) -> str:
     found = rebalancing_table(given.connection, given.headline)
     words = (
@@ -192,7 +224,9 @@ def _regimes(given: Given) -> str:
     words = (
         "Of the benchmark, from what was known at each session. Each month has the colour of its most frequent regime."
     )
-    return page.paragraph(words) + page.figure(strip)
+    found = regime_table(given.connection, given.choice)
+    after = "What each scenario did on the sessions after one of each regime; the mean is annualised, not compounded."
+    return page.paragraph(words) + page.figure(strip) + (page.paragraph(after) + found if found else "")
 
 
 def _correlation(given: Given) -> str:
@@ -235,12 +269,15 @@ MOST_FINDINGS = 100
 
 SECTIONS = (
     Section("headline", "In short", ("report_strategy", "report_benchmark"), _headline),
+    Section("study", "The study", ("study", "study_asset", "study_strategy"), _study),
     Section("growth", "Growth, drawdown and cash", ("simulation_returns", "simulation_daily"), _growth),
     Section("income", "Income", ("simulation_income",), _income),
+    Section("paid", "Withdrawals against income", ("simulation_ledger", "simulation_income"), _paid),
+    Section("taxes", "After taxes", ("report_strategy",), _taxes),
     Section("reserve", "Which reserve?", ("report_reserve", "report_strategy", "report_reserve_verdict"), _reserve),
     Section("rebalancing", "When to rebalance?", ("report_rebalancing",), _rebalancing),
     Section("attribution", "Where profit came from", ("report_attribution",), _attribution),
-    Section("regimes", "Regimes of the market", ("market_regime",), _regimes),
+    Section("regimes", "Regimes of the market", ("market_regime", "report_regime"), _regimes),
     Section("correlation", "How assets move together", ("correlation_pair", "correlation_regime"), _correlation),
     Section("scenarios", "All scenarios", ("report_strategy",), _all),
     Section("findings", "Findings about the prices", ("report_data_quality",), _findings),

@@ -39,6 +39,11 @@ def bullets(texts: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{plain(text)}</li>' for text in texts)}</ul>"
 
 
+def terms(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return a list of terms, each with its plain text beside it."""
+    return "<dl>" + "".join(f"<dt>{plain(term)}</dt><dd>{plain(text)}</dd>" for term, text in pairs) + "</dl>"
+
+
 def section(name: str, title: str, *parts: str) -> str:
     """Return a part of the document under a heading."""
     return f'<section id="{name}"><h2>{escape(title)}</h2>{"".join(parts)}</section>'

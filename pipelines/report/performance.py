@@ -18,7 +18,7 @@ from pipelines.warehouse.records import records
 # As many points as a line on a wide screen can resolve.
 POINTS = 600
 
-# Stretches of sessions: growth and cash at the end of each, and the deepest drawdown within.
+# Stretches of sessions, within a year each: what is at the end of each, and the deepest drawdown within.
 _DAYS = f"""
 with
 {CHOSEN},
@@ -47,10 +47,11 @@ select
     max(session) as session,
     arg_max(twr_index, session) as growth,
     min(drawdown) as drawdown,
+    arg_max(drawdown, session) as last_drawdown,
     -- The argument of a maximum skips NULL, which here means a portfolio without value.
     max_by(struct_pack(share := cash_share), session).share as cash_share
 from days
-group by place, stretch
+group by place, year(session), stretch
 order by place, session
 """
 
@@ -154,7 +155,14 @@ class Days:
             svg.lines(series, x, y, label=label, height=height, kind=kind),
             tuple(one.key for one, _ in shown),
             ("date", *(one.label for one, _ in shown)),
-            _by_year([{row["session"]: row[column] for row in rows} for _, rows in shown], write),
+            # The chart's drawdown is the deepest of a stretch, the table's that of a day.
+            _by_year(
+                [
+                    {row["session"]: row["last_drawdown" if column == "drawdown" else column] for row in rows}
+                    for _, rows in shown
+                ],
+                write,
+            ),
         )
 
 

@@ -39,7 +39,7 @@ def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline)
     cells = [
         [
             Cell(row["strategy"], is_number=False),
-            Cell(_rule(row), is_number=False),
+            Cell(triggers(row), is_number=False),
             *(Cell(write(row[column]), row[column]) for _, column, write in columns),
         ]
         for row in rows
@@ -48,27 +48,27 @@ def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline)
     return table(header, cells, name="Strategies that rebalance", sortable=True)
 
 
-def _rule(row: dict[str, Any]) -> str:
-    """Say what makes a strategy rebalance."""
-    triggers = []
+def triggers(row: dict[str, Any]) -> str:
+    """Say what makes a strategy rebalance; empty for one that never does."""
+    found = []
     if row["rebalance_every"]:
-        triggers.append(f"every {row['rebalance_every']}")
+        found.append(f"every {row['rebalance_every']}")
     if row["rebalance_deviation_width"] is not None:
         width, kind = row["rebalance_deviation_width"], row["rebalance_deviation_kind"]
-        triggers.append(f"{level(width)} off target ({kind})")
+        found.append(f"{level(width)} off target ({kind})")
     if row["rebalance_volatility_level"] is not None:
         window, most = row["rebalance_volatility_window"], row["rebalance_volatility_level"]
-        triggers.append(f"volatility of {window} sessions above {level(most)}")
+        found.append(f"volatility of {window} sessions above {level(most)}")
     if row["rebalance_on_change"]:
-        triggers.append("when targets change")
+        found.append("when targets change")
     if row["band_width"] is not None:
-        triggers.append(f"at the edges of a band of ±{level(row['band_width'])} ({row['band_kind']})")
+        found.append(f"at the edges of a band of ±{level(row['band_width'])} ({row['band_kind']})")
     if row["band_edges"] is not None:
-        triggers.append("at the edges of bands of single assets")
+        found.append("at the edges of bands of single assets")
     if row["drift"] is not None:
-        triggers.append(f"{level(row['drift'])} above target (profit taken)")
+        found.append(f"{level(row['drift'])} above target (profit taken)")
     if row["premium_spread"] is not None:
-        triggers.append(f"premiums over {level(row['premium_spread'])} apart")
+        found.append(f"premiums over {level(row['premium_spread'])} apart")
     if row["cash_high"] is not None:
-        triggers.append(f"cash above {level(row['cash_high'])} (deployed)")
-    return ", or ".join(triggers)
+        found.append(f"cash above {level(row['cash_high'])} (deployed)")
+    return ", or ".join(found)

@@ -80,6 +80,26 @@ def _tax_columns(currency: str) -> list[Column]:
     ]
 
 
+def tax_table(headline: Headline) -> str:
+    """Return the scenarios of the headline before and after taxes, the best after them first; empty without taxes."""
+    rows = [one.row for one in headline.chosen if one.row["after_tax_liquidation_value"] is not None]
+    if not rows:
+        return ""
+    columns = [
+        column
+        for column in (*_columns(headline.study["currency"]), *_tax_columns(headline.study["currency"]))
+        if column[1] in {"reserve", "final_value", *_OF_TAXES}
+    ]
+    rows = sorted(rows, key=lambda row: -row["after_tax_liquidation_value"])[:MOST_CHOSEN]
+    marked = [number for number, row in enumerate(rows) if row is headline.holding]
+    header = ("strategy", *(name for name, *_ in columns))
+    cells = [[_name(row), *_cells(row, columns)] for row in rows]
+    return table(header, cells, name="After taxes", marked=marked, sortable=True)
+
+
+_OF_TAXES = {"taxes", "after_tax_value", "after_tax_total_return", "after_tax_liquidation_value"}
+
+
 def headline_table(headline: Headline) -> str:
     """Return the rows of the headline, or the best of them where they are many: buy-and-hold, then strategies."""
     currency = headline.study["currency"]
