@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FETCHES = "fetches"
 MARKET = "market"
 SIMULATIONS = "simulations"
+# What a scenario came to, among the facts that are noted of it.
+OUTCOME = "outcome"
 # A table of a scenario that only a study with taxes has.
 TAX_LOTS = "tax_lots"
 

@@ -20,7 +20,6 @@ IS_CHECKOUT = (CODE / "pyproject.toml").is_file()
 FILES = CODE / "pipelines" / "files"
 SQL = (FILES / "sql").resolve()
 STUDIES = (FILES / "studies").resolve()
-WORKSPACE = (FILES / "workspace.yaml").resolve()
 DEFAULT_STUDY = "demo"
 
 

@@ -13,7 +13,7 @@ def build_definitions(home: StudyHome) -> dg.Definitions:
     """Return everything that Dagster runs for a study."""
     return dg.Definitions(
         assets=[*lake_assets(home), *derived_assets(home), warehouse_assets(home)],
-        jobs=[refresh_job(home.study), reserve_question_job()],
+        jobs=[refresh_job(home.study), reserve_question_job(home.study)],
         schedules=nightly_refresh(home.study),
         sensors=[rebuild_sensor()],
         executor=dg.in_process_executor,

@@ -15,10 +15,11 @@ from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
 from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_TABLE_OWNER
 from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, leave_alone
-from pipelines.orchestration.names import MODELS_GROUP
+from pipelines.orchestration.names import MODELS_GROUP, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.progress import report_progress
 from pipelines.steps.datasets import REFRESHED, RESERVE_BOOTSTRAP
 from pipelines.steps.derived import Derived, make_all
+from sd_core.lake import Version
 
 
 def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
@@ -35,16 +36,25 @@ def _step(home: StudyHome, name: str, datasets: Sequence[Derived]) -> dg.AssetsD
             outdated = []
             for one in chosen:
                 stored = one.current(home.study, home.lake, market)
-                if stored is None or context.run.tags.get(FRESH_TAG) == ALL or not one.refreshed:
-                    outdated.append(one)
-                else:
+                if why := _why_left(context, one, stored):
+                    noted = {**stored.rows, **stored.facts} if stored else {}
                     key = DERIVED_KEYS[one.name]
-                    left = leave_alone(context, key, "of the same prices, settings and code")
-                    yield dg.MaterializeResult(key, metadata={**stored.rows, **stored.facts, **left})
+                    yield dg.MaterializeResult(key, metadata=noted | leave_alone(context, key, why))
+                else:
+                    outdated.append(one)
             for one, made in make_all(outdated, home.study, home.lake, partial(report_progress, context)):
                 yield dg.MaterializeResult(DERIVED_KEYS[one.name], metadata={**made.rows, **made.facts})
 
     return step
+
+
+def _why_left(context: dg.AssetExecutionContext, one: Derived, stored: Version | None) -> str | None:
+    """Return why a run leaves a dataset as it is, or None where it makes it."""
+    if not one.refreshed:
+        # The refresh covers it, so that its page does not warn of an input that was never made, and takes no time.
+        return f"made by the job {RESERVE_QUESTION} alone" if context.run.job_name == REFRESH else None
+    current = stored is not None and context.run.tags.get(FRESH_TAG) != ALL
+    return "of the same prices, settings and code" if current else None
 
 
 def _spec(derived: Derived) -> dg.AssetSpec:

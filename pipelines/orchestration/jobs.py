@@ -38,18 +38,24 @@ def refresh_job(study: Study) -> UnresolvedAssetJobDefinition:
     """Return the job that takes every asset from prices to reports, in one run over the whole grid."""
     return dg.define_asset_job(
         REFRESH,
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(BOOTSTRAP_KEY),
-        description="Prices, every scenario, the warehouse and its reports, in one run.",
+        selection=dg.AssetSelection.all(),
+        description=(
+            f"Prices, every scenario, the warehouse and the reports of the study {study.name}, in one run. Bootstrap "
+            f"samples are left as they are: the job {RESERVE_QUESTION} makes them."
+        ),
         tags=range_tags(study.scenarios),
     )
 
 
-def reserve_question_job() -> UnresolvedAssetJobDefinition:
+def reserve_question_job(study: Study) -> UnresolvedAssetJobDefinition:
     """Return the job that simulates the bootstrap samples of the reserve question, then rebuilds the warehouse."""
     return dg.define_asset_job(
         RESERVE_QUESTION,
         selection=dg.AssetSelection.assets(BOOTSTRAP_KEY) | dg.AssetSelection.groups(MODELS_GROUP, *WAREHOUSE_GROUPS),
-        description="Every scenario in bootstrap samples of the market, then the warehouse and its reports.",
+        description=(
+            f"Every scenario of the study {study.name} in bootstrap samples of the market, then the warehouse and its "
+            "reports."
+        ),
     )
 
 

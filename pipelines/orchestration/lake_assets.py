@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.lab.current import current_market, is_prepared, outdated_tickers
+from pipelines.lab.current import OUTCOME, current_market, is_prepared, outdated_tickers
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.keys import MARKET_KEYS, RAW_PRICES_KEY, SIMULATIONS_KEY
@@ -22,10 +22,13 @@ from sd_core import versions
 from sd_core.lake import Version
 from sd_core.wording import counted
 
+# Findings of these rules describe prices that may well be right: they are to be read, and nothing is amiss.
+DESCRIBING = frozenset({"jump", "no_intraday_range", "hundredths", "illustration", "hindsight"})
 # Beyond this many partitions Dagster does not learn what each holds: it would take longer than to simulate them.
 DESCRIBED_PARTITIONS = 500
 
 OWNERS = ["team:sd-lab"]
+PRICES_COMPLETE = "prices_are_complete"
 
 
 class FetchConfig(dg.Config):
@@ -46,8 +49,8 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
         kinds={"parquet", home.study.source.kind},
         owners=OWNERS,
         description=(
-            "Prices as the source published them, one version per ticker and fetch. A past that a later fetch changes "
-            "is kept beside the new one and reported."
+            f"Prices of the study {home.study.name} as the source published them, one version per ticker and fetch. A "
+            "past that a later fetch changes is kept beside the new one and reported."
         ),
         check_specs=[
             dg.AssetCheckSpec("every_ticker_fetched", asset=RAW_PRICES_KEY, description="No ticker is stale."),
@@ -78,12 +81,14 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
     return raw_prices
 
 
-def _judgement(check: str, findings: list[str], asset_key: dg.AssetKey = RAW_PRICES_KEY) -> dg.AssetCheckResult:
-    """Return the result of a check that warns and does not block."""
+def _judgement(
+    check: str, findings: list[str], asset_key: dg.AssetKey = RAW_PRICES_KEY, *, passed: bool | None = None
+) -> dg.AssetCheckResult:
+    """Return the result of a check that warns and does not block; by default it passes without findings."""
     return dg.AssetCheckResult(
         asset_key=asset_key,
         check_name=check,
-        passed=not findings,
+        passed=not findings if passed is None else passed,
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"findings": dg.MetadataValue.md("\n".join(f"- {finding}" for finding in findings) or "none")},
     )
@@ -112,9 +117,12 @@ def _market(home: StudyHome) -> dg.AssetsDefinition:
         ],
         check_specs=[
             dg.AssetCheckSpec(
-                "prices_look_right",
+                PRICES_COMPLETE,
                 asset=MARKET_KEYS["prices"],
-                description="Holes, jumps, stale or incomplete series: findings warn and are published as a table.",
+                description=(
+                    "Nothing is missing or was left out. All findings are listed and published as report_data_quality; "
+                    "jumps and what the source is like are to be read and fail nothing."
+                ),
             )
         ],
     )
@@ -129,10 +137,15 @@ def _market(home: StudyHome) -> dg.AssetsDefinition:
                     left = leave_alone(context, key, "prepared from the same fetches for the same settings")
             else:
                 stored = prepare_market(home.study, home.lake, home.study_file)
-        findings = stored.read("price_findings")["detail"].to_pylist()
+        findings = stored.read("price_findings").to_pylist()
         if findings:
             context.log.info(f"{counted(len(findings), 'finding')} about the prices, in the table report_data_quality")
-        yield _judgement("prices_look_right", findings, MARKET_KEYS["prices"])
+        yield _judgement(
+            PRICES_COMPLETE,
+            [finding["detail"] for finding in findings],
+            MARKET_KEYS["prices"],
+            passed=all(finding["rule"] in DESCRIBING for finding in findings),
+        )
         for name, key in MARKET_KEYS.items():
             yield dg.MaterializeResult(
                 key,
@@ -158,7 +171,10 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         kinds={"numba", "parquet"},
         owners=OWNERS,
         code_version=versions.ENGINE,
-        description="What each scenario keeps of ledger, days, lots and tax lots: one strategy at one cash reserve.",
+        description=(
+            f"What each scenario of the study {study.name} keeps of ledger, days, lots and tax lots: one strategy at "
+            "one cash reserve. The metadata of a partition has what it came to."
+        ),
     )
     def simulations(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         from pipelines.steps.simulate import simulate_into_lake
@@ -197,5 +213,8 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
 
 
 def _facts(stored: Version) -> dict[str, Any]:
-    noted = {name: value for name, value in stored.facts.items() if name not in ("metrics", "path_band", "equal_cash")}
-    return {f"{name}_rows": count for name, count in stored.rows.items()} | noted
+    """Return the metadata of a partition: first what its scenario came to, as fractions and money."""
+    elsewhere = ("metrics", "path_band", "equal_cash", OUTCOME)
+    noted = {name: value for name, value in stored.facts.items() if name not in elsewhere}
+    known = {name: value for name, value in stored.facts[OUTCOME].items() if value is not None}
+    return known | {f"{name}_rows": count for name, count in stored.rows.items()} | noted

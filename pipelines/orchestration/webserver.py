@@ -10,12 +10,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from pipelines.lab.home import WORKSPACE
+from pipelines.lab.home import open_home
 from pipelines.orchestration.private import webserver_parts
 from pipelines.web.server import serve
 
@@ -39,7 +40,7 @@ def main(port: int, lock: int) -> int:
     try:
         with (
             dg.DagsterInstance.get() as instance,
-            _code_server(instance) as workspace,
+            _code_server(instance, open_home().study.name) as workspace,
             _daemon(workspace, lock) as daemon,
         ):
             return _serve(instance, workspace, daemon, port)
@@ -48,15 +49,23 @@ def main(port: int, lock: int) -> int:
 
 
 @contextlib.contextmanager
-def _code_server(instance: dg.DagsterInstance) -> Iterator[Path]:
-    """Keep the study's definitions loaded in a process of their own, and give the workspace file that leads there."""
+def _code_server(instance: dg.DagsterInstance, study: str) -> Iterator[Path]:
+    """Keep the study's definitions loaded in a process of their own, and give the workspace file that leads there.
+
+    Pages show the study's name as that of the code location.
+    """
     parts = webserver_parts()
-    target = parts.workspace_file([str(WORKSPACE)])
-    with parts.code_servers(instance, target, "WARNING") as servers, tempfile.TemporaryDirectory() as folder:
-        workspace = Path(folder) / "workspace.yaml"
-        # JSON is YAML.
-        workspace.write_text(json.dumps({"load_from": servers.get_code_server_specs()}), encoding="utf-8")
-        yield workspace
+    with tempfile.TemporaryDirectory() as folder:
+        module = {"module_name": "pipelines.definitions", "location_name": study}
+        target = parts.workspace_file([str(_workspace(Path(folder, "module.yaml"), [{"python_module": module}]))])
+        with parts.code_servers(instance, target, "WARNING") as servers:
+            yield _workspace(Path(folder, "workspace.yaml"), servers.get_code_server_specs())
+
+
+def _workspace(file: Path, locations: Sequence[Any]) -> Path:
+    # JSON is YAML.
+    file.write_text(json.dumps({"load_from": locations}), encoding="utf-8")
+    return file
 
 
 @contextlib.contextmanager

@@ -16,16 +16,19 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.lab.current import SIMULATIONS, TAX_LOTS, current_market, lake_key, read_panel
+from pipelines.lab.current import OUTCOME, SIMULATIONS, TAX_LOTS, current_market, lake_key, read_panel
 from pipelines.lab.fingerprints import scenario_fingerprint
 from pipelines.steps.equal_cash import comparisons
 from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction
 from sd_core import versions
 from sd_core.lake import Lake, Version
-from sd_core.market.panel import Panel
+from sd_core.market.arrays import days_between
+from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.market.sessions import session_after
 from sd_core.metrics.money_weighted import money_weighted_return
+from sd_core.metrics.performance import performance
+from sd_core.metrics.returns import session_returns
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.orders import next_orders, order_table
 from sd_core.simulation.path_band import path_outcome
@@ -204,6 +207,20 @@ def _facts_of(
         "prices_version": market.facts["prices_version"],
         "study_hash": scenario_fingerprint(study, scenario),
         "engine_version": versions.ENGINE,
+        OUTCOME: _outcome_of(study, panel, result),
+    }
+
+
+def _outcome_of(study: Study, panel: Panel, result: SimulationResult) -> dict[str, float | None]:
+    """Return what a scenario came to, for those who look at its partition; None where there is no such number."""
+    cash = risk_free_returns(panel.sessions, panel.rates)
+    days = float(days_between(panel.sessions[[0, -1]])[0])
+    found = performance(session_returns(result.daily, study.capital), cash, days, panel.periods_per_year)
+    return {
+        "value": float(result.daily["value"][-1]),
+        "cagr": found.cagr,
+        "sharpe": found.sharpe,
+        "max_drawdown": found.max_drawdown,
     }
 
 

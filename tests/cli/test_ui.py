@@ -302,7 +302,9 @@ def assert_own_page_works(page: Page) -> None:
 
 
 def assert_sensor_runs(page: Page) -> None:
-    asked = '{ sensorsOrError(repositorySelector: {repositoryLocationName: "pipelines.definitions", repositoryName: '
+    # The code location has the study's name, which pages show.
+    location = page.lab.home.study.name
+    asked = f'{{ sensorsOrError(repositorySelector: {{repositoryLocationName: "{location}", repositoryName: '
     asked += (
         '"__repository__"}) { ... on Sensors { results { name sensorState { status ticks(limit: 1) { status } } } } } }'
     )

@@ -12,9 +12,10 @@ from pipelines.lab.home import StudyHome, open_home
 from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.jobs import REFRESH, nightly_refresh
 from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, SIMULATIONS_KEY
-from pipelines.orchestration.partitions import range_tags, simulation_grid
+from pipelines.orchestration.lake_assets import PRICES_COMPLETE
+from pipelines.orchestration.partitions import partition_key, range_tags, simulation_grid
 from pipelines.steps import simulate
-from pipelines.steps.datasets import FITS
+from pipelines.steps.datasets import FITS, RESERVE_BOOTSTRAP
 from sd_core.schemas import TABLES
 from sd_core.simulation import engine
 from sd_core.simulation.rules import Variant
@@ -166,7 +167,72 @@ def test_prices_materialised_alone_ask_for_the_fits_and_the_warehouse_in_one_go(
         assert evaluation.get_num_requested(SIMULATIONS_KEY) == 0
 
 
+def test_refresh_covers_every_input_and_leaves_bootstrap_samples_as_they_are(lab: Lab) -> None:
+    job = build_definitions(lab.home).resolve_job_def(REFRESH)
+    inputs = {key for node in job.asset_layer.asset_graph.asset_nodes for key in node.parent_keys}
+    assert inputs <= job.asset_layer.selected_asset_keys
+    with dg.DagsterInstance.ephemeral() as instance:
+        samples = DERIVED_KEYS[RESERVE_BOOTSTRAP.name]
+        assert job.execute_in_process(instance=instance, tags=range_tags(lab.home.study.scenarios)).success
+        event = instance.get_latest_materialization_event(samples)
+        assert event is not None
+        assert event.asset_materialization is not None
+        assert event.asset_materialization.metadata["left_alone"].value == "made by the job reserve_question alone"
+    assert lab.home.lake.current(RESERVE_BOOTSTRAP.name) is None
+
+
+# Prices
+
+
+def test_check_of_prices_passes_with_a_jump_which_it_lists(lab_with_prices: Lab, tmp_path: Path) -> None:
+    file = lab_with_prices.study_file.parent / "prices" / "AAA.csv"
+    rows = file.read_text(encoding="utf-8").splitlines()
+    for number in range(100, len(rows)):
+        date, *bar = rows[number].split(",")
+        rows[number] = ",".join([date, *(str(1.7 * float(price)) for price in bar)])
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    evaluation = price_check(Lab(lab_with_prices.study_file, tmp_path / "first run"))
+    assert evaluation.passed, evaluation.metadata
+    assert "no split is recorded" in str(evaluation.metadata["findings"].value)
+
+
+def test_check_of_prices_warns_of_a_hole(lab_with_prices: Lab, tmp_path: Path) -> None:
+    file = lab_with_prices.study_file.parent / "prices" / "AAA.csv"
+    rows = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(rows[:100] + rows[110:]), encoding="utf-8")
+    evaluation = price_check(Lab(lab_with_prices.study_file, tmp_path / "first run"))
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "AAA" in str(evaluation.metadata["findings"].value)
+
+
+def price_check(lab: Lab) -> dg.AssetCheckEvaluation:
+    """Run a study and return how the check of its prices went."""
+    assert lab.sdlab("run").code == 0
+    key = dg.AssetCheckKey(MARKET_KEYS["prices"], PRICES_COMPLETE)
+    with dg.DagsterInstance.from_config(str(lab.home.dagster_home)) as instance:
+        [record] = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        assert record.event is not None
+        assert record.event.dagster_event is not None
+        return record.event.dagster_event.asset_check_evaluation_data
+
+
 # Partitions
+
+
+def test_partition_has_what_its_scenario_came_to_as_the_tables_say(finished: Lab) -> None:
+    table = finished.table("report_strategy").set_index(["strategy", "reserve"])
+    with dg.DagsterInstance.from_config(str(finished.home.dagster_home)) as instance:
+        for scenario in finished.home.study.scenarios:
+            key = str(partition_key(scenario))
+            [record] = instance.fetch_materializations(
+                dg.AssetRecordsFilter(asset_key=SIMULATIONS_KEY, asset_partitions=[key]), limit=1
+            ).records
+            assert record.asset_materialization is not None
+            noted = {name: one.value for name, one in record.asset_materialization.metadata.items()}
+            published = table.loc[(scenario.strategy, scenario.reserve)]
+            assert list(noted)[:4] == ["value", "cagr", "sharpe", "max_drawdown"]
+            for name, column in (("value", "final_value"), *((name, name) for name in list(noted)[1:4])):
+                assert noted[name] == pytest.approx(published[column], rel=1e-9), (key, name)
 
 
 def fail_for(strategy: str, reserve: float):
