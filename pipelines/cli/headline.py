@@ -11,11 +11,8 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.report.verdicts import NAMED, Headline, paid_all, percent_of, read_headline, withdrawn
+from pipelines.report.verdicts import NAMED, Headline, demerit, is_of_a_year, percent_of, read_headline, withdrawn
 from sd_core.wording import counted
-
-# The first session of a calendar year comes after New Year and the last before the next.
-SHORTEST_YEAR = 360
 
 
 @dataclass(frozen=True)
@@ -59,7 +56,7 @@ def _columns(headline: Headline) -> Iterator[Column]:
     yield Column("value", lambda row: f"{row['final_value']:,.0f}", "what the portfolio is worth at the last close")
     if any(row["withdrawals_scheduled"] for row in rows):
         yield Column("paid", withdrawn, "withdrawals paid to you")
-    if all(_days(row) >= SHORTEST_YEAR for row in rows):
+    if all(map(is_of_a_year, rows)):
         yield Column("CAGR", lambda row: percent_of(row["cagr"]), "growth per year, compounded; money added is none")
     else:
         yield Column("return", lambda row: percent_of(row["twr"]), "growth over the whole time, less than a year")
@@ -67,10 +64,6 @@ def _columns(headline: Headline) -> Iterator[Column]:
     yield Column("drawdown", lambda row: percent_of(row["max_drawdown"]), "the deepest fall below an earlier high")
     yield Column("cash", lambda row: percent_of(row["mean_cash_share"], 0), "share of the value in cash, on average")
     yield Column("income", _income, "dividends, interest and sales of the rule less its purchases, per year")
-
-
-def _days(row: dict[str, Any]) -> int:
-    return int((row["last_session"] - row["first_session"]).days)
 
 
 def _sharpe(row: dict[str, Any]) -> str:
@@ -87,17 +80,12 @@ def _table(headline: Headline, columns: Sequence[Column]) -> Table:
     table.add_column("strategy", overflow="fold")
     for column in columns:
         table.add_column(column.name, justify="right", overflow="fold", no_wrap=False)
-    for row in sorted((line.row for line in headline.chosen), key=_demerit):
+    for row in sorted((line.row for line in headline.chosen), key=demerit):
         # What everything is compared with, and what is not.
         style = "bold" if row is headline.holding else "dim" if not row["is_current"] else None
         name = row["strategy"] + ("" if row["is_current"] else " (outdated)")
         table.add_row(name, *(column.write(row) for column in columns), style=style)
     return table
-
-
-def _demerit(row: dict[str, Any]) -> tuple[bool, bool, float]:
-    """Return what sorts the best first: up to date, every withdrawal paid, then growth."""
-    return not row["is_current"], not paid_all(row), -row["twr"]
 
 
 def _order(headline: Headline) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.report.numbers import level
 from pipelines.report.svg import BLACK, COLOURS, DASHES, Key, Stroke
-from pipelines.report.verdicts import Headline
+from pipelines.report.verdicts import Headline, demerit
 
 # More lines than this cannot be followed.
 MOST_RIVALS = 5
@@ -55,8 +55,7 @@ chosen as (
 def choose(headline: Headline) -> Choice:
     """Choose buy-and-hold and the best scenario of each strategy, or of each family where strategies are many.
 
-    A family has one variant, sizing and order, and is rebalanced or not. Best is the highest time-weighted return, as
-    in the headline.
+    A family has one variant, sizing and order, and is rebalanced or not. Best is by rank, as in the headline.
     Outdated scenarios are left out, since they were simulated on other prices or rules.
     """
     current = [row for row in headline.rows if row["is_current"]]
@@ -66,7 +65,7 @@ def choose(headline: Headline) -> Choice:
     names = {row["strategy"] for row in rivals}
     few = len(names) <= MOST_RIVALS
     best = _best(rivals, "strategy" if few else "family")
-    kept = sorted(sorted(best, key=lambda row: -row["twr"])[:MOST_RIVALS], key=lambda row: row["position"])
+    kept = sorted(sorted(best, key=demerit)[:MOST_RIVALS], key=lambda row: row["position"])
     shown = [Shown(holding, f"buy-and-hold ({holding['strategy']})", Stroke(BLACK, width=2.2))] if holding else []
     shown += [
         Shown(row, f"{row['strategy']}, reserve {level(row['reserve'])}", look(place)) for place, row in enumerate(kept)
@@ -78,7 +77,7 @@ def _best(rows: Sequence[dict[str, Any]], *family: str) -> list[dict[str, Any]]:
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         key = tuple(row[column] for column in family)
-        if key not in found or row["twr"] > found[key]["twr"]:
+        if key not in found or demerit(row) < demerit(found[key]):
             found[key] = row
     return list(found.values())
 
@@ -97,6 +96,6 @@ def _how(holding: bool, few: bool, strategies: int, families: int, kept: int) ->
     else:
         family = "same variant, sizing and order, rebalanced or not"
         what = f"of {strategies} strategies the best of each of {families} families ({family})"
-    most = f" The {kept} with the highest of these are shown." if kept < families else ""
-    sentence = f"{first}{what}, at the reserve with its highest time-weighted return.{most}"
+    most = f" The best {kept} of these are shown." if kept < families else ""
+    sentence = f"{first}{what}, at its best reserve.{most}"
     return "The charts show: " + sentence[0].lower() + sentence[1:]

@@ -13,7 +13,8 @@ _STRATEGIES = """
 select report_rebalancing.*
 from report_rebalancing
 inner join study_strategy using (strategy)
-qualify row_number() over (partition by strategy order by twr desc, reserve) = 1
+inner join report_strategy using (strategy, reserve)
+qualify row_number() over (partition by strategy order by report_strategy.rank, reserve) = 1
 order by study_strategy.position
 """
 

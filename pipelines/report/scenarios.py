@@ -5,7 +5,7 @@ from typing import Any
 
 from pipelines.report.numbers import decimal, level, percent
 from pipelines.report.page import Cell, table
-from pipelines.report.verdicts import Headline
+from pipelines.report.verdicts import Headline, demerit
 
 # A row takes about a kilobyte, and a page of more than some megabytes is a burden on a phone.
 MOST_ROWS = 1000
@@ -106,7 +106,7 @@ def headline_table(headline: Headline) -> str:
     columns = [column for column in _columns(currency) if column[1] in _OF_HEADLINE]
     if any(one.row["withdrawals_scheduled"] for one in headline.chosen):
         columns.append(_withdrawn_column(currency))
-    best = sorted(headline.chosen, key=lambda one: (one.row is not headline.holding, -one.row["twr"]))[:MOST_CHOSEN]
+    best = sorted(headline.chosen, key=lambda one: (one.row is not headline.holding, demerit(one.row)))[:MOST_CHOSEN]
     kept = [one for one in headline.chosen if one in best]
     rows = [[_name(one.row), Cell(one.label, is_number=False), *_cells(one.row, columns)] for one in kept]
     marked = [number for number, one in enumerate(kept) if one.row is headline.holding]
@@ -121,7 +121,7 @@ def all_scenarios(headline: Headline) -> tuple[str, int]:
         columns += _flow_columns(currency)
     if any(row["taxes"] is not None for row in headline.rows):
         columns += _tax_columns(currency)
-    best = sorted(headline.rows, key=lambda row: (-row["twr"], row["position"], row["reserve"]))[:MOST_ROWS]
+    best = sorted(headline.rows, key=lambda row: (demerit(row), row["position"], row["reserve"]))[:MOST_ROWS]
     rows = sorted(best, key=lambda row: (row["position"], row["reserve"]))
     marked = [number for number, row in enumerate(rows) if row is headline.holding]
     cells = [[_name(row), *_cells(row, columns)] for row in rows]

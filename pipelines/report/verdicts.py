@@ -43,6 +43,23 @@ where verdicts.conclusion not in ('mechanical', 'single')
 order by study_strategy.position, verdicts.measure desc
 """
 
+_COMPARED = """
+select report_equal_cash.*
+from report_equal_cash
+inner join study_strategy using (strategy)
+order by study_strategy.position, report_equal_cash.reserve, report_equal_cash.comparison
+"""
+
+# By what a study judges: the column, and its words.
+MEASURES = {
+    "cagr": ("cagr", "growth"),
+    "sharpe": ("sharpe", "Sharpe ratio"),
+    "income": ("withdrawals", "withdrawals paid"),
+    "ending_value": ("final_value", "value at the end"),
+}
+# The first session of a calendar year comes after New Year and the last before the next.
+SHORTEST_YEAR = 360
+
 HARVEST_NOTE = (
     "Income is dividends, interest and net harvest, per year. Harvest is money taken out of the holdings, not a yield."
 )
@@ -73,6 +90,7 @@ class Headline:
         holding: that of buy-and-hold; None where the study has none.
         chosen: the rows to show.
         notes: what the columns of those rows mean.
+        compared: every row of report_equal_cash, in the study's order.
         sentences: where buy-and-hold wins, and what cannot be compared.
         reserves: which reserve is the best, in a sentence for each verdict that the bootstrap samples allow.
         undecided: how many verdicts they do not allow.
@@ -86,6 +104,7 @@ class Headline:
     holding: dict[str, Any] | None
     chosen: list[Chosen]
     notes: list[str]
+    compared: list[dict[str, Any]]
     sentences: list[str]
     reserves: list[str]
     undecided: int
@@ -100,6 +119,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
     first, last = min(row["first_session"] for row in rows), max(row["last_session"] for row in rows)
     findings = records(connection, "from report_data_quality order by ticker, first_session, rule, detail")
     judged = records(connection, _JUDGED)
+    compared = records(connection, _COMPARED)
     return Headline(
         study,
         title=f"{study['name']}: {study['capital']:,.0f} {study['currency']} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
@@ -111,7 +131,12 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
             HARVEST_NOTE,
             *([REBALANCING_NOTE] if any(row["has_rule"] and row["is_rebalanced"] for row in rows) else []),
         ],
-        sentences=[*sentences(rows, holding), *about_withdrawals(rows), *_taxes(study)],
+        compared=compared,
+        sentences=[
+            *sentences(rows, holding, compared, study["judge_by"]),
+            *about_withdrawals(rows),
+            *_taxes(study),
+        ],
         reserves=[row["verdict"] for row in judged if row["conclusion"] != "undecided"],
         undecided=sum(row["conclusion"] == "undecided" for row in judged),
         findings=[row["detail"] for row in findings if row["ticker"] is not None],
@@ -124,25 +149,37 @@ def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> l
     for row in rows:
         strategies.setdefault(row["sweep"] or row["strategy"], []).append(row)
     for name, levels in strategies.items():
-        levels.sort(key=lambda row: -row["twr"])
+        levels.sort(key=demerit)
         if levels[0]["sweep"]:
             labels = [f"best of {name}", f"worst of {name}"]
         else:
             labels = ["only reserve"] if len(levels) == 1 else ["best reserve", "worst reserve"]
+        if not levels[0]["paid_in_full"]:
+            labels[0] = "did not pay all"
         ends = zip(labels, (levels[0], levels[-1]), strict=False)
         chosen += [Chosen(label, row) for label, row in ends if row is not holding]
     return chosen
 
 
+def demerit(row: dict[str, Any]) -> tuple[bool, int, float]:
+    """Return what sorts scenarios by their rank, the best first, and outdated ones last."""
+    return row["rank"] is None, row["rank"] or 0, -row["twr"]
+
+
+def best_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the best of some scenarios; None where none of them paid every withdrawal."""
+    return min((row for row in rows if row["paid_in_full"]), key=demerit, default=None)
+
+
 def withdrawn(row: dict[str, Any]) -> str:
     """Return what was paid of the withdrawals that fell due."""
     paid, due = row["withdrawals"], row["withdrawals_scheduled"]
-    return f"{paid:,.0f}" if paid_all(row) else f"{paid:,.0f} of {due:,.0f}"
+    return f"{paid:,.0f}" if row["paid_in_full"] else f"{paid:,.0f} of {due:,.0f}"
 
 
-def paid_all(row: dict[str, Any]) -> bool:
-    """Return whether a scenario paid every withdrawal that fell due, but for rounding."""
-    return bool(row["withdrawals"] >= row["withdrawals_scheduled"] * (1 - SAME_RETURN))
+def is_of_a_year(row: dict[str, Any]) -> bool:
+    """Return whether a scenario covers a year, so that its growth may be stated per year."""
+    return int((row["last_session"] - row["first_session"]).days) >= SHORTEST_YEAR
 
 
 def percent_of(fraction: float | None, digits: int | None = 1) -> str:
@@ -152,63 +189,122 @@ def percent_of(fraction: float | None, digits: int | None = 1) -> str:
     return f"{fraction * 100:.4g} %" if digits is None else f"{fraction * 100:,.{digits}f} %"
 
 
-def sentences(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[str]:
-    """Say in words where buy-and-hold wins, and what cannot be compared."""
+def sentences(
+    rows: Sequence[dict[str, Any]],
+    holding: dict[str, Any] | None,
+    compared: Sequence[dict[str, Any]],
+    judge_by: str,
+) -> list[str]:
+    """Say in words where buy-and-hold wins, whether it is the rule or its cash, and what cannot be compared.
+
+    Args:
+        rows: of report_strategy, with what the strategies are.
+        holding: that of buy-and-hold; None where the study has none.
+        compared: rows of report_equal_cash.
+        judge_by: the measure that the study judges by.
+    """
     outdated = [f"{row['strategy']} at {percent_of(row['reserve'], None)}" for row in rows if not row["is_current"]]
-    sentences = []
+    said = []
     if outdated:
         named = ", ".join(outdated[:NAMED]) + (" and more" if len(outdated) > NAMED else "")
-        sentences.append(f"Computed on older prices or settings, so not compared: {named}. A whole run updates them.")
-    if holding is None:
-        return [
-            *sentences,
-            (
-                "The study has no buy-and-hold strategy, {}, at a reserve of 0, so nothing here is compared with "
-                "buy-and-hold."
-            ),
-        ]
-    rivals = [row for row in rows if not row["is_buy_and_hold"] and row["excess_over_buy_and_hold"] is not None]
+        said.append(f"Computed on older prices or settings, so not compared: {named}. A whole run updates them.")
+    rivals = [row for row in rows if row["is_current"] and not row["is_buy_and_hold"]]
     by_rule = [row for row in rivals if row["has_rule"]]
-    without_rule = [row for row in rivals if not row["has_rule"]]
-    return [*sentences, *_verdict(by_rule, holding), *_baseline(without_rule)]
-
-
-def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any]) -> Iterator[str]:
-    """Say how the scenarios of the rule did against buy-and-hold; what differs by rounding alone is the same."""
-    if not rivals:
-        return
-    more = sum(row["excess_over_buy_and_hold"] > SAME_RETURN for row in rivals)
-    less = [row for row in rivals if row["excess_over_buy_and_hold"] < -SAME_RETURN]
-    same = len(rivals) - more - len(less)
-    best = max(rivals, key=lambda row: row["twr"])
-    counts = [f"{count} {than}" for count, than in ((more, "more"), (same, "the same"), (len(less), "less")) if count]
-    counts[0] = counts[0].replace(" ", " returned ", 1)
-    wins = "beats the rule: it " if len(less) == len(rivals) else ""
-    yield (
-        f"Buy-and-hold {wins}returned {percent_of(holding['twr'])}. Of {counted(len(rivals), 'scenario')} of the rule, "
-        f"{', '.join(counts)}. The best, {_place(best)}, returned {percent_of(best['twr'])}."
-    )
-    calmer = sum(
-        _over(row["sharpe"], holding["sharpe"]) and _over(holding["volatility"], row["volatility"]) for row in less
-    )
-    if calmer:
-        yield f"Of those that returned less, {calmer} had a higher Sharpe ratio and lower volatility than buy-and-hold."
-
-
-def _baseline(without_rule: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Say what rebalancing and the other portfolio rules returned by themselves."""
-    if without_rule:
-        best = max(without_rule, key=lambda row: row["twr"])
-        yield (
-            "Portfolio rules without the Synthetic Dividend: "
-            f"the best, {_place(best)}, returned {percent_of(best['twr'])}."
+    if holding is None:
+        said.append(
+            "The study has no buy-and-hold strategy, {}, at a reserve of 0, so nothing here is compared with "
+            "buy-and-hold."
         )
+    elif holding["is_current"] and by_rule:
+        said.append(_verdict(by_rule, holding, judge_by))
+    said += _at_equal_cash(best_of(by_rule), compared, judge_by)
+    return [*said, *_baseline([row for row in rivals if not row["has_rule"]], judge_by)]
+
+
+def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any], judge_by: str) -> str:
+    """Say how the scenarios of the rule did against buy-and-hold; what differs by rounding alone is the same."""
+    outcomes = [_outcome(row, holding, judge_by) for row in rivals]
+    wins = " beats the rule: it" if set(outcomes) == {"worse"} else ""
+    best = best_of(rivals)
+    end = f"The best, {_place(best)}, {_said(best, judge_by)}." if best else "None of them paid every withdrawal."
+    unpaid = "" if holding["paid_in_full"] else " and did not pay every withdrawal"
+    return (
+        f"Buy-and-hold{wins} {_said(holding, judge_by)}{unpaid}. "
+        f"Of {counted(len(rivals), 'scenario')} of the rule, {_counts(outcomes)} by {MEASURES[judge_by][1]}. {end}"
+    )
+
+
+def _outcome(row: dict[str, Any], holding: dict[str, Any], judge_by: str) -> str | None:
+    """Return how a scenario did beside another: first by whether all was paid, then by the measure of the study."""
+    if row["paid_in_full"] != holding["paid_in_full"]:
+        return "better" if row["paid_in_full"] else "worse"
+    one, other = (each[MEASURES[judge_by][0]] for each in (row, holding))
+    if one is None or other is None:
+        return None
+    if abs(one - other) <= SAME_RETURN * max(1.0, abs(other)):
+        return "the same"
+    return "better" if one > other else "worse"
+
+
+def _counts(outcomes: Sequence[str | None]) -> str:
+    """Return how many did better, the same and worse."""
+    counts = [(outcomes.count(outcome), outcome) for outcome in ("better", "the same", "worse")]
+    found = [f"{count} {outcome}" for count, outcome in counts if count]
+    return ", ".join([found[0].replace(" ", " did ", 1), *found[1:]]) if found else "none can be compared"
+
+
+def _at_equal_cash(best: dict[str, Any] | None, compared: Sequence[dict[str, Any]], judge_by: str) -> Iterator[str]:
+    """Say whether the rule did better than the same cash without it, rebalanced yearly."""
+    rebalanced = [row for row in compared if row["comparison"] == "rebalanced"]
+    if not rebalanced:
+        return
+    outcomes = [row["outcome"] for row in rebalanced]
+    verdicts = [row["verdict"] for row in rebalanced]
+    significant = sum(verdict in ("better", "worse") for verdict in verdicts)
+    unknown = f", {verdicts.count(None)} cannot be judged" if None in verdicts else ""
+    yield (
+        f"Is it the rule, or its cash? Beside the same average cash without the rule, rebalanced yearly, "
+        f"{_counts(outcomes)} by {MEASURES[judge_by][1]}; of these {counted(len(outcomes), 'difference')} "
+        f"{significant} {'is' if significant == 1 else 'are'} significant{unknown}."
+    )
+    for row in rebalanced:
+        if best and (row["strategy"], row["reserve"]) == (best["strategy"], best["reserve"]):
+            yield (
+                f"{_place(best)}: {_both(row, best, '')}. "
+                f"As much cash, {percent_of(row['comparison_mean_cash_share'], 0)}, rebalanced: "
+                f"{_both(row, best, 'comparison_')}."
+            )
+
+
+def _both(row: dict[str, Any], best: dict[str, Any], whose: str) -> str:
+    """Return growth and Sharpe ratio of a scenario, or of the same cash."""
+    value, sharpe = row[f"{whose}final_value"], row[f"{whose}sharpe"]
+    growth = f"{percent_of(row[f'{whose}cagr'])} a year" if is_of_a_year(best) else f"a value of {value:,.0f}"
+    return growth if sharpe is None else f"{growth}, a Sharpe ratio of {sharpe:.3f}"
+
+
+def _baseline(without_rule: Sequence[dict[str, Any]], judge_by: str) -> Iterator[str]:
+    """Say what rebalancing and the other portfolio rules returned by themselves."""
+    if best := best_of(without_rule):
+        yield f"Portfolio rules without the Synthetic Dividend: the best, {_place(best)}, {_said(best, judge_by)}."
+
+
+def _said(row: dict[str, Any], judge_by: str) -> str:
+    """Return what a scenario came to, by the measure of the study."""
+    match judge_by:
+        case "sharpe":
+            return "had no Sharpe ratio" if row["sharpe"] is None else f"had a Sharpe ratio of {row['sharpe']:.2f}"
+        case "income":
+            return f"paid {row['withdrawals']:,.0f}"
+        case "ending_value":
+            return f"ended with {row['final_value']:,.0f}"
+    return f"returned {percent_of(row['cagr'])} a year" if is_of_a_year(row) else f"returned {percent_of(row['twr'])}"
 
 
 def about_withdrawals(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Say how many scenarios paid less than what was due: what they kept is in their value."""
     due = [row for row in rows if row["withdrawals_scheduled"]]
-    short = [row for row in due if not paid_all(row)]
+    short = [row for row in due if not row["paid_in_full"]]
     if short:
         yield (
             f"Of {counted(len(due), 'scenario')} with withdrawals, {len(short)} paid less than was due. "
@@ -225,7 +321,3 @@ def _taxes(study: dict[str, Any]) -> Iterator[str]:
 
 def _place(row: dict[str, Any]) -> str:
     return f"{row['strategy']} at a reserve of {percent_of(row['reserve'], None)}"
-
-
-def _over(one: float | None, other: float | None) -> bool:
-    return one is not None and other is not None and one > other

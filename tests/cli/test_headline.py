@@ -54,7 +54,10 @@ def test_rows_come_in_the_order_of_growth_with_paid_withdrawals_before_unpaid(fi
     # The one that grew most falls short of what was due, and so comes last.
     [best, *_] = rows
     due = "update report_strategy set withdrawals_scheduled = 100, withdrawals = 100"
-    unpaid = f"update report_strategy set withdrawals = 60 where strategy = '{best[0]}' and reserve = {best[1]} / 100"
+    unpaid = f"""
+        update report_strategy set withdrawals = 60, paid_in_full = false, rank = 99
+        where strategy = '{best[0]}' and reserve = {best[1]} / 100
+    """
     swapped = rows_of(printed(finished, 80, due, unpaid))
     assert swapped[-1][:2] == best[:2]
     assert "60 of 100" in " ".join(swapped[-1])

@@ -12,7 +12,7 @@ from support.lake_tables import SESSIONS, insert
 
 from pipelines.report.choice import choose
 from pipelines.report.content import report
-from pipelines.report.numbers import typeset
+from pipelines.report.numbers import THIN, typeset
 from pipelines.report.performance import Days, read_days
 from pipelines.report.scenarios import MOST_ROWS
 from pipelines.report.verdicts import read_headline
@@ -368,4 +368,33 @@ def test_page_of_thousands_of_scenarios_stays_small_and_says_what_it_leaves_out(
     html = small_report(change_tables=widen)
     assert len(html.encode()) < 5_000_000
     assert len(all_scenarios(html)) == MOST_ROWS
-    assert "10 with lower returns are left out" in parse(html).one("section", id="scenarios").text
+    assert "10 of lower rank are left out" in parse(html).one("section", id="scenarios").text
+
+
+def test_rule_is_shown_beside_the_same_cash(small_report: Report) -> None:
+    beside = {
+        "strategy": "sd8",
+        "reserve": 0.1,
+        "comparison": "cash_path",
+        "final_value": 1000.0,
+        "cagr": 0.5,
+        "volatility": 0.1,
+        "sharpe": 1.25,
+        "max_drawdown": -0.25,
+        "mean_cash_share": 0.125,
+        "withdrawals": 0.0,
+        "withdrawals_scheduled": 0.0,
+        "cagr_difference_low": -0.5,
+        "cagr_difference_high": 2.25,
+    }
+    html = small_report(lambda con: insert(con, "simulation_equal_cash", beside))
+    header, row = parse(html).one("section", id="equal_cash").one("table").rows()
+    shown = dict(zip((cell.text for cell in header), (cell.text for cell in row), strict=True))
+    assert shown["the same cash"] == "its cash of the month before"
+    assert [shown["its cash"], shown["its CAGR"], shown["its Sharpe"]] == [f"12.5{THIN}%", f"50.0{THIN}%", "1.250"]
+    assert "−50.00 to 225.00" in html
+    assert shown["verdict"] == "not significant"
+
+
+def test_study_without_the_rule_has_no_part_about_the_same_cash(small_report: Report) -> None:
+    assert "equal_cash" not in {part.attributes["id"] for part in parse(small_report()).all("section")}

@@ -1,79 +1,143 @@
 """The words of the headline, most of them on reports made up for the purpose."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
 
-from pipelines.report.verdicts import about_withdrawals, sentences, withdrawn
+from pipelines.report.verdicts import about_withdrawals, best_of, sentences, withdrawn
 
 
-def row(
-    strategy: str,
-    twr: float,
-    sharpe: float = 0.5,
-    volatility: float = 0.2,
-    *,
-    has_rule: bool = True,
-    is_buy_and_hold: bool = False,
-) -> dict[str, Any]:
+def row(strategy: str, cagr: float, rank: int = 1, *, has_rule: bool = True, **others: Any) -> dict[str, Any]:
     return {
         "strategy": strategy,
-        "has_rule": has_rule,
-        "is_buy_and_hold": is_buy_and_hold,
         "reserve": 0.0,
-        "twr": twr,
-        "sharpe": sharpe,
-        "volatility": volatility,
-        "excess_over_buy_and_hold": twr - 0.5,
+        "has_rule": has_rule,
+        "is_buy_and_hold": False,
         "is_current": True,
+        "paid_in_full": True,
+        "rank": rank,
+        "first_session": dt.date(2020, 1, 2),
+        "last_session": dt.date(2023, 12, 29),
+        "cagr": cagr,
+        "twr": 3 * cagr,
+        "sharpe": 0.5,
+        "withdrawals": 0.0,
+        "final_value": 1000.0,
+    } | others
+
+
+def beside(strategy: str, outcome: str | None, verdict: str | None, comparison: str = "rebalanced") -> dict[str, Any]:
+    return {
+        "strategy": strategy,
+        "reserve": 0.0,
+        "comparison": comparison,
+        "outcome": outcome,
+        "verdict": verdict,
+        "comparison_mean_cash_share": 0.42,
+        "final_value": 1500.0,
+        "cagr": 0.119,
+        "sharpe": 0.816,
+        "comparison_final_value": 1400.0,
+        "comparison_cagr": 0.112,
+        "comparison_sharpe": 0.846,
     }
 
 
-HOLDING = row("hold", 0.5, has_rule=False, is_buy_and_hold=True)
+HOLDING = row("hold", 0.05, has_rule=False, is_buy_and_hold=True)
 
 
 @pytest.mark.parametrize(
-    ("returns", "expected"),
+    ("rates", "expected"),
     [
         (
-            [0.4, 0.3],
-            "Buy-and-hold beats the rule: it returned 50.0 %. Of 2 scenarios of the rule, 2 returned less. ",
+            [0.04, 0.03],
+            "beats the rule: it returned 5.0 % a year. Of 2 scenarios of the rule, 2 did worse by growth. The best, ",
         ),
-        ([0.6], "Buy-and-hold returned 50.0 %. Of 1 scenario of the rule, 1 returned more. The best, "),
-        ([0.5], "Buy-and-hold returned 50.0 %. Of 1 scenario of the rule, 1 returned the same. The best, "),
-        ([0.6, 0.5, 0.4], "Of 3 scenarios of the rule, 1 returned more, 1 the same, 1 less. The best, "),
+        ([0.06], "Buy-and-hold returned 5.0 % a year. Of 1 scenario of the rule, 1 did better by growth. The best, "),
+        ([0.05], "Buy-and-hold returned 5.0 % a year. Of 1 scenario of the rule, 1 did the same by growth. The best, "),
+        ([0.06, 0.05, 0.04], "Of 3 scenarios of the rule, 1 did better, 1 the same, 1 worse by growth. The best, "),
     ],
 )
-def test_verdict_counts_what_returned_more_the_same_and_less(returns: list[float], expected: str) -> None:
-    rivals = [row(f"sd{number}", twr) for number, twr in enumerate(returns)]
-    (sentence,) = sentences([HOLDING, *rivals], HOLDING)
+def test_verdict_counts_what_did_better_the_same_and_worse(rates: list[float], expected: str) -> None:
+    rivals = [row(f"sd{number}", cagr, rank=number + 1) for number, cagr in enumerate(rates)]
+    (sentence,) = sentences([HOLDING, *rivals], HOLDING, [], "cagr")
     assert expected in sentence
-    assert sentence.endswith(f"sd0 at a reserve of 0 %, returned {returns[0] * 100:.1f} %.")
+    assert sentence.endswith(f"sd0 at a reserve of 0 %, returned {rates[0] * 100:.1f} % a year.")
 
 
-def test_calmer_scenario_needs_the_higher_sharpe_ratio_and_the_lower_volatility() -> None:
-    calm = row("calm", 0.4, sharpe=0.9, volatility=0.1)
-    # A loss over more volatility has the higher, because less negative, ratio and is calmer in no way.
-    wild = row("wild", 0.3, sharpe=0.6, volatility=0.3)
-    assert sentences([HOLDING, calm, wild], HOLDING)[1].startswith("Of those that returned less, 1 had ")
+@pytest.mark.parametrize(
+    ("judge_by", "others", "expected"),
+    [
+        ("sharpe", {"sharpe": 0.75}, ["had a Sharpe ratio of 0.50", "1 did better by Sharpe ratio", "of 0.75."]),
+        ("income", {"withdrawals": 900.0}, ["paid 0.", "1 did better by withdrawals paid", "paid 900."]),
+        ("ending_value", {"final_value": 9.0}, ["ended with 1,000.", "1 did worse by value at the end", "with 9."]),
+    ],
+)
+def test_verdict_is_by_the_measure_that_the_study_names(
+    judge_by: str, others: dict[str, Any], expected: list[str]
+) -> None:
+    (sentence,) = sentences([HOLDING, row("sd8", 0.04, **others)], HOLDING, [], judge_by)
+    assert all(part in sentence for part in expected), sentence
+
+
+def test_scenario_that_fell_short_is_never_the_best() -> None:
+    rich = row("rich", 0.9, rank=1, paid_in_full=False)
+    poor = row("poor", 0.01, rank=2)
+    assert best_of([rich, poor]) is poor
+    assert best_of([rich]) is None
+    (sentence,) = sentences([HOLDING, rich, poor], HOLDING, [], "cagr")
+    assert "2 did worse by growth. The best, poor at a reserve of 0 %," in sentence
+    (sentence,) = sentences([HOLDING, rich], HOLDING, [], "cagr")
+    assert sentence.endswith("None of them paid every withdrawal.")
+
+
+def test_growth_of_less_than_a_year_is_not_stated_per_year() -> None:
+    short = {"last_session": dt.date(2020, 6, 30)}
+    (sentence,) = sentences([HOLDING | short, row("sd8", 0.04, **short)], HOLDING | short, [], "cagr")
+    assert "returned 15.0 %." in sentence
+    assert "a year" not in sentence
+
+
+def test_rule_is_compared_with_the_same_cash_and_not_with_the_risk_of_holding() -> None:
+    rows = [HOLDING, row("sd4", 0.04, rank=2), row("sd8", 0.03, rank=3)]
+    compared = [
+        beside("sd4", "better", "not significant"),
+        beside("sd4", "worse", "worse", "cash_path"),
+        beside("sd8", "worse", "worse"),
+    ]
+    _, counts, best = sentences(rows, HOLDING, compared, "cagr")
+    assert counts.endswith("1 did better, 1 worse by growth; of these 2 differences 1 is significant.")
+    assert best == (
+        "sd4 at a reserve of 0 %: 11.9 % a year, a Sharpe ratio of 0.816. As much cash, 42 %, rebalanced: "
+        "11.2 % a year, a Sharpe ratio of 0.846."
+    )
+
+
+def test_differences_without_an_interval_are_not_counted_as_decided() -> None:
+    _, counts, _ = sentences([HOLDING, row("sd4", 0.04)], HOLDING, [beside("sd4", "better", None)], "cagr")
+    assert counts.endswith("1 did better by growth; of these 1 difference 0 are significant, 1 cannot be judged.")
 
 
 def test_portfolios_without_the_rule_are_compared_separately() -> None:
-    yearly, monthly = (row(name, twr, has_rule=False) for name, twr in (("yearly", 0.7), ("monthly", 0.6)))
-    verdict, baseline = sentences([HOLDING, yearly, row("sd8", 0.4), monthly], HOLDING)
-    assert verdict.startswith("Buy-and-hold beats the rule: it returned 50.0 %. Of 1 scenario of the rule, 1 ")
+    yearly, monthly = (
+        row(name, cagr, rank, has_rule=False)
+        for rank, (name, cagr) in enumerate((("yearly", 0.07), ("monthly", 0.06)), start=1)
+    )
+    verdict, baseline = sentences([HOLDING, yearly, row("sd8", 0.04, rank=3), monthly], HOLDING, [], "cagr")
+    assert verdict.startswith("Buy-and-hold beats the rule: it returned 5.0 % a year. Of 1 scenario of the rule, 1 ")
     assert baseline == (
-        "Portfolio rules without the Synthetic Dividend: the best, yearly at a reserve of 0 %, returned 70.0 %."
+        "Portfolio rules without the Synthetic Dividend: the best, yearly at a reserve of 0 %, returned 7.0 % a year."
     )
 
 
 def test_study_without_buy_and_hold_says_so() -> None:
-    (sentence,) = sentences([row("sd8", 0.4)], None)
+    (sentence,) = sentences([row("sd8", 0.04)], None, [], "cagr")
     assert "no buy-and-hold strategy, {}, at a reserve of 0" in sentence
 
 
 def withdrawing(paid: float, due: float) -> dict[str, Any]:
-    return {"withdrawals": paid, "withdrawals_scheduled": due}
+    return {"withdrawals": paid, "withdrawals_scheduled": due, "paid_in_full": paid >= due}
 
 
 def test_withdrawals_that_were_not_paid_are_reported_beside_the_values() -> None:
