@@ -60,6 +60,22 @@ MEASURES = {
 # The first session of a calendar year comes after New Year and the last before the next.
 SHORTEST_YEAR = 360
 
+# What is said of an asset is said of the scenario in which it came nearest to being bought.
+_UNBOUGHT = """
+select
+    unbought.ticker,
+    count(*) as scenarios,
+    count(unbought.bought_on) as later,
+    arg_max(
+        struct_pack(price := price, lot_size := unbought.lot_size, cost := lowest_cost, budget := budget), budget
+    ) as nearest,
+    min(unbought.first_session) as first_session
+from report_unbought as unbought
+inner join study_asset using (ticker)
+group by unbought.ticker, study_asset.position
+order by study_asset.position
+"""
+
 HARVEST_NOTE = (
     "Income is dividends, interest and net harvest, per year. Harvest is money taken out of the holdings, not a yield."
 )
@@ -123,7 +139,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
     return Headline(
         study,
         title=f"{study['name']}: {study['capital']:,.0f} {study['currency']} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
-        notices=[row["detail"] for row in findings if row["ticker"] is None],
+        notices=[*(row["detail"] for row in findings if row["ticker"] is None), *_unbought(connection, study)],
         rows=rows,
         holding=holding,
         chosen=_chosen(rows, holding),
@@ -141,6 +157,20 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
         undecided=sum(row["conclusion"] == "undecided" for row in judged),
         findings=[row["detail"] for row in findings if row["ticker"] is not None],
     )
+
+
+def _unbought(connection: duckdb.DuckDBPyConnection, study: dict[str, Any]) -> list[str]:
+    """Say which assets the first purchases could not buy: scenarios hold cash in their place."""
+    currency = study["currency"]
+    return [
+        f"{row['ticker']} could not be bought on {row['first_session']:%Y-%m-%d} in "
+        f"{counted(row['scenarios'], 'scenario')}: the least that trades, {row['nearest']['lot_size']:g} at "
+        f"{row['nearest']['price']:,.2f}, costs {row['nearest']['cost']:,.2f} {currency}, and the budget was "
+        f"{row['nearest']['budget']:,.2f} at most. "
+        + (f"{row['later']} bought it later. " if row["later"] else "")
+        + "Its share lies in cash (report_unbought)."
+        for row in records(connection, _UNBOUGHT)
+    ]
 
 
 def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[Chosen]:

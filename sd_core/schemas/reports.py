@@ -402,6 +402,26 @@ REPORT_REBALANCING = Table(
     },
 )
 
+REPORT_UNBOUGHT = Table(
+    name="report_unbought",
+    layer="reports",
+    description=(
+        "Which assets the first purchases could not buy, since the least that can be bought costs more than the budget."
+    ),
+    key=("strategy", "reserve", "ticker"),
+    columns={
+        **scenario(),
+        "ticker": text("Asset with a target weight, of which nothing was bought."),
+        "first_session": day("Session of the first purchases, from which on the budget lies in cash."),
+        "bought_on": day("Session of the first purchase of it after that; NULL: it was never bought.", nullable=True),
+        "weight": number("Its target weight.", FRACTION, SHARE),
+        "budget": number("Capital less the reserve, times the weight.", MONEY, NOT_NEGATIVE),
+        "price": number("Its close on that session.", PER_SHARE, POSITIVE),
+        "lot_size": lake.STUDY_ASSET.columns["lot_size"],
+        "lowest_cost": number("What one lot costs, fee included; any fraction: the fixed fee.", MONEY, NOT_NEGATIVE),
+    },
+)
+
 REPORT_BENCHMARK = Table(
     name="report_benchmark",
     layer="reports",
@@ -717,6 +737,7 @@ REPORTS = (
     REPORT_BENCHMARK,
     REPORT_SINGLE_ASSET,
     REPORT_REBALANCING,
+    REPORT_UNBOUGHT,
     REPORT_CALENDAR_YEAR,
     REPORT_MONTH,
     REPORT_ROLLING_RETURN,

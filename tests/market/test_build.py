@@ -74,6 +74,25 @@ def test_intersection_takes_common_dates_and_merges_the_others_into_them():
     assert prices_of(market, "C") == {"2024-01-05": (1, 1, 1, 1), "2024-01-08": (3, 3, 0.5, 2)}
 
 
+def test_intersection_counts_bars_from_the_first_date_on_which_all_assets_have_begun():
+    # B begins on the 4th, and the 8th is the first date of both. A's bars of the 2nd and 3rd are the past.
+    old = {
+        "2024-01-02": 99.0,
+        "2024-01-03": 1.0,
+        "2024-01-05": [20, 21, 19, 20],
+        "2024-01-08": 10.0,
+        "2024-01-09": 11.0,
+    }
+    young = {"2024-01-04": 50.0, "2024-01-08": 51.0, "2024-01-09": 52.0}
+    dividends = {"2024-01-03": 7.0, "2024-01-05": 0.25}
+    asked = study(["A", "B"], "2024-01-01", sessions="intersection")
+    market = market_of(asked, history("A", old, dividends=dividends), history("B", young))
+    assert prices_of(market, "A") == {"2024-01-08": (20, 21, 10, 10), "2024-01-09": (11, 11, 11, 11)}
+    assert prices_of(market, "B") == {"2024-01-08": (50, 51, 50, 51), "2024-01-09": (52, 52, 52, 52)}
+    paid = {(row["ticker"], str(row["session"])): row["dividend"] for row in market.prices.to_pylist()}
+    assert paid["A", "2024-01-08"] == 0.25
+
+
 def test_union_takes_every_date_and_leaves_empty_what_is_not_there():
     stock = history("A", {"2024-01-05": 10.0, "2024-01-08": 11.0})
     coin = history("C", {"2024-01-05": 1.0, "2024-01-06": 3.0, "2024-01-08": 2.0})

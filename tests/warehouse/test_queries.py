@@ -10,8 +10,9 @@ PAGE = (PROJECT / "docs" / "queries.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"\*\*(.+?)\*\*.*?```sql\n(.*?)```", PAGE, flags=re.DOTALL))
 
 # The finished run drew no histories and has neither taxes nor a price index, it is of 2023, and a year is too short for
-# a whole one and for regimes of market and correlation.
+# a whole one and for regimes of market and correlation; all of its assets are bought in fractions.
 EMPTY = {
+    "What was too dear to be bought?",
     "Which were the worst and the best year?",
     "What happened in 2022?",
     "What is the portfolio worth after inflation?",

@@ -3,6 +3,10 @@
 A compiler may not reorder a sum of floating-point numbers, so it adds one asset after the other. Here the order is
 written down: lane by lane, then the lanes in halves. It is the same on every machine, and so are the bits. Arrays are
 contiguous and as long as a multiple of ``LANES``; filling them up to that is the caller's.
+
+What it is worth: measured against the same code with one lane, four took 14 to 16 % off the time of simulating sd8 on
+100 and on 500 assets (four scenarios, 4,000 sessions: 31 against 36 ms, 162 against 193 ms), 5 % on 20, and 7 to 40 %
+off that of holding them.
 """
 
 from typing import Any
