@@ -30,6 +30,11 @@ def note(lake: Lake, published: Published, inputs: str) -> None:
     lake.write(PUBLICATION, "", {}, {"inputs": inputs, "files": _files(published)})
 
 
+def current_publication(lake: Lake) -> str | None:
+    """Return the name of the last publication, another one each time, or None before the first."""
+    return _name(lake.current(PUBLICATION))
+
+
 def is_published(lake: Lake, published: Published, inputs: str) -> bool:
     """Return whether the published files are those that were made from these inputs, and no log would change them."""
     noted = lake.current(PUBLICATION)

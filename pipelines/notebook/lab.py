@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from sd_core.study.fields import below_one
 from sd_core.study.findings import show
 from sd_core.study.scenario import Scenario
 from sd_core.study.variation import vary
+from sd_core.wording import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +88,4 @@ class Lab:
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Return a refusal of a name, with the one that may have been meant."""
     names = list(known)
-    near = difflib.get_close_matches(str(name), names, n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
-    return f"{kind}: {show(name)}: {meant}expected one of {', '.join(names)}"
+    return f"{kind}: {show(name)}: expected one of {', '.join(names)}{did_you_mean(str(name), names)}"

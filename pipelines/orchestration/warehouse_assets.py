@@ -4,20 +4,19 @@ How the rebuild works belongs in ``steps.rebuild``, what is checked in ``warehou
 declared to Dagster.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
-import duckdb
 
 from pipelines.lab.home import SQL, StudyHome
+from pipelines.lab.publication import current_publication
 from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
 from pipelines.orchestration.keys import LAKE_TABLE_OWNER, REPORT_HTML_KEY, TABLE_KEYS
 from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import LEFT_ALONE, computes_all, leave_alone
-from pipelines.orchestration.names import PROCESS_TAG
 from pipelines.orchestration.partitions import partition_key
-from pipelines.report.charts import table_charts
+from pipelines.report.charts import CHARTS, REPORT_PATH, chart_image
 from pipelines.report.content import SECTIONS
 from pipelines.steps.datasets import DERIVED
 from pipelines.steps.plan import is_warehouse_current
@@ -41,21 +40,20 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="warehouse",
-        specs=[*(_spec(model) for model in models), _report_spec()],
+        specs=[*(_spec(model) for model in models), _report_spec(home.study.name)],
         check_specs=_check_specs(identities),
         can_subset=False,
     )
     def warehouse(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         if not computes_all(context) and is_warehouse_current(home):
-            yield from _left_alone(context, models, identities)
+            yield from _left_alone(context, home, models, identities)
             return
         with as_failures():
             result = rebuild(home.study, home.lake, home.published, models, identities, DERIVED)
         if result.sound:
-            # A run from the command line ends with the report, which has all of them.
-            charts = {} if PROCESS_TAG in context.run.tags else _charts(home)
             for model in models:
-                yield dg.MaterializeResult(TABLE_KEYS[model.name], metadata=_metadata(result, model, charts))
+                metadata = _metadata(result, model) | _chart(home, model.name)
+                yield dg.MaterializeResult(TABLE_KEYS[model.name], metadata=metadata)
             yield dg.MaterializeResult(REPORT_HTML_KEY, metadata=_report_metadata(home))
             yield from _completeness(result)
         yield from (_check_result(verdict) for verdict in result.verdicts)
@@ -72,12 +70,15 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
 
 
 def _left_alone(
-    context: dg.AssetExecutionContext, models: Sequence[Model], identities: list[Identity]
+    context: dg.AssetExecutionContext, home: StudyHome, models: Sequence[Model], identities: list[Identity]
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Report of every table that it is as published, and of every check that it passed on the same rows."""
     why = "published from the same data, study and code"
-    for key in (*(TABLE_KEYS[model.name] for model in models), REPORT_HTML_KEY):
-        yield dg.MaterializeResult(key, metadata=leave_alone(context, key, why))
+    for model in models:
+        key = TABLE_KEYS[model.name]
+        yield dg.MaterializeResult(key, metadata={**leave_alone(context, key, why), **_chart(home, model.name)})
+    left = leave_alone(context, REPORT_HTML_KEY, why)
+    yield dg.MaterializeResult(REPORT_HTML_KEY, metadata={**_report_metadata(home), **left})
     for spec in _check_specs(identities):
         yield dg.AssetCheckResult(
             asset_key=spec.asset_key, check_name=spec.name, passed=True, metadata={LEFT_ALONE: why}
@@ -181,41 +182,42 @@ def _to_materialise(asset_key: dg.AssetKey, check: str, names: Sequence[str]) ->
     )
 
 
-def _metadata(
-    result: Rebuild, model: Model, charts: Mapping[str, dict[str, dg.MetadataValue]]
-) -> dict[str, dg.MetadataValue]:
+def _metadata(result: Rebuild, model: Model) -> dict[str, dg.MetadataValue]:
     built = result.built[model.name]
     metadata: dict[str, dg.MetadataValue] = {
         "seconds": dg.MetadataValue.float(round(built.seconds, 3)),
     }
     if built.rows is not None:
         metadata["dagster/row_count"] = dg.MetadataValue.int(built.rows)
-    return metadata | charts.get(model.name, {})
+    return metadata
 
 
-def _charts(home: StudyHome) -> dict[str, dict[str, dg.MetadataValue]]:
-    """Return the charts of the published tables, by table and name."""
-    charts: dict[str, dict[str, dg.MetadataValue]] = {}
-    with duckdb.connect(str(home.published.warehouse), read_only=True) as connection:
-        for table, name, picture in table_charts(connection):
-            charts.setdefault(table, {})[name] = dg.MetadataValue.md(picture)
-    return charts
+def _chart(home: StudyHome, table: str) -> dict[str, dg.MetadataValue]:
+    """Return the chart of a published table, where it has one: an image that `sdlab ui` draws when it is looked at."""
+    publication = current_publication(home.lake)
+    if publication is None or table not in CHARTS:
+        return {}
+    return {CHARTS[table]: dg.MetadataValue.md(chart_image(publication, table))}
 
 
-def _report_spec() -> dg.AssetSpec:
+def _report_spec(study: str) -> dg.AssetSpec:
     return dg.AssetSpec(
         REPORT_HTML_KEY,
         deps=sorted({table for section in SECTIONS for table in section.tables}),
         group_name="reports",
         kinds={"html"},
         owners=OWNERS,
-        description="The report of the published warehouse, one HTML file that opens anywhere.",
+        description=(
+            f"The report of the study {study}, one HTML file that opens anywhere: [open it]({REPORT_PATH}), while "
+            "`sdlab ui` serves this page."
+        ),
         automation_condition=WHEN_LAKE_MOVED,
     )
 
 
 def _report_metadata(home: StudyHome) -> dict[str, dg.MetadataValue]:
     return {
+        "report": dg.MetadataValue.url(REPORT_PATH),
         "file": dg.MetadataValue.path(home.published.report),
         "bytes": dg.MetadataValue.int(home.published.report.stat().st_size),
     }

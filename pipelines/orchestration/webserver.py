@@ -16,8 +16,9 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.lab.home import open_home
+from pipelines.lab.home import StudyHome, open_home
 from pipelines.orchestration.private import webserver_parts
+from pipelines.web.results import Results
 from pipelines.web.server import serve
 
 # How often an open page asks what is new; `dagster dev` has the same.
@@ -37,13 +38,14 @@ def main(port: int, lock: int) -> int:
     # As `dagster dev` sets them for all that it starts: errors without the inner stacks, runs of this machine only.
     os.environ |= {"DAGSTER_IS_DEV_CLI": "1", "DAGSTER_verbose": ""}
     webserver_parts().configure_loggers(log_level="INFO")
+    home = open_home()
     try:
         with (
             dg.DagsterInstance.get() as instance,
-            _code_server(instance, open_home().study.name) as workspace,
+            _code_server(instance, home.study.name) as workspace,
             _daemon(workspace, lock) as daemon,
         ):
-            return _serve(instance, workspace, daemon, port)
+            return _serve(instance, workspace, daemon, home, port)
     except KeyboardInterrupt:
         return 0
 
@@ -83,13 +85,15 @@ def _daemon(workspace: Path, lock: int) -> Iterator[subprocess.Popen[bytes]]:
             daemon.kill()
 
 
-def _serve(instance: dg.DagsterInstance, workspace: Path, daemon: subprocess.Popen[bytes], port: int) -> int:
+def _serve(
+    instance: dg.DagsterInstance, workspace: Path, daemon: subprocess.Popen[bytes], home: StudyHome, port: int
+) -> int:
     parts = webserver_parts()
     target = parts.workspace_file([str(workspace)])
     with parts.workspace_context(instance, target, version=parts.version) as context:
         app = parts.create_app(context, live_data_poll_rate=POLL_MILLISECONDS)
         # A page without its daemon would look alive and run nothing.
-        serve(app, port, until=daemon.wait)
+        serve(Results(app, home), port, until=daemon.wait)
     print(f"the daemon ended by itself with code {daemon.poll()}", file=sys.stderr)
     return 1
 

@@ -2,10 +2,9 @@
 
 A plot is drawn in percent of whatever room it is given, and its text in pixels: the same drawing suits a phone, a
 desktop and paper, and needs no script for it. Its margins belong to the one who places it: the page does so with CSS,
-and :func:`picture` for a file of its own.
+and :func:`drawing` for a file of its own.
 """
 
-import base64
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -328,13 +327,6 @@ def swatch(look: Stroke | str) -> str:
     if isinstance(look, str):
         return f'<rect x="7.5" y=".5" width="11" height="11" fill="{look}" stroke="#777" stroke-width=".5"/>'
     return f'<line x2="26" y1="6" y2="6" stroke="{look.colour}" stroke-width="{look.width + 0.6:g}"{_dash(look)}/>'
-
-
-def picture(figures: Sequence[Figure], width: int = 900) -> str:
-    """Return figures, one below the other, as a Markdown image that holds its data, for the metadata of an asset."""
-    data = base64.b64encode(drawing(figures, width).encode()).decode()
-    name = escape("; ".join(figure.title for figure in figures)).replace("[", "(").replace("]", ")")
-    return f"![{name}](data:image/svg+xml;base64,{data})"
 
 
 def drawing(figures: Sequence[Figure], width: int = 900) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 import psutil
 import pytest
@@ -301,6 +303,37 @@ def assert_own_page_works(page: Page) -> None:
     assert page.ask("GET", "/graphql", {**HANDSHAKE, **OURS, "origin": own})[0] == 101
 
 
+# What an asset's page asks of its last materialization.
+METADATA = (
+    '{ assetOrError(assetKey: {path: ["%s"]}) { ... on Asset { assetMaterializations(limit: 1) { metadataEntries { '
+    "label ... on MarkdownMetadataEntry { mdStr } ... on UrlMetadataEntry { url } } } } } }"
+)
+
+
+def metadata(page: Page, asset: str) -> dict[str, str]:
+    [event] = page.graphql(METADATA % asset)["assetOrError"]["assetMaterializations"]
+    return {one["label"]: one.get("mdStr") or one.get("url") for one in event["metadataEntries"]}
+
+
+def assert_results_are_shown(page: Page) -> None:
+    chart = metadata(page, "report_strategy")["growth_and_drawdown"]
+    # Dagster shows Markdown at once where it is shorter than this, and images without a click.
+    assert len(chart) < 1_000
+    address = re.fullmatch(r"!\[growth and drawdown\]\((/charts/\S+/report_strategy\.svg)\)", chart)
+    assert address
+    status, drawing = page.ask("GET", address[1], {**OURS, **IMAGE})
+    assert status == 200
+    assert ElementTree.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg"
+    replaced = address[1].replace("/charts/", "/charts/0")
+    status, words = page.ask("GET", replaced, {**OURS, **IMAGE})
+    assert (status, "published again" in words) == (410, True)
+    status, words = page.ask("GET", address[1].replace("report_strategy", "study"), {})
+    assert (status, "nothing to draw of study" in words) == (404, True)
+    status, report = page.ask("GET", metadata(page, "report_html")["report"], {**OURS, **LINK})
+    assert status == 200
+    assert report == page.lab.home.published.report.read_text(encoding="utf-8")
+
+
 def assert_sensor_runs(page: Page) -> None:
     # The code location has the study's name, which pages show.
     location = page.lab.home.study.name
@@ -369,6 +402,7 @@ def test_served_page_works_refuses_every_attack_and_ends_whole(lab: Lab, serve: 
     assert page.process.stdout is not None
     assert any("http://" in line for line in page.process.stdout), page.process.communicate()
     assert_own_page_works(page)
+    assert_results_are_shown(page)
     assert_sensor_runs(page)
     assert_attacks_are_refused_and_change_nothing(page)
     assert_second_server_is_refused(page)
