@@ -11,6 +11,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from pipelines.report.living import living_sentences, paying
 from pipelines.report.verdicts import NAMED, Headline, demerit, is_of_a_year, percent_of, read_headline, withdrawn
 from sd_core.wording import counted
 
@@ -45,6 +46,7 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
     for sentence in (*headline.notes, *headline.sentences):
         console.print(sentence)
     _print_reserves(console, headline)
+    _print_living(console, living_sentences(paying(connection)))
     _print_findings(console, headline.findings)
 
 
@@ -112,6 +114,15 @@ def _print_reserves(console: Console, headline: Headline) -> None:
     console.print(f"Which reserve is the best? (report_reserve_verdict): {counts}")
     for verdict in headline.reserves:
         console.print(f"- {verdict}")
+
+
+def _print_living(console: Console, sentences: Sequence[str]) -> None:
+    """Print what strategies pay of withdrawals, each at its best reserve, where bootstrap samples were simulated."""
+    if sentences:
+        console.print()
+        console.print("What does it pay? At the reserve with the highest safe rate (report_safe_withdrawal):")
+        for sentence in sentences[:NAMED]:
+            console.print(f"- {sentence}")
 
 
 def _print_findings(console: Console, findings: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from pipelines.report import market, page
 from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import Choice, choose
 from pipelines.report.equal_cash import equal_cash_table
+from pipelines.report.living import living_table, paying
 from pipelines.report.numbers import decimal, percent, typeset
 from pipelines.report.paid import paid_tables
 from pipelines.report.performance import Days, income_figures, read_days, reserve_figures
@@ -225,6 +226,18 @@ def _equal_cash(given: Given) -> str:
     return page.paragraph(words) + found + page.paragraph(doubt) if found else ""
 
 
+def _living(given: Given) -> str:
+    rows = paying(given.connection)
+    if not rows:
+        return ""
+    words = (
+        "How likely withdrawals are paid to the end of the bootstrap samples, each strategy at the reserve with its "
+        "highest safe rate. Safe is the highest yearly rate of the capital that 95 % of the samples pay. Intervals are "
+        "the Monte Carlo error of so many samples; that the future may differ from the past is not in them."
+    )
+    return page.paragraph(typeset(words)) + living_table(rows, given.currency)
+
+
 def _rebalancing(given: Given) -> str:
     found = rebalancing_table(given.connection, given.headline)
     words = (
@@ -293,6 +306,7 @@ SECTIONS = (
     Section("paid", "Withdrawals against income", ("simulation_ledger", "simulation_income"), _paid),
     Section("taxes", "After taxes", ("report_strategy",), _taxes),
     Section("reserve", "Which reserve?", ("report_reserve", "report_strategy", "report_reserve_verdict"), _reserve),
+    Section("living", "Living from it", ("report_withdrawal", "report_safe_withdrawal"), _living),
     Section("rebalancing", "When to rebalance?", ("report_rebalancing",), _rebalancing),
     Section("attribution", "Where profit came from", ("report_attribution",), _attribution),
     Section("regimes", "Regimes of the market", ("market_regime", "report_regime"), _regimes),

@@ -127,6 +127,9 @@ def test_search_that_ends_early_finds_the_same_safe_rates(withdrawing: Lab, monk
 
 def test_study_without_withdrawals_tries_four_percent_and_without_rates_nothing(tmp_path: Path) -> None:
     lab = lab_with(tmp_path / "default")
+    said = lab.sdlab("run").out
+    assert "What does it pay?" in said
+    assert "ath_only at a reserve of" in said.replace("\n", " ")
     found = lab.table("report_withdrawal")
     assert set(found["withdrawal_rate"]) == {0.04}
     assert not found["is_own"].any()
