@@ -4,7 +4,7 @@ What is measured on them belongs in the other modules.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path as File
 from typing import Any
 
@@ -64,6 +64,12 @@ def make_panel(assets: int = ASSETS, sessions: int = SESSIONS, seed: int = SEED)
         dividends=np.zeros((sessions, assets)),
         rates=np.zeros(sessions),
     )
+
+
+def with_drift(panel: Panel, drift: float) -> Panel:
+    """Return the same walks with a drift, a log return per session; bars keep their shape."""
+    growth = np.exp(drift * np.arange(len(panel.sessions)))[:, None]
+    return replace(panel, **{name: getattr(panel, name) * growth for name in ("open", "high", "low", "close")})
 
 
 def _prices(logarithms: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ It is the way that ``sdlab run`` goes, without fetching and without Dagster, in 
     python -m benchmarks.warehouse [--json FILE]
 """
 
-import datetime as dt
 import tempfile
 import time
 from collections.abc import Mapping
@@ -14,23 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from benchmarks import report
-from benchmarks.market import ASSETS, CAPITAL, HIGHEST_RESERVE, SCENARIOS, SESSIONS, make_panel
-from pipelines.lab.current import MARKET
-from pipelines.lab.fingerprints import market_fingerprint
+from benchmarks.homes import SD8, make_home, make_study
+from benchmarks.market import ASSETS, HIGHEST_RESERVE, SCENARIOS, SESSIONS, make_panel
 from pipelines.lab.home import SQL, StudyHome
 from pipelines.steps.datasets import DERIVED
 from pipelines.steps.rebuild import rebuild
 from pipelines.steps.simulate import simulate_into_lake
 from pipelines.warehouse.audit import read_identities
 from pipelines.warehouse.models import COPIED_LAYER, read_models
-from sd_core.market.build import Market, build_market, version
 from sd_core.market.panel import Panel
-from sd_core.market.sources.bars import no_events
-from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
-from sd_core.study.model import Study
 
 # The first run compiles, and fills the caches of the system; the last one counts.
 RUNS = 3
@@ -92,41 +85,8 @@ def _home(root: Path, panel: Panel, scenarios: int) -> StudyHome:
     """Return a study on the panel, whose market lies in its lake."""
     # Reserves have two decimals of a percent, so they step a little more finely than ``make_rules`` has them.
     step = np.floor(HIGHEST_RESERVE / scenarios * 1e4) / 1e4
-    study = Study.model_validate(
-        {
-            "name": "benchmark",
-            "source": {"kind": "sample"},
-            "start": panel.sessions[0].astype(dt.date),
-            "sessions": "intersection",
-            "capital": CAPITAL,
-            "universe": {ticker: {"weight": 1.0} for ticker in panel.tickers},
-            "reserves": [round(float(step * place), 4) for place in range(scenarios)],
-            "strategies": {"sd8": {"rule": {"sd_n": 8, "profit_share": 0.5}}},
-        }
-    )
-    home = StudyHome(root / "benchmark.yaml", study, root)
-    market = _market(study, panel)
-    facts = {"prices_version": version(market), "market_hash": market_fingerprint(study)}
-    home.lake.write(MARKET, "", vars(market), facts)
-    return home
-
-
-def _market(study: Study, panel: Panel) -> Market:
-    """Return the panel as the tables that the lake holds."""
-    dates = pd.DatetimeIndex(panel.sessions.astype("datetime64[us]"), name="date")
-    fetched = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-    histories = {
-        ticker: PriceHistory(
-            ticker=ticker,
-            bars=pd.DataFrame({name: getattr(panel, name)[:, place] for name in BAR_COLUMNS}, index=dates),
-            dividends=no_events(),
-            splits=no_events(),
-            source="benchmarks",
-            fetched_at=fetched,
-        )
-        for place, ticker in enumerate(panel.tickers)
-    }
-    return build_market(study, histories, None)
+    reserves = [round(float(step * place), 4) for place in range(scenarios)]
+    return make_home(root, make_study(panel, reserves, {"sd8": SD8}), panel)
 
 
 def show(seconds: Seconds, rows: int) -> None:

@@ -245,10 +245,10 @@ comment on macro paired_p_value is
     '1) / (samples + 1), at most 1; a tie is on both sides.';
 
 create macro is_significant(p_value) as
-    p_value <= 0.05;
+    p_value <= 0.04;
 
 comment on macro is_significant is
-    'Whether a p-value, corrected for the number of verdicts, is at most 5 %.';
+    'Whether a p-value, corrected for the number of verdicts, is at most 4 %, which leaves at most 5 % of false claims.';
 
 create macro paid_in_full(paid, due) as
     paid >= due * (1 - 1e-9);

@@ -95,7 +95,7 @@ def rebuild(
                 connection.execute(f"attach {quoted(draft)} as warehouse (storage_version '{STORAGE_VERSION}')")
                 current = current_scenarios(study, stored, market)
                 register_market(connection, study, market)
-                _register_scenarios(connection, stored, current)
+                register_scenarios(connection, stored, current)
                 for dataset in derived:
                     dataset.register(connection, study, lake, market)
                 connection.execute("use warehouse")
@@ -132,9 +132,10 @@ def _remove(draft: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _register_scenarios(
+def register_scenarios(
     connection: duckdb.DuckDBPyConnection, stored: Mapping[Scenario, Version], current: Collection[Scenario]
 ) -> None:
+    """Show the rows, the partitions and the metrics of stored scenarios, of which some are current."""
     for name in ROWS:
         register_rows(connection, name, [version.file(name) for version in stored.values() if name in version.rows])
     register_table(connection, "simulation_partition", _partitions(stored, current))

@@ -188,7 +188,7 @@ select
                 when p_value is null
                     then ' Samples longer than the history repeat it, so they do not show how sure a difference is.'
                 when not is_significant(2 * verdicts / (histories + 1))
-                    then format(' So many verdicts need at least {} bootstrap samples.', 40 * verdicts - 1)
+                    then format(' So many verdicts need at least {} bootstrap samples.', 50 * verdicts - 1)
                 else ''
             end
     end as verdict

@@ -7,7 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import correlation, engines, environments, market, report, scale, tasks, warehouse
+from benchmarks import (
+    correlation,
+    coverage,
+    engines,
+    environments,
+    market,
+    null_cases,
+    report,
+    scale,
+    tasks,
+    warehouse,
+)
 from benchmarks.processes import FailedError, Lines, run
 from sd_core.simulation.rules import Order
 
@@ -208,6 +219,59 @@ def test_correlation_is_measured_beside_what_gives_the_same(monkeypatch, capsys)
     ]
     correlation.show(figures)
     assert "month ends |" in capsys.readouterr().out
+
+
+def test_drift_adds_to_the_growth_of_every_session():
+    panel = market.make_panel(2, 10)
+    drifted = market.with_drift(panel, 0.01)
+    growths = np.diff(np.log(drifted.close), axis=0) - np.diff(np.log(panel.close), axis=0)
+    np.testing.assert_allclose(growths, 0.01, rtol=1e-9)
+    np.testing.assert_allclose(drifted.high / drifted.low, panel.high / panel.low)
+
+
+def test_ties_that_have_a_closed_form_have_no_drift():
+    for case in null_cases.CASES[0], null_cases.CASES[3]:
+        assert null_cases.tie(case) == 0.0
+
+
+def test_held_assets_tie_where_the_median_of_their_mean_is_what_was_paid():
+    case = null_cases.CASES[1]
+    drift = null_cases.tie(case, sessions=60, searched=200)
+    grown = [
+        (panel.close[-1] / panel.close[0]).mean()
+        for panel in (market.with_drift(market.make_panel(5, 60, seed), drift) for seed in range(200))
+    ]
+    assert np.median(grown) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_null_cases_are_judged_by_the_product(monkeypatch, capsys):
+    monkeypatch.setattr(null_cases, "SESSIONS", 60)
+    monkeypatch.setattr(null_cases, "SAMPLES", 60)
+    held, mechanical = null_cases.CASES[0], null_cases.CASES[2]
+    # One asset that rises every day by more than it ever moves is no tie, and a level is claimed to be the best.
+    risen = market.with_drift(market.make_panel(1, 60), 0.1)
+    assert null_cases.conclusion(held, risen) == "better"
+    assert null_cases.conclusion(mechanical, risen) == "mechanical"
+    figures = null_cases.measure([mechanical], data_sets=1)
+    assert [one.claims for one in figures] == [0]
+    null_cases.show(figures)
+    assert "| held     | sharpe  |" in capsys.readouterr().out
+
+
+def test_most_is_the_upper_end_of_clopper_and_pearson():
+    # Without a claim in n it is 1 - 0.05^(1/n).
+    assert null_cases.Found(null_cases.CASES[0], 0.0, 100, 0).most == pytest.approx(1 - 0.05**0.01)
+    assert null_cases.Found(null_cases.CASES[0], 0.0, 3, 3).most == 1.0
+
+
+def test_coverage_counts_fresh_histories_by_kind_of_sample(capsys):
+    figures = coverage.measure(assets=[2], data_sets=2, sessions=120, samples=41)
+    assert [one.samples for one in figures] == list(coverage.OPTIONS)
+    assert all(0 <= one.held <= 2 for one in figures)
+    # Centred on the history, half of the samples grow less.
+    assert figures[2].below == pytest.approx(0.5, abs=0.02)
+    coverage.show(figures)
+    assert "| centre " in capsys.readouterr().out
 
 
 def test_figures_are_written_as_json_with_the_machine(tmp_path, monkeypatch):

@@ -199,9 +199,9 @@ def test_wealth_leads_by_the_yearly_growth_of_the_ratio(small, build_all):
 
 
 def test_holm_counts_the_smallest_p_value_most_and_lets_none_fall(small, build_all):
-    # 1, 4 and 3 samples of 399 on the other side are p-values of 0.01, 0.025 and 0.02, and Holm's of 0.03, 0.04, 0.04.
+    # 1, 4 and 3 samples of 499 on the other side are p-values of 0.008, 0.02 and 0.016; Holm's are 0.024, 0.032, 0.032.
     def one(other_side: int, better: float, worse: float) -> list[float]:
-        return [better] * (399 - other_side) + [worse] * other_side
+        return [better] * (499 - other_side) + [worse] * other_side
 
     draw(
         small,
@@ -211,11 +211,11 @@ def test_holm_counts_the_smallest_p_value_most_and_lets_none_fall(small, build_a
         sharpe=one(4, 0.7, 0.3),
         max_drawdown=one(3, -0.1, -0.3),
     )
-    draw(small, "sd8", 0.2, final_value=[1000.0] * 399)
+    draw(small, "sd8", 0.2, final_value=[1000.0] * 499)
     build_all(small)
     found = {measure: verdict(small, "sd8", measure) for measure in ("wealth", "sharpe", "max_drawdown")}
-    assert [row["p_value"] for row in found.values()] == pytest.approx([0.01, 0.025, 0.02], rel=EXACT)
-    assert [row["p_value_holm"] for row in found.values()] == pytest.approx([0.03, 0.04, 0.04], rel=EXACT)
+    assert [row["p_value"] for row in found.values()] == pytest.approx([0.008, 0.02, 0.016], rel=EXACT)
+    assert [row["p_value_holm"] for row in found.values()] == pytest.approx([0.024, 0.032, 0.032], rel=EXACT)
     assert {row["conclusion"] for row in found.values()} == {"better"}
 
 
@@ -240,7 +240,7 @@ def test_interval_within_what_matters_is_too_small_though_not_significant(small,
     draw(small, "sd8", 0.2, sharpe=[0.51] * 12 + [0.49] * 8)
     build_all(small)
     found = verdict(small, "sd8", "sharpe")
-    assert found["p_value_holm"] > 0.05
+    assert found["p_value_holm"] > 0.04
     assert found["conclusion"] == "too_small"
 
 
@@ -264,9 +264,9 @@ def test_verdict_says_how_many_samples_so_many_verdicts_need(small, build_all):
     draw(small, "sd8", 0.2, final_value=[1000.0] * 50)
     build_all(small)
     found = verdict(small, "sd8", "wealth")
-    # The smallest p-value is 2 / 51, three times that is over 5 %; 2 / 120 x 3 is 5 %.
+    # The smallest p-value is 2 / 51, three times that is over 4 %; 2 / 150 x 3 is 4 %.
     assert found["conclusion"] == "undecided"
-    assert found["verdict"].endswith(" So many verdicts need at least 119 bootstrap samples.")
+    assert found["verdict"].endswith(" So many verdicts need at least 149 bootstrap samples.")
 
 
 def test_single_level_has_nothing_to_compare(small, build_all):
