@@ -12,7 +12,7 @@ from sd_core.market.arrays import Dates
 from sd_core.market.panel import periods_per_year
 from sd_core.market.sessions import session_after
 from sd_core.schemas import lake
-from sd_core.schemas.strategy import strategy_values
+from sd_core.schemas.strategy import as_column, strategy_values
 from sd_core.simulation.rules import targets_of
 from sd_core.study.model import Study
 
@@ -58,7 +58,8 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
         "benchmark": study.benchmark,
         "risk_free": str(study.risk_free),
         "deposit_amount": study.deposits.amount if study.deposits else None,
-        "deposit_every": study.deposits.every if study.deposits else None,
+        "deposit_every": study.deposits.every if study.deposits and study.deposits.amount else None,
+        "deposit_on": as_column(study.deposits.on) if study.deposits else None,
         "deposit_invest": study.deposits.invest if study.deposits else None,
         "tax_short_term": study.taxes.short_term if study.taxes else None,
         "tax_long_term": study.taxes.long_term if study.taxes else None,
@@ -93,6 +94,8 @@ def _strategy_values(study: Study, name: str) -> dict[str, Any]:
         values["band_kind"] = around.kind
     if withdrawals is not None and withdrawals.rate is None:
         values["withdrawals_of"] = None
+    if withdrawals is not None and not withdrawals.is_periodic:
+        values["withdrawals_every"] = None
     if strategy.rule is not None:
         values |= {
             "rule_sd_n": strategy.rule.sd_n_or_default,

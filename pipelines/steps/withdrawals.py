@@ -89,10 +89,11 @@ def simulate_withdrawals(study: Study, market: Version, progress: Progress) -> M
 
 def _cases(study: Study, scenario: Scenario) -> Iterator[Case]:
     """Yield what a scenario withdraws by itself, if anything, then the other rates to try."""
-    rules = resolve(study, scenario)
+    # A lump sum has its date in the history that happened, and no share in a rate.
+    rules = replace(resolve(study, scenario), withdrawals_on=())
     own = study.withdrawals_of(scenario.strategy)
     own_rate = None
-    if own is not None:
+    if own is not None and own.is_periodic:
         of = "value" if own.is_of_value else "capital"
         own_rate = own.rate or (own.amount or 0.0) * PERIODS_PER_YEAR[Every[own.every.upper()]] / study.capital
         yield Case(scenario, of, own_rate, True, rules)

@@ -55,6 +55,7 @@ STUDY = LakeTable(
         "risk_free": text("Ticker of the risk-free rate, or the rate itself as a yearly fraction."),
         "deposit_amount": number("Money that comes in each period; NULL: none.", MONEY, POSITIVE, nullable=True),
         "deposit_every": text("Period of deposits: month, quarter or year; NULL: none.", PERIODS, nullable=True),
+        "deposit_on": text("Lump sums that come in, by date, as JSON; NULL: none.", nullable=True),
         "deposit_invest": flag(
             "Whether all but the reserve's share of a deposit is invested; NULL: no deposits.", nullable=True
         ),

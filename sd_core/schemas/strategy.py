@@ -66,7 +66,7 @@ def strategy_columns() -> dict[str, Column]:
 
 def strategy_values(strategy: Strategy) -> dict[str, Any]:
     """Return a strategy's value in each of :func:`strategy_columns`, None where a part is not there."""
-    return {leaf.name: _written(_value(strategy, leaf.path)) for leaf in _leaves(Strategy)}
+    return {leaf.name: as_column(_value(strategy, leaf.path)) for leaf in _leaves(Strategy)}
 
 
 def _leaves(model: type[BaseModel], path: tuple[str, ...] = (), *, optional: bool = False) -> Iterator[_Leaf]:
@@ -123,7 +123,7 @@ def _value(part: Any, path: tuple[str, ...]) -> Any:
     return part
 
 
-def _written(value: Any) -> Any:
+def as_column(value: Any) -> Any:
     """Return a value as a column holds it: what is a list or has keys is JSON, nothing where it is empty."""
     if isinstance(value, list):
         return json.dumps(value) if value else None

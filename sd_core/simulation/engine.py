@@ -17,14 +17,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.market.arrays import Dates, days_between, last_known, month_numbers
+from sd_core.market.arrays import Dates, Floats, days_between, last_known, month_numbers
 from sd_core.market.panel import DAYS_PER_YEAR, Panel, risk_free_returns
 from sd_core.simulation.kernel import book
 from sd_core.simulation.kernel.lanes import LANES
 from sd_core.simulation.kernel.lookback import GAP_SESSIONS
 from sd_core.simulation.kernel.sessions import run
 from sd_core.simulation.results import DAILY, LEDGER, LOTS, Rows, SimulationResult, State
-from sd_core.simulation.rules import Every, Rules
+from sd_core.simulation.rules import Every, LumpSums, Rules
 
 # How many scenarios of the plain rule run side by side, and how many assets they have together: what they hold while
 # they run must stay small.
@@ -190,6 +190,7 @@ def _has_policy(rules: Rules) -> bool:
     """Return whether a scenario has more than the plain rule."""
     return (
         rules.withdrawal_every != Every.NEVER
+        or bool(rules.deposits_on or rules.withdrawals_on)
         or rules.banded
         or rules.rebalance_every != Every.NEVER
         or len(rules.targets.sessions) > 1
@@ -295,10 +296,22 @@ def _policy(batch: _Batch, sessions: Dates) -> book.Policy | None:
         candidates=np.array(rules.candidates, dtype=np.int64),
         targets=np.ascontiguousarray(rules.targets.weights),
         row_from=np.where(np.diff(rows, prepend=rows[0]) > 0, rows, -1),
+        deposits=_lump_sums_by_session(rules.deposits_on, sessions),
+        withdrawals=_lump_sums_by_session(rules.withdrawals_on, sessions),
         edges=np.full((assets, 2), np.nan) if rules.band_edges is None else np.ascontiguousarray(rules.band_edges),
         returns=np.zeros(returns) if start is None else start.returns.copy(),
         gaps=np.zeros((gaps, assets), dtype=np.int8) if start is None else start.gaps.copy(),
     )
+
+
+def _lump_sums_by_session(amounts: LumpSums, sessions: Dates) -> Floats:
+    """Return what lump sums add up to on each session: their own, else the next one, and none on the first of all."""
+    by_session = np.zeros(len(sessions))
+    for date, amount in amounts:
+        session = max(1, int(np.searchsorted(sessions, np.datetime64(date))))
+        if session < len(sessions):
+            by_session[session] += amount
+    return by_session
 
 
 def _results(books: book.Books, policy: book.Policy | None, end: int) -> list[SimulationResult]:

@@ -74,10 +74,12 @@ def without_rule(rules: Rules) -> Rules:
         reinvest=True,
         deposit=rules.deposit,
         deposit_every=rules.deposit_every,
+        deposits_on=rules.deposits_on,
         deposit_invest=rules.deposit_invest,
         withdrawal=rules.withdrawal,
         withdrawal_share=rules.withdrawal_share,
         withdrawal_every=rules.withdrawal_every,
+        withdrawals_on=rules.withdrawals_on,
         shortfall=Shortfall.PRO_RATA,
         indexed=rules.indexed,
     )

@@ -3,8 +3,9 @@
 Both engines read these; neither looks at a study. Validation happened in ``study``.
 """
 
+import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Any
@@ -97,6 +98,10 @@ class LotOrder(IntEnum):
     FIFO = 1
 
 
+# Dates as ISO writes them, ascending, each with an amount of money.
+LumpSums = tuple[tuple[str, float], ...]
+
+
 @dataclass(frozen=True)
 class Rules:
     """What a simulation of one scenario runs on.
@@ -121,11 +126,13 @@ class Rules:
         margin_rate: what an overdrawn bank pays, a fraction per year.
         deposit: money that comes in each period, in the study's currency.
         deposit_every: its period.
+        deposits_on: lump sums that come in besides, by date as ISO writes it, in the study's currency.
         deposit_invest: whether all but the reserve's share of a deposit buys assets at the close.
         reinvest: whether a dividend buys its asset at the close.
         withdrawal: money that is to go out each period, in the study's currency.
         withdrawal_share: what is to go out besides, a fraction of the value at that close.
         withdrawal_every: their period.
+        withdrawals_on: lump sums that are to go out besides, by date as ISO writes it, in the study's currency.
         coverage_min: proceeds over withdrawals scheduled so far, below which a withdrawal is skipped.
         coverage_of: which proceeds count.
         shortfall: what is sold where the bank does not hold a withdrawal.
@@ -167,11 +174,13 @@ class Rules:
     margin_rate: float = 0.0
     deposit: float = 0.0
     deposit_every: Every = Every.NEVER
+    deposits_on: LumpSums = ()
     deposit_invest: bool = True
     reinvest: bool = False
     withdrawal: float = 0.0
     withdrawal_share: float = 0.0
     withdrawal_every: Every = Every.NEVER
+    withdrawals_on: LumpSums = ()
     coverage_min: float = 0.0
     coverage_of: Proceeds = Proceeds.GROSS
     shortfall: Shortfall = Shortfall.NONE
@@ -279,8 +288,9 @@ PERIODS_PER_YEAR = {Every.YEAR: 1, Every.QUARTER: 4, Every.MONTH: 12}
 
 def _deposit_rules(deposits: Deposits) -> dict[str, Any]:
     return {
-        "deposit": deposits.amount,
-        "deposit_every": Every[deposits.every.upper()],
+        "deposit": deposits.amount or 0.0,
+        "deposit_every": Every.NEVER if deposits.amount is None else Every[deposits.every.upper()],
+        "deposits_on": _lump_sums(deposits.on),
         "deposit_invest": deposits.invest,
     }
 
@@ -291,12 +301,17 @@ def _withdrawal_rules(withdrawals: Withdrawals, capital: float) -> dict[str, Any
     return {
         "withdrawal": withdrawals.amount or (share * capital if withdrawals.of == "capital" else 0.0),
         "withdrawal_share": share if withdrawals.of == "value" else 0.0,
-        "withdrawal_every": every,
+        "withdrawal_every": every if withdrawals.is_periodic else Every.NEVER,
+        "withdrawals_on": _lump_sums(withdrawals.on),
         "coverage_min": withdrawals.coverage,
         "coverage_of": Proceeds[withdrawals.coverage_of.upper()],
         "shortfall": Shortfall[withdrawals.shortfall.upper()],
         "indexed": withdrawals.indexed,
     }
+
+
+def _lump_sums(amounts: Mapping[dt.date, float] | None) -> LumpSums:
+    return tuple((date.isoformat(), amount) for date, amount in sorted((amounts or {}).items()))
 
 
 def _portfolio_rules(study: Study, strategy: Strategy) -> dict[str, Any]:

@@ -85,6 +85,7 @@ class Study(Part):
             *self._ticker_misfits(),
             *self._strategy_misfits(),
             *self._index_misfits(),
+            *self._lump_sum_misfits(),
             *self._judge_misfits(),
         ]:
             raise MisfitError(misfits)
@@ -106,6 +107,16 @@ class Study(Part):
                 "judge_by: 'income': expected cagr, sharpe or ending_value, since income is what withdrawals pay, and "
                 "the study has none"
             )
+
+    def _lump_sum_misfits(self) -> Iterator[str]:
+        parts = {"deposits": self.deposits, "withdrawals": self.withdrawals}
+        parts |= {f"strategies.{name}.withdrawals": one.withdrawals for name, one in self.strategies.items()}
+        for place, part in parts.items():
+            for date in part.on or () if part else ():
+                if date <= self.start:
+                    yield f"{place}.on: {date}: expected a date after start, {self.start}"
+                elif self.end is not None and date > self.end:
+                    yield f"{place}.on: {date}: expected a date on or before end, {self.end}"
 
     def _range_misfits(self) -> Iterator[str]:
         if self.end is not None and self.end < self.start:
@@ -203,14 +214,14 @@ class Study(Part):
         """Return withdrawals of a yearly rate of the capital, on the terms of those that a strategy is to pay.
 
         Without any they fall due each month and are met pro rata. They follow the price index where the study has one,
-        unless withdrawals of an amount or of a rate of the capital say otherwise.
+        unless withdrawals of an amount or of a rate of the capital say otherwise. Lump sums are left out.
         """
         has_index = self.price_index is not None
         own = self.withdrawals_of(strategy)
         if own is None:
             return Withdrawals(rate=rate, indexed=has_index)
         indexed = has_index if own.is_of_value else own.indexed
-        return own.model_copy(update={"amount": None, "rate": rate, "of": "capital", "indexed": indexed})
+        return own.model_copy(update={"amount": None, "rate": rate, "of": "capital", "indexed": indexed, "on": None})
 
     def costs_of(self, strategy: str) -> Costs:
         """Return the costs that a strategy pays: its own, or the study's."""

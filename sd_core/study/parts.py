@@ -76,12 +76,24 @@ class Margin(Part):
 Every = Literal["month", "quarter", "year"]
 
 
-class Deposits(Part):
-    """Money that comes in from outside."""
+LumpSums = Annotated[dict[CalendarDate, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
-    amount: float = Field(gt=0, description="Money per period, in the study's currency.")
+
+class Deposits(Part):
+    """Money that comes in from outside: so much each period, sums on dates, or both."""
+
+    amount: float | None = Field(None, gt=0, description="Money per period, in the study's currency.")
     every: Every = "month"
+    on: LumpSums | None = Field(None, description="Lump sums by date, in the study's currency.")
     invest: bool = Field(True, description="Whether all but the reserve's share of it is invested at once.")
+
+    @model_validator(mode="after")
+    def _something_comes(self) -> Self:
+        if self.amount is None and self.on is None:
+            raise MisfitError(["amount: missing: expected an amount each period, or lump sums by date (on)"])
+        if self.amount is None and "every" in self.model_fields_set:
+            raise MisfitError([f"every: {self.every}: expected an amount beside it, since lump sums have dates"])
+        return self
 
 
 class Withdrawals(Part):
@@ -96,7 +108,8 @@ class Withdrawals(Part):
     of: Literal["capital", "value"] = Field(
         "capital", description="What the rate is taken of.", json_schema_extra={"null": "no rate"}
     )
-    every: Every = Field("month", description="Period of withdrawals.")
+    every: Every = Field("month", description="Period of withdrawals.", json_schema_extra={"null": "lump sums alone"})
+    on: LumpSums | None = Field(None, description="Lump sums that are due besides, by date, in the study's currency.")
     coverage: float = Field(
         0.0,
         ge=0,
@@ -118,8 +131,10 @@ class Withdrawals(Part):
 
     @model_validator(mode="after")
     def _amount_or_rate(self) -> Self:
-        if (self.amount is None) == (self.rate is None):
+        if self.amount is not None and self.rate is not None:
             raise MisfitError([f"amount: {show(self.amount)}: expected an amount or a rate, one of the two"])
+        if not self.is_periodic and self.on is None:
+            raise MisfitError(["amount: missing: expected an amount, a rate, or lump sums by date (on)"])
         if self.indexed and self.is_of_value:
             raise MisfitError(["indexed: true: expected false, since the value that the rate is of grows by itself"])
         return self
@@ -127,6 +142,12 @@ class Withdrawals(Part):
     @model_validator(mode="after")
     def _nothing_without_effect(self) -> Self:
         misfits = []
+        if not self.is_periodic:
+            misfits += [
+                f"{key}: {show(getattr(self, key))}: expected an amount or a rate beside it, since lump sums have dates"
+                for key in ("every", "indexed")
+                if key in self.model_fields_set and getattr(self, key) is not False
+            ]
         if "of" in self.model_fields_set and self.rate is None:
             misfits.append(f"of: {self.of}: expected a rate beside it, since an amount is taken of nothing")
         if "coverage_of" in self.model_fields_set and "coverage" not in self.model_fields_set:
@@ -134,6 +155,11 @@ class Withdrawals(Part):
         if misfits:
             raise MisfitError(misfits)
         return self
+
+    @property
+    def is_periodic(self) -> bool:
+        """Whether something is due each period."""
+        return self.amount is not None or self.rate is not None
 
 
 class Taxes(Part):

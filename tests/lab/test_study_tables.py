@@ -1,6 +1,7 @@
 """A study as tables, and what its fingerprints depend on."""
 
 import datetime as dt
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ def test_study_is_one_row_of_what_was_asked() -> None:
             "risk_free": "^IRX",
             "deposit_amount": None,
             "deposit_every": None,
+            "deposit_on": None,
             "deposit_invest": None,
             "tax_short_term": None,
             "tax_long_term": None,
@@ -93,6 +95,20 @@ def test_deposits_and_withdrawals_are_recorded_as_asked_for() -> None:
         ("hold", None, 0.04, "capital", "month", 0.0, "pro_rata"),
         ("sd8", 50.0, None, None, "year", 0.0, "pro_rata"),
     ]
+
+
+def test_lump_sums_are_recorded_by_date_and_have_no_period() -> None:
+    sums = {dt.date(2019, 6, 3): 5.0, dt.date(2016, 3, 1): 7.5}
+    study = study_with((["deposits"], {"on": sums}), (["withdrawals"], {"on": sums}))
+    [row] = tables_of(study)["study"].select(["deposit_amount", "deposit_every", "deposit_on"]).to_pylist()
+    assert (row["deposit_amount"], row["deposit_every"]) == (None, None)
+    assert json.loads(row["deposit_on"]) == {"2019-06-03": 5.0, "2016-03-01": 7.5}
+    found = tables_of(study)["study_strategy"].select(["withdrawals_every", "withdrawals_on"]).to_pylist()
+    assert [(one["withdrawals_every"], json.loads(one["withdrawals_on"])) for one in found] == [
+        (None, {"2019-06-03": 5.0, "2016-03-01": 7.5})
+    ] * 2
+    rules = resolve(study, Scenario(strategy="sd8", reserve=0.0))
+    assert rules.deposits_on == rules.withdrawals_on == (("2016-03-01", 7.5), ("2019-06-03", 5.0))
 
 
 def test_rules_of_withdrawals_are_money_per_period_or_a_share_of_the_value() -> None:
@@ -270,7 +286,7 @@ def test_every_column_of_strategies_has_a_value_of_some_strategy() -> None:
         "rest": {
             "allocation": {"weights": MIX},
             "band": {"width": 0.1},
-            "withdrawals": {"amount": 10},
+            "withdrawals": {"amount": 10, "on": {dt.date(2016, 3, 1): 5.0}},
         },
     }
     table = tables_of(study_with((["strategies"], strategies)))["study_strategy"]

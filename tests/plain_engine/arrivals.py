@@ -46,6 +46,7 @@ def receive_interest(portfolio: Portfolio) -> None:
 
 def receive_deposit(portfolio: Portfolio) -> None:
     due = portfolio.periods_begun(portfolio.rules.deposit_every) * portfolio.rules.deposit
+    due += portfolio.lump_sum(portfolio.rules.deposits_on)
     if due > 0:
         portfolio.day.deposits += due
         portfolio.book(LEG_ARRIVAL, Kind.DEPOSIT, PORTFOLIO, amount=due)

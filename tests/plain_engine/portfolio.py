@@ -10,7 +10,7 @@ from plain_engine.position import NOT_APPLICABLE, Bar, Lot, Position, touches_fr
 from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.results import DAILY, LEDGER, LOTS, SimulationResult
-from sd_core.simulation.rules import Every, Rules
+from sd_core.simulation.rules import Every, LumpSums, Rules
 
 Row = dict[str, float]
 
@@ -102,6 +102,15 @@ class Portfolio:
             return 0
         length = MONTHS[period]
         return int(self._months[self.session] // length - self._months[self.session - 1] // length)
+
+    def lump_sum(self, dated: LumpSums) -> float:
+        """Return the sums dated today or since the session before; the second session takes all until then."""
+        today, before = self.panel.sessions[self.session], self.panel.sessions[self.session - 1]
+        return sum(
+            amount
+            for date, amount in dated
+            if np.datetime64(date) <= today and (self.session == 1 or np.datetime64(date) > before)
+        )
 
     def days_since_last_session(self) -> int:
         return int(self._days[self.session] - self._days[self.session - 1])

@@ -20,8 +20,6 @@ class Withdrawals:
     def pay(self) -> None:
         """Pay what a new period asks for: all, nothing where coverage is too low, else what can be raised."""
         portfolio = self.portfolio
-        if not portfolio.begins_a(self.rules.withdrawal_every):
-            return
         due = self.due()
         if due <= NEGLIGIBLE_CASH:
             return
@@ -38,9 +36,12 @@ class Withdrawals:
             self.skip(due)
 
     def due(self) -> float:
-        """Return what is due for every period that has begun, those without a session included."""
+        """Return what is due for every period that has begun, those without a session included, and in lump sums."""
+        if self.portfolio.session == 0:
+            return 0.0
         of_one = self.rules.withdrawal * self.price_level() + self.rules.withdrawal_share * self.portfolio.value()
-        return of_one * self.portfolio.periods_begun(self.rules.withdrawal_every)
+        of_periods = max(of_one, 0.0) * self.portfolio.periods_begun(self.rules.withdrawal_every)
+        return of_periods + self.portfolio.lump_sum(self.rules.withdrawals_on)
 
     def price_level(self) -> float:
         """Return the level of prices since the first session, where withdrawals follow them."""

@@ -566,3 +566,77 @@ def test_sales_for_a_withdrawal_do_not_cover_the_next(engine):
 
     first = [(1, Kind.SELL, 200.0), (1, Kind.FUNDING_SELL, 100.0), (1, Kind.WITHDRAWAL, -300.0)]
     assert_booked(result, [*first, (2, Kind.SKIP_WITHDRAWAL, 0.0)])
+
+
+# Lump sums. The panel has the days 28 and 29 January, a Thursday and a Friday, and 1 and 2 February.
+
+
+@pytest.mark.parametrize(
+    ("date", "session"),
+    [
+        ("2021-01-29", 1),
+        ("2021-01-30", 2),  # a Saturday
+        ("2021-01-31", 2),
+        ("2021-02-02", 3),
+        ("2021-01-20", 1),  # before the first session, on which no money moves
+        ("2021-01-28", 1),
+    ],
+)
+def test_lump_sum_moves_on_its_date_or_the_next_session(engine, date, session):
+    flat = one_new_month_panel([100.0] * 4)
+    paid_in = engine(flat, rules_of(capital=1_000.0, deposits_on=((date, 70.0),), deposit_invest=False))
+    assert_booked(paid_in, [(session, Kind.DEPOSIT, 70.0)])
+    paid_out = engine(flat, rules_of(capital=1_000.0, reserve=0.5, withdrawals_on=((date, 70.0),)))
+    assert_booked(paid_out, [(session, Kind.WITHDRAWAL, -70.0)])
+    assert paid_out.daily["withdrawals"].tolist() == [70.0 * (day == session) for day in range(4)]
+
+
+def test_lump_sum_after_the_last_session_is_still_to_come(engine):
+    later = (("2021-02-03", 70.0),)
+    rules = rules_of(capital=1_000.0, reserve=0.5, deposits_on=later, withdrawals_on=later)
+    assert_booked(engine(one_new_month_panel([100.0] * 4), rules), [])
+
+
+def test_lump_sums_of_a_session_are_one_row_with_what_the_period_asks(engine):
+    rules = rules_of(
+        capital=1_000.0,
+        reserve=0.5,
+        deposit=10.0,
+        deposit_every=Every.MONTH,
+        deposits_on=(("2021-01-30", 1.0), ("2021-02-01", 2.0)),
+        deposit_invest=False,
+        withdrawal=100.0,
+        withdrawal_every=Every.MONTH,
+        withdrawals_on=(("2021-01-31", 4.0),),
+    )
+    result = engine(one_new_month_panel([100.0] * 4), rules)
+    assert_booked(result, [(2, Kind.DEPOSIT, 13.0), (2, Kind.WITHDRAWAL, -104.0)])
+
+
+def test_lump_sum_is_invested_as_the_capital_was_and_sold_for_as_a_period_is(engine):
+    rules = rules_of(
+        capital=1_000.0,
+        reserve=0.2,
+        deposits_on=(("2021-01-29", 50.0),),
+        withdrawals_on=(("2021-02-01", 310.0),),
+        shortfall=Shortfall.PRO_RATA,
+    )
+    # 40 of 50 buy 0.4 shares of 100; then the bank holds 210, and one share is sold for the rest.
+    expected = [
+        (1, Kind.DEPOSIT, 50.0),
+        (1, Kind.DEPOSIT_BUY, -40.0),
+        (2, Kind.FUNDING_SELL, 100.0),
+        (2, Kind.WITHDRAWAL, -310.0),
+    ]
+    assert_booked(engine(one_new_month_panel([100.0] * 4), rules), expected)
+
+
+def test_lump_sum_is_not_indexed_and_counts_as_scheduled_for_coverage(engine):
+    panel = dataclasses.replace(one_new_month_panel([100.0] * 4), price_index=np.array([1.0, 1.0, 2.0, 2.0]))
+    sums = (("2021-02-01", 30.0),)
+    rules = rules_of(
+        capital=1_000.0, reserve=0.5, withdrawal=100.0, withdrawal_every=Every.MONTH, withdrawals_on=sums, indexed=True
+    )
+    assert_booked(engine(panel, rules), [(2, Kind.WITHDRAWAL, -230.0)])
+    uncovered = dataclasses.replace(rules, coverage_min=0.1)
+    assert engine(panel, uncovered).ledger["skipped_quantity"][-1] == 230.0

@@ -168,9 +168,10 @@ def _traits_of_flows(rules: Rules, ledger: Rows) -> Iterator[str]:
     """Name the rules of deposits and withdrawals where they had an effect."""
     kinds, asked = ledger["kind"], asked_for(ledger)
     if (kinds == Kind.DEPOSIT).any():
-        yield f"deposit every {rules.deposit_every.name}"
+        yield f"deposit every {rules.deposit_every.name}" if rules.deposit else "deposits in lump sums alone"
     if len(asked):
-        yield f"withdrawal every {rules.withdrawal_every.name}"
+        is_periodic = rules.withdrawal or rules.withdrawal_share
+        yield f"withdrawal every {rules.withdrawal_every.name}" if is_periodic else "withdrawals in lump sums alone"
         yield from (name for name in ("withdrawal", "withdrawal_share") if getattr(rules, name))
     if (kinds == Kind.FUNDING_SELL).any():
         yield f"sales as Shortfall.{rules.shortfall.name}"
@@ -229,7 +230,7 @@ EXPECTED_TRAITS = {
     *("refused, then bought", "refused, and refused again"),
     *("credit", "no credit", "bank below 0", "worth less than nothing"),
     *(f"{flow} every {every.name}" for flow in ("deposit", "withdrawal") for every in list(Every)[1:]),
-    *("withdrawal", "withdrawal_share"),
+    *("withdrawal", "withdrawal_share", "deposits in lump sums alone", "withdrawals in lump sums alone"),
     *(f"sales as Shortfall.{policy.name}" for policy in list(Shortfall)[1:]),
     *(f"withdrawal cut under Shortfall.{policy.name}" for policy in Shortfall),
     *(f"Proceeds.{kind.name} {verdict}" for kind in Proceeds for verdict in ("enough", "too low")),

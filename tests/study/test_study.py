@@ -288,6 +288,9 @@ def test_withdrawals_are_refused_where_one_of_their_parts_is_wrong(
     [
         ({"amount": 100, "of": "value"}, "of: value: expected a rate beside it"),
         ({"rate": 0.04, "coverage_of": "net"}, "coverage_of: net: expected a coverage beside it"),
+        ({"on": {"2016-03-01": 5}, "every": "year"}, "every: 'year': expected an amount or a rate beside it"),
+        ({"on": {"2016-03-01": 5}, "indexed": True}, "indexed: true: expected an amount or a rate beside it"),
+        ({"coverage": 1}, "amount: missing: expected an amount, a rate, or lump sums by date (on)"),
     ],
 )
 def test_withdrawals_are_refused_where_a_key_has_nothing_to_act_on(
@@ -296,6 +299,35 @@ def test_withdrawals_are_refused_where_a_key_has_nothing_to_act_on(
     lines = refusal(written(tmp_path, changed((["withdrawals"], withdrawals))))
     assert len(lines) == 1
     assert lines[0].startswith(f"withdrawals.{finding}")
+
+
+@pytest.mark.parametrize(
+    ("deposits", "finding"),
+    [
+        ({"invest": False}, "amount: missing: expected an amount each period, or lump sums by date (on)"),
+        ({"on": {"2016-03-01": 5}, "every": "year"}, "every: year: expected an amount beside it"),
+    ],
+)
+def test_deposits_are_refused_where_nothing_comes_or_a_period_has_no_amount(tmp_path, deposits, finding) -> None:
+    lines = refusal(written(tmp_path, changed((["deposits"], deposits))))
+    assert len(lines) == 1
+    assert lines[0].startswith(f"deposits.{finding}")
+
+
+@pytest.mark.parametrize(
+    ("place", "date", "expected"),
+    [
+        (["deposits"], "2012-01-02", "expected a date after start, 2015-01-01"),
+        (["withdrawals"], "2015-01-01", "expected a date after start, 2015-01-01"),
+        (["withdrawals"], "2021-01-01", "expected a date on or before end, 2020-12-31"),
+        (["strategies", "sd8", "withdrawals"], "2021-01-01", "expected a date on or before end, 2020-12-31"),
+    ],
+)
+def test_lump_sums_outside_of_the_studys_dates_are_refused(tmp_path, place, date, expected) -> None:
+    dates = ((["start"], "2015-01-01"), (["end"], "2020-12-31"))
+    lines = refusal(written(tmp_path, changed(*dates, (place, {"on": {"2016-03-01": 5, date: 5}}))))
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{'.'.join(place)}.on: {date}: {expected}")
 
 
 def test_coverage_of_zero_is_allowed_beside_what_it_is_of(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from sd_core.simulation.rules import (
     Anchor,
     Every,
     LotOrder,
+    LumpSums,
     Order,
     Path,
     Proceeds,
@@ -37,6 +38,8 @@ HUGE_LOT = 1e9
 
 # What the rules of portfolios, and those on the rule, are where a study does not ask for them.
 IDLE: dict[str, Any] = {
+    "deposits_on": (),
+    "withdrawals_on": (),
     "deposit_invest": False,
     "reinvest": False,
     "indexed": False,
@@ -144,7 +147,11 @@ def random_case(seed: int) -> Case:
     length = rng.integers(95, 121) if rules.adaptive_bracket else rng.integers(10, 91)
     panel = _draw_panel(rng, rules, int(length))
     targets = _draw_targets(apart, rules.targets.weights[0], panel.sessions)
-    return Case(panel=panel, rules=replace(rules, targets=targets, **_draw_investing(apart)))
+    invested = _draw_investing(apart)
+    lump_sums = {
+        key: _draw_lump_sums(apart, rules.capital, panel.sessions) for key in ("deposits_on", "withdrawals_on")
+    }
+    return Case(panel=panel, rules=replace(rules, targets=targets, **invested, **lump_sums))
 
 
 class Style(Enum):
@@ -374,6 +381,15 @@ def _draw_deposits(rng: np.random.Generator, capital: float) -> dict[str, Any]:
 def _draw_investing(rng: np.random.Generator) -> dict[str, bool]:
     """Return whether deposits and dividends are invested at the close."""
     return {"deposit_invest": bool(rng.random() < 0.6), "reinvest": bool(rng.random() < 0.4)}
+
+
+def _draw_lump_sums(rng: np.random.Generator, capital: float, sessions: Dates) -> LumpSums:
+    """Return sums by date, none four times in five: also of days without a session, and of some outside of them all."""
+    if rng.random() < 0.8:
+        return ()
+    first, last = sessions[[0, -1]].astype("datetime64[D]").astype(int)
+    days = np.unique(rng.integers(first - 3, last + 4, size=rng.integers(1, 5)))
+    return tuple((str(np.datetime64(int(day), "D")), capital * float(rng.uniform(0.001, 0.4))) for day in days)
 
 
 def _draw_withdrawals(rng: np.random.Generator, capital: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sd_core.schemas.kinds import Kind
 from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import (
     LotOrder,
+    LumpSums,
     Path,
     Proceeds,
     Rules,
@@ -296,9 +297,15 @@ def coverage_surplus(rules: Rules, ledger: Rows) -> np.ndarray:
     return proceeds[asked] - rules.coverage_min * dues(ledger).cumsum()
 
 
+def lump_sums(panel: Panel, dated: LumpSums) -> np.ndarray:
+    """Return by session what falls due of dated sums: cumulated by date, and read at each session but the first."""
+    until = [sum(amount for date, amount in dated if np.datetime64(date) <= session) for session in panel.sessions]
+    return np.diff([0.0, 0.0, *until[1:]])
+
+
 def assert_deposits_are_those_scheduled(panel: Panel, rules: Rules, result: SimulationResult) -> None:
-    expected = periods_begun(panel, rules.deposit_every) * rules.deposit
-    np.testing.assert_array_equal(result.daily["deposits"], expected)
+    expected = periods_begun(panel, rules.deposit_every) * rules.deposit + lump_sums(panel, rules.deposits_on)
+    assert_same_money(result.daily["deposits"], expected)
 
 
 def assert_each_period_pays_or_skips_what_is_due(panel: Panel, rules: Rules, result: SimulationResult) -> None:
@@ -316,7 +323,8 @@ def assert_each_period_pays_or_skips_what_is_due(panel: Panel, rules: Rules, res
     level = panel.price_index / panel.price_index[0] if rules.indexed and panel.price_index is not None else 1.0
     due = np.maximum(rules.withdrawal * level + rules.withdrawal_share * before, 0)
     found = np.bincount(asked["session"], weights=dues(ledger), minlength=length)
-    assert_same_money(found, periods_begun(panel, rules.withdrawal_every) * due)
+    periodic = periods_begun(panel, rules.withdrawal_every) * due
+    assert_same_money(found, periodic + lump_sums(panel, rules.withdrawals_on))
 
 
 def assert_withdrawals_are_skipped_below_their_coverage(rules: Rules, ledger: Rows) -> None:

@@ -150,8 +150,9 @@ class Policy(NamedTuple):
     """What a scenario has beyond the plain rule; scenarios without any of it get a kernel that knows none of it.
 
     ``candidates`` are assets; ``targets`` are rows of weights, (rows, assets), and ``row_from`` says which of them
-    comes into force at the close of each session, -1 for none; ``edges`` are those of bands that do not move, (assets,
-    2), NaN where an asset has none of its own; ``returns`` are those of the last sessions, as many as the volatility
+    comes into force at the close of each session, -1 for none; ``deposits`` and ``withdrawals`` are the lump sums of
+    each session; ``edges`` are those of bands that do not move, (assets, 2), NaN where an asset has none of its own;
+    ``returns`` are those of the last sessions, as many as the volatility
     trigger asks for; ``gaps`` whether an asset's open crossed a rung, (sessions, assets), for as many as the adaptive
     bracket asks for. Of the last two, session n is at n modulo the length.
     """
@@ -159,6 +160,8 @@ class Policy(NamedTuple):
     candidates: np.ndarray
     targets: Floats
     row_from: np.ndarray
+    deposits: Floats
+    withdrawals: Floats
     edges: Floats
     returns: Floats
     gaps: np.ndarray

@@ -74,7 +74,7 @@ def first_purchases(market, terms, book):
 
 
 @inlined
-def arrive(market, terms, book, session):
+def arrive(market, terms, book, policy, session):
     """Book what reaches the bank before the open: dividends, interest (an overdrawn bank pays it), then a deposit."""
     state = book.state
     date = market.dates[session]
@@ -92,10 +92,12 @@ def arrive(market, terms, book, session):
     if abs(amount) >= DUST:
         book_cash(book, session, ARRIVAL, INTEREST, PORTFOLIO, NAN, amount, NAN)
         state.income += amount
-    periods = date.begun[terms.deposit_every]
-    if periods > 0:
-        book_cash(book, session, ARRIVAL, DEPOSIT, PORTFOLIO, NAN, periods * terms.deposit, NAN)
-        state.deposits += periods * terms.deposit
+    deposit = date.begun[terms.deposit_every] * terms.deposit
+    if policy is not None:
+        deposit += policy.deposits[session]
+    if deposit > 0.0:
+        book_cash(book, session, ARRIVAL, DEPOSIT, PORTFOLIO, NAN, deposit, NAN)
+        state.deposits += deposit
 
 
 @compiled
@@ -130,8 +132,8 @@ def act_at_close(market, terms, book, policy, session):
         invest_arrivals(market, terms, book, session)
     if policy is not None:
         follow_portfolio_rules(market, terms, book, policy, session, changed)
-        if market.dates[session].begun[terms.withdrawal_every] > 0:
-            withdraw(market, terms, book, session)
+        if market.dates[session].begun[terms.withdrawal_every] > 0 or policy.withdrawals[session] > 0.0:
+            withdraw(market, terms, book, policy, session)
 
 
 @inlined
@@ -186,7 +188,7 @@ def advance(market, terms, book, policy, first, start, stop):
                 if market.dates[session].begun[MONTH] > 0:
                     adapt_brackets(terms, book, policy, session)
                 note_gaps(market, terms, book, policy, session)
-            arrive(market, terms, book, session)
+            arrive(market, terms, book, policy, session)
             touched = touched_assets(market, terms, book, session)
             if touched:
                 trade(market, terms, book, policy, session, touched)

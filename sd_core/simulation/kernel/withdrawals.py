@@ -18,13 +18,14 @@ NO_SALES, OVERWEIGHT, LOWEST_TAX = Shortfall.NONE.value, Shortfall.OVERWEIGHT.va
 
 
 @compiled
-def withdraw(market, terms, book, session):
+def withdraw(market, terms, book, policy, session):
     """Pay the withdrawals that fall due, from the bank and, where the rules say so, from sales at the close."""
     state = book.state
     value = worth_of(market, book, session)
     date = market.dates[session]
     fixed = terms.withdrawal * date.prices if terms.indexed else terms.withdrawal
-    due = (fixed + terms.withdrawal_share * value) * date.begun[terms.withdrawal_every]
+    of_period = max(0.0, fixed + terms.withdrawal_share * value)  # a value below 0 has no share to take
+    due = of_period * date.begun[terms.withdrawal_every] + policy.withdrawals[session]
     if due <= DUST:
         return
     state.scheduled += due
