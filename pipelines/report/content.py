@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pipelines.report import market, page
+from pipelines.report import history, market, page
 from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import Choice, choose
 from pipelines.report.equal_cash import equal_cash_table
@@ -136,7 +136,9 @@ def _study(given: Given) -> str:
 def _growth(given: Given) -> str:
     if given.days.empty:
         return ""
-    withdrawn = " Money that came in or went out is no return." if given.headline.study["deposit_amount"] else ""
+    withdrawn = (
+        " Money that came in or went out is no return." if given.headline.study["deposit_invest"] is not None else ""
+    )
     return (
         page.paragraph(given.choice.how)
         + page.paragraph(f"Equal distances upwards are equal percentages.{withdrawn}")
@@ -144,6 +146,36 @@ def _growth(given: Given) -> str:
         + page.figure(given.days.drawdown(), legend=False)
         + page.figure(given.days.cash(), legend=False)
     )
+
+
+def _years(given: Given) -> str:
+    found = history.year_tables(given.connection, given.choice, given.currency)
+    words = (
+        "Time-weighted returns: money that came in or went out is no return. Years in part are marked: the first one "
+        "begins at the first purchase."
+    )
+    return page.paragraph(words) + found if found else ""
+
+
+def _rolling(given: Given) -> str:
+    found = history.rolling_table(given.connection, given.choice)
+    words = "Every 12 and every 36 whole months in a row. They overlap, so they are not independent of each other."
+    return page.paragraph(words) + found if found else ""
+
+
+def _drawdowns(given: Given) -> str:
+    found = history.drawdown_table(given.connection, given.choice)
+    words = "Of the time-weighted growth, so that a withdrawal is no loss: the five deepest of each, and its longest."
+    return page.paragraph(words) + found if found else ""
+
+
+def _orders(given: Given) -> str:
+    found = history.order_tables(given.connection, given.choice, given.currency)
+    words = (
+        "The next rung up and the next rung down of each asset, after the last session of the study. Whether the bank "
+        "covers a purchase is said of each by itself."
+    )
+    return page.paragraph(words) + found if found else ""
 
 
 def _income(given: Given) -> str:
@@ -207,7 +239,11 @@ def _taxes(given: Given) -> str:
         "The scenarios of the headline in the order of what is left after all is sold and taxed. Taxes are owed "
         "outside of the portfolio: they are subtracted at the end and take nothing out of it before."
     )
-    return page.paragraph(words) + found if found else ""
+    if not found:
+        return ""
+    by_year = history.tax_table(given.connection, given.choice)
+    owed = page.paragraph(f"What is owed for each year, in {given.currency}.") + by_year if by_year else ""
+    return page.paragraph(words) + found + owed
 
 
 def _equal_cash(given: Given) -> str:
@@ -302,15 +338,19 @@ SECTIONS = (
     Section("equal_cash", "Is it the rule, or just the cash?", ("report_equal_cash", "report_strategy"), _equal_cash),
     Section("study", "The study", ("study", "study_asset", "study_strategy"), _study),
     Section("growth", "Growth, drawdown and cash", ("simulation_returns", "simulation_daily"), _growth),
+    Section("years", "Calendar years", ("report_calendar_year",), _years),
+    Section("drawdowns", "Worst drawdowns", ("report_drawdown",), _drawdowns),
+    Section("rolling", "Months in a row", ("report_rolling_return",), _rolling),
     Section("income", "Income", ("simulation_income",), _income),
     Section("paid", "Withdrawals against income", ("simulation_ledger", "simulation_income"), _paid),
-    Section("taxes", "After taxes", ("report_strategy",), _taxes),
+    Section("taxes", "After taxes", ("report_strategy", "simulation_taxes"), _taxes),
     Section("reserve", "Which reserve?", ("report_reserve", "report_strategy", "report_reserve_verdict"), _reserve),
     Section("living", "Living from it", ("report_withdrawal", "report_safe_withdrawal"), _living),
     Section("rebalancing", "When to rebalance?", ("report_rebalancing",), _rebalancing),
     Section("attribution", "Where profit came from", ("report_attribution",), _attribution),
     Section("regimes", "Regimes of the market", ("market_regime", "report_regime"), _regimes),
     Section("correlation", "How assets move together", ("correlation_pair", "correlation_regime"), _correlation),
+    Section("orders", "Next orders", ("report_next_order",), _orders),
     Section("scenarios", "All scenarios", ("report_strategy",), _all),
     Section("findings", "Findings about the prices", ("report_data_quality",), _findings),
 )

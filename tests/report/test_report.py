@@ -398,3 +398,43 @@ def test_rule_is_shown_beside_the_same_cash(small_report: Report) -> None:
 
 def test_study_without_the_rule_has_no_part_about_the_same_cash(small_report: Report) -> None:
     assert "equal_cash" not in {part.attributes["id"] for part in parse(small_report()).all("section")}
+
+
+def part(html: str, name: str) -> list[list[str]]:
+    """Return the rows of the first table of a part, its header first."""
+    return [[cell.text for cell in row] for row in parse(html).one("section", id=name).all("table")[0].rows()]
+
+
+def test_calendar_years_are_side_by_side_and_marked_where_they_are_not_whole(small_report: Report) -> None:
+    header, year = part(small_report(), "years")
+    assert header == ["year", "buy-and-hold (buy_and_hold)", "sd8, reserve 10\u202f%"]
+    # 1000 became 1050, and 1069.5: 6.95 % is a little less in binary.
+    assert year == ["2024, in part", "5.0\u202f%", "6.9\u202f%"]
+
+
+def test_drawdowns_have_their_dates_or_are_not_recovered_yet(small_report: Report) -> None:
+    _, holding, entry = part(small_report(), "drawdowns")
+    # From 1100 to 1050; and two of a thousand for the fees of the first purchases, made up for the next day.
+    assert holding[1:] == ["1, the longest", "−4.5\u202f%", "2024-01-03", "2024-01-04", "not yet", "1"]
+    assert entry[1:] == ["1, the longest", "−0.2\u202f%", "2024-01-02", "2024-01-02", "2024-01-03", "1"]
+
+
+def test_taxes_are_shown_by_year_in_studies_that_have_them(small_report: Report) -> None:
+    by_year = parse(small_report(change_lake=lake_tables.add_taxes)).one("section", id="taxes").all("table")[-1]
+    assert [[cell.text for cell in row] for row in by_year.rows()] == [
+        ["year", "sd8, reserve 10\u202f%"],
+        ["2024", "4"],
+    ]
+
+
+def test_next_orders_are_unfolded_by_scenario_with_what_prevents_them(small_report: Report) -> None:
+    order = {"strategy": "sd8", "reserve": 0.1, "session": SESSIONS[2], "ticker": "AAA", "side": "buy", "fee": 1.0}
+    purchase = {**order, "limit_price": 87.12, "quantity": 2.0, "restraint": "bank"}
+    html = small_report(change_lake=lambda con: insert(con, "simulation_orders", purchase))
+    _, row = part(html, "orders")
+    assert row == ["AAA", "buy", "87.12", "2.0000", "−175.24", "−3.2\u202f%", "bank"]
+    assert 'id="orders"' not in small_report()
+
+
+def test_months_in_a_row_are_left_out_of_a_study_of_days(small_report: Report) -> None:
+    assert 'id="rolling"' not in small_report()
