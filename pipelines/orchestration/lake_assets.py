@@ -90,7 +90,7 @@ def _judgement(
         check_name=check,
         passed=not findings if passed is None else passed,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"findings": dg.MetadataValue.md("\n".join(f"- {finding}" for finding in findings) or "none")},
+        metadata={"findings": dg.MetadataValue.text("\n".join(findings) or "none")},
     )
 
 

@@ -14,6 +14,8 @@ from pipelines.report.verdicts import read_headline
 # Beside tables and checks a chart is looked at in passing; a coarser line costs a page less.
 POINTS = 240
 MOST_ASSETS = 20
+# Of a chart in pixels: the room that Dagster has for it beside its menu on a screen 1440 wide.
+WIDTH = 640
 
 # Tables that have a chart, with its name.
 CHARTS = {
@@ -42,10 +44,10 @@ def table_charts(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, s
     choice = choose(headline)
     days = Days(choice, read_days(connection, choice, POINTS))
     if not days.empty:
-        yield "report_strategy", drawing([days.growth(), days.drawdown()])
+        yield "report_strategy", drawing([days.growth(), days.drawdown()], WIDTH)
     if profits := attribution_figures(connection, choice, str(headline.study["currency"])):
-        yield "report_attribution", drawing(profits[:2])
+        yield "report_attribution", drawing(profits[:2], WIDTH)
     if heat_map := market.correlation_heat_map(connection, MOST_ASSETS):
-        yield "correlation_pair", drawing([heat_map])
+        yield "correlation_pair", drawing([heat_map], WIDTH)
     if regimes := market.regime_strip(connection):
-        yield "market_regime", drawing([regimes])
+        yield "market_regime", drawing([regimes], WIDTH)
