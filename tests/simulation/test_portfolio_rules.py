@@ -206,10 +206,12 @@ def test_trade_dearer_than_the_dearest_is_not_made(engine, max_cost, number):
     assert_traded(result, trades[:number])
 
 
-def test_portfolio_worth_nothing_makes_no_trades_at_the_close(engine):
+# The weight of 1.52 at 64, 921.60 of 608, is within 0.6 of the target; that of -0.85 at 10 is not.
+@pytest.mark.parametrize("trigger", [{"rebalance_every": Every.MONTH}, {"deviation": 0.6}], ids=["month", "deviation"])
+def test_portfolio_worth_less_than_nothing_makes_no_trades_at_the_close(engine, trigger):
     # On credit, a fifth of 10 shares is bought at 80, a fifth of 12 at 64: 14.4 shares and a debt of 313.60. At 10 they
     # are worth 144; half of the 608 of the close before no longer covers the debt.
-    rules = rules_of(capital=1_000.0, margin_limit=0.5, **FIFTHS, rebalance_every=Every.MONTH)
+    rules = rules_of(capital=1_000.0, margin_limit=0.5, **FIFTHS, **trigger)
     sessions = np.array(["2021-01-27", "2021-01-28", "2021-01-29", "2021-02-01"], "M8[D]")
     result = engine(panel_of([100.0, 80.0, 64.0, 10.0], sessions=sessions), rules)
 
@@ -506,6 +508,17 @@ def test_spread_whose_sale_is_too_small_buys_nothing_and_is_not_tried_again(engi
     result = engine(panel_of([100.0, 110.0, 130.0], [100.0, 95.0, 95.0]), rules)
 
     assert_traded(result, [])
+
+
+def test_what_a_spread_sells_stays_in_the_bank_and_is_no_proceeds_of_the_rule(engine):
+    # 490 of 500 buy 4.9 shares. A rung of 0.784 at 110 is 86.24, of which the fee is 0.116. Its proceeds of 76.24
+    # would buy for 66.24, of which the fee is 0.151. No rule has sold, so nothing covers the withdrawal.
+    rules = holding(**FIFTHS, premium_spread=0.1, fee_fixed=10.0, max_cost=0.12)
+    paying = dataclasses.replace(rules, withdrawal=50.0, withdrawal_every=Every.MONTH, coverage_min=0.01)
+    result = engine(panel_of([100.0, 110.0], [100.0, 95.0], sessions=months(2)), paying)
+
+    assert result.ledger["kind"][2:].tolist() == [Kind.REBALANCE_SELL, Kind.SKIP_WITHDRAWAL]
+    assert result.daily["bank"] == pytest.approx([0.0, 76.24], rel=1e-12, abs=1e-9)
 
 
 def test_spread_sells_a_rung_of_the_gain_whatever_the_sizing(engine):

@@ -210,6 +210,26 @@ def test_purchases_sold_in_the_same_sale_are_no_replacement_for_each_other():
     assert values(sold, "proceeds", "gain", "wash_sale_disallowed") == [(750, -250, 0), (750, -150, 0)]
 
 
+def test_shares_left_of_one_purchase_replace_those_of_another_in_the_same_sale():
+    # First in, first out: 100 at 10 and 50 at 7 are sold at 7; the other 50 at 7 replace half of the loss of 300.
+    sold, still_held = lots_of(("2023-01-10", 100, 1_000), ("2023-03-01", 100, 700), ("2023-03-05", -150, 1_050))
+    assert values(sold, "quantity", "gain", "wash_sale_disallowed") == [(100, -300, 150), (50, 0, 0)]
+    assert values(still_held, "quantity", "basis") == [(50, 500)]
+
+
+def test_shares_left_of_one_purchase_replace_those_of_another_in_a_later_sale():
+    # Last in, first out: 40 of 100 at 7 are sold at a gain; of the other 60, 30 replace those bought at 10, sold at 8.
+    sold, still_held = lots_of(
+        ("2023-03-01", 100, 700),
+        ("2023-03-05", -40, 300),
+        ("2023-03-08", 30, 300),
+        ("2023-03-10", -30, 240),
+        lot_order=LotOrder.LIFO,
+    )
+    assert values(sold, "purchase", "gain", "wash_sale_disallowed") == [(1, 20, 0), (3, -60, 60)]
+    assert values(still_held, "quantity", "basis") == [(30, 270), (30, 210)]
+
+
 def test_purchase_of_the_days_before_that_was_sold_meanwhile_is_no_replacement():
     sold, _ = lots_of(
         ("2023-01-10", 100, 1_000),
