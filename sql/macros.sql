@@ -48,6 +48,12 @@ comment on macro cagr is
     'Compound annual growth rate: growth of 1 over calendar days, 365.25 to the year; NULL for no days or negative '
     'growth.';
 
+create macro is_of_a_year(days) as
+    days >= 360;
+
+comment on macro is_of_a_year is
+    'Whether so many days from a first session to a last one are a year: 360, as between the ends of a calendar year.';
+
 create macro per_year(amount, days) as
     amount * 365.25 / nullif(days, 0);
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.report.living import living_sentences, paying
-from pipelines.report.verdicts import NAMED, Headline, demerit, is_of_a_year, percent_of, read_headline, withdrawn
+from pipelines.report.verdicts import NAMED, Headline, demerit, percent_of, read_headline, withdrawn
 from sd_core.wording import counted
 
 
@@ -58,7 +58,7 @@ def _columns(headline: Headline) -> Iterator[Column]:
     yield Column("value", lambda row: f"{row['final_value']:,.0f}", "what the portfolio is worth at the last close")
     if any(row["withdrawals_scheduled"] for row in rows):
         yield Column("paid", withdrawn, "withdrawals paid to you")
-    if all(map(is_of_a_year, rows)):
+    if all(row["is_of_a_year"] for row in rows):
         yield Column("CAGR", lambda row: percent_of(row["cagr"]), "growth per year, compounded; money added is none")
     else:
         yield Column("return", lambda row: percent_of(row["twr"]), "growth over the whole time, less than a year")

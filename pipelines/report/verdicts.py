@@ -57,9 +57,6 @@ MEASURES = {
     "income": ("withdrawals", "withdrawals paid"),
     "ending_value": ("final_value", "value at the end"),
 }
-# The first session of a calendar year comes after New Year and the last before the next.
-SHORTEST_YEAR = 360
-
 # What is said of an asset is said of the scenario in which it came nearest to being bought.
 _UNBOUGHT = """
 select
@@ -78,6 +75,9 @@ order by study_asset.position
 
 HARVEST_NOTE = (
     "Income is dividends, interest and net harvest, per year. Harvest is money taken out of the holdings, not a yield."
+)
+SHORT_NOTE = (
+    "This is less than a year. What is stated per year, and the Sharpe ratio, is put on a year: no rate that lasted."
 )
 REBALANCING_NOTE = "Where a strategy rebalances, harvest may go straight back into the holdings."
 # The most that are named of what could be many.
@@ -145,6 +145,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
         chosen=_chosen(rows, holding),
         notes=[
             HARVEST_NOTE,
+            *([] if all(row["is_of_a_year"] for row in rows) else [SHORT_NOTE]),
             *([REBALANCING_NOTE] if any(row["has_rule"] and row["is_rebalanced"] for row in rows) else []),
         ],
         compared=compared,
@@ -205,11 +206,6 @@ def withdrawn(row: dict[str, Any]) -> str:
     """Return what was paid of the withdrawals that fell due."""
     paid, due = row["withdrawals"], row["withdrawals_scheduled"]
     return f"{paid:,.0f}" if row["paid_in_full"] else f"{paid:,.0f} of {due:,.0f}"
-
-
-def is_of_a_year(row: dict[str, Any]) -> bool:
-    """Return whether a scenario covers a year, so that its growth may be stated per year."""
-    return int((row["last_session"] - row["first_session"]).days) >= SHORTEST_YEAR
 
 
 def percent_of(fraction: float | None, digits: int | None = 1) -> str:
@@ -309,7 +305,7 @@ def _at_equal_cash(best: dict[str, Any] | None, compared: Sequence[dict[str, Any
 def _both(row: dict[str, Any], best: dict[str, Any], whose: str) -> str:
     """Return growth and Sharpe ratio of a scenario, or of the same cash."""
     value, sharpe = row[f"{whose}final_value"], row[f"{whose}sharpe"]
-    growth = f"{percent_of(row[f'{whose}cagr'])} a year" if is_of_a_year(best) else f"a value of {value:,.0f}"
+    growth = f"{percent_of(row[f'{whose}cagr'])} a year" if best["is_of_a_year"] else f"a value of {value:,.0f}"
     return growth if sharpe is None else f"{growth}, a Sharpe ratio of {sharpe:.3f}"
 
 
@@ -328,7 +324,7 @@ def _said(row: dict[str, Any], judge_by: str) -> str:
             return f"paid {row['withdrawals']:,.0f}"
         case "ending_value":
             return f"ended with {row['final_value']:,.0f}"
-    return f"returned {percent_of(row['cagr'])} a year" if is_of_a_year(row) else f"returned {percent_of(row['twr'])}"
+    return f"returned {percent_of(row['cagr'])} a year" if row["is_of_a_year"] else f"returned {percent_of(row['twr'])}"
 
 
 def about_withdrawals(rows: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -122,6 +122,10 @@ SIMULATION_METRICS = Table(
         **scenario(),
         "first_session": day("First session, on which the assets are bought."),
         "last_session": day("Last session."),
+        "is_of_a_year": flag(
+            "Whether these are a year, 360 days or more. Of less, what is stated per year (CAGR, volatility, ratios, "
+            "money-weighted return, income) is put on a year: nothing grew or paid at that rate for so long."
+        ),
         "final_value": number("Cash and holdings at the last close.", MONEY),
         "total_return": number("Final value over capital, less 1.", FRACTION),
         "twr": number("Time-weighted return over the whole period.", FRACTION),

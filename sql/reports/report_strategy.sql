@@ -73,6 +73,7 @@ select
     metrics.reserve,
     metrics.first_session,
     metrics.last_session,
+    metrics.is_of_a_year,
     metrics.final_value,
     metrics.total_return,
     metrics.twr,

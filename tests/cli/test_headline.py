@@ -72,8 +72,9 @@ def test_every_column_is_explained_in_a_line(finished: Lab) -> None:
 
 
 def test_less_than_a_year_is_not_annualised(finished: Lab) -> None:
-    text = printed(finished, 80, "update report_strategy set first_session = first_session + 100")
+    text = printed(finished, 80, "update report_strategy set is_of_a_year = false")
     assert "CAGR" not in text
+    assert "This is less than a year." in text
     row = next(row for row in rows_of(text) if row[:2] == ["sd8", "0"])
     twr = finished.table("report_strategy").set_index(["strategy", "reserve"]).loc[("sd8", 0.0), "twr"]
     assert row[4] == f"{twr * 100:.1f}"

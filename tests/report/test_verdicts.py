@@ -19,6 +19,7 @@ def row(strategy: str, cagr: float, rank: int = 1, *, has_rule: bool = True, **o
         "rank": rank,
         "first_session": dt.date(2020, 1, 2),
         "last_session": dt.date(2023, 12, 29),
+        "is_of_a_year": True,
         "cagr": cagr,
         "twr": 3 * cagr,
         "sharpe": 0.5,
@@ -93,7 +94,7 @@ def test_scenario_that_fell_short_is_never_the_best() -> None:
 
 
 def test_growth_of_less_than_a_year_is_not_stated_per_year() -> None:
-    short = {"last_session": dt.date(2020, 6, 30)}
+    short = {"last_session": dt.date(2020, 6, 30), "is_of_a_year": False}
     (sentence,) = sentences([HOLDING | short, row("sd8", 0.04, **short)], HOLDING | short, [], "cagr")
     assert "returned 15.0 %." in sentence
     assert "a year" not in sentence

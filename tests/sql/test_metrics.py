@@ -160,6 +160,19 @@ def test_too_few_returns_have_no_value_at_risk(con, metric, returns):
     assert aggregate(con, f"{metric}(r)", returns) is None
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("2023-01-03", "2023-12-29", True),  # the sessions of XNYS in a calendar year: 360 days
+        ("2024-01-02", "2024-12-31", True),
+        ("2024-01-02", "2024-12-26", False),
+        ("2024-01-02", "2024-01-29", False),
+    ],
+)
+def test_sessions_of_a_calendar_year_are_a_year_and_fewer_are_not(con, first, last, expected):
+    assert con.sql(f"select is_of_a_year(date '{last}' - date '{first}')").fetchall() == [(expected,)]
+
+
 def test_per_year_of_an_amount_over_half_a_year_is_twice_the_amount(con):
     assert scalar(con, "per_year(100, 182.625)") == pytest.approx(200, rel=TOLERANCE)
 
