@@ -17,6 +17,7 @@ from pipelines.report.performance import Days, income_figures, read_days, reserv
 from pipelines.report.rebalancing import rebalancing_table
 from pipelines.report.regimes import regime_table
 from pipelines.report.scenarios import all_scenarios, headline_table, tax_table
+from pipelines.report.starts import starts_table
 from pipelines.report.study import study_part
 from pipelines.report.verdicts import HARVEST_NOTE, SAME_RETURN, Headline, read_headline
 from pipelines.warehouse.records import records
@@ -160,6 +161,15 @@ def _years(given: Given) -> str:
 def _rolling(given: Given) -> str:
     found = history.rolling_table(given.connection, given.choice)
     words = "Every 12 and every 36 whole months in a row. They overlap, so they are not independent of each other."
+    return page.paragraph(words) + found if found else ""
+
+
+def _starts(given: Given) -> str:
+    found = starts_table(given.connection)
+    words = (
+        "Each strategy at its best reserve, as if it had started with the same capital on another date. All starts end "
+        "on the same session and neighbouring ones share most of theirs, so they are not independent of each other."
+    )
     return page.paragraph(words) + found if found else ""
 
 
@@ -341,6 +351,7 @@ SECTIONS = (
     Section("years", "Calendar years", ("report_calendar_year",), _years),
     Section("drawdowns", "Worst drawdowns", ("report_drawdown",), _drawdowns),
     Section("rolling", "Months in a row", ("report_rolling_return",), _rolling),
+    Section("starts", "Other start dates", ("report_start_date", "report_strategy"), _starts),
     Section("income", "Income", ("simulation_income",), _income),
     Section("paid", "Withdrawals against income", ("simulation_ledger", "simulation_income"), _paid),
     Section("taxes", "After taxes", ("report_strategy", "simulation_taxes"), _taxes),

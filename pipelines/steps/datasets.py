@@ -76,6 +76,19 @@ def _subsets(study: Study, market: Version, _: Progress) -> "Tables":
     return simulate_subsets(study, smoothed_scenario(study), market)
 
 
+def _start_settings(study: Study) -> dict[str, Any]:
+    # A study that asks for no other starts has an empty table, which no change of it makes outdated.
+    if study.start_dates is None:
+        return {}
+    return {"start_dates": study.start_dates, "scenarios": _fingerprints(study, study.scenarios)}
+
+
+def _starts(study: Study, market: Version, progress: Progress) -> "Tables":
+    from pipelines.steps.starts import simulate_starts
+
+    return simulate_starts(study, market, progress)
+
+
 VARIANCE_STATE = Derived(
     name="variance_state",
     description=(
@@ -108,6 +121,15 @@ INCOME_SUBSET = Derived(
     settings=_subset_settings,
     compute=_subsets,
 )
+START_DATES = Derived(
+    name="start_date_outcome",
+    description="Outcome of each scenario from the first session of each year, or month, in studies with start_dates.",
+    version=f"{versions.ENGINE}.{versions.STARTS}",
+    inputs=("sessions", "prices", "rates"),
+    tables=("start_date_outcome",),
+    settings=_start_settings,
+    compute=_starts,
+)
 # The bootstrap samples take some minutes, so they are no part of the refresh.
 RESERVE_BOOTSTRAP = Derived(
     name="reserve_bootstrap",
@@ -120,5 +142,5 @@ RESERVE_BOOTSTRAP = Derived(
     refreshed=False,
 )
 FITS = (VARIANCE_STATE, CORRELATIONS)
-DERIVED = (*FITS, INCOME_SUBSET, RESERVE_BOOTSTRAP)
+DERIVED = (*FITS, INCOME_SUBSET, START_DATES, RESERVE_BOOTSTRAP)
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)

@@ -11,6 +11,7 @@ from sd_core.schemas.columns import (
     FROM_ONE,
     MONEY,
     NOT_NEGATIVE,
+    NOT_POSITIVE,
     PER_SHARE,
     POSITIVE,
     RATIO,
@@ -530,6 +531,24 @@ CORRELATION_STATE = LakeTable(
     },
 )
 
+START_DATE_OUTCOME = LakeTable(
+    name="start_date_outcome",
+    description="Outcome of every scenario from each start to the end of the history, in studies with start_dates.",
+    key=("strategy", "reserve", "start_session"),
+    columns={
+        **scenario(),
+        "start_session": day("First session of the year or month, on which the scenario starts with the capital."),
+        "last_session": day("Last session of the history."),
+        "final_value": number("Cash and holdings at the last close.", MONEY),
+        "twr": number("Time-weighted return from the start.", FRACTION),
+        "xirr": number("Money-weighted return; NULL: there is none.", YEARLY, nullable=True),
+        "sharpe": number("Annualised Sharpe ratio; NULL: returns that do not differ.", RATIO, nullable=True),
+        "max_drawdown": number("Deepest fall of time-weighted growth below its peak.", FRACTION, NOT_POSITIVE),
+        "withdrawals_scheduled": number("Withdrawals that fell due.", MONEY, NOT_NEGATIVE),
+        "withdrawals": number("Withdrawals paid.", MONEY, NOT_NEGATIVE),
+    },
+)
+
 LAKE_TABLES: dict[str, LakeTable] = {
     table.name: table
     for table in (
@@ -553,6 +572,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         WITHDRAWAL_OUTCOME,
         WITHDRAWAL_LIMIT,
         INCOME_SUBSET,
+        START_DATE_OUTCOME,
         VARIANCE_STATE,
         CORRELATION_PAIR,
         CORRELATION_SUMMARY,

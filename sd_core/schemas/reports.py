@@ -731,6 +731,32 @@ REPORT_NEXT_ORDER = Table(
     },
 )
 
+_START = lake.START_DATE_OUTCOME.columns
+
+REPORT_START_DATE = Table(
+    name="report_start_date",
+    layer="reports",
+    description="What each scenario came to from other start dates, and whether it did better than buy-and-hold.",
+    key=("strategy", "reserve", "start_session"),
+    columns={
+        **{name: _START[name] for name in ("strategy", "reserve", "start_session", "last_session")},
+        "years": number("From the start to the last session.", "years", POSITIVE),
+        "final_value": _START["final_value"],
+        "cagr": number(
+            "Compound annual growth rate of the time-weighted growth from the start.", YEARLY, AT_LEAST_TOTAL_LOSS
+        ),
+        **{name: _START[name] for name in ("xirr", "sharpe", "max_drawdown", "withdrawals_scheduled", "withdrawals")},
+        "paid_in_full": flag("Whether every withdrawal that fell due was paid; NULL: none fell due.", nullable=True),
+        "cagr_over_buy_and_hold": number(
+            "CAGR less that of buy-and-hold without a reserve from the same start; NULL: the study has none, or this "
+            "is it.",
+            YEARLY,
+            nullable=True,
+        ),
+        "did_better": flag("Whether that is above 0 by more than rounding; NULL as above.", nullable=True),
+    },
+)
+
 REPORTS = (
     REPORT_STRATEGY,
     REPORT_EQUAL_CASH,
@@ -742,6 +768,7 @@ REPORTS = (
     REPORT_MONTH,
     REPORT_ROLLING_RETURN,
     REPORT_DRAWDOWN,
+    REPORT_START_DATE,
     REPORT_NEXT_ORDER,
     REPORT_REGIME,
     REPORT_DATA_QUALITY,

@@ -53,5 +53,6 @@ STAGING = (
     lake.WITHDRAWAL_OUTCOME.published(),
     lake.WITHDRAWAL_LIMIT.published(),
     INCOME_SUBSET,
+    lake.START_DATE_OUTCOME.published(),
     lake.SIMULATION_TAX_LOTS.published(),
 )

@@ -48,6 +48,8 @@ def _tickers_named(strategy: Strategy) -> Iterator[tuple[str, str]]:
 
 # What a scenario is judged by.
 Judge = Literal["cagr", "sharpe", "income", "ending_value"]
+# Of which periods the first sessions are starts.
+StartDates = Literal["year", "month"]
 
 
 class Study(Part):
@@ -73,6 +75,9 @@ class Study(Part):
     path_band: bool = Field(False, description="Whether every scenario is simulated under all paths.")
     judge_by: Judge = Field(
         "cagr", description="Measure by which the best of those is chosen that paid every withdrawal."
+    )
+    start_dates: StartDates | None = Field(
+        None, description="Whether every scenario is also simulated from the start of each year, or month."
     )
     strategies: dict[Name, Strategy] = Field(min_length=1)
     _sweeps: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -43,6 +43,7 @@ TOLERANCE = 1e-9
 PLAIN = {"asset_returns", "simulation_returns"}
 # What staging has from elsewhere: from correlations, from histories, from the search for a root.
 FITTED = {
+    "start_date_outcome",
     "income_subset",
     "reserve_bootstrap",
     "withdrawal_limit",

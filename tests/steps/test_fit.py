@@ -63,8 +63,9 @@ def test_fits_of_other_prices_are_left_out_and_reported_until_recomputed(lab_wit
         assert lab.sdlab("run", "--select", asset).code == 0
     outcome = lab.sdlab("run", "--select", "report_strategy")
     assert outcome.code == 0, outcome.err
-    assert "variance_state, correlations, income_subset: of other prices or settings, so left out" in " ".join(
-        outcome.err.split()
+    assert (
+        "variance_state, correlations, income_subset, start_date_outcome: of other prices or settings, so left out"
+        in " ".join(outcome.err.split())
     )
     assert lab.table("correlation_pair").empty
     assert lab.table("correlation_summary").empty

@@ -619,6 +619,12 @@ def test_judge_that_the_study_cannot_have_is_refused(tmp_path: Path, changes: li
     assert_one_finding(refusal(written(tmp_path, changed(*changes))), found)
 
 
+@pytest.mark.parametrize("asked", ["rolling", "quarter", 2020])
+def test_start_dates_other_than_of_years_or_months_are_refused(tmp_path: Path, asked: Any) -> None:
+    lines = refusal(written(tmp_path, changed((["start_dates"], asked))))
+    assert_one_finding(lines, f"start_dates: {asked!r}: expected ", "year", "month")
+
+
 def test_study_is_judged_by_growth_unless_it_says_otherwise(tmp_path: Path) -> None:
     assert load_study(written(tmp_path, changed())).judge_by == "cagr"
     paying = changed((["judge_by"], "income"), (["withdrawals"], {"amount": 10}))

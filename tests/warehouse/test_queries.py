@@ -9,11 +9,12 @@ from support.lab import PROJECT, Lab
 PAGE = (PROJECT / "docs" / "queries.md").read_text(encoding="utf-8")
 QUERIES = dict(re.findall(r"\*\*(.+?)\*\*.*?```sql\n(.*?)```", PAGE, flags=re.DOTALL))
 
-# The finished run drew no histories and has neither taxes nor a price index, it is of 2023, and a year is too short for
-# a whole one and for regimes of market and correlation; all of its assets are bought in fractions.
+# The finished run drew no histories and has neither taxes, other start dates nor a price index, it is of 2023, and a
+# year is too short for a whole one and for regimes of market and correlation; all assets are bought in fractions.
 EMPTY = {
     "What was too dear to be bought?",
     "Which were the worst and the best year?",
+    "What of other start years?",
     "What happened in 2022?",
     "What is the portfolio worth after inflation?",
     "What was the worst of any twelve months in a row, and how often was it a loss?",
