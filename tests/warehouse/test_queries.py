@@ -21,6 +21,8 @@ EMPTY = {
     "What tax is owed for each year?",
     "Which is best after taxes?",
     "How much cash should I hold?",
+    "What is the chance of running out within 30 years?",
+    "How much can I take each year?",
     "In which markets does it work, and does it beat buy-and-hold there?",
     "Which losses did the wash-sale rule put off?",
     "Did the assets move together, and since when?",
