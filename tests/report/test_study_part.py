@@ -139,8 +139,10 @@ def test_scenarios_are_shown_by_regime_with_the_numbers_of_the_table(small_repor
 
 def test_after_tax_table_is_there_where_taxes_are(small_report: Report) -> None:
     assert "taxes" not in {one.attributes["id"] for one in parse(small_report()).all("section")}
-    table = parse(small_report(lake_tables.add_taxes)).one("section", id="taxes").one("table")
-    names, *rows = ([cell.text for cell in row] for row in table.rows())
+    section = parse(small_report(lake_tables.add_taxes)).one("section", id="taxes")
+    ranked, by_year = section.all("table")
+    assert [cell.text for cell in by_year.rows()[0]] == ["year", "sd8, reserve 10\u202f%"]
+    names, *rows = ([cell.text for cell in row] for row in ranked.rows())
     assert names[:2] == ["strategy", "reserve"]
     assert [row[0] for row in rows] == ["sd8"]
 
