@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("built")
     for folder in ("sd_core", "pipelines", "sql", "studies"):
         shutil.copytree(PROJECT / folder, source / folder, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md", "LICENSE"):
+    for file in ("pyproject.toml", "README.md", "LICENSE", "workspace.yaml"):
         shutil.copy(PROJECT / file, source)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-index"]
     subprocess.run([*pip, "--no-build-isolation", "--wheel-dir", built, source], check=True)
@@ -69,6 +69,7 @@ def test_it_holds_the_code_the_sql_the_studies_and_the_licence_and_nothing_else(
     }
     expected |= {f"{FILES}/{file.relative_to(PROJECT).as_posix()}" for file in (PROJECT / "sql").rglob("*.sql")}
     expected |= {f"{FILES}/{file.relative_to(PROJECT).as_posix()}" for file in (PROJECT / "studies").glob("*.yaml")}
+    expected.add(f"{FILES}/workspace.yaml")
     held = set(zipfile.ZipFile(wheel).namelist())
     described = {name for name in held if ".dist-info/" in name}
     assert held - described == expected
@@ -92,11 +93,11 @@ def test_a_command_finds_the_demo_and_keeps_what_it_makes_in_the_current_folder(
 def test_dagster_loads_every_asset_from_it(unpacked: Path, tmp_path: Path) -> None:
     program = """\
 from pipelines.definitions import defs
-from pipelines.lab.home import SQL
+from pipelines.lab.home import SQL, WORKSPACE
 from pipelines.report.page import HERE
 from pipelines.warehouse.models import own_models
 
-assert (HERE / "report.css").is_file() and (HERE / "report.js").is_file()
+assert WORKSPACE.is_file() and (HERE / "report.css").is_file() and (HERE / "report.js").is_file()
 print(SQL, len(own_models()))
 assert len(list(defs().resolve_asset_graph().get_all_asset_keys())) > len(own_models())
 """

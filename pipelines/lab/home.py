@@ -20,6 +20,7 @@ IS_CHECKOUT = (CODE / "pyproject.toml").is_file()
 FILES = CODE / "pipelines" / "files"
 SQL = (FILES / "sql").resolve()
 STUDIES = (FILES / "studies").resolve()
+WORKSPACE = (FILES / "workspace.yaml").resolve()
 DEFAULT_STUDY = "demo"
 
 

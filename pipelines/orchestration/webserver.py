@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from ruamel.yaml import YAML
 
-from pipelines.lab.home import StudyHome, open_home
+from pipelines.lab.home import WORKSPACE, StudyHome, open_home
 from pipelines.orchestration.private import webserver_parts
 from pipelines.web.results import Results
 from pipelines.web.server import serve
@@ -57,9 +58,10 @@ def _code_server(instance: dg.DagsterInstance, study: str) -> Iterator[Path]:
     Pages show the study's name as that of the code location.
     """
     parts = webserver_parts()
+    (location,) = YAML(typ="safe").load(WORKSPACE)["load_from"]
+    named = {"python_module": {"module_name": location["python_module"], "location_name": study}}
     with tempfile.TemporaryDirectory() as folder:
-        module = {"module_name": "pipelines.definitions", "location_name": study}
-        target = parts.workspace_file([str(_workspace(Path(folder, "module.yaml"), [{"python_module": module}]))])
+        target = parts.workspace_file([str(_workspace(Path(folder, "named.yaml"), [named]))])
         with parts.code_servers(instance, target, "WARNING") as servers:
             yield _workspace(Path(folder, "workspace.yaml"), servers.get_code_server_specs())
 
