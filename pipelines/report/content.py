@@ -130,6 +130,11 @@ from report_benchmark
 """
 
 
+def _introduced(words: str, found: str) -> str:
+    """Return tables below what they are, or nothing where there are none."""
+    return page.paragraph(words) + found if found else ""
+
+
 def _study(given: Given) -> str:
     return study_part(given.connection, given.headline)
 
@@ -155,13 +160,13 @@ def _years(given: Given) -> str:
         "Time-weighted returns: money that came in or went out is no return. Years in part are marked: the first one "
         "begins at the first purchase."
     )
-    return page.paragraph(words) + found if found else ""
+    return _introduced(words, found)
 
 
 def _rolling(given: Given) -> str:
     found = history.rolling_table(given.connection, given.choice)
     words = "Every 12 and every 36 whole months in a row. They overlap, so they are not independent of each other."
-    return page.paragraph(words) + found if found else ""
+    return _introduced(words, found)
 
 
 def _starts(given: Given) -> str:
@@ -170,13 +175,13 @@ def _starts(given: Given) -> str:
         "Each strategy at its best reserve, as if it had started with the same capital on another date. All starts end "
         "on the same session and neighbouring ones share most of theirs, so they are not independent of each other."
     )
-    return page.paragraph(words) + found if found else ""
+    return _introduced(words, found)
 
 
 def _drawdowns(given: Given) -> str:
     found = history.drawdown_table(given.connection, given.choice)
     words = "Of the time-weighted growth, so that a withdrawal is no loss: the five deepest of each, and its longest."
-    return page.paragraph(words) + found if found else ""
+    return _introduced(words, found)
 
 
 def _orders(given: Given) -> str:
@@ -185,7 +190,7 @@ def _orders(given: Given) -> str:
         "The next rung up and the next rung down of each asset, after the last session of the study. Whether the bank "
         "covers a purchase is said of each by itself."
     )
-    return page.paragraph(words) + found if found else ""
+    return _introduced(words, found)
 
 
 def _income(given: Given) -> str:
@@ -240,7 +245,7 @@ def _paid(given: Given) -> str:
         "Covered: dividends, interest and net harvest over what was withdrawn. What they do not cover came from the "
         "reserve, from sales for the withdrawal, or from deposits."
     )
-    return page.paragraph(words) + found if found else ""
+    return _introduced(words, found)
 
 
 def _taxes(given: Given) -> str:
@@ -290,7 +295,7 @@ def _rebalancing(given: Given) -> str:
         "Each at its best reserve, and buy-and-hold. Turnover is half of what "
         "was bought and sold, relative to the mean value."
     )
-    return page.paragraph(words) + found if found else ""
+    return _introduced(words, found)
 
 
 def _regimes(given: Given) -> str:

@@ -22,6 +22,7 @@ from sd_core.market.currencies import unit_of
 from sd_core.market.findings import Finding, to_table
 from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.market.sessions import (
+    OWN_DATES,
     calendar_days,
     intersection,
     merge_amounts,
@@ -199,7 +200,7 @@ def _candidate_sessions(study: Study, universe: Sequence[PriceHistory]) -> Dates
 
 
 def _has_calendar(study: Study) -> bool:
-    return study.sessions not in ("intersection", "union")
+    return study.sessions not in OWN_DATES
 
 
 def _traded(study: Study, history: PriceHistory, candidates: Dates) -> PriceHistory:
