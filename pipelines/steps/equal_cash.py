@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from sd_core.market.arrays import Floats
-from sd_core.market.panel import Panel, risk_free_returns
+from sd_core.market.panel import Panel
+from sd_core.metrics.outcome import Calendar
 from sd_core.metrics.performance import performance
 from sd_core.metrics.returns import Rows, session_returns
 from sd_core.resampling.paired import SAMPLES, Intervals, mean_block, paired_intervals
-from sd_core.schemas.kinds import Kind
 from sd_core.simulation.equal_cash import cash_shares, rivals
 from sd_core.simulation.rules import Rules
 
@@ -22,11 +22,10 @@ def comparisons(panel: Panel, rules: Rules, daily: Rows) -> list[dict[str, Any]]
     found = rivals(panel, rules, daily)
     own = session_returns(daily, rules.capital)
     theirs = [session_returns(rival.result.daily, rules.capital) for rival in found.values()]
-    cash = risk_free_returns(panel.sessions, panel.rates)
-    days = float((panel.sessions[-1] - panel.sessions[0]).astype(int))
-    missing = [_missing(own, returns, panel.periods_per_year) for returns in theirs]
+    calendar = Calendar.of(panel)
+    missing = [_missing(own, returns, calendar.periods_per_year) for returns in theirs]
     sure = [returns for returns, reason in zip(theirs, missing, strict=True) if reason is None]
-    intervals = paired_intervals(own, sure, cash, days, panel.periods_per_year)
+    intervals = paired_intervals(own, sure, calendar)
     rows = []
     for (name, rival), returns, reason in zip(found.items(), theirs, missing, strict=True):
         days_of = rival.result.daily
@@ -34,10 +33,10 @@ def comparisons(panel: Panel, rules: Rules, daily: Rows) -> list[dict[str, Any]]
             "comparison": name,
             "cash_share": rival.share,
             "final_value": days_of["value"][-1],
-            **performance(returns, cash, days, panel.periods_per_year)._asdict(),
+            **performance(returns, calendar)._asdict(),
             "mean_cash_share": np.nanmean(cash_shares(days_of)),
             "withdrawals": days_of["withdrawals"].sum(),
-            "withdrawals_scheduled": days_of["withdrawals"].sum() + _unpaid(rival.result.ledger),
+            "withdrawals_scheduled": rival.result.withdrawals_scheduled,
             **(_NO_INTERVALS if reason else _stored(next(intervals))),
             "interval_missing": reason,
             "samples": None if reason else SAMPLES,
@@ -61,9 +60,3 @@ _NO_INTERVALS = dict.fromkeys(f"{name.replace('_', '_difference_')}" for name in
 
 def _stored(intervals: Intervals) -> dict[str, float | None]:
     return {name: None if np.isnan(end) else end for name, end in zip(_NO_INTERVALS, intervals, strict=True)}
-
-
-def _unpaid(ledger: Rows) -> float:
-    """Return what was due of withdrawals and not paid."""
-    of_withdrawals = np.isin(ledger["kind"], [Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL])
-    return float(np.nansum(ledger["skipped_quantity"][of_withdrawals]))

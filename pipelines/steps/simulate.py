@@ -23,10 +23,10 @@ from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction
 from sd_core import versions
 from sd_core.lake import Lake, Version
-from sd_core.market.arrays import days_between
-from sd_core.market.panel import Panel, risk_free_returns
+from sd_core.market.panel import Panel
 from sd_core.market.sessions import session_after
 from sd_core.metrics.money_weighted import money_weighted_return
+from sd_core.metrics.outcome import Calendar
 from sd_core.metrics.performance import performance
 from sd_core.metrics.returns import session_returns
 from sd_core.simulation.engine import simulate
@@ -213,9 +213,7 @@ def _facts_of(
 
 def _outcome_of(study: Study, panel: Panel, result: SimulationResult) -> dict[str, float | None]:
     """Return what a scenario came to, for those who look at its partition; None where there is no such number."""
-    cash = risk_free_returns(panel.sessions, panel.rates)
-    days = float(days_between(panel.sessions[[0, -1]])[0])
-    found = performance(session_returns(result.daily, study.capital), cash, days, panel.periods_per_year)
+    found = performance(session_returns(result.daily, study.capital), Calendar.of(panel))
     return {
         "value": float(result.daily["value"][-1]),
         "cagr": found.cagr,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats
-from sd_core.metrics.outcome import NO_SPREAD
+from sd_core.metrics.outcome import NO_SPREAD, Calendar
 
 
 class Performance(NamedTuple):
@@ -27,24 +27,22 @@ class Performance(NamedTuple):
     max_drawdown: float
 
 
-def performance(returns: Floats, cash: Floats, days: float, periods_per_year: int) -> Performance:
+def performance(returns: Floats, calendar: Calendar) -> Performance:
     """Return the measures of a portfolio.
 
     Args:
         returns: by session, fractions; NaN where there is none.
-        cash: risk-free return by session.
-        days: calendar days from the first session to the last.
-        periods_per_year: that figures are annualised with.
+        calendar: of these sessions.
     """
     known = ~np.isnan(returns)
     growth = np.cumprod(np.maximum(1.0 + np.where(known, returns, 0.0), 0.0))
     drawdowns = growth / np.maximum(np.maximum.accumulate(growth), 1.0) - 1.0
-    excess = (returns - cash)[known]
+    excess = (returns - calendar.risk_free_return)[known]
     several = len(excess) > 1
     spread = float(np.std(excess, ddof=1)) if several else 0.0
     return Performance(
-        cagr=float(growth[-1] ** (DAYS_PER_CALENDAR_YEAR / days) - 1.0) if days > 0 else None,
-        volatility=float(np.std(returns[known], ddof=1) * np.sqrt(periods_per_year)) if several else None,
-        sharpe=float(excess.mean() / spread * np.sqrt(periods_per_year)) if spread > NO_SPREAD else None,
+        cagr=float(growth[-1] ** (DAYS_PER_CALENDAR_YEAR / calendar.days) - 1.0) if calendar.days > 0 else None,
+        volatility=float(np.std(returns[known], ddof=1) * np.sqrt(calendar.periods_per_year)) if several else None,
+        sharpe=float(excess.mean() / spread * np.sqrt(calendar.periods_per_year)) if spread > NO_SPREAD else None,
         max_drawdown=float(drawdowns.min()),
     )

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats, Integers
-from sd_core.metrics.outcome import NO_SPREAD
+from sd_core.metrics.outcome import NO_SPREAD, Calendar
 
 SAMPLES = 2_000
 SEED = 1
@@ -68,28 +68,24 @@ def draw_blocks(returns: int) -> Blocks:
     return Blocks(np.concatenate(begins), np.concatenate(lengths), np.array(samples))
 
 
-def paired_intervals(
-    own: Floats, rivals: list[Floats], cash: Floats, days: float, periods_per_year: int
-) -> Iterator[Intervals]:
+def paired_intervals(own: Floats, rivals: list[Floats], calendar: Calendar) -> Iterator[Intervals]:
     """Yield the intervals of a portfolio's differences from each of its rivals.
 
     Args:
         own: return of the portfolio by session, fractions above -1, shape (sessions,). The first session, at whose
             close everything is bought, stays the first of every sample.
         rivals: the same of others.
-        cash: risk-free return by session.
-        days: calendar days from the first session to the last.
-        periods_per_year: that ratios are annualised with.
+        calendar: of these sessions.
     """
-    measures = [_resampled(returns, cash, days, periods_per_year) for returns in (own, *rivals)]
+    measures = [_resampled(returns, calendar) for returns in (own, *rivals)]
     for cagr, sharpe in measures[1:]:
         yield Intervals(*_interval(measures[0][0] - cagr), *_interval(measures[0][1] - sharpe))
 
 
-def _resampled(returns: Floats, cash: Floats, days: float, periods_per_year: int) -> tuple[Floats, Floats]:
+def _resampled(returns: Floats, calendar: Calendar) -> tuple[Floats, Floats]:
     """Return CAGR and Sharpe ratio of a portfolio in every sample; the ratio is NaN where returns have no spread."""
     blocks = draw_blocks(len(returns) - 1)
-    excess = returns - cash
+    excess = returns - calendar.risk_free_return
     terms = np.column_stack([np.log1p(returns), excess, excess**2])
     later = terms[1:]
     # Sums up to each session of the history written twice: a block is the difference of two of them.
@@ -98,8 +94,8 @@ def _resampled(returns: Floats, cash: Floats, days: float, periods_per_year: int
     count = len(returns)
     spread = np.sqrt(np.maximum(squares - total**2 / count, 0.0) / (count - 1))
     sharpe = np.full(SAMPLES, np.nan)
-    np.divide(total / count * np.sqrt(periods_per_year), spread, out=sharpe, where=spread > NO_SPREAD)
-    return np.expm1(growth * DAYS_PER_CALENDAR_YEAR / days), sharpe
+    np.divide(total / count * np.sqrt(calendar.periods_per_year), spread, out=sharpe, where=spread > NO_SPREAD)
+    return np.expm1(growth * DAYS_PER_CALENDAR_YEAR / calendar.days), sharpe
 
 
 @njit(cache=True, nogil=True)

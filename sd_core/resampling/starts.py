@@ -94,7 +94,6 @@ def start_outcomes(panel: Panel, rules: Sequence[Rules], places: Sequence[int]) 
         found = []
         for result, one in zip(simulate(history, asked, workers=1, ledger=False), asked, strict=True):
             counted = outcome(result.daily, result.ledger, calendar, history.sessions, one.capital)
-            assert result.state is not None  # of the compiled engine
             found.append(
                 StartOutcome(
                     final_value=counted.final_value,
@@ -102,7 +101,7 @@ def start_outcomes(panel: Panel, rules: Sequence[Rules], places: Sequence[int]) 
                     xirr=counted.xirr,
                     sharpe=counted.sharpe,
                     max_drawdown=counted.max_drawdown,
-                    withdrawals_scheduled=float(result.state.totals["scheduled"][0]),
+                    withdrawals_scheduled=result.withdrawals_scheduled,
                     withdrawals=counted.withdrawals,
                 )
             )

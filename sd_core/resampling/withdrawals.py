@@ -74,7 +74,7 @@ def paid(history: Panel, rules: Sequence[Rules]) -> list[Paid]:
     inflation = NAN if index is None else index[-1] / index[0]
     found = []
     for place, result in enumerate(results):
-        scheduled, value = _scheduled(result), float(result.daily["value"][-1])
+        scheduled, value = result.withdrawals_scheduled, float(result.daily["value"][-1])
         share = 1 - unpaid(result) / scheduled if scheduled > 0 else NAN
         found.append(Paid(share, first.get(place, NAN), value, float(value / inflation)))
     return found
@@ -82,15 +82,9 @@ def paid(history: Panel, rules: Sequence[Rules]) -> list[Paid]:
 
 def unpaid(result: SimulationResult) -> float:
     """Return the money that fell due and was not paid; 0 for what is missing by rounding."""
-    scheduled = _scheduled(result)
+    scheduled = result.withdrawals_scheduled
     missing = scheduled - float(result.daily["withdrawals"].sum())
     return missing if missing > ROUNDING * scheduled else 0.0
-
-
-def _scheduled(result: SimulationResult) -> float:
-    """Return the money that fell due."""
-    assert result.state is not None  # of the compiled engine
-    return float(result.state.totals["scheduled"][0])
 
 
 def _first_unpaid(ledger: Rows) -> int:

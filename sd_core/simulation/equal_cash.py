@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sd_core.market.arrays import Floats, month_numbers
+from sd_core.market.arrays import Floats, last_known, month_numbers
 from sd_core.market.panel import Panel
 from sd_core.metrics.returns import NO_MONEY
 from sd_core.simulation.engine import simulate
@@ -54,7 +54,7 @@ def rivals(panel: Panel, rules: Rules, daily: Rows) -> Mapping[str, Rival]:
         "buy_and_hold": at_cash(held, shares["buy_and_hold"]),
         "cash_path": replace(plain, targets=path_targets(panel, rules, daily), rebalance_on_change=True),
     }
-    results = simulate(panel, list(chosen.values()), workers=1)
+    results = simulate(panel, list(chosen.values()), workers=1, ledger=False)
     return {name: Rival(shares.get(name), result) for name, result in zip(chosen, results, strict=True)}
 
 
@@ -98,7 +98,7 @@ def path_targets(panel: Panel, rules: Rules, daily: Rows) -> Targets:
     """
     months = month_numbers(panel.sessions)
     first_of_month = np.searchsorted(months, months)
-    known = _last_known(np.clip(cash_shares(daily), 0.0, 1.0))[np.maximum(first_of_month - 1, 0)]
+    known = last_known(np.clip(cash_shares(daily), 0.0, 1.0)[:, None])[:, 0][np.maximum(first_of_month - 1, 0)]
     row = rules.targets.rows_by_session(panel.sessions)
     begins = np.flatnonzero(np.diff(months, prepend=months[0] - 1) + np.diff(row, prepend=row[0]))
     return Targets(panel.sessions[begins], rules.targets.weights[row[begins]] * (1.0 - known[begins])[:, None])
@@ -124,9 +124,3 @@ def _share(panel: Panel, rules: Rules, wanted: float) -> float:
     if beyond(1.0) <= 0.0:
         return 1.0
     return float(brentq(beyond, 0.0, 1.0, xtol=SHARE_TOLERANCE))
-
-
-def _last_known(values: Floats) -> Floats:
-    """Return values in which what is missing repeats the one before; the first is there."""
-    places = np.where(np.isnan(values), 0, np.arange(len(values)))
-    return np.asarray(values[np.maximum.accumulate(places)])

@@ -63,6 +63,12 @@ class SimulationResult:
     lots: Rows
     state: State | None = None
 
+    @property
+    def withdrawals_scheduled(self) -> float:
+        """Money that fell due of withdrawals; of a simulation without a ledger, too."""
+        assert self.state is not None  # of the compiled engine
+        return float(self.state.totals["scheduled"][0])
+
 
 def to_tables(result: SimulationResult, scenario: Scenario, panel: Panel) -> dict[str, pa.Table]:
     """Return a scenario's rows as Arrow tables ``ledger``, ``daily`` and ``lots`` with the columns of the lake."""

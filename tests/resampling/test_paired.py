@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 from arch.bootstrap import StationaryBootstrap
 
+from sd_core.metrics.outcome import Calendar
 from sd_core.resampling.paired import SAMPLES, draw_blocks, mean_block, paired_intervals
 
 DAYS, PERIODS = 1_461.0, 252
+
+
+def calendar(cash: np.ndarray) -> Calendar:
+    return Calendar(cash, np.zeros(len(cash), np.int64), DAYS, PERIODS)
 
 
 def pair(seed: int, sessions: int = 1_001, gap: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -42,7 +47,7 @@ def test_intervals_are_percentiles_of_samples_taken_session_by_session() -> None
         taken = np.append(0, later)
         differences.append(np.subtract(measures(own[taken], cash[taken]), measures(rival[taken], cash[taken])))
     low, high = np.percentile(differences, [2.5, 97.5], axis=0)
-    (found,) = paired_intervals(own, [rival], cash, DAYS, PERIODS)
+    (found,) = paired_intervals(own, [rival], calendar(cash))
     np.testing.assert_allclose(found, [low[0], high[0], low[1], high[1]], rtol=1e-9)
 
 
@@ -59,7 +64,7 @@ def test_intervals_are_those_of_arch_but_for_the_luck_of_sampling() -> None:
     (cagr_low, sharpe_low), (cagr_high, sharpe_high) = bootstrap.conf_int(
         differences, reps=4_000, method="percentile", size=0.95
     )
-    (found,) = paired_intervals(own, [rival], cash, DAYS, PERIODS)
+    (found,) = paired_intervals(own, [rival], calendar(cash))
     # An end of 2000 samples has a standard error of about 1.5 % of the interval's width.
     assert found.cagr_low == pytest.approx(cagr_low, abs=0.06 * (cagr_high - cagr_low))
     assert found.cagr_high == pytest.approx(cagr_high, abs=0.06 * (cagr_high - cagr_low))
@@ -69,13 +74,13 @@ def test_intervals_are_those_of_arch_but_for_the_luck_of_sampling() -> None:
 
 def test_portfolios_that_are_the_same_differ_by_nothing() -> None:
     own, _, cash = pair(3)
-    (found,) = paired_intervals(own, [own.copy()], cash, DAYS, PERIODS)
+    (found,) = paired_intervals(own, [own.copy()], calendar(cash))
     assert found == (0.0, 0.0, 0.0, 0.0)
 
 
 def test_ratio_without_spread_has_no_interval() -> None:
     cash = np.full(301, 0.0001)
-    (found,) = paired_intervals(pair(4, 301)[0], [cash.copy()], cash, DAYS, PERIODS)
+    (found,) = paired_intervals(pair(4, 301)[0], [cash.copy()], calendar(cash))
     assert np.isfinite([found.cagr_low, found.cagr_high]).all()
     assert np.isnan([found.sharpe_low, found.sharpe_high]).all()
 
@@ -85,7 +90,7 @@ def test_portfolios_that_only_luck_distinguishes_are_seldom_significant(measure:
     claims = 0
     for seed in range(300):
         own, rival, cash = pair(100 + seed)
-        (found,) = paired_intervals(own, [rival], cash, DAYS, PERIODS)
+        (found,) = paired_intervals(own, [rival], calendar(cash))
         low, high = getattr(found, f"{measure}_low"), getattr(found, f"{measure}_high")
         claims += low > 0 or high < 0
     # One in twenty, and a little more since the blocks of a thousand sessions are few.
@@ -94,6 +99,6 @@ def test_portfolios_that_only_luck_distinguishes_are_seldom_significant(measure:
 
 def test_difference_that_lasts_is_significant() -> None:
     own, rival, cash = pair(5, gap=0.001)
-    (found,) = paired_intervals(own, [rival], cash, DAYS, PERIODS)
+    (found,) = paired_intervals(own, [rival], calendar(cash))
     assert found.cagr_low > 0
     assert found.sharpe_low > 0
