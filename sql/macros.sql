@@ -48,6 +48,12 @@ comment on macro cagr is
     'Compound annual growth rate: growth of 1 over calendar days, 365.25 to the year; NULL for no days or negative '
     'growth.';
 
+create macro in_years(days) as
+    days / 365.25;
+
+comment on macro in_years is
+    'Calendar days as years of 365.25 of them.';
+
 create macro is_of_a_year(days) as
     days >= 360;
 

@@ -3,7 +3,7 @@
 -- Sources: reserve_measure, sessions.
 with
 span as (
-    select (max(session) - min(session)) / 365.25 as years
+    select in_years(max(session) - min(session)) as years
     from sessions
 ),
 

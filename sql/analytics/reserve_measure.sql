@@ -18,7 +18,7 @@ outcomes as (
         metrics.strategy,
         metrics.reserve,
         0 as history,
-        (metrics.last_session - metrics.first_session) / 365.25 as years,
+        in_years(metrics.last_session - metrics.first_session) as years,
         metrics.final_value,
         metrics.withdrawals,
         metrics.sharpe,

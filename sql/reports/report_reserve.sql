@@ -72,7 +72,7 @@ was as (
     select
         metrics.strategy,
         metrics.reserve,
-        (metrics.last_session - metrics.first_session) / 365.25 as years,
+        in_years(metrics.last_session - metrics.first_session) as years,
         metrics.final_value,
         metrics.twr,
         metrics.xirr,

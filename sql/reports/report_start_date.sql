@@ -37,7 +37,7 @@ select
     own.reserve,
     own.start_session,
     own.last_session,
-    own.days / 365.25 as years,
+    in_years(own.days) as years,
     own.final_value,
     own.cagr,
     own.xirr,
