@@ -1,11 +1,15 @@
 """Several queries at once on one DuckDB database, each on a connection of its own."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import duckdb
+
+INTERRUPT_EVERY_SECONDS = 0.05
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -21,6 +25,9 @@ class SideBySide:
         self._con = con
         self._database = con.execute("select current_database()").fetchall()[0][0]
         self._open: set[duckdb.DuckDBPyConnection] = set()
+        # None of them is closed while it is interrupted.
+        self._changing = Lock()
+        self._given: list[Future[Any]] = []
         self._pool = ThreadPoolExecutor(threads)
 
     def __enter__(self) -> Self:
@@ -29,9 +36,16 @@ class SideBySide:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
-            for con in list(self._open):
-                con.interrupt()
+            # Until all have ended: a connection that is between two queries takes no notice.
+            while not all(future.done() for future in self._given):
+                self._interrupt()
+                time.sleep(INTERRUPT_EVERY_SECONDS)
         self._pool.shutdown()
+
+    def _interrupt(self) -> None:
+        with self._changing:
+            for con in self._open:
+                con.interrupt()
 
     def submit(
         self,
@@ -44,13 +58,16 @@ class SideBySide:
         def call() -> Result:
             with self._con.cursor() as con:
                 con.execute(f"use {self._database}")
-                self._open.add(con)
+                with self._changing:
+                    self._open.add(con)
                 try:
                     return work(con, *args, **kwargs)
                 finally:
-                    self._open.remove(con)
+                    with self._changing:
+                        self._open.remove(con)
 
-        return self._pool.submit(call)
+        self._given.append(future := self._pool.submit(call))
+        return future
 
 
 @dataclass(frozen=True)
