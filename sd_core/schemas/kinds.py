@@ -1,6 +1,7 @@
-"""What a row of a ledger may be, and which part of a session it belongs to."""
+"""What a row of a ledger may be, and which part of a session it belongs to; what may be the matter with a bucket."""
 
-from enum import IntEnum
+from collections.abc import Iterable
+from enum import IntEnum, IntFlag
 
 
 class Kind(IntEnum):
@@ -28,3 +29,107 @@ class Kind(IntEnum):
 # Legs of a session besides 0 to 3, the four legs of the bar's path.
 LEG_ARRIVAL = -1
 LEG_CLOSE = 4
+
+
+class Transfer(IntEnum):
+    """Kind of movement that only buckets have; their trades and arrivals are of a ``Kind``."""
+
+    OPENING = 64
+    HARVEST = 65
+    REALLOCATION = 66
+    DIVIDEND_SENT = 67
+
+
+class Status(IntEnum):
+    """Where a satellite is in its life."""
+
+    RESEARCH = 0
+    ACCUMULATING = 1
+    ACTIVE = 2
+    HIBERNATING = 3
+    PAUSED = 4
+    RETIRED = 5
+
+
+class Regime(IntEnum):
+    """What the market is like; unknown before there is history enough to say."""
+
+    UNKNOWN = 0
+    BULL = 1
+    SIDEWAYS = 2
+    BEAR = 3
+    HIGH_VOLATILITY = 4
+
+
+class Outcome(IntEnum):
+    """What a round trip came to."""
+
+    LOSS = -1
+    NEUTRAL = 0
+    WIN = 1
+
+
+class ExitReason(IntEnum):
+    """Why a position was closed: held for as long as meant, its trend lost, an ex-date, or a resting order."""
+
+    HELD = 0
+    TREND = 1
+    EX_DATE = 2
+    STOP = 3
+    TRAILING = 4
+    TAKE = 5
+
+
+class Reason(IntFlag):
+    """What moves a factor away from 1, a bit each; each of the first six alone makes it 0."""
+
+    HALT = 1
+    BLOCK = 2
+    STATUS = 4
+    OVERDRAWN = 8
+    LOCK = 16
+    HIGH_VOLATILITY = 32
+    SHARE = 64
+    DRAWDOWN = 128
+    COOLDOWN = 256
+    REAWAKENING = 512
+    BOOST = 1024
+    REGIME = 2048
+    TEST = 4096
+
+
+class BucketEvent(IntEnum):
+    """What rules change about a satellite."""
+
+    ACTIVATED = 0
+    HIBERNATED = 1
+    WOKEN = 2
+    LOCKED = 3
+    UNLOCKED = 4
+    COOLED_DOWN = 5
+    REBASED = 6
+    PROBATION_PASSED = 7
+    PROBATION_EXTENDED = 8
+
+
+class Sleep(IntEnum):
+    """Which rule put a satellite to sleep; of other events, none."""
+
+    NONE = -1
+    DRAWDOWN = 0
+    SHARE = 1
+    PROBATION = 2
+
+
+class Probation(IntEnum):
+    """How far the probation of a satellite is; failed is for the evaluation at which it failed."""
+
+    PENDING = 0
+    PASSED = 1
+    EXTENDED = 2
+    FAILED = 3
+
+
+def words(names: Iterable[IntEnum]) -> list[str]:
+    """Return the members' names as tables write them, in order."""
+    return [name.name.lower() for name in names]

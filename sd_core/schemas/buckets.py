@@ -1,0 +1,233 @@
+"""Declarations of the tables of buckets: a core and its satellites, each book of them in the same columns.
+
+A book is a plan of the study simulated over its history, an account, or a bucket on paper. Rules and their numbers
+belong in ``buckets``.
+"""
+
+from sd_core.schemas.columns import (
+    AT_LEAST_TOTAL_LOSS,
+    COUNT,
+    FRACTION,
+    FROM_ONE,
+    MONEY,
+    NOT_NEGATIVE,
+    PER_SHARE,
+    POSITIVE,
+    RATIO,
+    SHARE,
+    SHARES,
+    Column,
+    day,
+    flag,
+    from_to,
+    number,
+    one_of,
+    session,
+    text,
+    ticker,
+    whole,
+)
+from sd_core.schemas.kinds import (
+    LEG_ARRIVAL,
+    LEG_CLOSE,
+    BucketEvent,
+    ExitReason,
+    Kind,
+    Outcome,
+    Probation,
+    Regime,
+    Sleep,
+    Status,
+    Transfer,
+    words,
+)
+from sd_core.schemas.table import LakeTable
+
+
+def _book() -> Column:
+    return text("Name of the plan, or of the books that it is kept in.")
+
+
+def _bucket() -> Column:
+    return text("Name of the bucket; core: the core.")
+
+
+BUCKET_LEDGER = LakeTable(
+    name="bucket_ledger",
+    description="Every movement of cash of every bucket; one between two buckets is a row of each.",
+    key=("book", "seq"),
+    columns={
+        "book": _book(),
+        "seq": whole("Place in the book's order of booking, from 1.", COUNT, FROM_ONE, stored="int32"),
+        "session": session(),
+        "leg": whole(
+            f"Part of the session: {LEG_ARRIVAL} cash that arrives, 0 the open, 1 resting orders within the bar; of "
+            f"the core, 0 to 3 the path of the bar and {LEG_CLOSE} the close.",
+            "leg",
+            from_to(LEG_ARRIVAL, LEG_CLOSE),
+            stored="int8",
+        ),
+        "bucket": _bucket(),
+        "counterparty": text("Bucket that the cash comes from or goes to; outside: none."),
+        "ticker": text("Ticker of the asset; NULL: cash alone.", nullable=True),
+        "kind": text("Kind of movement or refusal.", one_of(kind.name for kind in (*Kind, *Transfer))),
+        "quantity": number("Shares bought, or sold where negative; NULL: none moved.", SHARES, nullable=True),
+        "price": number("Price of the trade; of a DIVIDEND, dividend per share.", PER_SHARE, POSITIVE, nullable=True),
+        "fee": number("Fee of the trade, part of amount.", MONEY, NOT_NEGATIVE),
+        "amount": number("Cash received, or paid where negative.", MONEY),
+        "cash_after": number("Cash of the bucket after the booking.", MONEY),
+    },
+)
+
+BUCKET_DAILY = LakeTable(
+    name="bucket_daily",
+    description="Every bucket at the close of every session, with the factor that its rules give to the next one.",
+    key=("book", "bucket", "session"),
+    columns={
+        "book": _book(),
+        "bucket": _bucket(),
+        "session": session(),
+        "cash": number("Cash of the bucket.", MONEY),
+        "value": number("Cash, and holdings at their last closes.", MONEY),
+        "open_flows": number("Money that came from other buckets or outside before anything traded, net.", MONEY),
+        "close_flows": number(
+            "Money that came during the session, net: dividends sent to the core and withdrawals count as negative.",
+            MONEY,
+        ),
+        "simple_return": number(
+            "(value - close flows) / (previous value + open flows) - 1; NULL where the divisor is at most 1e-6.",
+            FRACTION,
+            nullable=True,
+        ),
+        "twr_index": number("Product of 1 + simple_return so far; 1 on the first session.", RATIO),
+        "peak": number("Highest index so far, or the one that it was rebased to since.", RATIO),
+        "drawdown": number("1 - index / peak; 0 or more.", FRACTION, NOT_NEGATIVE),
+        "share": number("Value over that of all buckets.", FRACTION),
+        "target": number("Share of all buckets that it is to have.", FRACTION, SHARE),
+        "positions": whole("Assets held; NULL: the core.", COUNT, NOT_NEGATIVE, nullable=True, stored="int16"),
+        "status": text("Where it is in its life; NULL: the core.", one_of(words(Status)), nullable=True),
+        "share_level": number("Level by share; NULL: the core.", FRACTION, SHARE, nullable=True),
+        "drawdown_level": number("Level by drawdown; NULL: the core.", FRACTION, SHARE, nullable=True),
+        "cooldown": number("Factor of a cooldown, 1 without one; NULL: the core.", FRACTION, SHARE, nullable=True),
+        "reawakening": number(
+            "Factor of the stage, 1 after the last one; NULL: the core.", FRACTION, SHARE, nullable=True
+        ),
+        "regime_factor": number("Factor of the market regime; NULL: the core.", FRACTION, SHARE, nullable=True),
+        "factor": number(
+            "Factor of what is opened in the next session; NULL: the core.", FRACTION, SHARE, nullable=True
+        ),
+        "reasons": text("What moves the factor away from 1, in words; NULL: nothing.", nullable=True),
+        "losses": whole(
+            "Losses without a win between; NULL: the core.", COUNT, NOT_NEGATIVE, nullable=True, stored="int32"
+        ),
+        "stage": whole(
+            "Wins since the last start or wake-up, at most 3; NULL: the core.",
+            COUNT,
+            from_to(0, 3),
+            nullable=True,
+            stored="int8",
+        ),
+        "locked_until": day("Date from which a test position may be opened; NULL: no breaker holds.", nullable=True),
+        "cooldown_until": day("Date on which the cooldown ends; NULL: none.", nullable=True),
+    },
+)
+
+BUCKET_TRADE = LakeTable(
+    name="bucket_trade",
+    description="Every position of every satellite from its entry to its exit.",
+    key=("book", "bucket", "trade"),
+    columns={
+        "book": _book(),
+        "bucket": _bucket(),
+        "trade": whole(
+            "Number of the position in the bucket's order of entries, from 1.", COUNT, FROM_ONE, stored="int32"
+        ),
+        "ticker": ticker(),
+        "opened": day("Session of the entry."),
+        "closed": day("Session of the exit; NULL: open.", nullable=True),
+        "entry_price": number("Price of the entry.", PER_SHARE, POSITIVE),
+        "exit_price": number("Price of the exit; NULL: open.", PER_SHARE, POSITIVE, nullable=True),
+        "quantity": number("Shares bought, with dividends that were reinvested.", SHARES, POSITIVE),
+        "cost": number("What they cost, with fees.", MONEY, POSITIVE),
+        "proceeds": number("Proceeds of the exit, less its fee; NULL: open.", MONEY, nullable=True),
+        "dividends": number("Dividends while they were held.", MONEY, NOT_NEGATIVE),
+        "trade_return": number("(proceeds + dividends) / cost - 1; NULL: open.", FRACTION, nullable=True),
+        "outcome": text("Whether it is a loss, a win, or neither; NULL: open.", one_of(words(Outcome)), nullable=True),
+        "exit_reason": text("Why it was closed; NULL: open.", one_of(words(ExitReason)), nullable=True),
+        "conviction": number("Share of the signal's confirmations that held.", FRACTION, SHARE),
+        "factor": number("Factor that it was opened at.", FRACTION, POSITIVE),
+        "premium": number(
+            "Price of the entry over the asset's highest earlier close, less 1.", FRACTION, AT_LEAST_TOTAL_LOSS
+        ),
+        "regime": text("Market regime at the close before the entry.", one_of(words(Regime))),
+        "is_on_strategy": flag("Whether a signal of the bucket's strategy asked for it."),
+        "is_test": flag("Whether it was the test position of a breaker."),
+    },
+)
+
+BUCKET_EVENT = LakeTable(
+    name="bucket_event",
+    description="What the rules changed about a satellite, and by which number.",
+    key=("book", "seq"),
+    columns={
+        "book": _book(),
+        "seq": whole("Place in the book's order of events, from 1.", COUNT, FROM_ONE, stored="int32"),
+        "session": session(),
+        "bucket": _bucket(),
+        "event": text("What happened.", one_of(words(BucketEvent))),
+        "cause": text(
+            "Which rule put it to sleep; NULL: another event.",
+            one_of([cause for cause in words(Sleep) if cause != "none"]),
+            nullable=True,
+        ),
+        "value": number("The number that the rule looked at.", RATIO),
+        "until": day("Date on which it ends by itself; NULL: it does not.", nullable=True),
+    },
+)
+
+BUCKET_EVALUATION = LakeTable(
+    name="bucket_evaluation",
+    description="Every satellite at every evaluation: what was measured, and its target before and after.",
+    key=("book", "session", "bucket"),
+    columns={
+        "book": _book(),
+        "session": session(),
+        "bucket": _bucket(),
+        "status": text("Where it is in its life, after the evaluation.", one_of(words(Status))),
+        "probation": text("What the evaluation made of its probation.", one_of(words(Probation))),
+        "trades": whole("Positions closed in the last 252 sessions.", COUNT, NOT_NEGATIVE, stored="int32"),
+        **{
+            f"{measure}{suffix}": number(f"{words} of {window}; NULL: there is none.", RATIO, nullable=True)
+            for suffix, window in (
+                ("", "the last 252 sessions, or since it was active"),
+                ("_recent", "the last 63 sessions"),
+            )
+            for measure, words in (
+                ("sharpe", "Sharpe ratio"),
+                ("sortino", "Sortino ratio"),
+                ("profit_factor", "Gains over losses of the positions closed"),
+                ("win_rate", "Share of wins among the positions closed"),
+                ("calmar", "Growth rate over the deepest fall"),
+            )
+        },
+        "score": number("0.75 of the score of the long window and 0.25 of that of the short one.", RATIO),
+        "is_member": flag("Whether its target takes part."),
+        "weight": number("Score that it enters with; NULL: no member.", RATIO, NOT_NEGATIVE, nullable=True),
+        "target_before": number("Target before.", FRACTION, SHARE),
+        "clamped": number("Share of the pool within bounds; NULL: no member.", FRACTION, SHARE, nullable=True),
+        "target": number("Target from now on.", FRACTION, SHARE),
+        "value": number("Value at the close before.", MONEY),
+        "cash": number("Cash at the close before.", MONEY),
+        "moved": number(
+            "Money that came from other satellites, or went to them and to the core where negative.", MONEY
+        ),
+        "is_told_apart": flag(
+            "Whether the best and the worst Sharpe ratio of the members differ by more than chance; NULL: unknown, "
+            "for fewer than two have one.",
+            nullable=True,
+        ),
+        "is_budget_too_small": flag("Whether the smallest targets of all members exceed the pool."),
+    },
+)
+
+BUCKET_TABLES = (BUCKET_LEDGER, BUCKET_DAILY, BUCKET_TRADE, BUCKET_EVENT, BUCKET_EVALUATION)
