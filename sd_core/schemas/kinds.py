@@ -24,6 +24,8 @@ class Kind(IntEnum):
     PROFIT_SELL = 14
     DEPOSIT_BUY = 15
     DIVIDEND_BUY = 16
+    TRANSFER_IN = 17
+    TRANSFER_OUT = 18
 
 
 # Legs of a session besides 0 to 3, the four legs of the bar's path.

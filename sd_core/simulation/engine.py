@@ -9,32 +9,30 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
-import numpy as np
-import numpy.typing as npt
-
-from sd_core.market.arrays import Dates, Floats, days_between, last_known, month_numbers
-from sd_core.market.panel import DAYS_PER_YEAR, Panel, risk_free_returns
+from sd_core.market.arrays import Dates
+from sd_core.market.panel import Panel
 from sd_core.simulation.kernel import book
-from sd_core.simulation.kernel.lanes import LANES
-from sd_core.simulation.kernel.lookback import GAP_SESSIONS
 from sd_core.simulation.kernel.sessions import run
-from sd_core.simulation.results import DAILY, LEDGER, LOTS, Rows, SimulationResult, State
-from sd_core.simulation.rules import Every, LumpSums, Rules
+from sd_core.simulation.layout import (
+    Batch,
+    Buffers,
+    has_policy,
+    market_of,
+    open_books,
+    policy_of,
+    results_of,
+    sessions_behind,
+    terms_of,
+    windows,
+)
+from sd_core.simulation.results import SimulationResult, State
+from sd_core.simulation.rules import Rules
 
 # How many scenarios of the plain rule run side by side, and how many assets they have together: what they hold while
 # they run must stay small.
 SIDE_BY_SIDE = 8
 ASSETS_SIDE_BY_SIDE = 1000
-
-# What panels look like to the kernel, as long as they are in use: laying one out takes longer than a scenario on it.
-_MARKETS: "WeakKeyDictionary[Panel, book.Market]" = WeakKeyDictionary()
-
-_TERMS_OF = attrgetter(*(book.TERMS.names or ()))
 
 
 def simulate(
@@ -72,14 +70,14 @@ def simulate(
     else:
         _check_states(panel, rules, states, end)
         starts = [*states]
-    market = _MARKETS.get(panel) or _MARKETS.setdefault(panel, _market(panel))
+    market = market_of(panel)
     threads = workers or os.cpu_count() or 1
     side_by_side = max(1, min(SIDE_BY_SIDE, ASSETS_SIDE_BY_SIDE // len(panel.tickers), -(-len(rules) // threads)))
     per_thread = threading.local()
 
-    def run_batch(batch: _Batch) -> list[SimulationResult]:
+    def run_batch(batch: Batch) -> list[SimulationResult]:
         if not hasattr(per_thread, "buffers"):
-            per_thread.buffers = _Buffers(ledger, side_by_side)
+            per_thread.buffers = Buffers(ledger, side_by_side)
         return _simulate(market, batch, end, per_thread.buffers, panel.sessions)
 
     batches = _batches(rules, starts, side_by_side)
@@ -97,35 +95,18 @@ def simulate(
             yield from waiting.popleft().result()
 
 
-class _Batch(NamedTuple):
-    """Scenarios that run side by side from the same session, each on from its state where it has one."""
-
-    rules: Sequence[Rules]
-    starts: Sequence[State | None]
-
-    @property
-    def first(self) -> int:
-        """The first session they simulate."""
-        return _sessions(self.starts[0])
-
-
-def _sessions(start: State | None) -> int:
-    """Return how many sessions are behind a scenario."""
-    return start.sessions if start else 0
-
-
-def _batches(rules: Sequence[Rules], starts: Sequence[State | None], most: int) -> Iterator[_Batch]:
+def _batches(rules: Sequence[Rules], starts: Sequence[State | None], most: int) -> Iterator[Batch]:
     """Yield scenarios in order, as many together as may run side by side: those of the plain rule."""
     first = 0
     for place in range(1, len(rules) + 1):
         if (
             place == len(rules)
             or place - first == most
-            or _has_policy(rules[first])
-            or _has_policy(rules[place])
-            or _sessions(starts[first]) != _sessions(starts[place])
+            or has_policy(rules[first])
+            or has_policy(rules[place])
+            or sessions_behind(starts[first]) != sessions_behind(starts[place])
         ):
-            yield _Batch(rules[first:place], starts[first:place])
+            yield Batch(rules[first:place], starts[first:place])
             first = place
 
 
@@ -137,7 +118,7 @@ def _check_states(panel: Panel, rules: Sequence[Rules], states: Sequence[State],
             raise ValueError(f"states[{number}]: expected {len(panel.tickers)} assets, was {len(state.positions)}")
         if not state.sessions <= end:
             raise ValueError(f"states[{number}]: expected at most {end} sessions behind it, was {state.sessions}")
-        returns, gaps = _windows(scenario)
+        returns, gaps = windows(scenario)
         if (len(state.returns), len(state.gaps)) != (returns, gaps):
             raise ValueError(
                 f"states[{number}]: expected windows of {returns} returns and {gaps} gaps, "
@@ -145,206 +126,12 @@ def _check_states(panel: Panel, rules: Sequence[Rules], states: Sequence[State],
             )
 
 
-def _market(panel: Panel) -> book.Market:
-    """Lay out once per panel what every scenario reads: prices, NAVs, the return of cash and the calendar."""
-    last = last_known(panel.close)
-    prices = np.zeros((len(panel.sessions), book.PRICES, _lanes(len(panel.tickers))))
-    for row, values in (
-        (book.HIGH, panel.high),
-        (book.LOW, panel.low),
-        (book.OPEN_PRICE, panel.open),
-        (book.LAST, last),
-        (book.PEAK, np.maximum.accumulate(last)),
-    ):
-        prices[:, row, : len(panel.tickers)] = values
-    dates = np.zeros(len(panel.sessions), dtype=book.DATE)
-    dates["years"][1:] = days_between(panel.sessions) / DAYS_PER_YEAR
-    dates["interest"] = risk_free_returns(panel.sessions, panel.rates)
-    dates["prices"] = 1.0 if panel.price_index is None else panel.price_index / panel.price_index[0]
-    dates["begun"] = _periods(panel.sessions)
-    dates["pays"] = (panel.dividends != 0.0).any(axis=1)
-    return book.Market(
-        prices=prices,
-        closes=np.ascontiguousarray(panel.close),
-        dividends=np.ascontiguousarray(panel.dividends),
-        dates=dates,
-        periods_per_year=panel.periods_per_year,
-    )
-
-
-def _lanes(assets: int) -> int:
-    """Return how long an array by asset is, filled up to whole lanes."""
-    return assets + -assets % LANES
-
-
-def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
-    """Return how many periods of each ``Every`` have begun since the session before, shape (sessions, periods)."""
-    months = month_numbers(sessions)
-    begun = np.zeros((len(sessions), len(Every)), dtype=np.int64)
-    for every, length in ((Every.MONTH, 1), (Every.QUARTER, 3), (Every.YEAR, 12)):
-        begun[1:, every] = np.diff(months // length)
-    return begun
-
-
-def _has_policy(rules: Rules) -> bool:
-    """Return whether a scenario has more than the plain rule."""
-    return (
-        rules.withdrawal_every != Every.NEVER
-        or bool(rules.deposits_on or rules.withdrawals_on)
-        or rules.banded
-        or rules.rebalance_every != Every.NEVER
-        or len(rules.targets.sessions) > 1
-        or rules.cash_low > 0.0
-        or min(rules.deviation, rules.volatility, rules.cash_high, rules.drift) < np.inf
-        or min(rules.premium_spread, rules.stop) < np.inf
-        or rules.adaptive_bracket
-    )
-
-
-def _windows(rules: Rules) -> tuple[int, int]:
-    """Return how many sessions of returns and of gaps a scenario remembers."""
-    return rules.volatility_window if rules.volatility < np.inf else 0, GAP_SESSIONS if rules.adaptive_bracket else 0
-
-
-@dataclass
-class _Buffers:
-    """What a thread writes rows to, one batch after the other; pages that were written once are there."""
-
-    keeps_rows: bool
-    scenarios: int
-    rows: int = 4096
-    ledger: Rows = field(init=False)
-    sold: Rows = field(init=False)
-    lots: Rows = field(init=False)
-
-    def __post_init__(self) -> None:
-        kept = self.rows if self.keeps_rows else 0
-        self.ledger = np.empty((self.scenarios, kept), dtype=LEDGER)
-        self.sold = np.empty((self.scenarios, kept), dtype=LOTS)
-        self.lots = np.empty((self.scenarios, self.rows), dtype=book.LOT)
-
-    def grow(self) -> None:
-        self.rows *= 4
-        self.__post_init__()
-
-
-def _simulate(
-    market: book.Market, batch: _Batch, end: int, buffers: _Buffers, sessions: Dates
-) -> list[SimulationResult]:
+def _simulate(market: book.Market, batch: Batch, end: int, buffers: Buffers, sessions: Dates) -> list[SimulationResult]:
     """Simulate scenarios side by side, so that prices that were read once serve all of them."""
-    terms = np.array([_TERMS_OF(rules) for rules in batch.rules], dtype=book.TERMS)
+    terms = terms_of(batch.rules)
     while True:
-        books = _open(batch, buffers, end, sessions)
-        policy = _policy(batch, sessions)
-        if run(market, terms, books, policy, batch.first, end):
-            return _results(books, policy, end)
+        books = open_books(batch, buffers, end, sessions)
+        policy = policy_of(batch, sessions)
+        if run(market, terms, books, policy, batch.first, end, True, True):
+            return results_of(books, policy, end)
         buffers.grow()
-
-
-def _open(batch: _Batch, buffers: _Buffers, end: int, sessions: Dates) -> book.Books:
-    """Open the books of scenarios, each with its state, or with its capital."""
-    scenarios, assets = len(batch.rules), len(batch.rules[0].brackets)
-    state = np.zeros(scenarios, dtype=book.STATE)
-    state["bank"] = state["value"] = [rules.capital for rules in batch.rules]
-    state["index"] = state["peak"] = state["trough"] = state["eagerness"] = 1.0
-    positions = np.zeros((scenarios, assets), dtype=book.POSITION)
-    brackets = [rules.brackets for rules in batch.rules]
-    holdings, needs = np.zeros((2, scenarios, _lanes(assets)))
-    # Before any lot is put into them: buffers that grow begin empty.
-    while buffers.rows < max((len(start.lots) for start in batch.starts if start), default=0):
-        buffers.grow()
-    for place, start in enumerate(batch.starts):
-        if start is None:
-            continue
-        state[place] = start.totals[0]
-        state[place]["slots"] = len(start.lots)
-        positions[place] = start.positions
-        if batch.rules[place].adaptive_bracket:
-            brackets[place] = start.positions["bracket"]
-        holdings[place, :assets], needs[place, :assets] = start.holdings, start.needs
-        buffers.lots[place, : len(start.lots)] = start.lots
-    positions["bracket"] = brackets
-    last_session = sessions[max(batch.first - 1, 0)]
-    positions["weight"] = [rules.targets.in_force(last_session) for rules in batch.rules]
-    positions["share"] = [rules.profit_shares for rules in batch.rules]
-    positions["lot_size"] = [rules.lot_sizes for rules in batch.rules]
-    return book.Books(
-        state=state,
-        positions=positions,
-        holdings=holdings,
-        needs=needs,
-        sell_at=np.full_like(holdings, np.inf),
-        buy_at=np.full_like(holdings, -np.inf),
-        lots=buffers.lots,
-        ledger=buffers.ledger,
-        sold=buffers.sold,
-        daily=np.empty((scenarios, end - batch.first), dtype=DAILY),
-        paths=np.zeros(assets, dtype=book.PATH),
-        turns=np.zeros(assets, dtype=book.TURN),
-    )
-
-
-def _policy(batch: _Batch, sessions: Dates) -> book.Policy | None:
-    """Return what a scenario has beyond the plain rule; one that has anything is alone in its batch."""
-    rules, start = batch.rules[0], batch.starts[0]
-    if not _has_policy(rules):
-        return None
-    returns, gaps = _windows(rules)
-    assets = len(rules.brackets)
-    rows = rules.targets.rows_by_session(sessions)
-    return book.Policy(
-        candidates=np.array(rules.candidates, dtype=np.int64),
-        targets=np.ascontiguousarray(rules.targets.weights),
-        row_from=np.where(np.diff(rows, prepend=rows[0]) > 0, rows, -1),
-        deposits=_lump_sums_by_session(rules.deposits_on, sessions),
-        withdrawals=_lump_sums_by_session(rules.withdrawals_on, sessions),
-        edges=np.full((assets, 2), np.nan) if rules.band_edges is None else np.ascontiguousarray(rules.band_edges),
-        returns=np.zeros(returns) if start is None else start.returns.copy(),
-        gaps=np.zeros((gaps, assets), dtype=np.int8) if start is None else start.gaps.copy(),
-    )
-
-
-def _lump_sums_by_session(amounts: LumpSums, sessions: Dates) -> Floats:
-    """Return what lump sums add up to on each session: their own, else the next one, and none on the first of all."""
-    by_session = np.zeros(len(sessions))
-    for date, amount in amounts:
-        session = max(1, int(np.searchsorted(sessions, np.datetime64(date))))
-        if session < len(sessions):
-            by_session[session] += amount
-    return by_session
-
-
-def _results(books: book.Books, policy: book.Policy | None, end: int) -> list[SimulationResult]:
-    """Copy every scenario's rows, and its state, out of the buffers."""
-    scenarios, assets = books.positions.shape
-    counts = [books.state[name].tolist() for name in ("rows", "sold", "slots")]
-    for name in ("rows", "sold", "slots"):
-        books.state[name] = 0
-    return [
-        SimulationResult(
-            ledger=_copy(books.ledger[place, :rows]),
-            daily=books.daily[place],
-            lots=_copy(books.sold[place, :sold]),
-            state=State(
-                sessions=end,
-                totals=books.state[place : place + 1],
-                positions=books.positions[place],
-                holdings=books.holdings[place, :assets],
-                needs=books.needs[place, :assets],
-                lots=_copy(books.lots[place, :still_open]),
-                returns=policy.returns if policy else np.zeros(0),
-                gaps=policy.gaps if policy else np.zeros((0, assets), dtype=np.int8),
-            ),
-        )
-        for place, rows, sold, still_open in zip(range(scenarios), *counts, strict=True)
-    ]
-
-
-def _copy(rows: Rows) -> Rows:
-    """Copy rows whole: numpy copies records field by field, which takes twenty times as long."""
-    return _whole(rows).copy().view(rows.dtype)
-
-
-def _whole(rows: Rows) -> Rows:
-    """Return a view of rows as pieces of memory without fields."""
-    return rows.view(np.dtype((np.void, rows.dtype.itemsize)))

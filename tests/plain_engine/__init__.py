@@ -14,6 +14,8 @@ Checking input does not belong here: rules and panels are valid. All money is in
 are shares, brackets, weights and premiums are fractions.
 """
 
+from collections.abc import Mapping
+
 from plain_engine import arrivals
 from plain_engine.path import Rule
 from plain_engine.portfolio import Portfolio
@@ -28,7 +30,8 @@ from sd_core.simulation.rules import Rules
 class Scenario:
     """One portfolio under one set of rules, from session to session."""
 
-    def __init__(self, panel: Panel, rules: Rules) -> None:
+    def __init__(self, panel: Panel, rules: Rules, transfers: Mapping[int, float] | None = None) -> None:
+        self.transfers = transfers or {}
         self.portfolio = Portfolio(panel, rules)
         self.rule = Rule(self.portfolio)
         self.stop = PortfolioStop(self.portfolio)
@@ -47,7 +50,7 @@ class Scenario:
             if self.brackets:
                 self.brackets.adapt()
                 self.brackets.watch()
-            arrivals.receive_all(portfolio)
+            arrivals.receive_all(portfolio, self.transfers.get(session, 0.0))
             self.rule.walk(buys=not self.stop.halted, share=purchase_share(portfolio))
             portfolio.read_closes()
             portfolio.put_targets_in_force()
@@ -58,9 +61,12 @@ class Scenario:
         self.stop.watch()
 
 
-def simulate(panel: Panel, rules: Rules) -> SimulationResult:
-    """Return the ledger, days and lots of one scenario on one panel."""
-    scenario = Scenario(panel, rules)
+def simulate(panel: Panel, rules: Rules, transfers: Mapping[int, float] | None = None) -> SimulationResult:
+    """Return the ledger, days and lots of one scenario on one panel.
+
+    ``transfers`` is money by session that comes from elsewhere, or goes there where it is below 0.
+    """
+    scenario = Scenario(panel, rules, transfers)
     for session in range(len(panel.sessions)):
         scenario.run_session(session)
     return scenario.portfolio.result()

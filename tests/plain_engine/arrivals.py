@@ -1,7 +1,7 @@
 """What starts a portfolio, the cash that arrives before anything trades, and what that cash buys at the close."""
 
 from plain_engine.portfolio import NEGLIGIBLE_CASH, PORTFOLIO, Portfolio
-from plain_engine.position import Position
+from plain_engine.position import NOT_APPLICABLE, Position
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 
 
@@ -17,11 +17,15 @@ def make_first_purchases(portfolio: Portfolio) -> None:
             portfolio.purchase(LEG_CLOSE, Kind.INITIAL_BUY, position, quantity, price, premium=0.0)
 
 
-def receive_all(portfolio: Portfolio) -> None:
-    """Book dividends, then interest, then a deposit; the dividends of the day earn nothing yet."""
+def receive_all(portfolio: Portfolio, transfer: float) -> None:
+    """Book dividends, then interest, a deposit and a transfer; the dividends of the day earn nothing yet."""
     receive_dividends(portfolio)
     receive_interest(portfolio)
     receive_deposit(portfolio)
+    if transfer > 0:
+        receive_transfer(portfolio, transfer)
+    elif transfer < 0:
+        pay_transfer(portfolio, -transfer)
 
 
 def receive_dividends(portfolio: Portfolio) -> None:
@@ -52,13 +56,34 @@ def receive_deposit(portfolio: Portfolio) -> None:
         portfolio.book(LEG_ARRIVAL, Kind.DEPOSIT, PORTFOLIO, amount=due)
 
 
+def receive_transfer(portfolio: Portfolio, amount: float) -> None:
+    portfolio.day.deposits += amount
+    portfolio.book(LEG_ARRIVAL, Kind.TRANSFER_IN, PORTFOLIO, amount=amount)
+
+
+def pay_transfer(portfolio: Portfolio, asked: float) -> None:
+    """Give away what is asked for as far as the bank has it; nothing is sold, and a bank on credit gives nothing."""
+    paid = min(asked, max(portfolio.bank, 0.0))
+    if paid <= NEGLIGIBLE_CASH:
+        return
+    missing = asked - paid
+    portfolio.day.deposits -= paid
+    portfolio.book(
+        LEG_ARRIVAL,
+        Kind.TRANSFER_OUT,
+        PORTFOLIO,
+        skipped_quantity=missing if missing > NEGLIGIBLE_CASH else NOT_APPLICABLE,
+        amount=-paid,
+    )
+
+
 def invest_arrivals(portfolio: Portfolio) -> None:
-    """Buy for the dividends and the deposit of the day, where the rules say so."""
+    """Buy for the dividends of the day, and for the money that came in on balance, where the rules say so."""
     rules = portfolio.rules
     if rules.reinvest:
         for position in portfolio.positions:
             invest(portfolio, Kind.DIVIDEND_BUY, position, position.dividends)
-    if rules.deposit_invest:
+    if rules.deposit_invest and portfolio.day.deposits > 0:
         to_invest = portfolio.day.deposits * (1 - rules.reserve)
         for position in portfolio.positions:
             invest(portfolio, Kind.DEPOSIT_BUY, position, to_invest * position.weight)

@@ -9,6 +9,7 @@ import plain_engine
 from support.generators import HUGE_LOT, IDLE, Case, random_case
 from support.portfolio_laws import has_trigger
 from support.simulation_laws import MONEY_TOLERANCE, ON_THE_PATH, SALES, asked_for, coverage_surplus, targets_by_session
+from support.walks import walked
 
 from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
@@ -46,6 +47,7 @@ def traits(case: Case, result: SimulationResult) -> Iterator[str]:
     if case.rules.adaptive_bracket:
         yield from _brackets_reached(case)
     yield from (f"{key} matters" for key in IDLE if _matters(case, key, result))
+    yield from _traits_of_transfers(case)
 
 
 def _traits_of_rules(rules: Rules) -> Iterator[str]:
@@ -182,6 +184,19 @@ def _traits_of_flows(rules: Rules, ledger: Rows) -> Iterator[str]:
         yield from (f"Proceeds.{rules.coverage_of.name} {'enough' if enough else 'too low'}" for enough in covered)
 
 
+def _traits_of_transfers(case: Case) -> Iterator[str]:
+    """Name the outcome of the transfers of a case; all else is looked at without them."""
+    if not case.transfers:
+        return
+    ledger = walked(case.panel, case.rules, case.transfers).ledger
+    went = ledger[ledger["kind"] == Kind.TRANSFER_OUT]
+    yield from (kind.name for kind in (Kind.TRANSFER_IN, Kind.TRANSFER_OUT) if (ledger["kind"] == kind).any())
+    if (went["skipped_quantity"] > 0).any():
+        yield "transfer cut to what the bank holds"
+    if any(flow < 0 and session not in went["session"] for session, flow in case.transfers.items()):
+        yield "transfer out of an empty bank"
+
+
 def _some_sale_takes_two_lots(result: SimulationResult) -> bool:
     """Return whether more parts of lots than sales bear the same session, asset and price."""
     sold = result.ledger[np.isin(result.ledger["kind"], SALES)]
@@ -240,6 +255,7 @@ EXPECTED_TRAITS = {
     *(f"rebalanced every {every.name}" for every in list(Every)[1:]),
     *(f"bracket of {steps} steps" for steps in (6, 8, 12)),
     *("no rule, trigger or band", "lapsed, then sold"),
+    *("transfer cut to what the bank holds", "transfer out of an empty bank"),
     *("band with fixed edges", "band without a rule", "band beside a trigger"),
     *(f"fixed edges beside {others}" for others in ("no band", "a band around a target")),
     *(f"band under Order.{order.name}" for order in Order),

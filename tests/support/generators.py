@@ -9,7 +9,7 @@ at once, or to what they were. What the engines should make of them belongs in t
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -129,10 +129,11 @@ def of_the_rule_alone(rules: Rules) -> Rules:
 
 @dataclass(frozen=True)
 class Case:
-    """One drawn panel with the rules to run on it."""
+    """One drawn panel with the rules to run on it, and money by session that comes from elsewhere or goes there."""
 
     panel: Panel
     rules: Rules
+    transfers: Mapping[int, float] = field(default_factory=dict)
 
 
 @functools.cache
@@ -151,7 +152,8 @@ def random_case(seed: int) -> Case:
     lump_sums = {
         key: _draw_lump_sums(apart, rules.capital, panel.sessions) for key in ("deposits_on", "withdrawals_on")
     }
-    return Case(panel=panel, rules=replace(rules, targets=targets, **invested, **lump_sums))
+    rules = replace(rules, targets=targets, **invested, **lump_sums)
+    return Case(panel, rules, _draw_transfers(apart, rules.capital, len(panel.sessions)))
 
 
 class Style(Enum):
@@ -390,6 +392,16 @@ def _draw_lump_sums(rng: np.random.Generator, capital: float, sessions: Dates) -
     first, last = sessions[[0, -1]].astype("datetime64[D]").astype(int)
     days = np.unique(rng.integers(first - 3, last + 4, size=rng.integers(1, 5)))
     return tuple((str(np.datetime64(int(day), "D")), capital * float(rng.uniform(0.001, 0.4))) for day in days)
+
+
+def _draw_transfers(rng: np.random.Generator, capital: float, length: int) -> dict[int, float]:
+    """Return transfers by session, none nine times in ten; some ask for all that there is, and for more."""
+    if rng.random() < 0.9:
+        return {}
+    sessions = rng.integers(1, length, size=rng.integers(1, 8))
+    sizes = rng.choice([0.003, 0.1, 3.0], size=len(sessions), p=[0.4, 0.4, 0.2]) * rng.uniform(0.5, 1.5, len(sessions))
+    signs = rng.choice([-1.0, 1.0], size=len(sessions))
+    return {int(session): float(capital * flow) for session, flow in zip(sessions, signs * sizes, strict=True)}
 
 
 def _draw_withdrawals(rng: np.random.Generator, capital: float) -> dict[str, Any]:

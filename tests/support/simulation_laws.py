@@ -39,7 +39,15 @@ WEIGHT_TOLERANCE = 1e-9
 
 SALES = [Kind.SELL, Kind.FUNDING_SELL, Kind.REBALANCE_SELL, Kind.PROFIT_SELL]
 ON_THE_PATH = [Kind.BUY, Kind.SELL, Kind.SKIP_BUY, Kind.SKIP_SELL]
-WITHOUT_CREDIT = [Kind.INITIAL_BUY, *ARRIVED, Kind.REBALANCE_BUY, Kind.DEPLOY_BUY, Kind.WITHDRAWAL]
+TRANSFERS = [Kind.TRANSFER_IN, Kind.TRANSFER_OUT]
+WITHOUT_CREDIT = [
+    Kind.INITIAL_BUY,
+    *ARRIVED,
+    Kind.REBALANCE_BUY,
+    Kind.DEPLOY_BUY,
+    Kind.WITHDRAWAL,
+    Kind.TRANSFER_OUT,
+]
 
 
 def dust(panel: Panel, ledger: Rows) -> np.ndarray:
@@ -305,7 +313,9 @@ def lump_sums(panel: Panel, dated: LumpSums) -> np.ndarray:
 
 def assert_deposits_are_those_scheduled(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     expected = periods_begun(panel, rules.deposit_every) * rules.deposit + lump_sums(panel, rules.deposits_on)
-    assert_same_money(result.daily["deposits"], expected)
+    moved = result.ledger[np.isin(result.ledger["kind"], TRANSFERS)]
+    on_balance = np.bincount(moved["session"], weights=moved["amount"], minlength=len(panel.sessions))
+    assert_same_money(result.daily["deposits"], expected + on_balance)
 
 
 def assert_each_period_pays_or_skips_what_is_due(panel: Panel, rules: Rules, result: SimulationResult) -> None:

@@ -151,10 +151,11 @@ class Policy(NamedTuple):
 
     ``candidates`` are assets; ``targets`` are rows of weights, (rows, assets), and ``row_from`` says which of them
     comes into force at the close of each session, -1 for none; ``deposits`` and ``withdrawals`` are the lump sums of
-    each session; ``edges`` are those of bands that do not move, (assets, 2), NaN where an asset has none of its own;
-    ``returns`` are those of the last sessions, as many as the volatility
-    trigger asks for; ``gaps`` whether an asset's open crossed a rung, (sessions, assets), for as many as the adaptive
-    bracket asks for. Of the last two, session n is at n modulo the length.
+    each session; ``transfers`` is what comes from elsewhere in it, or goes there where it is below 0; ``edges`` are
+    those of bands that do not move, (assets, 2), NaN where an asset has none of its own; ``returns`` are those of the
+    last sessions, as many as the volatility trigger asks for; ``gaps`` whether an asset's open crossed a rung,
+    (sessions, assets), for as many as the adaptive bracket asks for. Of the last two, session n is at n modulo the
+    length.
     """
 
     candidates: np.ndarray
@@ -162,6 +163,7 @@ class Policy(NamedTuple):
     row_from: np.ndarray
     deposits: Floats
     withdrawals: Floats
+    transfers: Floats
     edges: Floats
     returns: Floats
     gaps: np.ndarray

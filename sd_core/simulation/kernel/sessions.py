@@ -43,6 +43,7 @@ INITIAL_BUY, DIVIDEND, INTEREST, DEPOSIT, DEPOSIT_BUY, DIVIDEND_BUY = (
     number(Kind.DEPOSIT_BUY),
     number(Kind.DIVIDEND_BUY),
 )
+TRANSFER_IN, TRANSFER_OUT = number(Kind.TRANSFER_IN), number(Kind.TRANSFER_OUT)
 
 # So many prices at a time serve one scenario after the other: what the core's own cache holds beside the books.
 PIECE = number(1 << 14)
@@ -75,7 +76,10 @@ def first_purchases(market, terms, book):
 
 @inlined
 def arrive(market, terms, book, policy, session):
-    """Book what reaches the bank before the open: dividends, interest (an overdrawn bank pays it), then a deposit."""
+    """Book what reaches the bank before the open: dividends, interest (an overdrawn bank pays it), then a deposit.
+
+    A transfer comes last, since an outgoing one takes what the bank then holds.
+    """
     state = book.state
     date = market.dates[session]
     bank_before = state.bank
@@ -98,6 +102,23 @@ def arrive(market, terms, book, policy, session):
     if deposit > 0.0:
         book_cash(book, session, ARRIVAL, DEPOSIT, PORTFOLIO, NAN, deposit, NAN)
         state.deposits += deposit
+    if policy is not None and policy.transfers[session] != 0.0:
+        transfer(book, session, policy.transfers[session])
+
+
+@compiled
+def transfer(book, session, flow):
+    """Book money that comes from elsewhere, or goes there where it is below 0: then no more than the bank holds."""
+    state = book.state
+    if flow > 0.0:
+        book_cash(book, session, ARRIVAL, TRANSFER_IN, PORTFOLIO, NAN, flow, NAN)
+        state.deposits += flow
+        return
+    paid = min(-flow, state.bank)
+    if paid > DUST:
+        unpaid = -flow - paid if -flow - paid > DUST else NAN
+        book_cash(book, session, ARRIVAL, TRANSFER_OUT, PORTFOLIO, NAN, -paid, unpaid)
+        state.deposits -= paid
 
 
 @compiled
@@ -230,8 +251,11 @@ def _compile(digest: int) -> Callable[..., bool]:
     """
 
     @njit(**STRICT, cache=True, nogil=True)
-    def run(market, terms, books, policy, first, stop):
-        """Simulate sessions ``first`` to ``stop - 1`` of every scenario; return False where a buffer was too short."""
+    def run(market, terms, books, policy, first, stop, opens, closes):
+        """Simulate sessions ``first`` to ``stop - 1`` of every scenario; return False where a buffer was too short.
+
+        Books that are open already go on without ``opens``, and without ``closes`` they stay open.
+        """
         digest  # noqa: B018
         piece = max(1, PIECE // market.prices[0].size)
         for start in range(first, max(stop, first + 1), piece):
@@ -251,10 +275,10 @@ def _compile(digest: int) -> Callable[..., bool]:
                     books.paths,
                     books.turns,
                 )
-                if start == first:
+                if opens and start == first:
                     open_book(terms[scenario], book, first)
                 advance(market, terms[scenario], book, policy, first, start, end)
-                if end == stop and room(book):
+                if closes and end == stop and room(book):
                     close_book(book)
                 if not room(book):
                     return False
