@@ -57,7 +57,7 @@ def _columns(headline: Headline) -> Iterator[Column]:
     )
     yield Column("value", lambda row: f"{row['final_value']:,.0f}", "what the portfolio is worth at the last close")
     if any(row["withdrawals_scheduled"] for row in rows):
-        yield Column("paid", withdrawn, "withdrawals paid to you")
+        yield Column("paid", withdrawn, "withdrawals paid to you, per year (share of what was due, where not all)")
     if all(row["is_of_a_year"] for row in rows):
         yield Column("CAGR", lambda row: percent_of(row["cagr"]), "growth per year, compounded; money added is none")
     else:
@@ -65,19 +65,25 @@ def _columns(headline: Headline) -> Iterator[Column]:
     yield Column("Sharpe", _sharpe, "return above cash for the ups and downs taken; higher is better")
     yield Column("drawdown", lambda row: percent_of(row["max_drawdown"]), "the deepest fall below an earlier high")
     yield Column("cash", lambda row: percent_of(row["mean_cash_share"], 0), "share of the value in cash, on average")
-    yield Column("income", _income, "dividends, interest and sales of the rule less its purchases, per year")
+    yield Column(
+        "earned", lambda row: _money(row["dividends_and_interest_per_year"]), "dividends and interest, per year"
+    )
+    yield Column(
+        "sales", lambda row: _money(row["harvest_net_per_year"]), "sales of the rule less its purchases, per year"
+    )
 
 
 def _sharpe(row: dict[str, Any]) -> str:
     return "-" if row["sharpe"] is None else f"{row['sharpe']:.2f}"
 
 
-def _income(row: dict[str, Any]) -> str:
-    return "-" if row["income_per_year"] is None else f"{row['income_per_year']:,.0f}"
+def _money(amount: float | None) -> str:
+    return "-" if amount is None else f"{amount:,.0f}"
 
 
 def _table(headline: Headline, columns: Sequence[Column]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    # A single space between columns: with two, eleven columns do not fit a page of 80.
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     # On a narrow terminal and in a sweep names take several lines; nothing is cut off.
     table.add_column("strategy", overflow="fold")
     for column in columns:

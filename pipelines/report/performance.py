@@ -243,7 +243,7 @@ def reserve_figures(connection: duckdb.DuckDBPyConnection, headline: Headline, c
             ("Growth per year (CAGR)", "cagr", "% per year", percent, compact_percent),
             ("Sharpe ratio", "sharpe", "ratio", lambda value: decimal(value, 2), None),
             ("Worst drawdown", "max_drawdown", "%", percent, compact_percent),
-            ("Income per year", "income_per_year", f"{currency} per year", decimal, None),
+            ("Dividends, interest and net harvest per year", "income_per_year", f"{currency} per year", decimal, None),
         )
     ]
 

@@ -19,7 +19,8 @@ _OF_HEADLINE = {
     "sharpe",
     "max_drawdown",
     "mean_cash_share",
-    "income_per_year",
+    "dividends_and_interest_per_year",
+    "harvest_net_per_year",
     "skipped_buys",
     "excess_over_buy_and_hold",
 }
@@ -45,7 +46,8 @@ def _columns(currency: str) -> list[Column]:
         ("Sortino", "sortino", _ratio),
         ("worst drawdown", "max_drawdown", percent),
         ("mean cash share", "mean_cash_share", percent),
-        (f"income per year, {currency}", "income_per_year", _MONEY),
+        (f"dividends and interest per year, {currency}", "dividends_and_interest_per_year", _MONEY),
+        (f"sales of the rule per year, {currency}", "harvest_net_per_year", _MONEY),
         ("trades", "trades", _COUNT),
         (f"fees, {currency}", "fees", _MONEY),
         ("skipped buys", "skipped_buys", _COUNT),
@@ -59,15 +61,18 @@ def _flow_columns(currency: str) -> list[Column]:
     return [
         ("money-weighted (XIRR)", "xirr", percent),
         (f"deposits, {currency}", "deposits", _MONEY),
-        _withdrawn_column(currency),
+        *_withdrawn_columns(currency),
         (f"withdrawals due, {currency}", "withdrawals_scheduled", _MONEY),
         ("coverage, gross", "coverage_gross", _ratio),
         ("coverage, net", "coverage_net", _ratio),
     ]
 
 
-def _withdrawn_column(currency: str) -> Column:
-    return (f"withdrawn, {currency}", "withdrawals", _MONEY)
+def _withdrawn_columns(currency: str) -> list[Column]:
+    return [
+        (f"withdrawn, {currency}", "withdrawals", _MONEY),
+        (f"paid to you per year, {currency}", "withdrawals_per_year", _MONEY),
+    ]
 
 
 def _tax_columns(currency: str) -> list[Column]:
@@ -105,7 +110,7 @@ def headline_table(headline: Headline) -> str:
     currency = headline.study["currency"]
     columns = [column for column in _columns(currency) if column[1] in _OF_HEADLINE]
     if any(one.row["withdrawals_scheduled"] for one in headline.chosen):
-        columns.append(_withdrawn_column(currency))
+        columns += _withdrawn_columns(currency)
     best = sorted(headline.chosen, key=lambda one: (one.row is not headline.holding, demerit(one.row)))[:MOST_CHOSEN]
     kept = [one for one in headline.chosen if one in best]
     rows = [[_name(one.row), Cell(one.label, is_number=False), *_cells(one.row, columns)] for one in kept]

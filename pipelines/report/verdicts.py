@@ -73,9 +73,7 @@ group by unbought.ticker, study_asset.position
 order by study_asset.position
 """
 
-HARVEST_NOTE = (
-    "Income is dividends, interest and net harvest, per year. Harvest is money taken out of the holdings, not a yield."
-)
+HARVEST_NOTE = "Sales of the rule, less its purchases, are money taken out of the holdings, not a yield."
 SHORT_NOTE = (
     "This is less than a year. What is stated per year, and the Sharpe ratio, is put on a year: no rate that lasted."
 )
@@ -203,9 +201,10 @@ def best_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def withdrawn(row: dict[str, Any]) -> str:
-    """Return what was paid of the withdrawals that fell due."""
-    paid, due = row["withdrawals"], row["withdrawals_scheduled"]
-    return f"{paid:,.0f}" if row["paid_in_full"] else f"{paid:,.0f} of {due:,.0f}"
+    """Return the withdrawals paid per year, with their share of what fell due where not all was paid."""
+    paid = "-" if row["withdrawals_per_year"] is None else f"{row['withdrawals_per_year']:,.0f}"
+    share = "" if row["paid_in_full"] else f" ({percent_of(row['withdrawals'] / row['withdrawals_scheduled'], 0)})"
+    return paid + share
 
 
 def percent_of(fraction: float | None, digits: int | None = 1) -> str:

@@ -154,7 +154,12 @@ SIMULATION_METRICS = Table(
             MONEY,
         ),
         "income": number("Dividends, interest and net harvest together; harvest is no yield.", MONEY),
-        "income_per_year": number("Income per 365.25 calendar days.", "currency per year", nullable=True),
+        "income_per_year": number(
+            "Dividends, interest and net harvest together, per 365.25 calendar days; harvest is no yield, and "
+            "withdrawals are not in it.",
+            "currency per year",
+            nullable=True,
+        ),
         "fees": number("Fees of all trades.", MONEY, NOT_NEGATIVE),
         "trades": whole("Fills after the first purchases.", COUNT, NOT_NEGATIVE),
         "skipped_buys": whole(

@@ -29,6 +29,8 @@ from sd_core.schemas.columns import (
 )
 from sd_core.schemas.table import Table
 
+_PER_YEAR = "currency per year"
+
 REPORT_STRATEGY = Table(
     name="report_strategy",
     layer="reports",
@@ -38,7 +40,22 @@ REPORT_STRATEGY = Table(
     key=("strategy", "reserve"),
     columns={
         # First what a scenario's own rows give, then what takes a comparison.
-        **SIMULATION_METRICS.columns,
+        **{
+            name: column
+            for name, column in SIMULATION_METRICS.columns.items()
+            if name not in ("income", "income_per_year")
+        },
+        # What is paid out, what the assets and the bank yield and what the rule sells are no one sum.
+        "withdrawals_per_year": number("Withdrawals paid to you, per 365.25 calendar days.", _PER_YEAR, nullable=True),
+        "dividends_and_interest_per_year": number(
+            "Dividends and interest received, per 365.25 calendar days.", _PER_YEAR, nullable=True
+        ),
+        "harvest_net_per_year": number(
+            "Proceeds of the rule's sales less the cost of its purchases, per 365.25 calendar days: taken out of the "
+            "holdings, not a yield.",
+            _PER_YEAR,
+            nullable=True,
+        ),
         "paid_in_full": flag("Whether every withdrawal that fell due was paid."),
         "rank": whole(
             "Place among the scenarios, 1 the best: those that paid every withdrawal first, then by the study's "
@@ -180,7 +197,7 @@ REPORT_RESERVE = Table(
         "max_drawdown": _OF_METRICS["max_drawdown"],
         **_interval("max_drawdown", "Deepest fall below the peak", FRACTION, middle=True),
         "income_per_year": _OF_METRICS["income_per_year"],
-        **_interval("income_per_year", "Dividends, interest and net harvest", "currency per year"),
+        **_interval("income_per_year", "Dividends, interest and net harvest together", _PER_YEAR),
         "income_volatility": number(
             "Standard deviation (ddof 1) of the income of calendar months.", MONEY, NOT_NEGATIVE, nullable=True
         ),

@@ -89,8 +89,6 @@ select
     metrics.interest_income,
     metrics.harvest_gross,
     metrics.harvest_net,
-    metrics.income,
-    metrics.income_per_year,
     metrics.fees,
     metrics.trades,
     metrics.skipped_buys,
@@ -107,6 +105,11 @@ select
     metrics.after_tax_value,
     metrics.after_tax_liquidation_value,
     metrics.after_tax_total_return,
+    per_year(metrics.withdrawals, metrics.last_session - metrics.first_session) as withdrawals_per_year,
+    per_year(
+        metrics.dividend_income + metrics.interest_income, metrics.last_session - metrics.first_session
+    ) as dividends_and_interest_per_year,
+    per_year(metrics.harvest_net, metrics.last_session - metrics.first_session) as harvest_net_per_year,
     paid_in_full(metrics.withdrawals, metrics.withdrawals_scheduled) as paid_in_full,
     case
         when stored.is_current

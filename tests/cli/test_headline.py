@@ -18,7 +18,7 @@ from pipelines.cli.main import main
 from pipelines.cli.query import _rounded
 from pipelines.orchestration.progress import ProgressHandler
 
-NAMES = ["reserve", "value", "CAGR", "Sharpe", "drawdown", "cash", "income"]
+NAMES = ["reserve", "value", "CAGR", "Sharpe", "drawdown", "cash", "earned", "sales"]
 
 
 def printed(lab: Lab, width: int, *changes: str) -> str:
@@ -53,14 +53,28 @@ def test_rows_come_in_the_order_of_growth_with_paid_withdrawals_before_unpaid(fi
     assert growth == sorted(growth, reverse=True)
     # The one that grew most falls short of what was due, and so comes last.
     [best, *_] = rows
-    due = "update report_strategy set withdrawals_scheduled = 100, withdrawals = 100"
+    due = "update report_strategy set withdrawals_scheduled = 100, withdrawals = 100, withdrawals_per_year = 50"
     unpaid = f"""
-        update report_strategy set withdrawals = 60, paid_in_full = false, rank = 99
+        update report_strategy set withdrawals = 60, withdrawals_per_year = 30, paid_in_full = false, rank = 99
         where strategy = '{best[0]}' and reserve = {best[1]} / 100
     """
     swapped = rows_of(printed(finished, 80, due, unpaid))
     assert swapped[-1][:2] == best[:2]
-    assert "60 of 100" in " ".join(swapped[-1])
+    assert swapped[-1][4:7] == ["30", "(60", "%)"]
+    assert swapped[0][4] == "50"
+
+
+def test_money_paid_earned_and_sold_is_apart_on_a_page_of_80_columns(finished: Lab) -> None:
+    text = printed(
+        finished,
+        80,
+        "update report_strategy set withdrawals_scheduled = 80000, withdrawals = 80000, withdrawals_per_year = 40000, "
+        "dividends_and_interest_per_year = 12345.6, harvest_net_per_year = -678.4",
+    )
+    assert max(map(len, text.splitlines())) <= 80
+    rows = rows_of(text)
+    assert len(rows) == 6
+    assert all(row[4] == "40,000" and row[-2:] == ["12,346", "-678"] for row in rows)
 
 
 def test_every_column_is_explained_in_a_line(finished: Lab) -> None:

@@ -57,7 +57,8 @@ TOO_LONG = {"simulation_holdings"}
 # The first column names the row.
 VALUES = {
     "scenarios": """
-        select strategy || ' at ' || reserve, final_value, twr, sharpe, max_drawdown, income_per_year, skipped_buys
+        select strategy || ' at ' || reserve, final_value, twr, sharpe, max_drawdown, dividends_and_interest_per_year,
+            harvest_net_per_year, skipped_buys
         from report_strategy where reserve in (0, 0.3) order by strategy, reserve
     """,
     "sharpe by regime": """

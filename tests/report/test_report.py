@@ -28,7 +28,8 @@ COLUMNS = {
     "volatility": "volatility",
     "Sharpe": "sharpe",
     "worst drawdown": "max_drawdown",
-    "income per year, USD": "income_per_year",
+    "dividends and interest per year, USD": "dividends_and_interest_per_year",
+    "sales of the rule per year, USD": "harvest_net_per_year",
     "fees, USD": "fees",
     "trades": "trades",
 }
@@ -97,12 +98,15 @@ def test_table_of_all_scenarios_holds_the_numbers_of_report_strategy(small_repor
 
 def test_columns_about_flows_and_taxes_are_there_where_there_are_any(small_report: Report) -> None:
     [plain, *_] = all_scenarios(small_report())
-    assert not {"taxes, USD", "withdrawn, USD"} & plain.keys()
+    assert not {"taxes, USD", "withdrawn, USD", "paid to you per year, USD"} & plain.keys()
     html = small_report(
-        change_tables=lambda con: con.execute("update report_strategy set taxes = 12, withdrawals = 34")
+        change_tables=lambda con: con.execute(
+            "update report_strategy set taxes = 12, withdrawals = 34, withdrawals_per_year = 5"
+        )
     )
     [full, *_] = all_scenarios(html)
     assert (full["taxes, USD"].text, full["withdrawn, USD"].text) == ("12", "34")
+    assert full["paid to you per year, USD"].text == "5"
 
 
 def test_number_is_written_with_thin_spaces_and_a_true_minus(small_report: Report) -> None:

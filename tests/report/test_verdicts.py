@@ -138,12 +138,14 @@ def test_study_without_buy_and_hold_says_so() -> None:
 
 
 def withdrawing(paid: float, due: float) -> dict[str, Any]:
-    return {"withdrawals": paid, "withdrawals_scheduled": due, "paid_in_full": paid >= due}
+    money = {"withdrawals": paid, "withdrawals_per_year": paid / 10, "withdrawals_scheduled": due}
+    return {**money, "paid_in_full": paid >= due}
 
 
 def test_withdrawals_that_were_not_paid_are_reported_beside_the_values() -> None:
     rows = [withdrawing(60_000, 60_000), withdrawing(33_000, 60_000), withdrawing(0, 0)]
-    assert [withdrawn(row) for row in rows] == ["60,000", "33,000 of 60,000", "0"]
+    assert [withdrawn(row) for row in rows] == ["6,000", "3,300 (55 %)", "0"]
+    assert withdrawn({**rows[1], "withdrawals_per_year": None}) == "- (55 %)"
     (sentence,) = about_withdrawals(rows)
     assert sentence.startswith("Of 2 scenarios with withdrawals, 1 paid less than was due.")
     assert list(about_withdrawals(rows[:1])) == ["Every withdrawal that fell due was paid."]

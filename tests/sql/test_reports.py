@@ -11,6 +11,7 @@ from support.lake_tables import SESSIONS, add_scenario, asset, bar, insert, stra
 from sd_core.schemas import TABLES
 
 EXACT = 1e-12
+PER_YEAR = ("withdrawals_per_year", "dividends_and_interest_per_year", "harvest_net_per_year")
 
 
 def row(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, object]:
@@ -38,8 +39,9 @@ def test_report_has_wealth_and_income_of_the_trades_made(small, build_all):
         "interest_income": 0.5,
         "harvest_gross": 108.0,  # one share at 108
         "harvest_net": 11.0,  # 107 after the fee, less 96 with the fee
-        "income": 21.5,
-        "income_per_year": 21.5 / 2 * 365.25,
+        "withdrawals_per_year": 0.0,
+        "dividends_and_interest_per_year": 10.5 / 2 * 365.25,
+        "harvest_net_per_year": 11 / 2 * 365.25,
         "fees": 4.0,
         "mean_cash_share": (98 / 998 + 205.5 / 1045.5 + 119.5 / 1069.5) / 3,
     }
@@ -64,6 +66,10 @@ def test_report_has_flows_and_how_far_proceeds_covered_what_was_scheduled(small,
     expected = {
         "deposits": 15.0,
         "withdrawals": 67.0,
+        "withdrawals_per_year": 67 / 2 * 365.25,
+        # What is paid out changes neither what is earned nor what the rule sells.
+        "dividends_and_interest_per_year": 10.5 / 2 * 365.25,
+        "harvest_net_per_year": 11 / 2 * 365.25,
         "coverage_gross": 108 / 90,
         "coverage_net": 11 / 90,
         "xirr": 0.05,
@@ -220,7 +226,7 @@ def test_single_session_has_figures_but_no_rates(small, build_all):
     build_all(small)
     found = report(small, "sd8", 0.1)
     assert found["twr"] == pytest.approx(-0.002, rel=1e-10)
-    rates = ["cagr", "volatility", "sharpe", "sortino", "calmar", "income_per_year"]
+    rates = ["cagr", "volatility", "sharpe", "sortino", "calmar", *PER_YEAR]
     rates += ["value_at_risk", "conditional_value_at_risk"]
     assert [found[name] for name in rates] == [None] * len(rates)
 
@@ -230,7 +236,7 @@ def test_portfolio_that_never_moves_has_zeros_and_no_ratios(small, build_all):
     add_scenario(small, "idle", 0.2, bank=(1000.0,) * 3, value=(1000.0,) * 3)
     build_all(small)
     found = report(small, "idle", 0.2)
-    zeros = ["twr", "cagr", "volatility", "max_drawdown", "income", "income_per_year", "fees", "trades"]
+    zeros = ["twr", "cagr", "volatility", "max_drawdown", *PER_YEAR, "fees", "trades"]
     assert [found[name] for name in zeros] == [0] * len(zeros)
     assert [found[name] for name in ("sharpe", "sortino", "calmar")] == [None] * 3
     assert found["mean_cash_share"] == 1

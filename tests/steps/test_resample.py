@@ -192,8 +192,8 @@ def test_income_varies_as_in_the_portfolios_of_some_assets(asked: tuple[Lab, Out
 def test_months_of_income_add_up_to_the_income_of_the_whole_period(asked: tuple[Lab, Outcome]) -> None:
     lab, _ = asked
     sums = lab.table("simulation_income").groupby(["strategy", "reserve"])["income"].sum()
-    report = lab.table("report_strategy").set_index(["strategy", "reserve"])["income"]
-    pd.testing.assert_series_equal(sums, report, rtol=1e-12, check_names=False)
+    whole = lab.table("simulation_metrics").set_index(["strategy", "reserve"])["income"]
+    pd.testing.assert_series_equal(sums, whole, rtol=1e-12, check_names=False)
     assert (lab.table("simulation_income").groupby(["strategy", "reserve"]).size() == 12).all()
 
 
