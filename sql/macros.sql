@@ -176,11 +176,12 @@ create macro carried_loss(own, other) as
 comment on macro carried_loss is
     'What is left of a net loss of one term, short or long, after a net gain of the other took it up; 0 or negative.';
 
-create macro same_money(one, other) as
-    abs(one - other) <= 1e-6 * greatest(1, abs(other) / 1e6);
+create macro same_money(one, other, money := 0) as
+    abs(one - other) <= 1e-9 * greatest(abs(one), abs(other), money);
 
 comment on macro same_money is
-    'Whether two amounts are the same but for rounding: to 1e-6 of a currency unit, beyond a million to 1e-12 of them.';
+    'Whether two amounts are the same but for rounding: to 1e-9 of the larger one, or of the money that they were reckoned '
+    'from where that is given and more, since a small difference of large amounts has the rounding of these.';
 
 create macro interval_low(outcome) as
     quantile_cont(outcome, 0.05);

@@ -3,5 +3,5 @@
 select strategy, reserve, seq, kind, quantity, price, fee, amount
 from simulation_ledger
 where
-    (quantity is not null and same_money(amount, -quantity * price - fee) is not true)
+    (quantity is not null and same_money(amount, -quantity * price - fee, money := abs(quantity) * price) is not true)
     or (amount = 0) != (kind like 'SKIP%')

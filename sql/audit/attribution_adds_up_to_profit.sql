@@ -12,7 +12,8 @@ days as (
         ) as previous_value,
         daily.value,
         daily.withdrawals,
-        daily.deposits
+        daily.deposits,
+        stored.capital
     from simulation_daily as daily
     inner join lake.simulation_partition as stored using (strategy, reserve)
     where stored.is_current and stored.keep = 'ledger'
@@ -23,7 +24,8 @@ months as (
         reserve,
         month,
         arg_min(previous_value, session) + sum(deposits) as put_in,
-        arg_max(value, session) + sum(withdrawals) as came_out
+        arg_max(value, session) + sum(withdrawals) as came_out,
+        any_value(capital) as capital
     from days
     group by all
 ),
@@ -35,4 +37,4 @@ attributed as (
 select strategy, reserve, month, attributed.profit, months.came_out - months.put_in as expected_profit
 from months
 full join attributed using (strategy, reserve, month)
-where same_money(months.put_in + attributed.profit, months.came_out) is not true
+where same_money(months.put_in + attributed.profit, months.came_out, money := months.capital) is not true

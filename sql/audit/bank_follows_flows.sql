@@ -10,8 +10,9 @@ changes as (
         lag(bank, 1, stored.capital) over (
             partition by simulation_daily.strategy, simulation_daily.reserve
             order by simulation_daily.session
-        ) + income + sells - buys - withdrawals + deposits as expected_bank
+        ) + income + sells - buys - withdrawals + deposits as expected_bank,
+        stored.capital + sells + buys + withdrawals + deposits as moved
     from simulation_daily
     inner join simulation_partition as stored using (strategy, reserve)
 )
-select * from changes where same_money(bank, expected_bank) is not true
+select * from changes where same_money(bank, expected_bank, money := moved) is not true

@@ -8,4 +8,8 @@ select
 from simulation_daily
 inner join study_strategy using (strategy)
 inner join simulation_partition using (strategy, reserve)
-where simulation_partition.is_current and study_strategy.rule_margin_limit is null and simulation_daily.bank < -1e-6
+where
+    simulation_partition.is_current
+    and study_strategy.rule_margin_limit is null
+    -- By as much the simulation lets a purchase overdraw the bank, and by as much rounding may.
+    and simulation_daily.bank < -1e-9 - 1e-9 * greatest(simulation_partition.capital, simulation_daily.value)

@@ -7,8 +7,9 @@ running as (
         reserve,
         ticker,
         seq,
-        sum(quantity) over (partition by strategy, reserve, ticker order by seq) as holdings
+        sum(quantity) over (partition by strategy, reserve, ticker order by seq) as holdings,
+        sum(greatest(quantity, 0)) over (partition by strategy, reserve, ticker order by seq) as bought
     from simulation_ledger
     where quantity is not null
 )
-select * from running where holdings < -1e-9
+select * from running where holdings < -1e-9 * bought

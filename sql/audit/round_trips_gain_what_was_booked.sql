@@ -16,6 +16,5 @@ trades as (
 select strategy, reserve, ticker, trades.gain, booked.gain as booked_gain
 from booked
 full join trades using (strategy, reserve, ticker)
-where same_money(
-    coalesce(trades.gain, 0) + coalesce(trades.paid, 0), coalesce(booked.gain, 0) + coalesce(trades.paid, 0)
-) is not true
+where
+    same_money(coalesce(trades.gain, 0), coalesce(booked.gain, 0), money := coalesce(trades.paid, 0)) is not true

@@ -14,5 +14,5 @@ expected as (
 select strategy, reserve, final_value, expected_value, profit, expected_profit
 from expected
 where
-    same_money(final_value, expected_value) is not true
-    or same_money(capital + profit, capital + expected_profit) is not true
+    same_money(final_value, expected_value, money := capital) is not true
+    or same_money(profit, expected_profit, money := capital) is not true

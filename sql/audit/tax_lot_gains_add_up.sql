@@ -9,7 +9,7 @@ where
         sold is not null
         and not (
             acquired <= sold
-            and coalesce(same_money(gain, proceeds - basis), false)
-            and coalesce(wash_sale_disallowed <= greatest(-gain, 0) + 1e-6, false)
+            and coalesce(same_money(gain, proceeds - basis, money := basis), false)
+            and coalesce(wash_sale_disallowed <= greatest(-gain, 0) * (1 + 1e-9), false)
         )
     )

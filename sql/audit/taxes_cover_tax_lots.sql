@@ -5,7 +5,8 @@ lots as (
     select
         strategy,
         reserve,
-        coalesce(sum(gain + wash_sale_disallowed), 0) as gains
+        coalesce(sum(gain + wash_sale_disallowed), 0) as gains,
+        sum(basis) as basis
     from simulation_tax_lots
     group by strategy, reserve
 ),
@@ -28,4 +29,4 @@ from lots
 left join years using (strategy, reserve)
 where
     (select tax_short_term from study) is not null
-    and (same_money(years.gains, lots.gains) is not true or years.last_years != 1)
+    and (same_money(years.gains, lots.gains, money := lots.basis) is not true or years.last_years != 1)

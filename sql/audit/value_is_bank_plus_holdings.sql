@@ -3,7 +3,7 @@
 with
 -- Small numbers represent names and dates here, since the join has a row per scenario, asset and session.
 scenarios as (
-    select strategy, reserve, row_number() over (order by strategy, reserve)::integer as scenario
+    select strategy, reserve, capital, row_number() over (order by strategy, reserve)::integer as scenario
     from simulation_partition
     -- A scenario on older prices is worth what it was at those.
     where is_current and keep = 'ledger'
@@ -54,4 +54,8 @@ from simulation_daily
 inner join scenarios using (strategy, reserve)
 inner join days using (session)
 left join held using (scenario, day)
-where same_money(simulation_daily.value, simulation_daily.bank + coalesce(held.holdings_value, 0)) is not true
+where same_money(
+    simulation_daily.value,
+    simulation_daily.bank + coalesce(held.holdings_value, 0),
+    money := greatest(scenarios.capital, coalesce(held.holdings_value, 0))
+) is not true

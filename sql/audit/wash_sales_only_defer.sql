@@ -9,5 +9,5 @@ select
 from simulation_tax_lots
 group by strategy, reserve, ticker
 having
-    same_money(sum(basis - cost), coalesce(sum(wash_sale_disallowed), 0)) is not true
-    or min(basis - cost) < -1e-6
+    same_money(sum(basis - cost), coalesce(sum(wash_sale_disallowed), 0), money := sum(basis)) is not true
+    or min(basis - cost * (1 - 1e-9)) < 0

@@ -240,11 +240,19 @@ def test_growth_ends_where_all_or_more_is_lost(con, simple_return, factor):
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [(100.0, 100.0000009, True), (100.0, 100.000002, False), (1e9, 1e9 + 0.0009, True), (1e9, 1e9 + 0.002, False)],
+    ("one", "other", "money", "same"),
+    [
+        (0.0, 0.0, 0.0, True),
+        (1.0, 1.0 + 9e-10, 0.0, True),
+        (1.0, 1.0 + 2e-9, 0.0, False),
+        (0.0, 9e-10, 1.0, True),
+        (0.0, 2e-9, 1.0, False),
+    ],
 )
-def test_amounts_are_the_same_to_a_millionth_or_to_twelve_digits(con, one, other, same):
-    assert scalar(con, "same_money(?, ?)", one, other) is same
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e12])
+def test_amounts_are_the_same_to_nine_digits_of_the_money_whatever_its_unit(con, one, other, money, same, unit):
+    amounts = [amount * unit for amount in (one, other, money)]
+    assert scalar(con, "same_money(?, ?, money := ?)", *amounts) is same
 
 
 def test_every_macro_says_what_it_computes(con):
