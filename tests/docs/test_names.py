@@ -36,7 +36,8 @@ from pipelines.lab.home import SQL
 from pipelines.notebook.lab import Lab
 from pipelines.notebook.run import Run
 from sd_core.schemas import TABLES
-from sd_core.schemas.kinds import Kind
+from sd_core.schemas.buckets import BUCKET_TABLES
+from sd_core.schemas.kinds import Kind, Transfer
 from sd_core.schemas.lake import LAKE_TABLES
 from sd_core.study import parts, strategy
 from sd_core.study.loading import load_study
@@ -97,14 +98,15 @@ VALUES = {
     if isinstance(value, str)
 }
 VALUES |= {field.default for part in PARTS for field in part.model_fields.values() if isinstance(field.default, str)}
-COLUMNS = {name: set(table.columns) for name, table in (TABLES | LAKE_TABLES).items()}
+BUCKETS = {table.name: table for table in BUCKET_TABLES}
+COLUMNS = {name: set(table.columns) for name, table in (TABLES | LAKE_TABLES | BUCKETS).items()}
 ALL_COLUMNS = set().union(*COLUMNS.values())
 MACROS = set(re.findall(r"create (?:or replace )?macro (\w+)", (SQL / "macros.sql").read_text(encoding="utf-8")))
 LAYERS = {folder.name for folder in SQL.iterdir() if folder.is_dir()}
 AUDITS = {file.stem for file in (SQL / "audit").glob("*.sql")}
 STORED = {
     word
-    for table in (*TABLES.values(), *LAKE_TABLES.values())
+    for table in (*TABLES.values(), *LAKE_TABLES.values(), *BUCKET_TABLES)
     for column in table.columns.values()
     for check in column.checks
     if check.words.startswith("one of ")
@@ -158,6 +160,7 @@ KNOWN = OF_STUDIES | OF_TABLES | DATASETS | DAGSTER | COMMANDS | ROOMS
 # Words that are something else.
 OTHER_WORDS = {
     "keys of earlier studies and their values, listed with their new names": MOVED | {"hold", "hybrid"},
+    "what a satellite does with dividends": {"reinvest_same", "send_to_core"},
     "a class of assets, given as an example": {"crypto"},
     "numbers of a formula": {"b", "f", "l", "m", "r", "s", "w"},
     "YAML's truth values, and words a field takes beside its model": {"true", "false", "intersection", "union"},
@@ -175,7 +178,7 @@ OTHER_WORDS = {
 }
 # A block with these keys is a study; others are parts, and alternatives beside each other.
 WHOLE = ("name", "source", "universe", "reserves", "strategies")
-CAPITAL_WORDS = {kind.name for kind in Kind} | {"SD_STUDY", "SD_HOME", "DAGSTER_HOME"}
+CAPITAL_WORDS = {kind.name for kind in (*Kind, *Transfer)} | {"SD_STUDY", "SD_HOME", "DAGSTER_HOME"}
 
 
 def lower_words(page: Path) -> set[str]:
