@@ -104,6 +104,11 @@ class Walk:
         """What could go out at the last close: the bank, in the study's currency, or nothing on credit."""
         return max(self.bank, 0.0)
 
+    @property
+    def withdrawn(self) -> float:
+        """What was paid out on the last session, in the study's currency."""
+        return float(self._daily["withdrawals"][0, self._done - 1]) if self._done else 0.0
+
     def result(self) -> SimulationResult:
         """End the walk after the last session simulated, and return its rows.
 

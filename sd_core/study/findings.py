@@ -3,6 +3,7 @@
 What is right and wrong belongs in ``study``.
 """
 
+import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -18,6 +19,7 @@ _EXPECTED = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "int_type": "a whole number",
+    "bool_type": "true or false",
     "string_type": "text",
     "string_unicode": "text",
     "string_too_short": "some text",
@@ -29,7 +31,6 @@ _EXPECTED = {
     "greater_than_equal": "a number of at least {ge}",
     "less_than": "a number below {lt}",
     "less_than_equal": "a number of at most {le}",
-    "literal_error": "{expected}",
 }
 
 
@@ -79,6 +80,9 @@ def _finding(
             yield from (within + line for line in str(context["error"]).splitlines())
         case "value_error":
             yield f"{_place(location)}: {value}: {context['error']}{_hint(entry['input'])}"
+        case "literal_error":
+            meant = did_you_mean(str(entry["input"]), re.findall(r"'([^']*)'", context["expected"]))
+            yield f"{_place(location)}: {value}: expected {context['expected']}{meant}"
         case _:
             expected = _EXPECTED.get(kind, "another kind of value").format(**context)
             yield f"{_place(location)}: {value}: expected {expected}{_hint(entry['input'])}"
@@ -108,9 +112,13 @@ _SHORT.maxlist = _SHORT.maxdict = 4
 _SHORT.maxlevel = 2
 
 
+# Parts whose keys are the user's own, and may read as numbers.
+_KEYED = (["universe"], ["strategies"], ["satellite_universe"], ["buckets"], ["satellites"])
+
+
 def _place(location: Location) -> str:
     match location:
-        case (*part, int(position)) if part not in (["universe"], ["strategies"]):  # whose keys may read as numbers
+        case (*part, int(position)) if part[-1:] not in _KEYED:
             return f"{_place(tuple(part))}: entry {position + 1}"
         case (*part, key) if len(part) > 2 and isinstance(part[-1], int):
             return f"{_place(tuple(part))}: {readable(key)}"

@@ -34,6 +34,7 @@ from sd_core.study.parts import (
     VolatilityLevel,
     Withdrawals,
 )
+from sd_core.study.satellites import Core, Plan, Satellite, SatelliteAsset, Sliders, Toggles
 from sd_core.study.strategy import Rule, Strategy
 from sd_core.study.sweeps import ANY, spread
 
@@ -134,6 +135,8 @@ _PARTS: dict[str, type[BaseModel]] = {
     "cost_aware": CostAware,
     "bootstrap": Bootstrap,
     "smallest_difference": SmallestDifference,
+    "sliders": Sliders,
+    "toggles": Toggles,
 }
 
 
@@ -144,6 +147,14 @@ def keys_at(location: Location) -> tuple[str, ...]:
             model: type[BaseModel] = Asset
         case ("strategies", _):
             model = Strategy
+        case ("satellite_universe", _):
+            model = SatelliteAsset
+        case ("buckets", _):
+            model = Plan
+        case ("buckets", _, "core"):
+            model = Core
+        case ("buckets", _, "satellites", _):
+            model = Satellite
         case (*_, str(part)) if part in _PARTS:
             model = _PARTS[part]
         case _:

@@ -13,8 +13,10 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from sd_core.study.fields import CalendarDate, Currency, Name, Reserves, RiskFree, Sessions, Ticker
 from sd_core.study.findings import MisfitError, show
 from sd_core.study.parts import Asset, Bootstrap, Costs, Deposits, Part, Source, Taxes, Withdrawals
+from sd_core.study.satellites import LIVE, Plan, SatelliteAsset
 from sd_core.study.scenario import Scenario
 from sd_core.study.strategy import Strategy
+from sd_core.wording import did_you_mean
 
 # A scenario is a partition, and more of them than this are slow to look at in Dagster.
 MOST_SCENARIOS = 100_000
@@ -80,6 +82,8 @@ class Study(Part):
         None, description="Whether every scenario is also simulated from the start of each year, or month."
     )
     strategies: dict[Name, Strategy] = Field(min_length=1)
+    satellite_universe: dict[Ticker, SatelliteAsset] = Field({}, description="Tickers that satellites may trade.")
+    buckets: dict[Name, Plan] = Field({}, description="Plans of a core with satellites.")
     _sweeps: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
@@ -92,6 +96,7 @@ class Study(Part):
             *self._index_misfits(),
             *self._lump_sum_misfits(),
             *self._judge_misfits(),
+            *self._bucket_misfits(),
         ]:
             raise MisfitError(misfits)
         return self
@@ -116,6 +121,7 @@ class Study(Part):
     def _lump_sum_misfits(self) -> Iterator[str]:
         parts = {"deposits": self.deposits, "withdrawals": self.withdrawals}
         parts |= {f"strategies.{name}.withdrawals": one.withdrawals for name, one in self.strategies.items()}
+        parts |= {f"buckets.{name}.deposits": plan.deposits for name, plan in self.buckets.items()}
         for place, part in parts.items():
             for date in part.on or () if part else ():
                 if date <= self.start:
@@ -143,11 +149,25 @@ class Study(Part):
     def _ticker_misfits(self) -> Iterator[str]:
         # Without regard to case: a ticker names a folder, and some file systems do not distinguish case.
         assets = {ticker.lower(): ticker for ticker in self.universe}
+        for ticker in self.satellite_universe:
+            if (twin := assets.setdefault(ticker.lower(), ticker)) in self.universe:
+                yield f"satellite_universe.{ticker}: expected a ticker that the universe does not have"
+            elif twin != ticker:
+                yield (
+                    f"satellite_universe.{ticker}: expected tickers that differ by more than case, but {twin} is "
+                    "there too"
+                )
         benchmark = self.benchmark.lower()
         if (asset := assets.get(benchmark, self.benchmark)) != self.benchmark:
-            yield f"benchmark: {show(self.benchmark)}: expected {asset}, as the universe writes it"
+            owner = "the universe" if asset in self.universe else "satellite_universe"
+            yield f"benchmark: {show(self.benchmark)}: expected {asset}, as {owner} writes it"
         if (rate := (self.rate_ticker or "").lower()) in (*assets, benchmark):
-            owner = "an asset of the universe" if rate in assets else "the benchmark"
+            if rate in assets:
+                owner = (
+                    "an asset of the universe" if assets[rate] in self.universe else "a ticker of satellite_universe"
+                )
+            else:
+                owner = "the benchmark"
             yield f"risk_free: {show(self.risk_free)}: expected a rate, but it is {owner}"
 
     def _strategy_misfits(self) -> Iterator[str]:
@@ -168,6 +188,26 @@ class Study(Part):
                         f"{self.start}"
                     )
 
+    def _bucket_misfits(self) -> Iterator[str]:
+        if LIVE in self.buckets:
+            yield f"buckets.{LIVE}: expected another name, since the account's own book is called so"
+        for name, plan in self.buckets.items():
+            yield from (f"buckets.{name}.{misfit}" for misfit in self._plan_misfits(plan))
+
+    def _plan_misfits(self, plan: Plan) -> Iterator[str]:
+        core = plan.core
+        if core.strategy not in self.strategies:
+            meant = did_you_mean(core.strategy, self.strategies)
+            yield f"core.strategy: {show(core.strategy)}: expected a strategy of the study{meant}"
+        if core.reserve not in self.reserves:
+            levels = ", ".join(f"{level:g}" for level in self.reserve_levels)
+            yield f"core.reserve: {show(core.reserve)}: expected a reserve of the study: {levels}"
+        for name, satellite in plan.satellites.items():
+            for ticker in satellite.tickers:
+                if ticker not in self.satellite_universe:
+                    meant = did_you_mean(ticker, self.satellite_universe)
+                    yield f"satellites.{name}.tickers: {show(ticker)}: expected a ticker of satellite_universe{meant}"
+
     @property
     def tickers(self) -> tuple[str, ...]:
         """The universe's tickers, in the study's order."""
@@ -185,9 +225,15 @@ class Study(Part):
         return self.risk_free if isinstance(self.risk_free, str) else None
 
     @property
+    def satellite_tickers(self) -> tuple[str, ...]:
+        """The tickers that satellites may trade, in the study's order; none is an asset of the universe."""
+        return tuple(self.satellite_universe)
+
+    @property
     def fetched_tickers(self) -> tuple[str, ...]:
-        """Every ticker that a source is asked for: those of prices, then that of the rate where there is one."""
-        return self.price_tickers + (() if self.rate_ticker is None else (self.rate_ticker,))
+        """Every ticker that a source is asked for: of prices, of satellites, then of the rate, where there is one."""
+        rate = () if self.rate_ticker is None else (self.rate_ticker,)
+        return tuple(dict.fromkeys((*self.price_tickers, *self.satellite_tickers, *rate)))
 
     @property
     def reserve_levels(self) -> tuple[float, ...]:
@@ -227,6 +273,10 @@ class Study(Part):
             return Withdrawals(rate=rate, indexed=has_index)
         indexed = has_index if own.is_of_value else own.indexed
         return own.model_copy(update={"amount": None, "rate": rate, "of": "capital", "indexed": indexed, "on": None})
+
+    def deposits_of(self, plan: str) -> Deposits | None:
+        """Return the money that comes in to a plan of buckets: its own, or the study's."""
+        return self.buckets[plan].deposits or self.deposits
 
     def costs_of(self, strategy: str) -> Costs:
         """Return the costs that a strategy pays: its own, or the study's."""

@@ -162,6 +162,7 @@ OTHER_WORDS = {
     "keys of earlier studies and their values, listed with their new names": MOVED | {"hold", "hybrid"},
     "what a satellite does with dividends": {"reinvest_same", "send_to_core"},
     "a class of assets, given as an example": {"crypto"},
+    "owners and books of a ledger that are no satellite and no plan": {"core", "outside", "live"},
     "numbers of a formula": {"b", "f", "l", "m", "r", "s", "w"},
     "YAML's truth values, and words a field takes beside its model": {"true", "false", "intersection", "union"},
     "programs and calls of the operating system": {"make", "flock"},

@@ -18,7 +18,7 @@ from sd_core.metrics.money_weighted import money_weighted_return
 from sd_core.metrics.returns import session_returns
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.rules import Every, Variant, resolve
+from sd_core.simulation.rules import Every, Shortfall, Variant, resolve
 from sd_core.simulation.walk import Walk
 
 CASES = 5_000
@@ -199,6 +199,18 @@ def test_walk_says_what_it_is_worth_after_each_step():
     assert (walk.session, walk.value, walk.free_cash) == (1, pytest.approx(1_100.0), 550.0)
     assert walk.advance(2, -600.0) == -550.0
     assert (walk.session, walk.value, walk.free_cash) == (2, pytest.approx(605.0), 0.0)
+
+
+def test_walk_says_what_its_last_session_paid_out():
+    # Of 30 due each month the bank of 50 holds one whole and 20 of the other.
+    panel = panel_of([100.0] * 3, sessions=(np.datetime64("2021-01") + np.arange(3)).astype("datetime64[D]"))
+    due = {"withdrawal": 30.0, "withdrawal_every": Every.MONTH, "shortfall": Shortfall.NONE}
+    walk = Walk(panel, rules_of(reserve=0.05, **due, **HOLDER))
+    paid = [walk.withdrawn]
+    for session in range(3):
+        walk.advance(session)
+        paid.append(walk.withdrawn)
+    assert paid == [0.0, 0.0, 30.0, 20.0]
 
 
 def test_cash_that_could_go_out_is_nothing_on_credit():
