@@ -12,11 +12,10 @@ from numba import njit
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Dates, Floats, Integers, days_between, month_numbers
 from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.metrics.money_weighted import money_weighted_return
+from sd_core.metrics.ratios import deviation, sharpe, sortino
 from sd_core.metrics.returns import NO_MONEY, Rows, session_return
 from sd_core.schemas.kinds import Kind
 
-# A spread below this is the rounding of equal numbers.
-NO_SPREAD = 1e-12
 # Share of the value below which the bank counts as low.
 LOW_CASH = 0.05
 
@@ -99,7 +98,6 @@ def outcome(daily: Rows, ledger: Rows, calendar: Calendar, sessions: Dates, capi
 def _outcome(daily, ledger, calendar, capital):  # type: ignore[no-untyped-def]
     """Return the numbers of an :class:`Outcome` in order, xirr left open."""
     sessions = len(daily)
-    periods = np.sqrt(calendar.periods_per_year)
     growth, highest, max_drawdown = 1.0, 1.0, 0.0
     excess = np.empty(sessions)
     observed, skipped_buys, low_cash, cash_share, valued, previous = 0, 0, 0, 0.0, 0, capital
@@ -136,19 +134,15 @@ def _outcome(daily, ledger, calendar, capital):  # type: ignore[no-untyped-def]
             if not np.isnan(row.skipped_quantity):
                 scheduled += row.skipped_quantity
     excess = excess[:observed]
-    spread = _deviation(excess)
-    downside = np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2)) if observed else NAN
-    has_losses = observed >= 2 and excess.min() < -NO_SPREAD
-    mean = excess.mean() if observed else NAN
     return (
         daily[sessions - 1].value,
         growth - 1.0,
         NAN,
-        mean / spread * periods if spread > NO_SPREAD else NAN,
-        mean / downside * periods if has_losses else NAN,
+        sharpe(excess, calendar.periods_per_year),
+        sortino(excess, calendar.periods_per_year),
         max_drawdown,
         income.sum() * DAYS_PER_CALENDAR_YEAR / calendar.days if calendar.days > 0.0 else NAN,
-        _deviation(income),
+        deviation(income),
         np.mean(income <= 0.0),
         withdrawals,
         harvest_gross / scheduled if scheduled > 0.0 else NAN,
@@ -157,11 +151,3 @@ def _outcome(daily, ledger, calendar, capital):  # type: ignore[no-untyped-def]
         cash_share / valued if valued else NAN,
         low_cash / sessions,
     )
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _deviation(values):  # type: ignore[no-untyped-def]
-    """Return the standard deviation with ddof 1; NaN for fewer than two values."""
-    if len(values) < 2:
-        return NAN
-    return np.sqrt(np.sum((values - values.mean()) ** 2) / (len(values) - 1))

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats
-from sd_core.metrics.outcome import NO_SPREAD, Calendar
+from sd_core.metrics.outcome import Calendar
+from sd_core.metrics.ratios import deviation, sharpe
 
 
 class Performance(NamedTuple):
@@ -38,11 +39,14 @@ def performance(returns: Floats, calendar: Calendar) -> Performance:
     growth = np.cumprod(np.maximum(1.0 + np.where(known, returns, 0.0), 0.0))
     drawdowns = growth / np.maximum(np.maximum.accumulate(growth), 1.0) - 1.0
     excess = (returns - calendar.risk_free_return)[known]
-    several = len(excess) > 1
-    spread = float(np.std(excess, ddof=1)) if several else 0.0
     return Performance(
         cagr=float(growth[-1] ** (DAYS_PER_CALENDAR_YEAR / calendar.days) - 1.0) if calendar.days > 0 else None,
-        volatility=float(np.std(returns[known], ddof=1) * np.sqrt(calendar.periods_per_year)) if several else None,
-        sharpe=float(excess.mean() / spread * np.sqrt(calendar.periods_per_year)) if spread > NO_SPREAD else None,
+        volatility=_known(deviation(returns[known]) * np.sqrt(calendar.periods_per_year)),
+        sharpe=_known(sharpe(excess, calendar.periods_per_year)),
         max_drawdown=float(drawdowns.min()),
     )
+
+
+def _known(number: float) -> float | None:
+    """Return a number; None for NaN."""
+    return None if np.isnan(number) else float(number)

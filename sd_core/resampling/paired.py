@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit
 
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats, Integers
-from sd_core.metrics.outcome import NO_SPREAD, Calendar
+from sd_core.metrics.outcome import Calendar
+from sd_core.metrics.ratios import NO_SPREAD
 
 SAMPLES = 2_000
 SEED = 1
