@@ -1,4 +1,4 @@
-"""The rules for numba: after this import, compiled functions may call those of ``rules``, by their plain names.
+"""The rules for numba: after this import, compiled functions may call them by their plain names.
 
 They are registered here and not decorated there, so that commands which never compile do not wait for numba. A compiled
 function that numba caches on disk must enclose a digest of this folder: numba looks for changes in the file of the
@@ -9,9 +9,9 @@ import inspect
 
 from numba.extending import register_jitable
 
-from sd_core.buckets import rules
+from sd_core.buckets import allocator, deposits, measures, rules
 
-MODULES = (rules,)
+MODULES = (rules, deposits, measures, allocator)
 
 for _module in MODULES:
     for _, _function in inspect.getmembers(_module, inspect.isfunction):

@@ -10,61 +10,14 @@ choices behind them are in ``docs/buckets.md``.
 """
 
 import math
-from enum import IntEnum, IntFlag
 
 from sd_core.buckets.presets import Signal
+from sd_core.schemas.kinds import Outcome, Reason, Regime, Status
 
 EDGE = 1e-12
 # Money that is no more than rounding leaves: nothing earns a return on it, and nothing was bought with it.
 NO_MONEY = 1e-6
 NEVER = -1
-
-
-class Status(IntEnum):
-    """Where a satellite is in its life."""
-
-    RESEARCH = 0
-    ACCUMULATING = 1
-    ACTIVE = 2
-    HIBERNATING = 3
-    PAUSED = 4
-    RETIRED = 5
-
-
-class Outcome(IntEnum):
-    """What a round trip came to."""
-
-    LOSS = -1
-    NEUTRAL = 0
-    WIN = 1
-
-
-class Regime(IntEnum):
-    """The regime of the market, under the names that ``market_regime`` gives it."""
-
-    UNKNOWN = 0
-    BULL = 1
-    SIDEWAYS = 2
-    BEAR = 3
-    HIGH_VOLATILITY = 4
-
-
-class Reason(IntFlag):
-    """What moves the factor away from 1. Each of the first six alone makes it 0."""
-
-    HALT = 1
-    BLOCK = 2
-    STATUS = 4
-    OVERDRAWN = 8
-    LOCK = 16
-    HIGH_VOLATILITY = 32
-    SHARE = 64
-    DRAWDOWN = 128
-    COOLDOWN = 256
-    REAWAKENING = 512
-    BOOST = 1024
-    REGIME = 2048
-    TEST = 4096
 
 
 # Compiled code knows plain numbers.
