@@ -1,0 +1,230 @@
+"""Plans of satellites for tests of the engines of histories, drawn from a seed.
+
+They are meant to be awkward: crashes that put satellites to sleep and rallies that wake them, gaps over stops, no bar
+on the day of an order, dividends out of the blue, fees that eat a sale, budgets that cannot hold what they should. What
+the engines should make of them belongs in the tests.
+
+Sessions are often a week apart, so that a few hundred of them hold the years that rules by the calendar take.
+"""
+
+import functools
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sd_core.buckets.history.contract import Plan, Satellite, Signals
+from sd_core.buckets.presets import Dividends, Parameters, Settings, Signal, Sliders, Toggles
+from sd_core.market.arrays import Dates, Floats
+from sd_core.market.panel import Panel
+from sd_core.schemas.kinds import Regime
+
+PRESETS = {
+    Signal.BREAKOUT: "custom",
+    Signal.DIP: "custom",
+    Signal.STEADY: "steady_eddy",
+    Signal.EX_DIVIDEND: "dividend_catcher",
+}
+
+
+@dataclass
+class FakeCore:
+    """A core that earns what was drawn, pays out what was drawn, and takes what comes."""
+
+    value: float
+    returns: Floats
+    withdrawals: Floats
+    withdrawn: float = 0.0
+    flows: list[float] = field(default_factory=list)
+
+    @property
+    def bank(self) -> float:
+        return self.value / 10
+
+    def advance(self, session: int, flow: float) -> float:
+        assert session == len(self.flows)
+        self.flows.append(flow)
+        worth = (self.value + flow) * (1 + self.returns[session])
+        self.withdrawn = min(worth, float(self.withdrawals[session]))
+        self.value = worth - self.withdrawn
+        return flow
+
+
+@dataclass(frozen=True)
+class PlanCase:
+    """A drawn plan with all that it is simulated on."""
+
+    plan: Plan
+    panel: Panel
+    signals: Signals
+    deposits: Floats
+    core_returns: Floats
+    core_withdrawals: Floats
+
+    def core(self) -> FakeCore:
+        """Return the plan's core, as it is before the first session."""
+        return FakeCore(self.plan.core_capital, self.core_returns, self.core_withdrawals)
+
+
+@functools.cache
+def random_plan(seed: int) -> PlanCase:
+    """Return the plan of a seed: 1 to 4 satellites of 1 to 6 tickers, 100 to 200 sessions."""
+    rng = np.random.default_rng(seed)
+    sessions = _draw_sessions(rng)
+    # Large positions, bought whenever possible and well funded: satellites that rise far and fall far.
+    is_bold = rng.random() < 0.6
+    counts = rng.integers(3 if is_bold else 1, 7, size=rng.integers(1, 5))
+    parameters = [_draw_parameters(rng, is_bold=is_bold) for _ in counts]
+    capital = float(rng.choice([2_000.0, 100_000.0]))
+    plan = _draw_plan(rng, counts, parameters, capital, is_bold=is_bold)
+    panel = _draw_panel(rng, sessions, int(counts.sum()), is_bold=is_bold, is_ruinous=plan.fee_fixed > 1)
+    signals = _draw_signals(rng, plan, panel, is_bold=is_bold)
+    length = len(sessions)
+    core_growth = rng.choice([-0.004, 0.0] if is_bold else [-0.003, 0.001, 0.006])
+    return PlanCase(
+        plan=plan,
+        panel=panel,
+        signals=signals,
+        deposits=_draw_deposits(rng, capital, sessions, is_needed=not plan.starts_at_target),
+        core_returns=rng.normal(core_growth, 0.01, length),
+        core_withdrawals=np.where(rng.random(length) < 0.05, 0.002 * capital, 0.0),
+    )
+
+
+def _draw_sessions(rng: np.random.Generator) -> Dates:
+    step = rng.choice([1, 4, 5], p=[0.2, 0.3, 0.5])
+    gaps = np.maximum(1, rng.integers(step - 1, step + 2, size=rng.integers(100, 201)))
+    # Weekdays alone: a market of seven days has more sessions to the year.
+    return np.busday_offset("2019-01-02", rng.integers(0, 60) + np.cumsum(gaps))
+
+
+def _draw_parameters(rng: np.random.Generator, *, is_bold: bool) -> Parameters:
+    signal = Signal(int(rng.choice(4, p=[0.3, 0.2, 0.2, 0.3])))
+    at = dict(zip(("risk", "hold", "entry", "spread", "profit"), rng.random(5).round(2), strict=True))
+    if signal in (Signal.BREAKOUT, Signal.DIP):
+        at["entry"] = (at["entry"] + (signal is Signal.BREAKOUT)) / 2
+    if rng.random() < 0.6:
+        at["hold"] *= 0.2
+    if rng.random() < 0.5:
+        at["spread"] *= 0.2
+    if is_bold:
+        at |= {"risk": 1.0, "spread": 0.0, "profit": at["profit"] * 0.3, "hold": 0.1 + 0.3 * at["hold"]}
+    toggles = rng.random(4) < (0.4, 0.1 if is_bold else 0.4, 0.5, 0.3)
+    settings = Settings(
+        PRESETS[signal],
+        Sliders(**{name: float(value) for name, value in at.items()}),
+        Toggles(*(bool(one) for one in toggles)),
+        Dividends(int(rng.choice(3))),
+    )
+    assert settings.signal is signal or at["entry"] == 0.5
+    return settings.parameters
+
+
+def _draw_plan(
+    rng: np.random.Generator, counts: np.ndarray, parameters: list[Parameters], capital: float, *, is_bold: bool
+) -> Plan:
+    ends = np.cumsum(counts)
+    targets = rng.uniform(0.02, 0.15, size=len(counts)).round(3)
+    is_tight, is_high = rng.random(2) < ((0.1, 0.0) if is_bold else (0.3, 0.8))
+    least = targets if is_tight else 0.9 * targets if is_high else np.minimum(targets, 0.02)
+    slack = rng.choice([0.7, 0.9]) if is_tight else rng.choice([1.0, 1.3])
+    lines = [None if rng.random() < 0.5 else float(target * rng.choice([0.5, 1.2])) for target in targets]
+    fees = [(0.0, 0.0), (0.0, 0.0005), (1.0, 0.001), (0.001 * capital, 0.0)]
+    fee_fixed, fee_rate = fees[rng.choice(4, p=[0.2, 0.3, 0.15, 0.35] if is_bold else [0.25, 0.4, 0.15, 0.2])]
+    return Plan(
+        name="drawn",
+        capital=capital,
+        budget=float(targets.sum() * slack),
+        satellites=tuple(
+            Satellite(
+                name=f"s{number}",
+                tickers=tuple(range(int(ends[number] - counts[number]), int(ends[number]))),
+                target=float(targets[number]),
+                parameters=parameters[number],
+                min_pct=float(least[number]),
+                harvest_line=lines[number],
+            )
+            for number in range(len(counts))
+        ),
+        starts_at_target=is_bold or bool(rng.random() < 0.6),
+        lot_sizes=tuple(float(lot) for lot in rng.choice([0.0, 0.0, 0.01, 1.0], size=ends[-1])),
+        fee_fixed=fee_fixed,
+        fee_rate=fee_rate,
+        max_pct=0.15,
+    )
+
+
+def _draw_panel(rng: np.random.Generator, sessions: Dates, tickers: int, *, is_bold: bool, is_ruinous: bool) -> Panel:
+    """Return prices that drift for a while, crash, or rally; some opens lie far from the close before."""
+    shape = (len(sessions), tickers)
+    phases = np.repeat(
+        rng.choice([0.0, 0.0, 0.012, -0.012, -0.04, 0.04], size=(len(sessions) // 20 + 1, tickers)), 20, 0
+    )
+    drift = np.where(rng.random(tickers) < 0.5, phases[: len(sessions)], phases[: len(sessions), :1])
+    jumps = _draw_jumps(rng, len(sessions), is_bold=is_bold, is_ruinous=is_ruinous)
+    volatility = rng.choice([0.0005, 0.01, 0.03], size=tickers, p=[0.2, 0.4, 0.4])
+    gaps = np.where(rng.random(shape) < 0.02, rng.normal(0, 0.15, shape), 0)
+    overnight = rng.normal(0, volatility / 2, shape) + gaps + jumps[:, None]
+    within = rng.normal(drift, volatility, shape)
+    closes = np.exp(np.cumsum(overnight + within, axis=0)) * rng.choice([2.0, 20.0, 100.0], size=tickers)
+    opens = closes * np.exp(-within)
+    highs = np.maximum(opens, closes) * np.exp(rng.exponential(volatility / 2, shape))
+    lows = np.minimum(opens, closes) * np.exp(-rng.exponential(volatility / 2, shape))
+    missing = rng.random(shape) < rng.choice([0.0, 0.03, 0.2])
+    missing[0] = False
+    for side in (opens, highs, lows, closes):
+        side[missing] = np.nan
+    paying = rng.random(shape) < rng.choice([0.0, 0.02, 0.1], size=tickers, p=[0.2, 0.4, 0.4])
+    return Panel(
+        tickers=tuple(f"T{number}" for number in range(tickers)),
+        sessions=sessions,
+        open=opens,
+        high=highs,
+        low=lows,
+        close=closes,
+        dividends=np.where(paying, np.nanmean(closes, axis=0) * rng.uniform(0.001, 0.03, shape), 0.0),
+        rates=np.full(len(sessions), rng.choice([0.0, 0.02, -0.005])),
+    )
+
+
+def _draw_jumps(rng: np.random.Generator, length: int, *, is_bold: bool, is_ruinous: bool) -> Floats:
+    """Return by how much everything opens away from its last close, as logarithms: on most days not at all."""
+    jumps = np.where(rng.random(length) < 0.03, rng.choice([-0.7, -0.5, 0.5, 0.8], size=length), 0.0)
+    if is_bold:
+        late = np.arange(length) > rng.uniform(0.2, 0.7) * length
+        jumps = np.where(
+            rng.random(length) < 0.05, np.where(late, rng.choice([-0.9, -0.7, 0.4], size=length), 0.4), 0.0
+        )
+    if is_ruinous:
+        jumps[rng.integers(length // 3, length, size=2)] = -5.0
+    return jumps
+
+
+def _draw_signals(rng: np.random.Generator, plan: Plan, panel: Panel, *, is_bold: bool) -> Signals:
+    shape = panel.close.shape
+    signal_of = np.array([one.parameters.signal for one in plan.satellites for _ in one.tickers])
+    has_bar = np.isfinite(panel.close)
+    often = np.repeat(
+        [rng.choice([0.05, 0.3, 0.8]) for _ in plan.satellites], [len(one.tickers) for one in plan.satellites]
+    )
+    days = panel.sessions.astype("datetime64[D]").astype(np.int64)[:, None]
+    expected = np.where(rng.random(shape) < 0.7, days + rng.integers(3, 11, shape), -1)
+    regimes = np.repeat(rng.choice([int(one) for one in Regime], size=shape[0] // 15 + 1), 15)[: shape[0]]
+    odds = [0.0, 0.0, 0.0, 0.1, 0.9] if is_bold else [0.1, 0.1, 0.2, 0.3, 0.3]
+    order = rng.choice([-0.5, 0.0, 0.1, 0.2, np.nan], size=shape)
+    return Signals(
+        is_entry=has_bar & (rng.random(shape) < often),
+        conviction=rng.choice([0.0, 0.25, 0.5, 0.75, 1.0], size=shape, p=odds),
+        order=order,
+        is_exit=has_bar & (signal_of == Signal.STEADY) & (rng.random(shape) < 0.03),
+        next_ex_date=np.where(signal_of == Signal.EX_DIVIDEND, expected, -1),
+        regime=regimes.astype(np.int8),
+    )
+
+
+def _draw_deposits(rng: np.random.Generator, capital: float, sessions: Dates, *, is_needed: bool) -> Floats:
+    if not is_needed and rng.random() < 0.4:
+        return np.zeros(len(sessions))
+    often = rng.choice([0.05, 0.3])
+    amounts = capital * rng.uniform(0.002, 0.1, len(sessions))
+    amounts[0] = 0.0
+    return np.where(rng.random(len(sessions)) < often, amounts, 0.0)
