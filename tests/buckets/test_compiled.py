@@ -108,7 +108,9 @@ def test_measures_compiled_are_the_same_but_for_rounding():
 
 
 def test_rules_are_read_without_numba():
-    names = [f"sd_core.buckets.{name}" for name in ("presets", "rules", "deposits", "allocator")]
+    names = [
+        f"sd_core.buckets.{name}" for name in ("presets", "rules", "deposits", "allocator", "evaluation", "lifecycle")
+    ]
     code = f"import sys, {', '.join(names)}; print('numba' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"
