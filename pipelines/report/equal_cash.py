@@ -18,10 +18,10 @@ def equal_cash_table(headline: Headline) -> str:
     rows = _rows(headline)
     if not rows:
         return ""
+    # The verdict comes before what it rests on, so that a narrow page cuts off details and not the answer.
     header: tuple[str, ...] = (
-        *("strategy", "reserve", "the same cash", "cash", "its cash", "per year (CAGR)", "its CAGR"),
-        *("difference, points", "95 % interval", "Sharpe", "its Sharpe", "difference", "95 % interval"),
-        *("worst drawdown", "its drawdown", "verdict"),
+        *("strategy", "reserve", "the same cash", "verdict", "cash", "its cash", "CAGR", "its CAGR"),
+        *("points apart (95 %)", "Sharpe", "its Sharpe", "apart (95 %)", "drawdown", "its drawdown"),
     )
     if any(row["withdrawals"] for row in rows):
         header += (f"withdrawn, {headline.study['currency']}", "its withdrawals")
@@ -43,15 +43,13 @@ def _cells(row: dict[str, Any], columns: int) -> list[Cell]:
         Cell(row["strategy"], is_number=False),
         Cell(level(row["reserve"]), row["reserve"]),
         Cell(NAMES[row["comparison"]], is_number=False),
+        Cell(row["verdict"] or NOTHING, is_number=False),
         *_pair(row, "mean_cash_share"),
         *_pair(row, "cagr"),
-        Cell(decimal(_times(row["cagr_difference"], 100), 2), row["cagr_difference"]),
-        Cell(_interval(row, "cagr", 100), is_number=False),
+        _difference(row, "cagr", 100, 2),
         *_pair(row, "sharpe"),
-        Cell(decimal(row["sharpe_difference"], 3), row["sharpe_difference"]),
-        Cell(_interval(row, "sharpe", 1), is_number=False),
+        _difference(row, "sharpe", 1, 3),
         *_pair(row, "max_drawdown"),
-        Cell(row["verdict"] or NOTHING, is_number=False),
         *(Cell(decimal(row[name]), row[name]) for name in ("withdrawals", "comparison_withdrawals")),
     ]
     return cells[:columns]
@@ -62,11 +60,11 @@ def _pair(row: dict[str, Any], measure: str) -> list[Cell]:
     return [Cell(decimal(value, 3) if measure == "sharpe" else percent(value), value) for value in values]
 
 
-def _interval(row: dict[str, Any], measure: str, factor: int) -> str:
-    ends = [row[f"{measure}_difference_{end}"] for end in ("low", "high")]
-    digits = 3 if measure == "sharpe" else 2
-    return NOTHING if None in ends else " to ".join(decimal(_times(end, factor), digits) for end in ends)
-
-
-def _times(value: float | None, factor: int) -> float | None:
-    return None if value is None else value * factor
+def _difference(row: dict[str, Any], measure: str, factor: int, digits: int) -> Cell:
+    """Return the difference of a measure with its interval, where the bootstrap gives one."""
+    point, *ends = (
+        NOTHING if row[name] is None else decimal(row[name] * factor, digits)
+        for name in (f"{measure}_difference{end}" for end in ("", "_low", "_high"))
+    )
+    interval = "" if NOTHING in ends else f" ({ends[0]} to {ends[1]})"
+    return Cell(point + interval, row[f"{measure}_difference"])
