@@ -36,6 +36,12 @@ class Panel:
     price_index: Floats | None = None
 
     def __post_init__(self) -> None:
+        self.check_shapes()
+        if not np.isfinite(self.close[:1]).all():
+            raise ValueError("expected every asset to have a bar on the first session")
+
+    def check_shapes(self) -> None:
+        """Raise a ValueError where an array has another shape than the sessions and tickers ask for."""
         shape = (len(self.sessions), len(self.tickers))
         for name in ("open", "high", "low", "close", "dividends"):
             if (found := getattr(self, name).shape) != shape:
@@ -44,8 +50,6 @@ class Panel:
             raise ValueError(f"rates: expected shape {shape[:1]}, was {self.rates.shape}")
         if self.price_index is not None and self.price_index.shape != shape[:1]:
             raise ValueError(f"price_index: expected shape {shape[:1]}, was {self.price_index.shape}")
-        if not np.isfinite(self.close[:1]).all():
-            raise ValueError("expected every asset to have a bar on the first session")
 
     @property
     def periods_per_year(self) -> int:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sd_core.buckets.presets import MAX_PCT, Parameters
 from sd_core.market.arrays import Floats, Integers
+from sd_core.market.panel import Panel
 from sd_core.schemas import buckets
 from sd_core.schemas.table import LakeTable
 
@@ -69,6 +70,14 @@ class Core(Protocol):
     def advance(self, session: int, flow: float) -> float:
         """Simulate a session in which so much money comes from the satellites and from deposits, before it trades."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class SatellitePanel(Panel):
+    """Prices of the satellites' tickers, on the core's sessions; a ticker may have its first bar later than they do."""
+
+    def __post_init__(self) -> None:
+        self.check_shapes()
 
 
 @dataclass(frozen=True)
