@@ -1,0 +1,201 @@
+"""One entry while it is written: its rows, its legs and lots, and the seal that closes it.
+
+What an operation means belongs in ``facts`` and the modules beside it. Nothing is written before :meth:`Draft.seal`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from sd_core.buckets.ledger.quanta import Unit, shares
+from sd_core.buckets.ledger.state import OpenLot, State
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, ROWS, SEAL
+
+Row = dict[str, Any]
+
+
+class HeldError(Exception):
+    """A fact that cannot be booked yet: it would make a position negative."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What an entry says of itself.
+
+    Attributes:
+        key: the idempotency key; None: the entry's number makes one.
+        request: SHA-256 of what was asked for.
+        actor: person, rule or broker.
+        effective: the date from which it counts.
+        recorded_at: the moment of writing, UTC.
+    """
+
+    book: str
+    kind: str
+    key: str
+    request: str
+    actor: str
+    effective: str
+    recorded_at: str
+    activity: str | None = None
+    reverses: int | None = None
+    note: str | None = None
+
+
+@dataclass
+class Draft:
+    """An entry to be written: rows per table, in the order in which they were added."""
+
+    connection: Connection
+    head: Head
+    state: State
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take the next number."""
+        self.number = self.state.last_entry + 1
+        self._new_accounts: dict[tuple[str, str], int] = {}
+        self._new_lots = 0
+        head = {name: value for name, value in vars(self.head).items() if value is not None}
+        self.rows["entry"] = [{"number": self.number, **head}]
+
+    def add(self, table: str, **row: Any) -> None:
+        """Add one row; the entry's number is filled in."""
+        self.rows.setdefault(table, []).append({"entry": self.number, **row})
+
+    def introduce(self, unit: Unit) -> Unit:
+        """Return a unit that the ledger knows, after adding it where it does not."""
+        if unit.quote_currency is not None:
+            self.introduce(Unit(unit.quote_currency, "currency", 4, 2))
+        known = self.state.units.get(unit.unit)
+        if known is None:
+            self.add("unit", **vars(unit))
+            self.state.units[unit.unit] = known = unit
+        return known
+
+    def account(self, owner: str, unit: str) -> int:
+        """Return the account of an owner in a unit, after adding it where there is none."""
+        found = self.state.account(owner, unit) or self._new_accounts.get((owner, unit))
+        if found is None:
+            found = self.state.last_account + len(self._new_accounts) + 1
+            self._new_accounts[owner, unit] = found
+            self.add("account", account=found, book=self.head.book, owner=owner, unit=unit)
+        return found
+
+    def post(self, source: str, target: str, unit: str, quanta: int, cause: str) -> None:
+        """Add a leg from one owner to another; a negative one runs the other way, and none is added for 0."""
+        if quanta < 0:
+            source, target, quanta = target, source, -quanta
+        if quanta:
+            leg = len(self.rows.get("posting", ())) + 1
+            self.add(
+                "posting",
+                leg=leg,
+                book=self.head.book,
+                source=self.account(source, unit),
+                target=self.account(target, unit),
+                unit=unit,
+                quanta=quanta,
+                cause=cause,
+            )
+
+    def open_lot(self, bucket: str, unit: str, opened: str, quanta: int, cost: int, parent: int | None = None) -> None:
+        """Add a lot of a bucket, which the posting of its shares must match."""
+        self._new_lots += 1
+        row = {"parent": parent} if parent is not None else {}
+        self.add(
+            "lot",
+            lot=self.state.last_lot + self._new_lots,
+            book=self.head.book,
+            bucket=bucket,
+            unit=unit,
+            opened=opened,
+            quanta=quanta,
+            cost=cost,
+            **row,
+        )
+
+    def use_lots(self, bucket: str, unit: str, quanta: int, proceeds: int | None) -> list[OpenLot]:
+        """Take shares from a bucket's lots, the oldest first, and return what was taken with its part of the cost.
+
+        Args:
+            quanta: how many.
+            proceeds: their proceeds, divided in proportion; None where they only move.
+
+        Raises:
+            HeldError: the bucket has fewer.
+        """
+        taken: list[OpenLot] = []
+        left = quanta
+        for lot in self.state.lots(bucket, unit):
+            if left:
+                taken.append(lot.part(min(lot.quanta, left)))
+                left -= taken[-1].quanta
+        if left:
+            raise HeldError(f"{bucket} has {quanta - left} of {quanta} quanta of {unit}")
+        parts = [None] * len(taken) if proceeds is None else shares(proceeds, [lot.quanta for lot in taken])
+        for lot, part in zip(taken, parts, strict=True):
+            row = {} if part is None else {"proceeds": part}
+            self.add("lot_use", lot=lot.lot, quanta=lot.quanta, cost=lot.cost, **row)
+        return taken
+
+    def event(self, subject: str, numbers: Mapping[str, Any], text: str) -> None:
+        """Say in one event what the entry does."""
+        self.add("event", subject=subject, kind=self.head.kind, numbers=canonical(numbers), text=text)
+
+    def seal(self) -> str:
+        """Write the rows and the seal; return the digest."""
+        previous = self.state.last_digest
+        for table in ROWS:
+            if rows := self.rows.get(table.name):
+                names = {name for row in rows for name in row}
+                filled = [{name: row.get(name) for name in names} for row in rows]
+                self.connection.execute(sa.insert(table.clause), filled)
+        digest = digest_of(previous, self.rows | activity_rows(self.connection, self.head.book, self.head.activity))
+        legs = len(self.rows.get("posting", ()))
+        self.connection.execute(sa.insert(SEAL.clause), [{"entry": self.number, "legs": legs, "digest": digest}])
+        return digest
+
+
+def canonical(content: Any) -> str:
+    """Return JSON in its one form: keys in order, no spaces."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def request_of(operation: str, book: str, arguments: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of what was asked for."""
+    return hashlib.sha256(canonical([operation, book, arguments]).encode()).hexdigest()
+
+
+def digest_of(previous: str, rows: Mapping[str, Iterable[Mapping[str, Any]]]) -> str:
+    """Return SHA-256(previous digest, canonical JSON of an entry's rows): by table, by key, without what is NULL."""
+    keys = {table.name: table.key for table in (*ROWS, ACTIVITY, ACTIVITY_LEG)}
+    content = {
+        name: sorted(
+            ({column: value for column, value in row.items() if value is not None} for row in of_table),
+            key=lambda row, key=keys[name]: [row[column] for column in key],  # type: ignore[misc]
+        )
+        for name, of_table in rows.items()
+    }
+    content = {name: of_table for name, of_table in content.items() if of_table}
+    return hashlib.sha256((previous + canonical(content)).encode()).hexdigest()
+
+
+def activity_rows(connection: Connection, book: str, ref: str | None) -> dict[str, list[Row]]:
+    """Return the rows of an activity and its legs, by table; empty for none."""
+    if ref is None:
+        return {}
+    return {
+        table.name: [
+            dict(row)
+            for row in connection.execute(
+                sa.select(table.clause).where(table.clause.c.book == book, table.clause.c.ref == ref)
+            ).mappings()
+        ]
+        for table in (ACTIVITY, ACTIVITY_LEG)
+    }

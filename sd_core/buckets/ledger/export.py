@@ -1,0 +1,109 @@
+"""A ledger for people and other programs: an entry in words, all legs as CSV, the whole as a beancount file."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from sd_core.buckets.ledger.quanta import Unit
+from sd_core.buckets.ledger.state import State
+from sd_core.buckets.ledger.tables import LIVE, OUTSIDE
+from sd_core.errors import InputError
+
+COLUMNS = ("entry", "effective", "kind", "source", "target", "unit", "quantity", "cause", "text")
+_LEGS = """
+    select e.number, e.effective, e.kind, s.owner as source, t.owner as target, p.unit, p.quanta, p.cause, v.text
+    from posting p join entry e on e.number = p.entry join seal on seal.entry = e.number
+    join account s on s.account = p.source join account t on t.account = p.target
+    join event v on v.entry = e.number
+    where e.book = :book order by p.entry, p.leg
+"""
+
+
+def explain(connection: Connection, number: int) -> dict[str, Any]:
+    """Return everything that an entry says: who asked for it, when, its numbers, legs and lots, and its digest.
+
+    Raises:
+        InputError: there is no such entry.
+    """
+    query = """
+        select e.*, s.digest, v.subject, v.text, v.numbers, r.number as reversed_by
+        from entry e join seal s on s.entry = e.number join event v on v.entry = e.number
+        left join entry r on r.reverses = e.number where e.number = :number
+    """
+    found = connection.execute(text(query), {"number": number}).mappings().first()
+    if found is None:
+        last = State(connection).last_entry
+        raise InputError(f"why: {number}: expected an entry from 1 to {last}")
+    state = State(connection, found["book"])
+    stated = {name: value for name, value in found.items() if value is not None}
+    stated["legs"] = [
+        {
+            "source": leg.source,
+            "target": leg.target,
+            "amount": state.units[leg.unit].shown(leg.quanta),
+            "cause": leg.cause,
+        }
+        for leg in state.legs(number)
+    ]
+    stated["lots_opened"] = [_lot(state.units, lot) for lot in state.lots_of(number)]
+    stated["lots_used"] = [_lot(state.units, use) for use in state.uses_of(number)]
+    return stated
+
+
+def _lot(units: dict[str, Unit], lot: Any) -> dict[str, Any]:
+    unit = units[lot.unit]
+    cost = units[str(unit.quote_currency)].shown(lot.cost)
+    return {"lot": lot.lot, "quantity": unit.shown(lot.quanta), "cost": cost}
+
+
+def as_csv(connection: Connection, book: str = LIVE) -> str:
+    """Return every leg of a book as CSV, one row each."""
+    state = State(connection, book)
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for leg in connection.execute(text(_LEGS), {"book": book}):
+        quantity = state.units[leg.unit].number(leg.quanta)
+        writer.writerow([*leg[:5], leg.unit, quantity, leg.cause, leg.text])
+    return out.getvalue()
+
+
+def as_beancount(connection: Connection, book: str = LIVE) -> str:
+    """Return a book as beancount reads it: an account per bucket, and ``Equity:Outside`` for the world beyond.
+
+    Each unit balances by itself; lots and prices are not exported.
+    """
+    return "\n".join(_beancount(connection, State(connection, book))) + "\n"
+
+
+def _beancount(connection: Connection, state: State) -> Iterator[str]:
+    legs = connection.execute(text(_LEGS), {"book": state.book}).all()
+    if not legs:
+        return
+    yield f'option "operating_currency" "{state.base.unit}"'
+    owners = dict.fromkeys(owner for leg in legs for owner in (leg.source, leg.target))
+    first = min(leg.effective for leg in legs)
+    yield from (f"{first} open {_account(owner)}" for owner in owners)
+    number = 0
+    for leg in legs:
+        if leg.number != number:
+            number = leg.number
+            said = leg.text.replace('"', "'")
+            yield f'\n{leg.effective} * "{leg.kind}" "{said}"\n  entry: {number}'
+        amount, unit = state.units[leg.unit].number(leg.quanta), _commodity(leg.unit)
+        yield f"  {_account(leg.source)}  -{amount} {unit}"
+        yield f"  {_account(leg.target)}  {amount} {unit}"
+
+
+def _account(owner: str) -> str:
+    return "Equity:Outside" if owner == OUTSIDE else f"Assets:{owner.replace('_', '-').capitalize()}"
+
+
+def _commodity(unit: str) -> str:
+    """Return a unit in the letters that beancount takes."""
+    name = re.sub(r"[^A-Z0-9'._-]", "-", unit.upper()).strip("'._-")
+    return name if name[:1].isalpha() else f"X{name}"

@@ -1,0 +1,551 @@
+"""The ledger's face: a method per operation, each with an idempotency key and a dry run.
+
+What an operation writes belongs in ``facts``, ``requests`` and ``satellites``; how it is stored, in ``store``.
+"""
+
+import contextlib
+import datetime as dt
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, text
+
+from sd_core.buckets.ledger import facts, marks, orders, requests, satellites
+from sd_core.buckets.ledger.draft import Draft, Head, HeldError, canonical, request_of
+from sd_core.buckets.ledger.facts import Activity, Fact
+from sd_core.buckets.ledger.quanta import Unit, currency, instrument
+from sd_core.buckets.ledger.state import State
+from sd_core.buckets.ledger.store import Store
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, CORE, LIVE
+from sd_core.errors import InputError
+
+Write = Callable[[Draft], None]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an operation did.
+
+    Attributes:
+        entry: the entry's number; None where the fact is held.
+        kind: the entry's.
+        text: the event in words.
+        numbers: its numbers, as JSON holds them.
+        legs: source, target, unit and quantity of each leg.
+        is_new: False where the same key and request had been written before.
+        is_dry_run: whether nothing was written.
+    """
+
+    entry: int | None
+    kind: str
+    text: str
+    numbers: Mapping[str, Any]
+    legs: Sequence[tuple[str, str, str, str]]
+    is_new: bool = True
+    is_dry_run: bool = False
+
+
+def now() -> dt.datetime:
+    """Return the moment, in UTC."""
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One ledger, open to operations.
+
+    Attributes:
+        store: where it is kept.
+        base_currency: what a new ledger accounts in.
+        clock: the moment at which entries are recorded; dates of what is asked for follow from it.
+        book: the account itself (``live``), or the paper account of a satellite (``paper:NAME``).
+    """
+
+    store: Store
+    base_currency: str = "USD"
+    clock: Callable[[], dt.datetime] = now
+    book: str = LIVE
+
+    def paper(self, bucket: str) -> "Ledger":
+        """Return the paper book of a satellite."""
+        return replace(self, book=f"paper:{bucket}")
+
+    @contextlib.contextmanager
+    def state(self) -> Iterator[State]:
+        """Open what the book holds now, to be read."""
+        with self.store.reading() as connection:
+            yield State(connection, self.book)
+
+    # Facts
+
+    def record(
+        self, activity: Activity, *, key: str | None = None, dry_run: bool = False, by_hand: bool = False
+    ) -> Receipt:
+        """Book what the broker states, or hold it; then book what was held, as far as it can be.
+
+        The key of a fact is ``BOOK:REF``. Stating the same again returns the first entry.
+
+        Args:
+            key: in its place, for a fact that a person types.
+            by_hand: whether a person states it.
+
+        Raises:
+            InputError: another fact of the same reference was stated, or its legs do not fit its kind.
+        """
+        content = _content(activity)
+        key = key or f"{self.book}:{activity.ref}"
+        with self._writing(dry_run) as connection:
+            if (done := self._done(connection, key, request_of(activity.kind, self.book, content))) is not None:
+                return done
+            if by_hand and activity.kind == "deposit" and State(connection, self.book).setting(LIVE, "feed"):
+                raise InputError(
+                    "deposit: expected none by hand: the broker's feed books deposits (set live feed=false)"
+                )
+            self._store_activity(connection, activity, content)
+            receipt = self._book(connection, activity.ref, key, "person" if by_hand else "broker")
+            if receipt.entry is not None:
+                self._book_held(connection)
+            return replace(receipt, is_dry_run=dry_run)
+
+    def deposit(
+        self, amount: Decimal, code: str | None = None, *, key: str | None = None, dry_run: bool = False
+    ) -> Receipt:
+        """Book a deposit that a person states, split between the core and the satellites.
+
+        Raises:
+            InputError: it is not above 0, has fractions of a cent, or a feed books deposits.
+        """
+        code = code or self.base_currency
+        unit = currency(code)
+        unit.quanta(amount, "deposit", unit.minor_digits)
+        if amount <= 0:
+            raise InputError(f"deposit: {amount} {code}: expected more than 0")
+        return self.record(self._by_hand("deposit", {code: amount}, key), dry_run=dry_run, by_hand=True)
+
+    def withdrawn(self, request: str, *, key: str | None = None, dry_run: bool = False) -> Receipt:
+        """Book that the broker has paid a withdrawal out.
+
+        Raises:
+            InputError: there is no open request of this id.
+        """
+        with self.state() as state:
+            found = state.order(request)
+            known = state.open_orders(CORE)
+            ref = f"hand:{key or f'paid-{request}'}"
+            if found is None or (found.status != "open" and state.entry_of(ref) is None):
+                raise InputError(f"withdraw: {request}: expected an open request, one of {', '.join(known) or 'none'}")
+            unit = state.units[state.order_unit(request)]
+        legs = {unit.unit: -unit.decimal(found.quanta)}
+        activity = Activity(ref, "withdrawal", self.clock().date(), legs, details={"order": request})
+        return self.record(activity, dry_run=dry_run, by_hand=True)
+
+    def correct(
+        self, amount: Decimal, code: str, reason: str, *, key: str | None = None, dry_run: bool = False
+    ) -> Receipt:
+        """Add (or, negative, take) core cash that the broker has and no activity states, with a reason.
+
+        Raises:
+            InputError: it is 0, or there is no reason.
+        """
+        if amount == 0:
+            raise InputError(f"correct: {amount} {code}: expected other than 0")
+        if not reason.strip():
+            raise InputError("correct: expected a reason")
+        activity = replace(self._by_hand("adjustment", {code: amount}, key), details={"reason": reason})
+        return self.record(activity, dry_run=dry_run, by_hand=True)
+
+    def _by_hand(self, kind: str, legs: Mapping[str, Decimal], key: str | None) -> Activity:
+        return Activity(f"hand:{key or uuid.uuid4().hex}", kind, self.clock().date(), legs)
+
+    # What people and rules ask for
+
+    def withdraw(self, amount: Decimal, code: str | None = None, **how: Any) -> Receipt:
+        """Ask for a withdrawal, which reserves core cash until the broker has paid it.
+
+        Raises:
+            InputError: it is not above 0, or more than what the core has free.
+        """
+        code = code or self.base_currency
+
+        def write(draft: Draft) -> None:
+            unit = requests.money(draft.state, code, "withdraw")
+            quanta = unit.quanta(amount, "withdraw", unit.minor_digits)
+            if quanta <= 0:
+                raise InputError(f"withdraw: {unit.shown(quanta)}: expected more than 0")
+            request = f"withdrawal-{draft.number}"
+            orders.place_order(draft, orders.Order(request, CORE, "withdraw", code, quanta, code, quanta))
+            draft.event(
+                CORE, {"amount": unit.number(quanta), "request": request}, f"withdraw: {unit.shown(quanta)}: {request}"
+            )
+
+        return self._ask("order", {"side": "withdraw", "amount": str(amount), "currency": code}, write, **how)
+
+    def place(self, order: orders.Order, **how: Any) -> Receipt:
+        """Put an order on record before it is sent, with what it reserves.
+
+        Raises:
+            InputError: its bucket does not have what it reserves, free.
+        """
+
+        def write(draft: Draft) -> None:
+            draft.state.bucket(order.bucket, order.side)
+            orders.place_order(draft, order)
+            text = f"{order.side} {draft.state.units[order.unit].shown(order.quanta)}"
+            draft.event(order.bucket, {"order": order.client_id}, f"order: {text}")
+
+        return self._ask("order", {**vars(order)}, write, **how)
+
+    def close(self, client_id: str, status: str = "cancelled", **how: Any) -> Receipt:
+        """End an open order or request (``cancelled``, ``refused`` or ``expired``), which frees what it reserves.
+
+        Raises:
+            InputError: there is no such order, or it is done.
+        """
+
+        def write(draft: Draft) -> None:
+            bucket = orders.close_order(draft, client_id, status)
+            draft.event(bucket, {"order": client_id, "status": status}, f"order {client_id}: {status}")
+
+        return self._ask("order_step", {"order": client_id, "status": status}, write, **how)
+
+    def transfer(self, source: str, target: str, amount: Decimal, code: str | None = None, **how: Any) -> Receipt:
+        """Move cash between buckets; see :func:`~sd_core.buckets.ledger.requests.transfer`."""
+        code = code or self.base_currency
+        arguments = {"source": source, "target": target, "amount": str(amount), "currency": code}
+        return self._ask(
+            "transfer", arguments, lambda draft: requests.transfer(draft, source, target, amount, code), **how
+        )
+
+    def harvest(self, bucket: str, **how: Any) -> Receipt:
+        """Move a satellite's gains above its line to the core; see :func:`~sd_core.buckets.ledger.requests.harvest`."""
+        return self._ask("harvest", {"bucket": bucket}, lambda draft: requests.harvest(draft, bucket), **how)
+
+    def reallocate(self, moves: Sequence[tuple[str, str, Decimal]], **how: Any) -> Receipt:
+        """Make the moves of an evaluation; see :func:`~sd_core.buckets.ledger.requests.reallocate`."""
+        arguments = {"moves": [[source, target, str(amount)] for source, target, amount in moves]}
+        return self._ask("reallocation", arguments, lambda draft: requests.reallocate(draft, moves), **how)
+
+    def assign(self, tickers: Sequence[str], bucket: str, **how: Any) -> Receipt:
+        """Give free instruments to a bucket; see :func:`~sd_core.buckets.ledger.requests.assign`."""
+        arguments = {"instruments": list(tickers), "bucket": bucket}
+        quoted = self.base_currency
+        return self._ask("assign", arguments, lambda draft: requests.assign(draft, tickers, bucket, quoted), **how)
+
+    def reassign(
+        self, ticker: str, target: str, *, for_value: bool = False, confirmed: str | None = None, **how: Any
+    ) -> Receipt:
+        """Move an instrument with its shares; see :func:`~sd_core.buckets.ledger.requests.reassign`."""
+        arguments = {"instrument": ticker, "target": target, "for_value": for_value, "confirmed": confirmed}
+
+        def write(draft: Draft) -> None:
+            by_person = draft.head.actor == "person"
+            requests.reassign(draft, ticker, target, for_value=for_value, confirmed=confirmed, by_person=by_person)
+
+        return self._ask("reassignment", arguments, write, **how)
+
+    def reverse(self, number: int, **how: Any) -> Receipt:
+        """Take an entry back; see :func:`~sd_core.buckets.ledger.requests.reverse`."""
+        how["reverses"] = number
+        return self._ask("reversal", {"reverses": number}, lambda draft: requests.reverse(draft, number), **how)
+
+    def mark(
+        self, session: dt.date, prices: Mapping[str, Decimal], rates: Mapping[str, Decimal] | None = None, **how: Any
+    ) -> Receipt:
+        """Value every bucket at the closes of a session; see :func:`~sd_core.buckets.ledger.marks.mark`."""
+        rates = rates or {}
+        arguments = {
+            "session": session.isoformat(),
+            "prices": {unit: str(price) for unit, price in prices.items()},
+            "rates": {code: str(rate) for code, rate in rates.items()},
+        }
+        return self._ask("mark", arguments, lambda draft: marks.mark(draft, session, prices, rates), **how)
+
+    # Satellites
+
+    def create(self, satellite: satellites.Satellite, *, key: str | None = None, dry_run: bool = False) -> Receipt:
+        """Add a satellite in research, with a paper book whose cash is its share of the account.
+
+        Raises:
+            InputError: see :func:`~sd_core.buckets.ledger.satellites.create`.
+        """
+        key = key or uuid.uuid4().hex
+        arguments = dict(vars(satellite).items())
+        arguments |= {"target": str(satellite.target), "min_pct": str(satellite.min_pct)}
+        request = request_of("create", self.book, arguments)
+        with self._writing(dry_run) as connection:
+            if (done := self._done(connection, key, request)) is not None:
+                return done
+            draft = self._draft(connection, Head(self.book, "create", key, request, "person", *self._dates()))
+            satellites.create(draft, satellite, self.base_currency)
+            draft.seal()
+            self._open_paper(connection, satellite.name)
+            return replace(_receipt(connection, draft.number), is_dry_run=dry_run)
+
+    def _open_paper(self, connection: Connection, bucket: str) -> None:
+        """Open a satellite's paper book; its cash is max(target, least share) of the account, none of an empty one."""
+        state = State(connection)
+        share = max(state.fraction(bucket, "target"), state.fraction(bucket, "min_pct"))
+        base = state.base
+        cash = int(share * state.total) // base.minor * base.minor
+        paper = self.paper(bucket)
+        if cash:
+            activity = Activity("opening", "opening", self.clock().date(), {base.unit: base.decimal(cash)})
+            paper._store_activity(connection, activity, _content(activity))  # noqa: SLF001
+            activity_ref, kind = "opening", "opening"
+        else:
+            activity_ref, kind = None, "book"
+        request = request_of(kind, paper.book, {"cash": base.number(cash)})
+        head = Head(paper.book, kind, f"{paper.book}:opening", request, "rule", *self._dates(), activity=activity_ref)
+        draft = Draft(connection, head, State(connection, paper.book))
+        draft.add("book", book=paper.book, base_currency=base.unit)
+        draft.post("outside", bucket, base.unit, cash, "opening")
+        draft.event(bucket, {"cash": base.number(cash)}, f"opening: {base.shown(cash)} on paper for {bucket}")
+        draft.seal()
+
+    def start(self, bucket: str, early: str | None = None, **how: Any) -> Receipt:
+        """Let a satellite accumulate; see :func:`~sd_core.buckets.ledger.satellites.start`."""
+
+        def write(draft: Draft) -> None:
+            paper = State(draft.connection, f"paper:{bucket}")
+            satellites.start(draft, bucket, paper.sessions, early)
+
+        return self._ask("start", {"bucket": bucket, "early": early}, write, **how)
+
+    def abandon(self, bucket: str, **how: Any) -> Receipt:
+        """Retire a satellite from research; see :func:`~sd_core.buckets.ledger.satellites.abandon`."""
+        return self._ask("abandon", {"bucket": bucket}, lambda draft: satellites.abandon(draft, bucket), **how)
+
+    def pause(self, bucket: str, **how: Any) -> Receipt:
+        """Stop what a satellite opens; see :func:`~sd_core.buckets.ledger.satellites.pause`."""
+        return self._ask("pause", {"bucket": bucket}, lambda draft: satellites.pause(draft, bucket), **how)
+
+    def resume(self, bucket: str, **how: Any) -> Receipt:
+        """Return a paused satellite to what it was; see :func:`~sd_core.buckets.ledger.satellites.resume`."""
+        return self._ask("resume", {"bucket": bucket}, lambda draft: satellites.resume(draft, bucket), **how)
+
+    def retire(self, bucket: str, **how: Any) -> Receipt:
+        """End a paused satellite; see :func:`~sd_core.buckets.ledger.satellites.retire`."""
+        return self._ask("retire", {"bucket": bucket}, lambda draft: satellites.retire(draft, bucket), **how)
+
+    def boost(self, bucket: str, days: int, **how: Any) -> Receipt:
+        """Raise what a satellite opens; see :func:`~sd_core.buckets.ledger.satellites.boost`."""
+        return self._ask(
+            "boost", {"bucket": bucket, "days": days}, lambda draft: satellites.boost(draft, bucket, days), **how
+        )
+
+    def unlock(self, bucket: str, **how: Any) -> Receipt:
+        """Lift a lock by losses; see :func:`~sd_core.buckets.ledger.satellites.unlock`."""
+        return self._ask("unlock", {"bucket": bucket}, lambda draft: satellites.unlock(draft, bucket), **how)
+
+    def halt(self, *, lift: bool = False, **how: Any) -> Receipt:
+        """Stop all openings, or allow them again; see :func:`~sd_core.buckets.ledger.satellites.halt`."""
+        kind = "lift" if lift else "halt"
+        return self._ask(kind, {}, lambda draft: satellites.halt(draft, lift=lift), **how)
+
+    def note(self, bucket: str, note: str, **how: Any) -> Receipt:
+        """Replace a bucket's note."""
+        return self._ask(
+            "note", {"bucket": bucket, "text": note}, lambda draft: satellites.note(draft, bucket, note), **how
+        )
+
+    def set(self, subject: str, values: Mapping[str, Any], *, scale: bool = False, **how: Any) -> Receipt:
+        """Change settings; see :func:`~sd_core.buckets.ledger.satellites.change`."""
+        arguments = {"subject": subject, "values": {name: str(value) for name, value in values.items()}, "scale": scale}
+        return self._ask("set", arguments, lambda draft: satellites.change(draft, subject, values, scale=scale), **how)
+
+    # How an entry is written
+
+    @contextlib.contextmanager
+    def _writing(self, dry_run: bool) -> Iterator[Connection]:
+        self.store.prepare()
+        with self.store.writing(keep=not dry_run) as connection:
+            if connection.execute(text("select 1 from entry limit 1")).scalar() is None:
+                self._begin(connection)
+            yield connection
+
+    def _begin(self, connection: Connection) -> None:
+        """Write the first entry: the account, its currency and its core."""
+        request = request_of("book", LIVE, {"base_currency": self.base_currency})
+        draft = self._draft(connection, Head(LIVE, "book", LIVE, request, "person", *self._dates()))
+        draft.introduce(currency(self.base_currency))
+        draft.add("book", book=LIVE, base_currency=self.base_currency)
+        draft.add("bucket", bucket=CORE, kind="core", name="Core")
+        draft.event(
+            CORE, {"base_currency": self.base_currency}, f"book: an account in {self.base_currency}, all the core's"
+        )
+        draft.seal()
+
+    def _dates(self) -> tuple[str, str]:
+        """Return today and the moment, in ISO."""
+        moment = self.clock()
+        return moment.date().isoformat(), moment.isoformat(timespec="milliseconds")
+
+    def _draft(self, connection: Connection, head: Head) -> Draft:
+        return Draft(connection, head, State(connection, head.book))
+
+    def _ask(
+        self,
+        kind: str,
+        arguments: Mapping[str, Any],
+        write: Write,
+        *,
+        key: str | None = None,
+        dry_run: bool = False,
+        actor: str = "person",
+        note: str | None = None,
+        reverses: int | None = None,
+    ) -> Receipt:
+        """Write one entry that was asked for, unless its key was used before.
+
+        Raises:
+            InputError: it is refused, or the key was used for another request.
+        """
+        key = key or uuid.uuid4().hex
+        request = request_of(kind, self.book, arguments)
+        with self._writing(dry_run) as connection:
+            if (done := self._done(connection, key, request)) is not None:
+                return done
+            head = Head(self.book, kind, key, request, actor, *self._dates(), reverses=reverses, note=note)
+            draft = self._draft(connection, head)
+            write(draft)
+            draft.seal()
+            return replace(_receipt(connection, draft.number), is_dry_run=dry_run)
+
+    def _done(self, connection: Connection, key: str, request: str) -> Receipt | None:
+        """Return what the same key and request did before.
+
+        Raises:
+            InputError: the key was used for another request.
+        """
+        query = text("select number, request, kind from entry where key = :key")
+        found = connection.execute(query, {"key": key}).first()
+        if found is None:
+            return None
+        if found.request != request:
+            raise InputError(
+                f"key {key}: expected a new one: entry {found.number}, {found.kind}, asked for something else"
+            )
+        return replace(_receipt(connection, found.number), is_new=False)
+
+    # Facts: stored, then booked or held
+
+    def _store_activity(self, connection: Connection, activity: Activity, content: Mapping[str, Any]) -> None:
+        """Store a fact with its legs in quanta, unless it is held already.
+
+        Raises:
+            InputError: another fact of its reference is held.
+        """
+        raw = canonical(content)
+        query = text("select raw from activity where book = :book and ref = :ref")
+        held = connection.execute(query, {"book": self.book, "ref": activity.ref}).scalar()
+        if held is not None:
+            if held != raw:
+                raise InputError(
+                    f"{activity.kind} {activity.ref}: expected what was stated before under this reference"
+                )
+            return
+        known = State(connection, self.book).units
+        place = f"{activity.kind} {activity.ref}"
+        legs = []
+        for name, amount in activity.legs.items():
+            unit = known.get(name) or self._unit(name, activity)
+            legs.append({"book": self.book, "ref": activity.ref, "unit": name, "quanta": unit.quanta(amount, place)})
+        row: dict[str, Any] = {
+            "book": self.book,
+            "ref": activity.ref,
+            "kind": activity.kind,
+            "effective": activity.effective.isoformat(),
+        }
+        at = activity.at.isoformat() if activity.at else activity.effective.isoformat()
+        row |= {"at": at, "previous": activity.previous, "raw": raw}
+        if not legs or any(leg["quanta"] == 0 for leg in legs):
+            raise InputError(f"{place}: expected amounts other than 0")
+        connection.execute(sa.insert(ACTIVITY.clause), [row])
+        connection.execute(sa.insert(ACTIVITY_LEG.clause), legs)
+
+    def _unit(self, name: str, activity: Activity) -> Unit:
+        """Return a unit that the ledger does not know yet: what has a quote currency or is no code is an instrument."""
+        if name in activity.quoted or activity.kind in {"rename", "merger", "spin_off"}:
+            return instrument(name, activity.quoted.get(name, self.base_currency))
+        return currency(name) if len(name) == 3 and name.isupper() else instrument(name, self.base_currency)
+
+    def _book(self, connection: Connection, ref: str, key: str, actor: str) -> Receipt:
+        """Book a stored fact; a receipt without an entry where it is held."""
+        activity, fact = _stored(connection, self.book, ref)
+        state = State(connection, self.book)
+        reverses = (
+            state.entry_of(activity.previous).number
+            if activity.previous and state.entry_of(activity.previous)
+            else None
+        )
+        if activity.kind == "bust" and reverses is None:
+            return Receipt(None, "reversal", f"bust {ref}: held: {activity.previous} is not booked", {}, ())
+        request = request_of(activity.kind, self.book, _content(activity))
+        recorded = self._dates()[1]
+        head = Head(
+            self.book,
+            facts.ENTRY_OF[activity.kind],
+            key,
+            request,
+            actor,
+            fact.effective,
+            recorded,
+            activity=ref,
+            reverses=reverses if activity.kind == "bust" else None,
+            note=activity.details.get("reason"),
+        )
+        draft = Draft(connection, head, state)
+        for name in fact.legs:
+            draft.introduce(state.units.get(name) or self._unit(name, activity))
+        try:
+            facts.book_fact(draft, fact)
+        except HeldError as error:
+            return Receipt(None, head.kind, f"{activity.kind} {ref}: held: {error}", {}, ())
+        draft.seal()
+        return _receipt(connection, draft.number)
+
+    def _book_held(self, connection: Connection) -> None:
+        """Book held facts until none of them can be."""
+        booked = True
+        while booked:
+            held = State(connection, self.book).held()
+            booked = any(self._book(connection, ref, f"{self.book}:{ref}", "broker").entry is not None for ref in held)
+
+
+def _content(activity: Activity) -> dict[str, Any]:
+    """Return an activity as JSON holds it."""
+    return {
+        "kind": activity.kind,
+        "effective": activity.effective.isoformat(),
+        "legs": {unit: f"{amount.normalize():f}" for unit, amount in sorted(activity.legs.items())},
+        "quoted": dict(activity.quoted),
+        "details": dict(activity.details),
+        "previous": activity.previous,
+    }
+
+
+def _stored(connection: Connection, book: str, ref: str) -> tuple[Activity, Fact]:
+    """Return a stored activity as it was stated, and in quanta."""
+    values = {"book": book, "ref": ref}
+    row = connection.execute(text("select * from activity where book = :book and ref = :ref"), values).one()
+    legs = connection.execute(text("select unit, quanta from activity_leg where book = :book and ref = :ref"), values)
+    raw = json.loads(row.raw)
+    stated = {unit: Decimal(amount) for unit, amount in raw["legs"].items()}
+    effective = dt.date.fromisoformat(row.effective)
+    activity = Activity(ref, row.kind, effective, stated, raw["quoted"], raw["details"], row.previous)
+    in_quanta = {leg.unit: leg.quanta for leg in legs}
+    return activity, Fact(ref, row.kind, row.effective, in_quanta, raw["details"], row.previous)
+
+
+def _receipt(connection: Connection, number: int) -> Receipt:
+    """Return what an entry did, from its rows."""
+    row = connection.execute(text("select book, kind from entry where number = :number"), {"number": number}).one()
+    event = connection.execute(text("select numbers, text from event where entry = :number"), {"number": number}).one()
+    state = State(connection, row.book)
+    legs = [(leg.source, leg.target, leg.unit, state.units[leg.unit].number(leg.quanta)) for leg in state.legs(number)]
+    return Receipt(number, row.kind, event.text, json.loads(event.numbers), legs)

@@ -1,0 +1,67 @@
+"""The value of every bucket at the closes of a session.
+
+What follows from a value for what a satellite may open belongs in ``sd_core.buckets.rules``.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+
+from sd_core.buckets.ledger.draft import Draft
+from sd_core.buckets.ledger.quanta import Unit
+from sd_core.buckets.ledger.satellites import activate_if_due
+from sd_core.errors import InputError
+
+
+def mark(draft: Draft, session: dt.date, prices: Mapping[str, Decimal], rates: Mapping[str, Decimal]) -> None:
+    """Book closes and rates of a session, what each bucket is worth at them, and satellites that became active by it.
+
+    A session that was marked before gets another revision.
+
+    Args:
+        prices: the close of each instrument that a bucket holds, in its quote currency; others are left out.
+        rates: each foreign currency in the base currency.
+
+    Raises:
+        InputError: a price or a rate is missing or not above 0, or the session is before the last one marked.
+    """
+    state, day = draft.state, session.isoformat()
+    if state.last_mark is not None and day < state.last_mark:
+        raise InputError(f"mark: {day}: expected {state.last_mark}, the last session marked, or a later one")
+    held = sorted({unit for _, unit in state.balances})
+    missing = [unit for unit in held if _is_unpriced(state.units[unit], state.base, prices, rates)]
+    if missing:
+        raise InputError(f"mark {day}: {', '.join(missing)}: expected a price above 0 of each, and rates of currencies")
+    revision = state.revision(day)
+    for code in held:
+        if state.units[code].kind == "currency" and code != state.base.unit:
+            draft.add(
+                "fx_rate", book=state.book, session=day, revision=revision, currency=code, rate=f"{rates[code]:f}"
+            )
+            state.rates[code] = (day, rates[code])
+    state.prices.update({unit: (day, price) for unit, price in prices.items() if unit in held})
+    for (owner, unit), quanta in state.balances.items():
+        if state.units[unit].kind == "instrument":
+            draft.add(
+                "mark_position",
+                book=state.book,
+                bucket=owner,
+                session=day,
+                revision=revision,
+                unit=unit,
+                quanta=quanta,
+                price=f"{prices[unit]:f}",
+                value=state.worth(unit, quanta, owner),
+            )
+    for bucket, value in state.values.items():
+        cash = sum(state.in_base(code, quanta) for code, quanta in state.cash(bucket).items())
+        draft.add("mark", book=state.book, bucket=bucket, session=day, revision=revision, cash=cash, value=value)
+    activate_if_due(draft, {}, state.base.unit)
+    numbers = {bucket: state.base.number(value) for bucket, value in state.values.items()}
+    draft.event(draft.head.book, {"session": day, "values": numbers}, f"mark: {day}, {state.base.shown(state.total)}")
+
+
+def _is_unpriced(unit: Unit, base: Unit, prices: Mapping[str, Decimal], rates: Mapping[str, Decimal]) -> bool:
+    if unit.unit == base.unit:
+        return False
+    return (prices if unit.kind == "instrument" else rates).get(unit.unit, Decimal(0)) <= 0

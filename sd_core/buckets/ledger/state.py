@@ -1,0 +1,466 @@
+"""What a book holds now, read inside one transaction: balances, reservations, lots, owners, settings and values.
+
+Nothing here changes anything; rows are added by ``draft``.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from sd_core.buckets.ledger.quanta import Unit
+from sd_core.buckets.ledger.tables import CORE, LIVE, OUTSIDE
+from sd_core.errors import InputError
+from sd_core.wording import did_you_mean
+
+# Settings that hold where none was written, by name.
+DEFAULTS: dict[str, Any] = {
+    "budget": "0",
+    "target": "0",
+    "min_pct": "0.02",
+    "dividends": "accumulate_cash",
+    "feed": False,
+}
+
+
+@dataclass(frozen=True)
+class OpenLot:
+    """What is left of a purchase.
+
+    Attributes:
+        lot: its number.
+        opened: the date of the purchase, in ISO.
+        quanta: shares left.
+        cost: their part of the cost, in quanta of the quote currency.
+        bought, used: shares and cost of the whole lot, and shares of it that are gone; parts are cut from these, so
+            that they add up.
+    """
+
+    lot: int
+    opened: str
+    quanta: int
+    cost: int
+    bought: tuple[int, int]
+    used: int
+
+    def part(self, quanta: int) -> "OpenLot":
+        """Return a part of it with its part of the cost; all parts of a lot add up to the cost."""
+        shares, cost = self.bought
+        taken = cost * (self.used + quanta) // shares - cost * self.used // shares
+        return OpenLot(self.lot, self.opened, quanta, taken, self.bought, self.used)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket with its status; the core's is ``core``."""
+
+    bucket: str
+    kind: str
+    name: str
+    status: str
+
+
+class State:
+    """One book as it is at the beginning of an entry."""
+
+    def __init__(self, connection: Connection, book: str = LIVE) -> None:
+        self._connection = connection
+        self.book = book
+
+    def _rows(self, query: str, **values: Any) -> Iterator[Any]:
+        return iter(self._connection.execute(text(query), {"book": self.book, **values}))
+
+    def _one(self, query: str, **values: Any) -> Any:
+        return self._connection.execute(text(query), {"book": self.book, **values}).scalar()
+
+    # The end of the ledger
+
+    @cached_property
+    def _end(self) -> tuple[int, str]:
+        row = next(self._rows("select entry, digest from seal order by entry desc limit 1"), None)
+        return (0, "") if row is None else (row[0], row[1])
+
+    @property
+    def last_entry(self) -> int:
+        """The number of the last entry, 0 before the first."""
+        return self._end[0]
+
+    @property
+    def last_digest(self) -> str:
+        """The digest of the last entry, empty before the first."""
+        return self._end[1]
+
+    @cached_property
+    def last_account(self) -> int:
+        """The number of the last account."""
+        return int(self._one("select coalesce(max(account), 0) from account"))
+
+    @cached_property
+    def last_lot(self) -> int:
+        """The number of the last lot."""
+        return int(self._one("select coalesce(max(lot), 0) from lot"))
+
+    # Units, buckets, accounts
+
+    @cached_property
+    def units(self) -> dict[str, Unit]:
+        """Every unit by its name."""
+        query = "select unit, kind, scale, minor_digits, quote_currency from unit"
+        return {row.unit: Unit(*row) for row in self._rows(query)}
+
+    @cached_property
+    def base(self) -> Unit:
+        """The book's base currency."""
+        return self.units[self._one("select base_currency from book where book = :book")]
+
+    @cached_property
+    def buckets(self) -> dict[str, Bucket]:
+        """Every bucket by its name, the core first, in the order in which they were made."""
+        query = """
+            select b.bucket, b.kind, b.name, coalesce((select status from state s where s.subject = b.bucket
+            and s.entry = (select max(entry) from state where subject = b.bucket)), 'core') as status
+            from bucket b order by b.entry, b.bucket
+        """
+        return {row.bucket: Bucket(*row) for row in self._rows(query)}
+
+    def bucket(self, name: str, place: str) -> Bucket:
+        """Return a bucket in use.
+
+        Raises:
+            InputError: there is none of this name, or it is retired.
+        """
+        found = self.buckets.get(name)
+        if found is None:
+            known = ", ".join(self.buckets)
+            raise InputError(f"{place}: {name!r}: expected one of {known}{did_you_mean(name, self.buckets)}")
+        if found.status == "retired":
+            raise InputError(f"{name}: retired on {self.since(name)}: expected a bucket in use")
+        return found
+
+    def satellite(self, name: str, place: str) -> Bucket:
+        """Return a satellite in use.
+
+        Raises:
+            InputError: there is none of this name, it is retired, or it is the core.
+        """
+        if name == CORE:
+            raise InputError("core: expected a satellite; `halt` stops the account")
+        return self.bucket(name, place)
+
+    def since(self, bucket: str) -> str | None:
+        """Return the date from which a satellite has its status."""
+        query = """
+            select e.effective from state s join entry e on e.number = s.entry
+            where s.subject = :bucket order by s.entry desc limit 1
+        """
+        found: str | None = self._one(query, bucket=bucket)
+        return found
+
+    def statuses(self, bucket: str) -> list[tuple[str, str, str | None]]:
+        """Return a satellite's statuses in their order, each with the date from which it held, and its cause."""
+        query = """
+            select s.status, e.effective, s.cause from state s join entry e on e.number = s.entry
+            where s.subject = :bucket order by s.entry
+        """
+        return [(row.status, row.effective, row.cause) for row in self._rows(query, bucket=bucket)]
+
+    def account(self, owner: str, unit: str) -> int | None:
+        """Return an owner's account in a unit, where there is one."""
+        found: int | None = self._accounts.get((owner, unit))
+        return found
+
+    @cached_property
+    def _accounts(self) -> dict[tuple[str, str], int]:
+        rows = self._rows("select owner, unit, account from account where book = :book")
+        return {(row.owner, row.unit): row.account for row in rows}
+
+    # Money and shares
+
+    def balance(self, owner: str, unit: str) -> int:
+        """Return what an owner has of a unit, in quanta."""
+        query = "select quanta from balance where book = :book and owner = :owner and unit = :unit"
+        return int(self._one(query, owner=owner, unit=unit) or 0)
+
+    @cached_property
+    def balances(self) -> dict[tuple[str, str], int]:
+        """What the buckets have, by owner and unit, without what is 0."""
+        rows = self._rows(
+            "select owner, unit, quanta from balance where book = :book and owner <> :outside and quanta <> 0"
+            " order by owner, unit",
+            outside=OUTSIDE,
+        )
+        return {(row.owner, row.unit): int(row.quanta) for row in rows}
+
+    def reserved(self, owner: str, unit: str) -> int:
+        """Return what open orders and requests reserve of an owner's unit."""
+        query = "select sum(quanta) from reservation where book = :book and bucket = :owner and unit = :unit"
+        return int(self._one(query, owner=owner, unit=unit) or 0)
+
+    def free(self, owner: str, unit: str) -> int:
+        """Return the balance less what is reserved."""
+        return self.balance(owner, unit) - self.reserved(owner, unit)
+
+    def positions(self, owner: str) -> dict[str, int]:
+        """Return an owner's instruments with what it has of each."""
+        held = {unit: quanta for (one, unit), quanta in self.balances.items() if one == owner}
+        return {unit: quanta for unit, quanta in held.items() if self.units[unit].kind == "instrument"}
+
+    def cash(self, owner: str) -> dict[str, int]:
+        """Return an owner's currencies with what it has of each."""
+        held = {unit: quanta for (one, unit), quanta in self.balances.items() if one == owner}
+        return {unit: quanta for unit, quanta in held.items() if self.units[unit].kind == "currency"}
+
+    def lots(self, bucket: str, unit: str) -> list[OpenLot]:
+        """Return open lots, the oldest first."""
+        query = """
+            select l.lot, l.opened, l.quanta, l.cost, coalesce(sum(u.quanta), 0) as used
+            from lot l left join lot_use u on u.lot = l.lot
+            where l.book = :book and l.bucket = :bucket and l.unit = :unit
+            group by l.lot, l.opened, l.quanta, l.cost having coalesce(sum(u.quanta), 0) < l.quanta
+            order by l.opened, l.lot
+        """
+        lots = []
+        for row in self._rows(query, bucket=bucket, unit=unit):
+            whole = OpenLot(row.lot, row.opened, row.quanta, row.cost, (row.quanta, row.cost), int(row.used))
+            lots.append(whole.part(row.quanta - int(row.used)))
+        return lots
+
+    def open_orders(self, bucket: str, unit: str | None = None) -> list[str]:
+        """Return the ids of a bucket's open orders and requests."""
+        query = """
+            select o.client_id from "order" o join order_step s on s.client_id = o.client_id
+            where o.book = :book and o.bucket = :bucket and s.status in ('open', 'partial')
+            and s.step = (select max(step) from order_step l where l.client_id = o.client_id)
+        """
+        rows = self._rows(query + (" and o.unit = :unit" if unit else ""), bucket=bucket, unit=unit)
+        return [row.client_id for row in rows]
+
+    def held(self) -> list[str]:
+        """Return the references of activities that are stored and not booked."""
+        query = """
+            select a.ref from activity a where a.book = :book
+            and not exists (select 1 from entry e where e.book = a.book and e.activity = a.ref)
+            order by a.effective, a.ref
+        """
+        return [row.ref for row in self._rows(query)]
+
+    def order(self, client_id: str) -> Any:
+        """Return an order's bucket, size and latest step; None where there is none."""
+        query = """
+            select o.bucket, o.quanta, o.reserved as whole, s.step, s.status, s.filled
+            from "order" o join order_step s on s.client_id = o.client_id
+            where o.book = :book and o.client_id = :client_id order by s.step desc limit 1
+        """
+        return next(self._rows(query, client_id=client_id), None)
+
+    def order_unit(self, client_id: str) -> str:
+        """Return what an order buys, sells or withdraws."""
+        return str(self._one('select unit from "order" where client_id = :client_id', client_id=client_id))
+
+    def order_side(self, client_id: str) -> str:
+        """Return whether an order buys, sells or withdraws."""
+        return str(self._one('select side from "order" where client_id = :client_id', client_id=client_id))
+
+    # One entry
+
+    def legs(self, number: int) -> list[Any]:
+        """Return the legs of an entry: source, target, unit, quanta, cause."""
+        query = """
+            select s.owner as source, t.owner as target, p.unit, p.quanta, p.cause from posting p
+            join account s on s.account = p.source join account t on t.account = p.target
+            where p.entry = :number order by p.leg
+        """
+        return list(self._rows(query, number=number))
+
+    def lots_of(self, number: int) -> list[Any]:
+        """Return the lots that an entry opened, with what is left of each."""
+        query = """
+            select l.lot, l.unit, l.quanta, l.cost,
+            l.quanta - coalesce((select sum(u.quanta) from lot_use u where u.lot = l.lot), 0) as left
+            from lot l where l.entry = :number order by l.lot
+        """
+        return list(self._rows(query, number=number))
+
+    def uses_of(self, number: int) -> list[Any]:
+        """Return what an entry took from lots."""
+        query = """
+            select l.lot, l.bucket, l.unit, l.opened, u.quanta, u.cost from lot_use u join lot l on l.lot = u.lot
+            where u.entry = :number order by l.lot
+        """
+        return list(self._rows(query, number=number))
+
+    def assigned_by(self, number: int) -> list[str]:
+        """Return the instruments that an entry gave to a bucket."""
+        rows = self._rows("select subject from universe where entry = :number order by subject", number=number)
+        return [row.subject for row in rows]
+
+    def owner_before(self, unit: str, number: int) -> str | None:
+        """Return the bucket that an instrument belonged to before an entry."""
+        query = "select owner from universe where subject = :unit and entry < :number order by entry desc limit 1"
+        found: str | None = self._one(query, unit=unit, number=number)
+        return found
+
+    def subject_of(self, number: int) -> str:
+        """Return what the event of an entry is about."""
+        return str(self._one("select subject from event where entry = :number", number=number))
+
+    def entry(self, number: int) -> Any:
+        """Return an entry of this book; None where there is none."""
+        return next(self._rows("select * from entry where book = :book and number = :number", number=number), None)
+
+    def entry_of(self, ref: str) -> Any:
+        """Return the entry that books an activity; None where there is none."""
+        return next(self._rows("select * from entry where book = :book and activity = :ref", ref=ref), None)
+
+    def reversed_by(self, number: int) -> int | None:
+        """Return the entry that reverses one."""
+        found: int | None = self._one("select number from entry where reverses = :number", number=number)
+        return found
+
+    # Owners, settings, locks
+
+    def owner(self, unit: str, before: str | None = None) -> str | None:
+        """Return the bucket that an instrument belongs to; None where none was named.
+
+        Args:
+            unit: the instrument.
+            before: at the close before this date; None: now.
+        """
+        query = """
+            select u.owner from universe u join entry e on e.number = u.entry
+            where u.subject = :unit {} order by u.entry desc limit 1
+        """
+        found: str | None = self._one(
+            query.format("and e.effective < :before" if before else ""), unit=unit, before=before
+        )
+        return found
+
+    def universe(self, bucket: str) -> list[str]:
+        """Return the instruments that belong to a bucket by name."""
+        query = """
+            select u.subject from universe u where u.owner = :bucket
+            and u.entry = (select max(entry) from universe l where l.subject = u.subject) order by u.subject
+        """
+        return [row.subject for row in self._rows(query, bucket=bucket)]
+
+    def setting(self, subject: str, name: str) -> Any:
+        """Return a setting of a bucket, or of the account (``live``), or its default."""
+        query = "select value from setting where subject = :subject and name = :name order by entry desc limit 1"
+        found = self._one(query, subject=subject, name=name)
+        return DEFAULTS.get(name) if found is None else json.loads(found)
+
+    def fraction(self, subject: str, name: str) -> Decimal:
+        """Return a setting that is a fraction."""
+        return Decimal(self.setting(subject, name))
+
+    def locks(self, subject: str, today: str) -> dict[str, str | None]:
+        """Return what locks a bucket or the account today, with the date until which it does; None: until lifted."""
+        query = """
+            select l.cause, l.until from lock l where l.subject = :subject and l.entry =
+            (select max(entry) from lock o where o.subject = l.subject and o.cause = l.cause)
+        """
+        rows = self._rows(query, subject=subject)
+        return {row.cause: row.until for row in rows if row.until is None or row.until > today}
+
+    # Values
+
+    @cached_property
+    def prices(self) -> dict[str, tuple[str, Decimal]]:
+        """The last marked price of each instrument, with its session."""
+        query = """
+            select m.unit, m.session, m.price from mark_position m where m.book = :book and m.entry =
+            (select max(entry) from mark_position l where l.book = m.book and l.unit = m.unit)
+        """
+        return {row.unit: (row.session, Decimal(row.price)) for row in self._rows(query)}
+
+    @cached_property
+    def rates(self) -> dict[str, tuple[str, Decimal]]:
+        """The last rate of each currency in the base currency, with its session."""
+        query = """
+            select r.currency, r.session, r.rate from fx_rate r where r.book = :book and r.entry =
+            (select max(entry) from fx_rate l where l.book = r.book and l.currency = r.currency)
+        """
+        return {row.currency: (row.session, Decimal(row.rate)) for row in self._rows(query)}
+
+    @cached_property
+    def last_mark(self) -> str | None:
+        """The session of the last mark."""
+        found: str | None = self._one("select max(session) from mark where book = :book")
+        return found
+
+    def in_base(self, currency: str, quanta: int) -> int:
+        """Return money in quanta of the base currency, at the last rate.
+
+        Raises:
+            InputError: no rate of the currency was marked.
+        """
+        if currency == self.base.unit:
+            return quanta
+        if currency not in self.rates:
+            raise InputError(f"{currency}: expected a rate in {self.base.unit}: mark one")
+        return int(quanta * self.rates[currency][1])
+
+    def worth(self, unit: str, quanta: int, owner: str) -> int:
+        """Return what an owner's shares or money are worth, in quanta of the base currency.
+
+        Shares count at the last marked price; before the first mark at their cost.
+        """
+        of = self.units[unit]
+        if of.kind == "currency":
+            return self.in_base(unit, quanta)
+        assert of.quote_currency is not None
+        if unit in self.prices:
+            quoted = self.units[of.quote_currency]
+            money = of.decimal(quanta) * self.prices[unit][1]
+            return self.in_base(quoted.unit, int(money.scaleb(quoted.scale)))
+        return self.in_base(of.quote_currency, sum(lot.cost for lot in self.lots(owner, unit)))
+
+    @cached_property
+    def values(self) -> dict[str, int]:
+        """What each bucket is worth at the last marked prices, in quanta of the base currency."""
+        values = dict.fromkeys(self.buckets, 0)
+        for (owner, unit), quanta in self.balances.items():
+            values[owner] += self.worth(unit, quanta, owner)
+        return values
+
+    @property
+    def total(self) -> int:
+        """What all buckets are worth, in quanta of the base currency."""
+        return sum(self.values.values())
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions were marked."""
+        return int(self._one("select count(distinct session) from mark where book = :book"))
+
+    def revision(self, session: str) -> int:
+        """Return the number of the next mark of a session: 1, or one more than its last."""
+        query = "select coalesce(max(revision), 0) + 1 from mark where book = :book and session = :session"
+        return int(self._one(query, session=session))
+
+    @cached_property
+    def marked_cash(self) -> dict[str, int]:
+        """The cash of each bucket at the last mark, in quanta of the base currency; empty before the first."""
+        query = """
+            select bucket, cash from mark m where book = :book and session = :session
+            and revision = (select max(revision) from mark l where l.book = m.book and l.session = m.session)
+        """
+        return {row.bucket: row.cash for row in self._rows(query, session=self.last_mark)}
+
+    def sales(self, day: str, money: str) -> dict[str, int]:
+        """Return what each bucket got for its sales of a day, in quanta of a currency."""
+        query = """
+            select s.owner, sum(p.quanta) as quanta from posting p join entry e on e.number = p.entry
+            join account s on s.account = p.target
+            where e.book = :book and e.kind = 'fill' and e.effective = :day and p.unit = :money and p.cause = 'sale'
+            group by s.owner order by s.owner
+        """
+        return {row.owner: int(row.quanta) for row in self._rows(query, day=day, money=money)}
+
+    def without_price(self, bucket: str) -> list[str]:
+        """Return a bucket's instruments that no mark has priced yet, so that they count at cost."""
+        return [unit for unit in self.positions(bucket) if unit not in self.prices]

@@ -1,0 +1,225 @@
+"""Where a ledger is kept: a SQLite file, or a schema of a PostgreSQL database; its migrations and its backups.
+
+A transaction that writes begins by queueing: ``BEGIN IMMEDIATE`` in SQLite, an advisory lock in PostgreSQL. What is
+written belongs in ``draft``.
+"""
+
+import contextlib
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, event
+
+from sd_core.buckets.ledger.triggers import create_triggers, drop_triggers
+from sd_core.errors import InputError, NotReadyError
+from sd_core.locks import locked
+
+# How long a writer of SQLite waits for others, in milliseconds.
+PATIENCE = 30_000
+# The newest migration: named here, so that a command need not look through their folder.
+HEAD = "0001"
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+POSTGRESQL = "postgresql+psycopg"
+
+
+@dataclass(frozen=True)
+class Store:
+    """One ledger's database.
+
+    Attributes:
+        name: the ledger's, ``[a-z][a-z0-9_]{0,39}``: the file's, or the schema's.
+        folder: where SQLite files and backups lie.
+        url: a PostgreSQL database; None: SQLite.
+    """
+
+    name: str
+    folder: Path
+    url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a name or an address that cannot be.
+
+        Raises:
+            InputError: the name has other letters, or the address is no PostgreSQL's.
+        """
+        if not NAME.fullmatch(self.name):
+            raise InputError(f"ledger: {self.name!r}: expected small letters, digits and _, at most 40")
+        if self.url is not None and sa.make_url(self.url).drivername != POSTGRESQL:
+            raise InputError(f"SD_LEDGER: expected {POSTGRESQL}://USER:PASSWORD@HOST:PORT/DATABASE")
+
+    @property
+    def file(self) -> Path:
+        """The SQLite file."""
+        return self.folder / f"{self.name}.db"
+
+    @property
+    def place(self) -> str:
+        """Where the ledger is, in words, without a password."""
+        return f"{sa.make_url(self.url)!r}, schema {self.name}" if self.url else str(self.file)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return _sqlite(self.file) if self.url is None else _postgresql(self.url, self.name)
+
+    @contextlib.contextmanager
+    def writing(self, *, keep: bool = True) -> Iterator[Connection]:
+        """Open a transaction that writes, after every other writer; it commits at the end, or leaves nothing.
+
+        Args:
+            keep: whether to commit.
+        """
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            yield connection
+            if not keep:
+                transaction.rollback()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that reads one state, and does not wait for writers.
+
+        Raises:
+            NotReadyError: there is no such ledger, or an older release made it.
+        """
+        if self.url is None and not self.file.exists():
+            raise self._absent()
+        with self._engine.connect().execution_options(**_READING) as connection:
+            if _revision(connection) != HEAD:
+                raise self._absent() if _revision(connection) is None else self._outdated()
+            yield connection
+
+    def close(self) -> None:
+        """Close the connections that are kept open."""
+        self._engine.dispose()
+
+    def _absent(self) -> NotReadyError:
+        return NotReadyError(
+            f"ledger {self.name}: expected a ledger at {self.place}: `sdlab bucket deposit` begins one"
+        )
+
+    def _outdated(self) -> NotReadyError:
+        return NotReadyError(f"ledger {self.name}: an older release made it: any command that writes migrates it")
+
+    def prepare(self) -> Path | None:
+        """Create the ledger, or migrate it after a backup; return the backup's file where one was made."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with locked(self.folder / f".{self.name}.lock"):
+            with self._engine.connect().execution_options(**_READING) as connection:
+                revision = _revision(connection)
+            if revision == HEAD:
+                return None
+            if self.url is None:
+                with self._engine.connect().execution_options(**_PLAIN) as connection:
+                    connection.exec_driver_sql("pragma journal_mode = wal")
+            saved = None if revision is None else self.backup(self.folder / "backups" / f"{self.name}-{revision}")
+            with self.writing() as connection:
+                if _revision(connection) != HEAD:
+                    _migrate(connection)
+            return saved
+
+    def backup(self, file: Path) -> Path:
+        """Write the whole ledger into a new file: SQLite's as it is, PostgreSQL's as ``pg_dump`` writes it.
+
+        Raises:
+            InputError: the file exists, or ``pg_dump`` is not installed.
+        """
+        file = file.with_suffix(".db" if self.url is None else ".dump")
+        if file.exists():
+            raise InputError(f"backup: {file}: expected a file that does not exist yet")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if self.url is None:
+            with self._engine.connect().execution_options(**_PLAIN) as connection:
+                connection.execute(sa.text("vacuum into :file"), {"file": str(file)})
+        else:
+            self._dump(self.url, file)
+        return file
+
+    def _dump(self, url: str, file: Path) -> None:
+        program = shutil.which("pg_dump")
+        if program is None:
+            raise InputError("backup: expected pg_dump on the PATH (Debian: postgresql-client)")
+        address = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        command = [program, "--format=custom", f"--schema={self.name}", f"--file={file}", address]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise InputError(f"backup: pg_dump: {done.stderr.strip()}")
+
+
+_READING: dict[str, Any] = {"sd_begin": "reading"}
+# Statements that SQLite takes outside of a transaction alone.
+_PLAIN: dict[str, Any] = {"sd_begin": "none"}
+
+
+def _sqlite(file: Path) -> Engine:
+    engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": PATIENCE / 1000, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        for setting in ("synchronous = full", "foreign_keys = on", f"busy_timeout = {PATIENCE}"):
+            connection.execute(f"pragma {setting}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        kind = connection.get_execution_options().get("sd_begin")
+        if kind != "none":
+            connection.exec_driver_sql("begin" if kind == "reading" else "begin immediate")
+
+    return engine
+
+
+def _postgresql(url: str, schema: str) -> Engine:
+    try:
+        engine = sa.create_engine(url, isolation_level="READ COMMITTED")
+    except ModuleNotFoundError:
+        raise InputError("SD_LEDGER: expected PostgreSQL's driver: pip install 'sdlab[postgresql]'") from None
+    # One queue per ledger.
+    queue = int.from_bytes(hashlib.sha256(schema.encode()).digest()[:8], "big", signed=True)
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        connection.execute(f'create schema if not exists "{schema}"')
+        connection.execute(f'set search_path to "{schema}"')
+        connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("sd_begin") is None:
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({queue})")
+
+    return engine
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("select version_num from alembic_version")).scalar()
+
+
+def _migrate(connection: Connection) -> None:
+    config, script = _config(), _script()
+    environment = EnvironmentContext(config, script, fn=lambda revision, _: script._upgrade_revs("head", revision))  # noqa: SLF001
+    drop_triggers(connection)
+    with environment:
+        environment.configure(connection=connection)
+        environment.run_migrations()
+    create_triggers(connection)

@@ -1,0 +1,119 @@
+"""The tables whose rows an entry adds, with their columns and keys, in the order in which they are written.
+
+The database's own declarations are made by the migrations; a test compares the two. How rows are read belongs in
+``state``, how they are written in ``draft``.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import sqlalchemy as sa
+
+# The account beyond the ledger: the broker's counterparties, and the owner of what has not arrived or has left.
+OUTSIDE = "outside"
+CORE = "core"
+LIVE = "live"
+
+# Entries that move money or shares have postings; the others have none.
+MONEY = (
+    "opening",
+    "deposit",
+    "withdrawal",
+    "fill",
+    "dividend",
+    "fee",
+    "interest",
+    "fx",
+    "transfer",
+    "harvest",
+    "reallocation",
+    "correction",
+    "reversal",
+    "reassignment",
+    "split",
+    "rename",
+    "merger",
+    "spin_off",
+)
+OTHER = (
+    "book",
+    "create",
+    "start",
+    "abandon",
+    "pause",
+    "resume",
+    "retire",
+    "boost",
+    "unlock",
+    "rebase",
+    "halt",
+    "lift",
+    "set",
+    "note",
+    "assign",
+    "order",
+    "order_step",
+    "mark",
+    "evaluation",
+    "reconciliation",
+)
+
+
+@dataclass(frozen=True)
+class LedgerTable:
+    """One table: its name, the columns of its key, and the others."""
+
+    name: str
+    key: tuple[str, ...]
+    others: tuple[str, ...]
+    # The column that holds the entry's number; activities have none, since one may be held before it is booked.
+    entry: str = "entry"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns."""
+        return self.key + self.others
+
+    @cached_property
+    def clause(self) -> sa.TableClause:
+        """The table as SQLAlchemy writes it."""
+        return sa.table(self.name, *(sa.column(name) for name in self.columns))
+
+
+def _table(name: str, key: str, others: str = "", entry: str = "entry") -> LedgerTable:
+    return LedgerTable(name, tuple(key.split()), tuple(others.split()), entry)
+
+
+ACTIVITY = _table("activity", "book ref", "kind at effective previous raw", entry="")
+ACTIVITY_LEG = _table("activity_leg", "book ref unit", "quanta", entry="")
+ENTRY = _table(
+    "entry", "number", "book key request kind effective recorded_at actor activity reverses note", entry="number"
+)
+SEAL = _table("seal", "entry", "legs digest")
+
+# In the order in which an entry writes them: what others refer to comes first.
+ROWS = (
+    ENTRY,
+    _table("unit", "unit", "entry kind scale minor_digits quote_currency"),
+    _table("book", "book", "entry base_currency"),
+    _table("bucket", "bucket", "entry kind name"),
+    _table("account", "account", "entry book owner unit"),
+    _table("posting", "entry leg", "book source target unit quanta cause"),
+    _table("lot", "lot", "entry book bucket unit opened quanta cost parent"),
+    _table("lot_use", "lot entry", "quanta cost proceeds"),
+    _table("universe", "subject entry", "owner"),
+    _table("state", "subject entry", "status cause"),
+    _table("setting", "subject name entry", "value"),
+    _table("note", "subject entry", "text"),
+    _table("lock", "subject cause entry", "until"),
+    _table(
+        "order", "client_id", "entry book bucket unit side type limit_price stop_price quanta reserved_unit reserved"
+    ),
+    _table("order_step", "client_id step", "entry status filled reserved"),
+    _table("mark", "book bucket session revision", "entry cash value"),
+    _table("mark_position", "book bucket session revision unit", "entry quanta price value"),
+    _table("fx_rate", "book session revision currency", "entry rate"),
+    _table("evaluation", "entry", "book session content digest"),
+    _table("reconciliation", "entry unit", "book actual booked held difference action"),
+    _table("event", "entry", "subject kind numbers text"),
+)

@@ -1,0 +1,349 @@
+"""What the database itself refuses, declared once and written as triggers of SQLite or PostgreSQL.
+
+A refusal is a condition over the row that is about to be written; where it holds, the statement fails.
+Keys, foreign keys and simple bounds are in the migrations. Triggers are dropped before a migration and
+created after it.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, MONEY, OUTSIDE, ROWS, SEAL
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A statement that is refused.
+
+    Attributes:
+        name: the trigger's.
+        table: what the statement writes.
+        event: insert, update or delete.
+        message: the error.
+        condition: where it is refused, in SQL of both databases; NEW or OLD is the row. Empty: always.
+    """
+
+    name: str
+    table: str
+    event: str
+    message: str
+    condition: str = ""
+
+
+_SEALED = "exists (select 1 from seal where seal.entry = {row}.{column})"
+_UNKNOWN = "not exists (select 1 from entry where entry.number = NEW.{column})"
+_BOOKED = "exists (select 1 from entry where entry.book = NEW.book and entry.activity = NEW.ref)"
+# Shares or money of one account: what came less what left. Only the entry that is being sealed can be without a seal.
+_BALANCE = """(
+    (select coalesce(sum(quanta), 0) from posting where target = {account})
+    - (select coalesce(sum(quanta), 0) from posting where source = {account})
+)"""
+_RESERVED = """(
+    select coalesce(sum(reservation.quanta), 0) from reservation
+    where reservation.book = {a}.book and reservation.bucket = {a}.owner and reservation.unit = {a}.unit
+)"""
+_OPEN_LOTS = """(
+    (select coalesce(sum(quanta), 0) from lot
+     where lot.book = {a}.book and lot.bucket = {a}.owner and lot.unit = {a}.unit)
+    - (select coalesce(sum(lot_use.quanta), 0) from lot_use join lot on lot.lot = lot_use.lot
+       where lot.book = {a}.book and lot.bucket = {a}.owner and lot.unit = {a}.unit)
+)"""
+_TOUCHED = f"""
+    select a.book, a.owner, a.unit, a.account from posting p join account a on a.account in (p.source, p.target)
+    where p.entry = NEW.entry and a.owner <> '{OUTSIDE}'
+    union
+    select a.book, a.owner, a.unit, a.account from lot l
+    join account a on a.book = l.book and a.owner = l.bucket and a.unit = l.unit
+    where l.entry = NEW.entry or exists (select 1 from lot_use u where u.lot = l.lot and u.entry = NEW.entry)
+"""
+_STATUS = """(
+    select status from state where state.subject = {bucket}
+    and state.entry = (select max(s.entry) from state s where s.subject = {bucket})
+)"""
+
+
+def _of_rows() -> list[Refusal]:
+    """Return what holds for every table: an entry adds rows before its seal, and they stay as they are."""
+    refusals = []
+    for table in ROWS:
+        name, column = table.name, table.entry
+        refusals.append(Refusal(f"{name}_is_never_changed", name, "update", f"{name}: rows are never changed"))
+        sealed = _SEALED.format(row="OLD", column=column)
+        refusals.append(Refusal(f"{name}_stays", name, "delete", f"{name}: rows of a sealed entry stay", sealed))
+        if name != "entry":
+            closed = f"{_UNKNOWN.format(column=column)} or {_SEALED.format(row='NEW', column=column)}"
+            refusals.append(
+                Refusal(f"{name}_before_the_seal", name, "insert", f"{name}: expected an entry without a seal", closed)
+            )
+    for table in (SEAL, ACTIVITY, ACTIVITY_LEG):
+        for event in ("update", "delete"):
+            refusals.append(
+                Refusal(f"{table.name}_{event}", table.name, event, f"{table.name}: rows are never changed")
+            )
+    return refusals
+
+
+_REFUSALS = (
+    # Entries
+    Refusal(
+        "entry_number",
+        "entry",
+        "insert",
+        "entry: expected the number after the last",
+        "NEW.number <> (select coalesce(max(number), 0) + 1 from entry)",
+    ),
+    Refusal(
+        "entry_after_a_seal",
+        "entry",
+        "insert",
+        "entry: the one before has no seal",
+        "NEW.number > 1 and not exists (select 1 from seal where seal.entry = NEW.number - 1)",
+    ),
+    Refusal(
+        "entry_activity",
+        "entry",
+        "insert",
+        "entry: expected an activity of its book, not booked before",
+        "NEW.activity is not null and (not exists (select 1 from activity a where a.book = NEW.book"
+        " and a.ref = NEW.activity) or exists (select 1 from entry e where e.book = NEW.book"
+        " and e.activity = NEW.activity))",
+    ),
+    Refusal(
+        "entry_reverses",
+        "entry",
+        "insert",
+        "entry: expected to reverse an entry of its book once; a fact by the broker alone",
+        "NEW.reverses is not null and (not exists (select 1 from entry r where r.number = NEW.reverses"
+        " and r.book = NEW.book and (r.activity is null or NEW.activity is not null))"
+        " or exists (select 1 from entry e where e.reverses = NEW.reverses))",
+    ),
+    # Activities
+    Refusal(
+        "activity_once",
+        "activity",
+        "insert",
+        "activity: stored before",
+        "exists (select 1 from activity a where a.book = NEW.book and a.ref = NEW.ref)",
+    ),
+    Refusal("activity_leg_before_the_entry", "activity_leg", "insert", "activity_leg: its activity is booked", _BOOKED),
+    Refusal(
+        "activity_leg_known",
+        "activity_leg",
+        "insert",
+        "activity_leg: expected a known activity, once per unit",
+        "not exists (select 1 from activity a where a.book = NEW.book and a.ref = NEW.ref)"
+        " or exists (select 1 from activity_leg l where l.book = NEW.book and l.ref = NEW.ref and l.unit = NEW.unit)",
+    ),
+    # Accounts and postings, also where foreign keys are off
+    Refusal(
+        "account_known",
+        "account",
+        "insert",
+        "account: expected a known book and unit, and as owner a bucket or outside",
+        "not exists (select 1 from book where book = NEW.book)"
+        " or not exists (select 1 from unit where unit = NEW.unit)"
+        f" or (NEW.owner <> '{OUTSIDE}' and not exists (select 1 from bucket where bucket = NEW.owner))",
+    ),
+    Refusal(
+        "posting_accounts",
+        "posting",
+        "insert",
+        "posting: expected two accounts of its book and unit",
+        "(select count(*) from account a where a.account in (NEW.source, NEW.target)"
+        " and a.book = NEW.book and a.unit = NEW.unit) <> 2"
+        " or not exists (select 1 from entry e where e.number = NEW.entry and e.book = NEW.book)",
+    ),
+    Refusal(
+        "lot_account",
+        "lot",
+        "insert",
+        "lot: expected an instrument of a bucket that has an account",
+        "not exists (select 1 from account a join unit u on u.unit = a.unit where a.book = NEW.book"
+        f" and a.owner = NEW.bucket and a.unit = NEW.unit and u.kind = 'instrument' and a.owner <> '{OUTSIDE}')",
+    ),
+    Refusal(
+        "lot_use_known",
+        "lot_use",
+        "insert",
+        "lot_use: unknown lot",
+        "not exists (select 1 from lot where lot = NEW.lot)",
+    ),
+    # What buckets own, and their status
+    Refusal(
+        "universe_of_the_core",
+        "universe",
+        "insert",
+        "universe: only a person adds to the core",
+        "exists (select 1 from bucket b where b.bucket = NEW.owner and b.kind = 'core')"
+        " and not exists (select 1 from entry e where e.number = NEW.entry and e.actor = 'person')",
+    ),
+    Refusal(
+        "universe_known",
+        "universe",
+        "insert",
+        "universe: expected a known instrument, and a bucket in use",
+        "not exists (select 1 from unit u where u.unit = NEW.subject and u.kind = 'instrument')"
+        " or not exists (select 1 from bucket b where b.bucket = NEW.owner)"
+        f" or coalesce({_STATUS.format(bucket='NEW.owner')}, '') = 'retired'",
+    ),
+    Refusal(
+        "state_of_a_satellite",
+        "state",
+        "insert",
+        "state: expected a satellite in use",
+        "not exists (select 1 from bucket b where b.bucket = NEW.subject and b.kind = 'satellite')"
+        f" or coalesce({_STATUS.format(bucket='NEW.subject')}, '') = 'retired'",
+    ),
+    # Seals
+    Refusal(
+        "seal_once",
+        "seal",
+        "insert",
+        "seal: expected an entry without a seal",
+        f"{_UNKNOWN.format(column='entry')} or {_SEALED.format(row='NEW', column='entry')}",
+    ),
+    Refusal(
+        "seal_legs",
+        "seal",
+        "insert",
+        "seal: not all legs are there",
+        "NEW.legs <> (select count(*) from posting where entry = NEW.entry)"
+        " or NEW.legs <> (select coalesce(max(leg), 0) from posting where entry = NEW.entry)"
+        f" or (NEW.legs > 0) <> exists (select 1 from entry where number = NEW.entry and kind in {MONEY})",
+    ),
+    Refusal(
+        "seal_flow",
+        "seal",
+        "insert",
+        "seal: what crosses the border of the book differs from the activity",
+        f"""exists (
+    select 1 from (
+        select p.unit as unit, case when s.owner = '{OUTSIDE}' then p.quanta else 0 end
+               - case when t.owner = '{OUTSIDE}' then p.quanta else 0 end as quanta
+        from posting p join account s on s.account = p.source join account t on t.account = p.target
+        where p.entry = NEW.entry
+        union all
+        select l.unit, -l.quanta from entry e join activity_leg l on l.book = e.book and l.ref = e.activity
+        where e.number = NEW.entry
+    ) flow group by flow.unit having sum(flow.quanta) <> 0
+)""",
+    ),
+    Refusal(
+        "seal_cover",
+        "seal",
+        "insert",
+        "seal: an account that is drawn on would end below what is reserved of it",
+        f"""exists (select 1 from entry e where e.number = NEW.entry and e.activity is null) and exists (
+    select 1 from account a where a.owner <> '{OUTSIDE}' and a.account in (
+        select p.source from posting p where p.entry = NEW.entry
+        union
+        select r.account from "order" o
+        join account r on r.book = o.book and r.owner = o.bucket and r.unit = o.reserved_unit
+        where o.entry = NEW.entry
+    ) and {_BALANCE.format(account="a.account")} < {_RESERVED.format(a="a")}
+)""",
+    ),
+    Refusal(
+        "seal_lots",
+        "seal",
+        "insert",
+        "seal: a position would end below 0, or differ from its open lots",
+        f"exists (select 1 from ({_TOUCHED}) a join unit u on u.unit = a.unit and u.kind = 'instrument'"
+        f" where {_BALANCE.format(account='a.account')} < 0"
+        f" or {_BALANCE.format(account='a.account')} <> {_OPEN_LOTS.format(a='a')})"
+        " or exists (select 1 from lot l"
+        " where exists (select 1 from lot_use u where u.lot = l.lot and u.entry = NEW.entry)"
+        " and l.quanta < (select sum(u.quanta) from lot_use u where u.lot = l.lot))",
+    ),
+    Refusal(
+        "seal_retired",
+        "seal",
+        "insert",
+        "seal: a retired bucket receives and pays nothing",
+        f"exists (select 1 from ({_TOUCHED}) a where a.book = 'live'"
+        f" and coalesce({_STATUS.format(bucket='a.owner')}, '') = 'retired')",
+    ),
+)
+
+REFUSALS = (*_of_rows(), *_REFUSALS)
+
+
+def create_triggers(connection: Connection) -> None:
+    """Create all triggers in a database that has none of them."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    for refusal in REFUSALS:
+        for statement in _in_sqlite(refusal) if is_sqlite else _in_postgresql(refusal):
+            connection.exec_driver_sql(statement)
+    if not is_sqlite:
+        connection.exec_driver_sql(_NO_TRUNCATION)
+        for table in (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG):
+            connection.exec_driver_sql(
+                f'create trigger never_truncated before truncate on "{table.name}" execute function never_truncated()'
+            )
+
+
+def drop_triggers(connection: Connection) -> None:
+    """Drop every trigger that the database has."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    for name, table in _existing(connection):
+        on = "" if is_sqlite else f' on "{table}"'
+        connection.exec_driver_sql(f'drop trigger "{name}"{on}')
+
+
+def missing_triggers(connection: Connection) -> list[str]:
+    """Return the names of triggers that the database lacks, has switched off, or has with another text."""
+    if connection.dialect.name == "sqlite":
+        texts = _pairs(connection, _TEXTS)
+        return [refusal.name for refusal in REFUSALS if texts.get(refusal.name) != _in_sqlite(refusal)[0]]
+    bodies = _pairs(connection, _BODIES)
+    return [refusal.name for refusal in REFUSALS if bodies.get(refusal.name) != _body(refusal)]
+
+
+def _pairs(connection: Connection, query: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in connection.execute(text(query))}
+
+
+def _existing(connection: Connection) -> list[tuple[str, str]]:
+    if connection.dialect.name == "sqlite":
+        query = "select name, tbl_name from sqlite_master where type = 'trigger'"
+    else:
+        query = (
+            "select t.tgname, c.relname from pg_trigger t join pg_class c on c.oid = t.tgrelid"
+            " where not t.tgisinternal and c.relnamespace = current_schema()::regnamespace"
+        )
+    return [(name, table) for name, table in connection.execute(text(query))]
+
+
+def _in_sqlite(refusal: Refusal) -> list[str]:
+    when = f"when {refusal.condition} " if refusal.condition else ""
+    # SQLite keeps the text with these words in capitals.
+    head = f'CREATE TRIGGER "{refusal.name}" before {refusal.event} on "{refusal.table}" {when}'
+    return [f"{head}begin select raise(abort, '{refusal.message}'); end"]
+
+
+def _in_postgresql(refusal: Refusal) -> list[str]:
+    function = f'"{refusal.name}"()'
+    when = f'before {refusal.event} on "{refusal.table}" for each row'
+    return [
+        f"create or replace function {function} returns trigger language plpgsql as $${_body(refusal)}$$",
+        f'create trigger "{refusal.name}" {when} execute function {function}',
+    ]
+
+
+def _body(refusal: Refusal) -> str:
+    row = "OLD" if refusal.event == "delete" else "NEW"
+    return (
+        f"begin if {refusal.condition or 'true'} then raise exception '{refusal.message}'; end if; return {row}; end;"
+    )
+
+
+_TEXTS = "select name, sql from sqlite_master where type = 'trigger'"
+_BODIES = """
+select p.proname, p.prosrc from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_class c on c.oid = t.tgrelid
+where not t.tgisinternal and t.tgenabled = 'O' and c.relnamespace = current_schema()::regnamespace
+"""
+_NO_TRUNCATION = (
+    "create or replace function never_truncated() returns trigger language plpgsql as"
+    " $$begin raise exception 'rows are never removed'; end;$$"
+)

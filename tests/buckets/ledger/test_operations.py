@@ -1,0 +1,488 @@
+"""Operations of the ledger: who gets what, to the last quantum, and what is refused; worked by hand."""
+
+import datetime as dt
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from sd_core.buckets.ledger.facts import Activity
+from sd_core.buckets.ledger.ledger import Ledger
+from sd_core.buckets.ledger.orders import Order
+from sd_core.buckets.ledger.satellites import Satellite
+from sd_core.buckets.ledger.verification import verify
+from sd_core.errors import InputError
+
+D = Decimal
+DAY = dt.date(2026, 3, 2)
+
+
+def satellite(ledger: Ledger, name: str, target: str, instrument: str, **more: object) -> None:
+    ledger.create(Satellite(name, "custom", [instrument], D(target), **more))
+    ledger.start(name, early="a test")
+
+
+def fill(ref: str, unit: str, quantity: str, money: str, **details: object) -> Activity:
+    return Activity(ref, "fill", DAY, {unit: D(quantity), "USD": D(money)}, details=details)
+
+
+def held(ledger: Ledger) -> dict[str, dict[str, str]]:
+    """Return what each bucket has, as people read it."""
+    with ledger.state() as state:
+        found: dict[str, dict[str, str]] = {}
+        for (owner, unit), quanta in state.balances.items():
+            found.setdefault(owner, {})[unit] = state.units[unit].number(quanta)
+        return found
+
+
+def lots(ledger: Ledger, bucket: str, unit: str) -> list[tuple[str, str, str]]:
+    """Return date, shares and cost of open lots."""
+    with ledger.state() as state:
+        of, money = state.units[unit], state.units["USD"]
+        return [(lot.opened, of.number(lot.quanta), money.number(lot.cost)) for lot in state.lots(bucket, unit)]
+
+
+@pytest.fixture
+def ledger(ledger: Ledger) -> Iterator[Ledger]:
+    """Return a ledger that is verified whole after the test."""
+    yield ledger
+    if ledger.store.file.exists():
+        with ledger.store.reading() as connection:
+            assert verify(connection).findings == []
+
+
+# Deposits
+
+
+@pytest.mark.parametrize(
+    ("total", "budget", "satellites", "parts", "core"),
+    [
+        # Three at 0 of a target of .10: a budget of .30 gives each a tenth.
+        ("0", "0.30", [("0", "0.10")] * 3, ["100.00"] * 3, "700.00"),
+        # d = .08·51000 − 1500 = 2580, .07·51000 − 3300 = 270; 150/2850 of each, cut to the cent.
+        ("50000", "0.15", [("1500", "0.08"), ("3300", "0.07")], ["135.78", "14.21"], "850.01"),
+        # d = .08·51000 − 3980 = 100, and the other is above its target.
+        ("50000", "0.15", [("3980", "0.08"), ("3600", "0.07")], ["100.00", "0"], "900.00"),
+        ("20000", "0.10", [("1999.99", "0.10")], ["100.00"], "900.00"),
+        ("20000", "0.10", [("2000", "0.10")], ["0"], "1000.00"),
+    ],
+)
+def test_a_deposit_is_split_by_what_is_missing_of_each_target(
+    ledger: Ledger, total: str, budget: str, satellites: list[tuple[str, str]], parts: list[str], core: str
+) -> None:
+    names = ["one", "two", "three"][: len(satellites)]
+    if D(total):
+        ledger.deposit(D(total))
+    ledger.set("live", {"budget": "0.3"})
+    for name, (value, target) in zip(names, satellites, strict=True):
+        satellite(ledger, name, target, name.upper())
+        if D(value):
+            ledger.transfer("core", name, D(value))
+    ledger.set("live", {"budget": budget})
+    receipt = ledger.deposit(D(1000))
+    got = {target: quantity for source, target, _, quantity in receipt.legs if source == "outside"}
+    assert [got.get(name, "0") for name in names] == parts
+    assert got["core"] == core
+
+
+def test_a_deposit_in_another_currency_is_the_cores(ledger: Ledger) -> None:
+    ledger.deposit(D(1000))
+    ledger.set("live", {"budget": "0.1"})
+    satellite(ledger, "hunter", "0.10", "NVDA")
+    assert ledger.deposit(D(10), "JPY").legs == [("outside", "core", "JPY", "10")]
+
+
+@pytest.mark.parametrize(
+    ("amount", "says"),
+    [("0", "deposit: 0 USD: expected more than 0"), ("1.005", "deposit: 1.005 USD: expected at most 2 decimal digits")],
+)
+def test_a_deposit_of_nothing_or_of_parts_of_a_cent_is_refused(ledger: Ledger, amount: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        ledger.deposit(D(amount))
+
+
+def test_where_a_feed_books_deposits_none_is_taken_by_hand(ledger: Ledger) -> None:
+    ledger.deposit(D(10))
+    ledger.set("live", {"feed": True})
+    with pytest.raises(InputError, match="deposit: expected none by hand"):
+        ledger.deposit(D(10))
+    assert ledger.record(Activity("d1", "deposit", DAY, {"USD": D(5)})).entry == 4
+
+
+# Keys and dry runs
+
+
+def test_the_same_key_and_request_return_the_first_entry(either: Ledger) -> None:
+    first = either.deposit(D(100), key="salary")
+    again = either.deposit(D(100), key="salary")
+    assert (first.entry, first.is_new, again.entry, again.is_new) == (2, True, 2, False)
+    assert again.legs == first.legs
+    assert held(either) == {"core": {"USD": "100.00"}}
+
+
+def test_the_same_key_with_another_request_is_refused(either: Ledger) -> None:
+    either.deposit(D(100))
+    either.set("live", {"budget": "0.3"}, key="mine")
+    with pytest.raises(InputError, match="key mine: expected a new one: entry 3, set, asked for something else"):
+        either.set("live", {"budget": "0.2"}, key="mine")
+
+
+def test_a_fact_stated_twice_is_booked_once_and_another_of_its_name_is_refused(ledger: Ledger) -> None:
+    first = ledger.record(Activity("d1", "deposit", DAY, {"USD": D(5)}))
+    assert ledger.record(Activity("d1", "deposit", DAY, {"USD": D("5.00")})).entry == first.entry
+    with pytest.raises(InputError, match="key live:d1"):
+        ledger.record(Activity("d1", "deposit", DAY, {"USD": D(6)}))
+
+
+def test_a_dry_run_answers_as_the_real_one_and_writes_nothing(either: Ledger) -> None:
+    either.deposit(D(100))
+    dry = either.deposit(D(50), dry_run=True)
+    assert held(either) == {"core": {"USD": "100.00"}}
+    real = either.deposit(D(50))
+    assert (dry.entry, dry.legs, dry.is_dry_run) == (real.entry, real.legs, True)
+    assert held(either) == {"core": {"USD": "150.00"}}
+
+
+# Withdrawals
+
+
+def test_a_request_reserves_and_the_payment_uses_it_up(ledger: Ledger) -> None:
+    ledger.deposit(D("740.10"))
+    request = ledger.withdraw(D(100)).numbers["request"]
+    with pytest.raises(InputError, match=r"^withdraw: 900\.00 USD: expected at most 640\.10, what core has free$"):
+        ledger.withdraw(D(900))
+    paid = ledger.withdrawn(request)
+    assert paid.legs == [("core", "outside", "USD", "100.00")]
+    assert ledger.withdrawn(request).entry == paid.entry
+    assert ledger.withdraw(D("640.10")).entry
+    with pytest.raises(InputError, match="withdraw: nothing: expected an open request, one of withdrawal-5"):
+        ledger.withdrawn("nothing")
+
+
+def test_a_request_that_is_cancelled_frees_what_it_reserved(ledger: Ledger) -> None:
+    ledger.deposit(D(100))
+    request = ledger.withdraw(D(100)).numbers["request"]
+    ledger.close(request)
+    assert ledger.withdraw(D(100)).entry
+    with pytest.raises(InputError, match="expected an open one, was cancelled"):
+        ledger.close(request)
+
+
+# Fills and lots
+
+
+@pytest.fixture
+def with_hunter(ledger: Ledger) -> Ledger:
+    """Return a ledger of 10 000, of which hunter, which owns NVDA, has 1 000."""
+    ledger.deposit(D(10_000))
+    ledger.set("live", {"budget": "0.3"})
+    satellite(ledger, "hunter", "0.10", "NVDA")
+    ledger.transfer("core", "hunter", D(1000))
+    return ledger
+
+
+def test_fills_open_lots_and_use_them_first_in_first_out(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "3", "-100.01", fee="0.01"))
+    ledger.record(fill("b2", "NVDA", "2", "-90", fee="1"))
+    sold = ledger.record(fill("s1", "NVDA", "-4", "200", fee="2"))
+    # Lot 1 costs 100.01 and goes whole; of lot 2 goes one of two shares at 45. 200 − 100.01 − 45 = 54.99.
+    assert (sold.numbers["gain"], sold.numbers["external_trade"]) == ("54.99", True)
+    assert sold.legs == [
+        ("hunter", "outside", "NVDA", "4"),
+        ("outside", "hunter", "USD", "202.00"),
+        ("hunter", "outside", "USD", "2.00"),
+    ]
+    assert lots(ledger, "hunter", "NVDA") == [("2026-03-02", "1", "45.00")]
+    assert held(ledger)["hunter"] == {"NVDA": "1", "USD": "1009.99"}
+
+
+def test_parts_of_a_lot_add_up_to_its_cost(with_hunter: Ledger) -> None:
+    """A third of 100.0000 is 33.3333, 33.3333 and 33.3334."""
+    with_hunter.record(fill("b1", "NVDA", "3", "-100"))
+    gains = [with_hunter.record(fill(f"s{one}", "NVDA", "-1", "40")).numbers["gain"] for one in range(3)]
+    assert gains == ["6.6667", "6.6667", "6.6666"]
+
+
+def test_a_fill_of_an_order_is_its_buckets_and_frees_what_it_reserved(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.place(Order("o1", "hunter", "buy", "NVDA", 4 * 10**9, "USD", 420 * 10**4))
+    with pytest.raises(InputError, match=r"transfer: 600\.00 USD: expected at most 580\.00, what hunter has free"):
+        ledger.transfer("hunter", "core", D(600))
+    with pytest.raises(InputError, match=r"buy NVDA: 600\.00 USD: expected at most 580\.00, what hunter has free"):
+        ledger.place(Order("o2", "hunter", "buy", "NVDA", 4 * 10**9, "USD", 600 * 10**4))
+    ledger.record(fill("b1", "NVDA", "1", "-100", order="o1"))
+    with ledger.state() as state:
+        # A quarter is filled: three quarters of 420 are still reserved.
+        assert state.reserved("hunter", "USD") == 315 * 10**4
+    done = ledger.record(fill("b2", "NVDA", "3", "-300", order="o1"))
+    assert "external_trade" not in done.numbers
+    with ledger.state() as state:
+        assert (state.reserved("hunter", "USD"), state.open_orders("hunter")) == (0, [])
+
+
+def test_a_fill_without_a_known_owner_is_the_cores(ledger: Ledger) -> None:
+    ledger.deposit(D(1000))
+    bought = ledger.record(fill("b1", "MSFT", "1", "-300"))
+    assert (bought.numbers["unattributed"], held(ledger)["core"]) == (True, {"MSFT": "1", "USD": "700.00"})
+
+
+def test_a_fact_may_overdraw_a_bucket(with_hunter: Ledger) -> None:
+    with_hunter.record(fill("b1", "NVDA", "10", "-1500"))
+    assert held(with_hunter)["hunter"] == {"NVDA": "10", "USD": "-500.00"}
+    with pytest.raises(InputError, match=r"expected at most -500\.00, what hunter has free"):
+        with_hunter.transfer("hunter", "core", D(1))
+
+
+def test_a_sale_that_comes_before_its_purchase_is_held_until_it_comes(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    early = ledger.record(fill("s1", "NVDA", "-2", "250"))
+    assert (early.entry, early.text) == (None, "fill s1: held: hunter has 0 of 2000000000 quanta of NVDA")
+    with ledger.state() as state:
+        assert state.held() == ["s1"]
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    assert held(ledger)["hunter"] == {"USD": "1050.00"}
+    with ledger.state() as state:
+        assert state.held() == []
+
+
+def test_a_bust_takes_a_fill_back_with_its_lots(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    ledger.record(fill("s1", "NVDA", "-1", "150"))
+    ledger.record(Activity("x1", "bust", DAY, {"NVDA": D(1), "USD": D(-150)}, previous="s1"))
+    assert held(ledger)["hunter"] == {"NVDA": "2", "USD": "800.00"}
+    assert lots(ledger, "hunter", "NVDA") == [("2026-03-02", "1", "100.00"), ("2026-03-02", "1", "100.00")]
+    with pytest.raises(InputError, match="expected an entry that was asked for, the broker stated this fill"):
+        ledger.reverse(8)
+
+
+def test_a_bust_of_shares_that_have_moved_on_is_held(with_hunter: Ledger) -> None:
+    with_hunter.record(fill("b1", "NVDA", "2", "-200"))
+    with_hunter.record(fill("s1", "NVDA", "-1", "150"))
+    held_one = with_hunter.record(Activity("x1", "bust", DAY, {"NVDA": D(-2), "USD": D(200)}, previous="b1"))
+    assert held_one.entry is None
+
+
+# Dividends, fees, interest
+
+
+def test_a_dividend_is_its_owners_at_the_close_before_the_ex_date(with_hunter: Ledger, clock: object) -> None:
+    ledger = with_hunter
+    satellite(ledger, "eddy", "0.10", "KO")
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    clock.day = dt.date(2026, 3, 5)
+    ledger.reassign("NVDA", "eddy")
+    for ref, ex_date, owner in (("d1", "2026-03-05", "hunter"), ("d2", "2026-03-06", "eddy")):
+        paid = Activity(
+            ref, "dividend", dt.date(2026, 3, 9), {"USD": D("1.25")}, details={"unit": "NVDA", "ex_date": ex_date}
+        )
+        assert ledger.record(paid).legs == [("outside", owner, "USD", "1.25")]
+
+
+def test_a_dividend_may_be_sent_to_the_core(with_hunter: Ledger) -> None:
+    with_hunter.set("hunter", {"dividends": "send_to_core"})
+    paid = Activity("d1", "dividend", DAY, {"USD": D(3)}, details={"unit": "NVDA", "ex_date": "2026-03-03"})
+    assert with_hunter.record(paid).legs == [("outside", "hunter", "USD", "3.00"), ("hunter", "core", "USD", "3.00")]
+
+
+def test_interest_is_divided_by_positive_cash_and_the_rest_is_the_cores(with_hunter: Ledger) -> None:
+    """Core 9 000, hunter 1 000: of 0.0101 hunter gets a tenth, cut to a quantum."""
+    paid = with_hunter.record(Activity("i1", "interest", DAY, {"USD": D("0.0101")}))
+    assert paid.legs == [("outside", "hunter", "USD", "0.001"), ("outside", "core", "USD", "0.0091")]
+
+
+def test_fees_without_an_instrument_follow_the_days_sales(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    ledger.record(fill("b2", "MSFT", "1", "-300"))
+    ledger.record(fill("s1", "NVDA", "-1", "100"))
+    ledger.record(fill("s2", "MSFT", "-1", "300"))
+    charged = ledger.record(Activity("f1", "fee", DAY, {"USD": D("-0.05")}))
+    # A quarter of 0.05 is 0.0125.
+    assert charged.legs == [("hunter", "outside", "USD", "0.0125"), ("core", "outside", "USD", "0.0375")]
+    named = ledger.record(Activity("f2", "fee", DAY, {"USD": D("-0.05")}, details={"unit": "NVDA"}))
+    assert named.legs == [("hunter", "outside", "USD", "0.05")]
+
+
+# Opening and corporate actions
+
+
+def test_an_opening_takes_positions_with_the_brokers_lots(ledger: Ledger) -> None:
+    stated = {
+        "MSFT": [
+            {"quantity": "2", "cost": "500", "opened": "2020-01-02"},
+            {"quantity": "1", "cost": "400", "opened": "2024-05-06"},
+        ]
+    }
+    ledger.record(Activity("open", "opening", DAY, {"USD": D("123.45"), "MSFT": D(3)}, details={"lots": stated}))
+    assert held(ledger) == {"core": {"MSFT": "3", "USD": "123.45"}}
+    assert lots(ledger, "core", "MSFT") == [("2020-01-02", "2", "500.00"), ("2024-05-06", "1", "400.00")]
+
+
+def test_a_split_keeps_cost_and_rounds_to_the_newest_lot(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "0.000000001", "-1"))
+    ledger.record(fill("b2", "NVDA", "0.000000003", "-5"))
+    # 3 for 2: 1.5 and 4.5 quanta; the broker states 6 of them.
+    ledger.record(Activity("x", "split", DAY, {"NVDA": D("0.000000002")}, details={"ratio": "3/2"}))
+    assert lots(ledger, "hunter", "NVDA") == [
+        ("2026-03-02", "0.000000001", "1.00"),
+        ("2026-03-02", "0.000000005", "5.00"),
+    ]
+
+
+def test_a_rename_moves_lots_and_the_owner(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    ledger.record(Activity("x", "rename", DAY, {"NVDA": D(-2), "NVDX": D(2)}))
+    assert lots(ledger, "hunter", "NVDX") == [("2026-03-02", "2", "200.00")]
+    with ledger.state() as state:
+        assert state.owner("NVDX") == "hunter"
+
+
+def test_a_merger_with_cash_splits_the_cost_as_stated(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    legs = {"NVDA": D(-2), "NEW": D(1), "USD": D(60)}
+    ledger.record(Activity("x", "merger", DAY, legs, quoted={"NEW": "USD"}, details={"cost_share": "0.75"}))
+    assert lots(ledger, "hunter", "NEW") == [("2026-03-02", "1", "150.00")]
+    assert held(ledger)["hunter"] == {"NEW": "1", "USD": "860.00"}
+
+
+def test_a_spin_off_splits_the_cost_by_the_first_closes(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    closes = {"NVDA": "90", "KID": "20"}
+    # 2 shares at 90 and 1 at 20: a tenth of the cost goes with the new one.
+    spun = Activity(
+        "x", "spin_off", DAY, {"KID": D(1)}, quoted={"KID": "USD"}, details={"of": "NVDA", "closes": closes}
+    )
+    ledger.record(spun)
+    assert lots(ledger, "hunter", "NVDA") == [("2026-03-02", "2", "180.00")]
+    assert lots(ledger, "hunter", "KID") == [("2026-03-02", "1", "20.00")]
+
+
+def test_an_exchange_of_currencies_is_the_cores(ledger: Ledger) -> None:
+    ledger.deposit(D(1000))
+    ledger.record(Activity("x", "fx", DAY, {"USD": D("-110"), "EUR": D(100)}))
+    assert held(ledger) == {"core": {"EUR": "100.00", "USD": "890.00"}}
+
+
+# Transfers, harvest, reassignment
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "amount", "says"),
+    [
+        ("core", "hunter", "0", "transfer: 0.00 USD: expected more than 0"),
+        ("core", "hunter", "-5", r"transfer: -5.00 USD: expected more than 0"),
+        ("core", "core", "5", "transfer: core to core: expected two buckets"),
+        ("core", "huntr", "5", r"transfer: 'huntr': expected one of core, hunter, gone \(did you mean hunter\?\)"),
+        ("core", "gone", "5", "gone: retired on 2026-03-02: expected a bucket in use"),
+        ("hunter", "core", "1000.01", r"transfer: 1000.01 USD: expected at most 1000.00, what hunter has free"),
+        # The core has 9 000 of 10 000 and keeps 7 000.
+        (
+            "core",
+            "hunter",
+            "2000.01",
+            r"transfer: 2000.01 USD: expected at most 2000.00, what the core has above 70% of 10000.00 USD",
+        ),
+    ],
+)
+def test_a_transfer_is_refused_by_name(with_hunter: Ledger, source: str, target: str, amount: str, says: str) -> None:
+    satellite(with_hunter, "gone", "0.02", "OLD")
+    with_hunter.pause("gone")
+    with_hunter.retire("gone")
+    with pytest.raises(InputError, match=f"^{says}$"):
+        with_hunter.transfer(source, target, D(amount))
+
+
+def test_a_harvest_moves_what_is_above_the_line_as_far_as_cash_goes(with_hunter: Ledger) -> None:
+    """Value 1 500 of 10 000 at a line of .15, then .10; a purchase leaves 400 of free cash."""
+    ledger = with_hunter
+    ledger.transfer("core", "hunter", D(500))
+    ledger.set("hunter", {"target": "0.15"})
+    with pytest.raises(InputError, match="harvest hunter: expected at least 1 above its line and free: value 1500"):
+        ledger.harvest("hunter")
+    ledger.set("hunter", {"harvest_line": "0.10"})
+    # Value 1 500 of 10 000: 500 above.
+    ledger.record(fill("b1", "NVDA", "1", "-1100"))
+    assert ledger.harvest("hunter").legs == [("hunter", "core", "USD", "400.00")]
+
+
+def test_a_reassignment_keeps_cost_and_date_and_moves_all(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    satellite(ledger, "eddy", "0.10", "KO")
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    ledger.transfer("core", "eddy", D(500))
+    ledger.mark(DAY, {"NVDA": D("123.456")})
+    moved = ledger.reassign("NVDA", "eddy", for_value=True)
+    assert moved.legs == [("hunter", "eddy", "NVDA", "2"), ("eddy", "hunter", "USD", "246.912")]
+    assert lots(ledger, "eddy", "NVDA") == [("2026-03-02", "2", "200.00")]
+    with pytest.raises(
+        InputError, match="reassign: NVDA to core: expected --confirm eddy: only a person adds to the core"
+    ):
+        ledger.reassign("NVDA", "core")
+    with pytest.raises(InputError, match="expected --confirm eddy"):
+        ledger.reassign("NVDA", "core", confirmed="eddy", actor="rule")
+    assert ledger.reassign("NVDA", "core", confirmed="eddy").entry
+    with pytest.raises(InputError, match="reassign: KO: expected a position"):
+        ledger.reassign("KO", "hunter")
+
+
+def test_a_reassignment_waits_for_open_orders(with_hunter: Ledger) -> None:
+    satellite(with_hunter, "eddy", "0.10", "KO")
+    with_hunter.record(fill("b1", "NVDA", "2", "-200"))
+    with_hunter.place(Order("o1", "hunter", "sell", "NVDA", 10**9, "NVDA", 10**9))
+    with pytest.raises(InputError, match="reassign: NVDA: expected no open order, has o1"):
+        with_hunter.reassign("NVDA", "eddy")
+
+
+def test_a_reversal_mirrors_an_entry_once(with_hunter: Ledger) -> None:
+    moved = with_hunter.transfer("core", "hunter", D(10))
+    back = with_hunter.reverse(moved.entry)
+    assert back.legs == [("hunter", "core", "USD", "10.00")]
+    with pytest.raises(InputError, match=f"expected an entry that holds, {back.entry} reverses it"):
+        with_hunter.reverse(moved.entry)
+    with pytest.raises(InputError, match="expected one of harvest, reallocation, reassignment, transfer, was set"):
+        with_hunter.reverse(3)
+
+
+def test_a_reversed_reassignment_returns_shares_lots_and_the_owner(with_hunter: Ledger) -> None:
+    satellite(with_hunter, "eddy", "0.10", "KO")
+    with_hunter.record(fill("b1", "NVDA", "2", "-200"))
+    with_hunter.reverse(with_hunter.reassign("NVDA", "eddy").entry)
+    assert lots(with_hunter, "hunter", "NVDA") == [("2026-03-02", "2", "200.00")]
+    with with_hunter.state() as state:
+        assert state.owner("NVDA") == "hunter"
+
+
+def test_a_correction_has_a_reason(ledger: Ledger) -> None:
+    ledger.deposit(D(100))
+    with pytest.raises(InputError, match="correct: expected a reason"):
+        ledger.correct(D("0.55"), "USD", " ")
+    assert ledger.correct(D("-0.55"), "USD", "the broker rounds").legs == [("core", "outside", "USD", "0.55")]
+
+
+# Paper
+
+
+def test_a_new_satellite_has_a_paper_book_that_moves_no_money(ledger: Ledger) -> None:
+    ledger.deposit(D(10_000))
+    ledger.create(Satellite("hunter", "momentum_hunter", ["NVDA"], D("0.0333")))
+    assert held(ledger) == {"core": {"USD": "10000.00"}}
+    assert held(ledger.paper("hunter")) == {"hunter": {"USD": "333.00"}}
+    ledger.paper("hunter").record(fill("b1", "NVDA", "2", "-200"))
+    assert held(ledger.paper("hunter")) == {"hunter": {"NVDA": "2", "USD": "133.00"}}
+
+
+def test_reading_a_ledger_that_is_not_there_says_what_begins_one(tmp_path: Path, ledger: Ledger) -> None:
+    from sd_core.errors import NotReadyError
+
+    with (
+        pytest.raises(NotReadyError, match=r"ledger main: expected a ledger at .*: `sdlab bucket deposit` begins one"),
+        ledger.state(),
+    ):
+        pass
