@@ -9,14 +9,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from sd_core.study.satellites import DUAL, MAX_BUDGET, MAX_PCT, MIN_PCT
 from sd_core.wording import did_you_mean
 
 # A product of a slider that misses a whole number by less than this is that number: 3 + 20 · 0.4 = 11.
 WHOLE = 1e-9
-# The least share of the account with which a satellite can trade, and the most that one may be meant to have.
-MIN_PCT, MAX_PCT = 0.02, 0.15
-# The most that all satellites together may be meant to have.
-MAX_BUDGET = 0.30
+# The least share of the account with which any satellite can trade.
+LEAST_SHARE = min(MIN_PCT.values())
 
 
 class Signal(IntEnum):
@@ -163,7 +162,7 @@ class Preset:
     dividends: Dividends = Dividends.REINVEST_SAME
     signal: Signal | None = None
     target: float | None = None
-    min_pct: float = MIN_PCT
+    min_pct: float = LEAST_SHARE
     budget: float | None = None
 
 
@@ -178,7 +177,9 @@ PRESETS = {
     ),
     "custom": Preset(Sliders()),
     # One satellite beside the core, which takes what it earns above a tenth of the account.
-    "dual": replace(_HUNTER, toggles=replace(_HUNTER.toggles, harvest=True), target=0.10, min_pct=0.05, budget=0.10),
+    "dual": replace(
+        _HUNTER, toggles=replace(_HUNTER.toggles, harvest=True), target=DUAL, min_pct=MIN_PCT["dual"], budget=DUAL
+    ),
 }
 
 
@@ -237,8 +238,8 @@ def rails(budget: float, targets: Mapping[str, float], min_pcts: Mapping[str, fl
     if not 0 <= budget <= MAX_BUDGET:
         findings.append(f"budget: {budget:g}: expected 0 to {MAX_BUDGET:g}")
     for name, target in targets.items():
-        if not MIN_PCT <= min_pcts[name] <= MAX_PCT:
-            findings.append(f"{name}.min_pct: {min_pcts[name]:g}: expected {MIN_PCT:g} to {MAX_PCT:g}")
+        if not LEAST_SHARE <= min_pcts[name] <= MAX_PCT:
+            findings.append(f"{name}.min_pct: {min_pcts[name]:g}: expected {LEAST_SHARE:g} to {MAX_PCT:g}")
         elif not min_pcts[name] <= target <= MAX_PCT:
             findings.append(f"{name}.target: {target:g}: expected {min_pcts[name]:g} to {MAX_PCT:g}")
     together = math.fsum(targets.values())

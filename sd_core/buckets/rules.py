@@ -244,7 +244,9 @@ def rebases(drawdown: float, quiet_since: int, day: int) -> bool:
             ``NEVER`` where it does not.
         day: of this close.
     """
-    return quiet_since != NEVER and at_least(drawdown, WAKES_BELOW_DRAWDOWN) and day - quiet_since >= REBASES_AFTER_DAYS
+    # Who lost all cannot begin again from what is left.
+    is_deep = at_least(drawdown, WAKES_BELOW_DRAWDOWN) and below(drawdown, 1.0)
+    return is_deep and quiet_since != NEVER and day - quiet_since >= REBASES_AFTER_DAYS
 
 
 def sessions_below_after(sessions_below: int, share: float, floor: float) -> int:

@@ -309,7 +309,13 @@ def test_a_level_of_zero_does_not_wait_for_the_status():
 
 @pytest.mark.parametrize(
     ("drawdown", "quiet_since", "day", "expected"),
-    [(0.3, 100, 280, True), (0.3, 100, 279, False), (0.2499, 100, 280, False), (0.3, NEVER, 280, False)],
+    [
+        (0.3, 100, 280, True),
+        (0.3, 100, 279, False),
+        (0.2499, 100, 280, False),
+        (0.3, NEVER, 280, False),
+        (1.0, 100, 280, False),
+    ],
 )
 def test_a_peak_is_given_up_after_180_days_without_a_position(drawdown, quiet_since, day, expected):
     assert rules.rebases(drawdown, quiet_since, day) == expected

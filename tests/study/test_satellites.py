@@ -208,9 +208,8 @@ def test_plans_leave_every_scenario_what_it_was(tmp_path):
 def test_study_knows_the_presets_as_they_are():
     assert {name: one.min_pct for name, one in presets.PRESETS.items()} == satellites.MIN_PCT
     dual = presets.PRESETS["dual"]
-    assert (dual.target, dual.budget) == (satellites.DUAL, satellites.DUAL)
+    assert (dual.target, dual.budget) == (0.10, 0.10)
     assert all(one.target is one.budget is None for name, one in presets.PRESETS.items() if name != "dual")
-    assert (presets.MAX_PCT, presets.MAX_BUDGET) == (satellites.MAX_PCT, satellites.MAX_BUDGET)
 
 
 def test_study_knows_the_settings_as_they_are():

@@ -10,11 +10,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.buckets.presets import MAX_PCT, Parameters
+from sd_core.buckets.presets import Parameters
 from sd_core.market.arrays import Floats, Integers
 from sd_core.market.panel import Panel
 from sd_core.schemas import buckets
 from sd_core.schemas.table import LakeTable
+from sd_core.study.satellites import MAX_PCT
 
 Rows = npt.NDArray[np.void]
 
