@@ -36,7 +36,8 @@ def market_fingerprint(study: Study) -> str:
     parts = study.model_dump(
         mode="json", include={"source", "start", "end", "sessions", "currency", "risk_free", "price_index"}
     )
-    return fingerprint({**parts, "tickers": study.price_tickers, "universe": study.tickers})
+    tickers = {"tickers": study.price_tickers, "universe": study.tickers, "satellites": study.satellite_tickers}
+    return fingerprint(parts | tickers)
 
 
 def fingerprint(parts: Mapping[str, Any]) -> str:

@@ -98,6 +98,7 @@ def _market(home: StudyHome) -> dg.AssetsDefinition:
     texts = {
         "sessions": "The study's sessions, from the first on which every asset has a bar.",
         "prices": "Prices and dividends per session and ticker, bars at other times merged into the next session.",
+        "satellite_prices": "Prices and dividends of the tickers of satellites, per session and ticker.",
         "rates": "The risk-free rate known at each session and what cash earned on it.",
         "price_findings": "What the quality rules say about the prices.",
     }

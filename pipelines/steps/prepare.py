@@ -14,7 +14,7 @@ from pipelines.steps.fetch import FINDINGS
 from sd_core.errors import InputError, NotReadyError
 from sd_core.lake import Lake, Version
 from sd_core.market import raw
-from sd_core.market.build import Market, build_market, version
+from sd_core.market.build import Market, build_market, version, version_of_satellites
 from sd_core.market.findings import Finding, to_table
 from sd_core.market.quality import history_changed
 from sd_core.market.sources.base import PriceHistory
@@ -38,7 +38,12 @@ def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
     built = build(study, {ticker: history for ticker, history in stored.items() if history is not None}, study_file)
     changed = [history_changed(change) for ticker in study.fetched_tickers for change in raw.changes(lake, ticker)]
     tables = vars(built) | {"price_findings": _all_findings(lake, built, changed)}
-    facts = {"prices_version": version(built), "market_hash": market_fingerprint(study), "inputs": inputs}
+    facts = {
+        "prices_version": version(built),
+        "satellite_prices_version": version_of_satellites(built),
+        "market_hash": market_fingerprint(study),
+        "inputs": inputs,
+    }
     return lake.write(MARKET, "", tables, facts)
 
 
@@ -51,7 +56,7 @@ def build(study: Study, histories: Mapping[str, PriceHistory], study_file: Path)
     rate = histories[study.rate_ticker] if study.rate_ticker else None
     try:
         price_index = read_price_index(Path(study.price_index)) if study.price_index else None
-        return build_market(study, {ticker: histories[ticker] for ticker in study.price_tickers}, rate, price_index)
+        return build_market(study, {ticker: histories[ticker] for ticker in study.market_tickers}, rate, price_index)
     except InputError as error:
         raise InputError(f"{study_file}: {error}") from None
 

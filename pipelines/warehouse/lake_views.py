@@ -18,7 +18,7 @@ from sd_core.schemas.lake import LAKE_TABLES
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
-MARKET_TABLES = ("sessions", "prices", "rates", "price_findings")
+MARKET_TABLES = ("sessions", "prices", "satellite_prices", "rates", "price_findings")
 
 # What a simulation leaves of a scenario, as its files are called.
 ROWS = ("ledger", "daily", "lots", "orders", "tax_lots")

@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ from sd_core.market.sessions import (
 )
 from sd_core.market.sources.bars import days
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
+from sd_core.schemas.lake import SATELLITE_PRICES
 from sd_core.study.model import Study
 
 FEWEST_SESSIONS = 2
@@ -45,6 +47,7 @@ class Market:
         prices: session, ticker, open, high, low, close, dividend; ordered by session, then as the study lists its
             tickers. There is a row where there is a bar or a dividend; without a bar its prices are null. The dividend
             is per share, 0 where there is none.
+        satellite_prices: the same of the tickers of satellites, which have no part in what the sessions are.
         rates: session, rate (yearly, a fraction, known at the session's close), risk_free_return (over the calendar
             days since the previous session, a fraction, 0 on the first session), price_index (consumer prices known at
             the session's close, relative to the first session; 1 where the study has none).
@@ -53,6 +56,7 @@ class Market:
 
     sessions: pa.Table
     prices: pa.Table
+    satellite_prices: pa.Table
     rates: pa.Table
     price_findings: pa.Table
 
@@ -70,16 +74,17 @@ def build_market(
 
     Args:
         study: the study.
-        histories: by ticker, of all its price tickers; what lies outside the study's range is not used.
+        histories: by ticker, of all its market's tickers; what lies outside the study's range is not used.
         rate: the risk-free rate in percent where the study names a ticker, else None. It may begin before the study.
         price_index: consumer prices by the date from which they are known, or None where the study has none.
 
     Raises:
         InputError: a ticker quotes in another currency or has weekly or monthly bars, fewer than two sessions remain,
-            the benchmark has no bar on any of them, or the price index begins after the first; one line per finding.
+            the benchmark or a ticker of satellites has no bar on any of them, or the price index begins after the
+            first; one line per finding.
     """
     _refuse_other_currencies(study, histories)
-    published = {ticker: _within(histories[ticker], study.start, study.end) for ticker in study.price_tickers}
+    published = {ticker: _within(histories[ticker], study.start, study.end) for ticker in study.market_tickers}
     asked = {ticker: _in_whole_currency(history) for ticker, history in published.items()}
     _refuse_rare_bars(study, asked)
     universe = [asked[ticker] for ticker in study.tickers]
@@ -95,10 +100,11 @@ def build_market(
     sessions = candidates[period]
     bars = {ticker: merged[period] for ticker, merged in bars.items()}
     dividends = {ticker: _dividends_by_session(history, candidates)[period] for ticker, history in usable.items()}
-    _refuse_absent_benchmark(study, bars, sessions)
+    _refuse_absent(study, bars, sessions)
     return Market(
         sessions=pa.table({"session": sessions}),
-        prices=_prices_table(sessions, bars, dividends),
+        prices=_prices_table(study.price_tickers, sessions, bars, dividends),
+        satellite_prices=_prices_table(study.satellite_tickers, sessions, bars, dividends),
         rates=_rates_table(
             sessions, _yearly_rate(study, rate, sessions), _relative_prices(study, price_index, sessions)
         ),
@@ -117,8 +123,17 @@ def version(market: Market) -> str:
 
     The same numbers have the same version, whenever and from whatever source they were fetched.
     """
+    return _content_hash(market.sessions, market.prices, market.rates)
+
+
+def version_of_satellites(market: Market) -> str:
+    """Return the content hash of the prices of satellites' tickers, on which no scenario depends."""
+    return _content_hash(market.satellite_prices)
+
+
+def _content_hash(*tables: pa.Table) -> str:
     digest = hashlib.sha256()
-    for table in (market.sessions, market.prices, market.rates):
+    for table in tables:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             # How a table is cut into batches is not its content.
@@ -129,27 +144,29 @@ def version(market: Market) -> str:
 
 def to_panel(study: Study, sessions: pa.Table, prices: pa.Table, rates: pa.Table) -> Panel:
     """Return the universe's prices as arrays, assets in the study's order; rows of the tables may have any order."""
+    return Panel(**panel_arrays(study.tickers, sessions, prices, rates))
+
+
+def panel_arrays(tickers: tuple[str, ...], sessions: pa.Table, prices: pa.Table, rates: pa.Table) -> dict[str, Any]:
+    """Return what a panel of some tickers is made of, by the names of its fields."""
     dates = np.sort(sessions["session"].to_numpy())
-    tickers = pa.array(study.tickers)
+    columns = pa.array(tickers, pa.string())
     known = np.argsort(rates["session"].to_numpy())
-    return Panel(
-        tickers=study.tickers,
-        sessions=dates,
-        open=pivot(prices, "open", dates, tickers, np.nan),
-        high=pivot(prices, "high", dates, tickers, np.nan),
-        low=pivot(prices, "low", dates, tickers, np.nan),
-        close=pivot(prices, "close", dates, tickers, np.nan),
-        dividends=pivot(prices, "dividend", dates, tickers, 0.0),
-        rates=rates["rate"].to_numpy()[known],
-        price_index=rates["price_index"].to_numpy()[known],
-    )
+    return {
+        "tickers": tickers,
+        "sessions": dates,
+        **{name: pivot(prices, name, dates, columns, np.nan) for name in BAR_COLUMNS},
+        "dividends": pivot(prices, "dividend", dates, columns, 0.0),
+        "rates": rates["rate"].to_numpy()[known],
+        "price_index": rates["price_index"].to_numpy()[known],
+    }
 
 
 def _refuse_other_currencies(study: Study, histories: Mapping[str, PriceHistory]) -> None:
     findings = [
-        f"study {study.name}: {ticker}: quoted in {histories[ticker].currency}: expected {study.currency}, the "
+        f"study {study.name}: {ticker}: quoted in {quoted}: expected {study.currency}, the "
         "study's currency; other currencies are not supported yet"
-        for ticker in study.price_tickers
+        for ticker in study.market_tickers
         if (quoted := histories[ticker].currency) is not None and unit_of(quoted)[0] != study.currency
     ]
     if findings:
@@ -299,21 +316,28 @@ def _range(history: PriceHistory) -> str:
     return f"{dates[0]} to {dates[-1]}" if len(dates) else "no date"
 
 
-def _refuse_absent_benchmark(study: Study, bars: Mapping[str, Floats], sessions: Dates) -> None:
-    for ticker in bars.keys() - set(study.tickers):
-        if not _has_bar(bars[ticker]).any():
-            raise InputError(
-                f"study {study.name}: benchmark: {ticker}: expected bars within the study's sessions, {sessions[0]} "
-                f"to {sessions[-1]}, was none"
-            )
+def _refuse_absent(study: Study, bars: Mapping[str, Floats], sessions: Dates) -> None:
+    """Refuse a benchmark and tickers of satellites without any bar; the universe has bars on the first session."""
+    findings = [
+        f"study {study.name}: {'benchmark' if ticker in study.price_tickers else 'satellite_universe'}: {ticker}: "
+        f"expected bars within the study's sessions, {sessions[0]} to {sessions[-1]}, was none"
+        for ticker in bars
+        if not _has_bar(bars[ticker]).any()
+    ]
+    if findings:
+        raise InputError("\n".join(findings))
 
 
-def _prices_table(sessions: Dates, bars: Mapping[str, Floats], dividends: Mapping[str, Floats]) -> pa.Table:
-    prices = np.stack(list(bars.values()), axis=1)
-    paid = np.stack(list(dividends.values()), axis=1)
+def _prices_table(
+    tickers: Sequence[str], sessions: Dates, bars: Mapping[str, Floats], dividends: Mapping[str, Floats]
+) -> pa.Table:
+    if not tickers:
+        return SATELLITE_PRICES.arrow_schema.empty_table()
+    prices = np.stack([bars[ticker] for ticker in tickers], axis=1)
+    paid = np.stack([dividends[ticker] for ticker in tickers], axis=1)
     # Row-major order is the table's order: by session, then by ticker.
     session, ticker = np.nonzero(np.isfinite(prices[:, :, 3]) | (paid > 0))
-    names = pa.DictionaryArray.from_arrays(pa.array(ticker.astype(np.int32)), pa.array(list(bars)))
+    names = pa.DictionaryArray.from_arrays(pa.array(ticker.astype(np.int32)), pa.array(tickers))
     columns = {"session": pa.array(sessions[session]), "ticker": names.cast(pa.string())}
     for position, column in enumerate(BAR_COLUMNS):
         columns[column] = pa.array(prices[session, ticker, position], from_pandas=True)
@@ -363,7 +387,7 @@ def _findings(
     start = int(np.searchsorted(judged, sessions[0]))
     yield from quality.late_start(universe, judged, start, study.start)
     for ticker, history in asked.items():
-        if ticker not in study.universe:
+        if ticker == study.benchmark and ticker not in study.universe:
             yield from quality.benchmark_late(history, sessions)
             yield from quality.benchmark_early(history, sessions)
         yield from quality.remarked(history)

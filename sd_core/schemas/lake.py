@@ -172,6 +172,13 @@ PRICES = LakeTable(
     },
 )
 
+SATELLITE_PRICES = LakeTable(
+    name="satellite_prices",
+    description="Bars and dividends of the tickers that satellites may trade, on the sessions of the universe.",
+    key=PRICES.key,
+    columns=PRICES.columns,
+)
+
 SIMULATION_PARTITION = LakeTable(
     name="simulation_partition",
     description="Every scenario that the lake holds: what is kept of it, and what it was simulated on.",
@@ -559,6 +566,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         SESSIONS,
         RATES,
         PRICES,
+        SATELLITE_PRICES,
         PRICE_FINDINGS,
         SIMULATION_PARTITION,
         SIMULATION_PATH_BAND,

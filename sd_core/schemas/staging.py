@@ -44,6 +44,7 @@ STAGING = (
     lake.SESSIONS.published(),
     lake.RATES.published(),
     lake.PRICES.published(),
+    lake.SATELLITE_PRICES.published(),
     lake.SIMULATION_PARTITION.published(),
     lake.SIMULATION_PATH_BAND.published(),
     lake.SIMULATION_LEDGER.published(),

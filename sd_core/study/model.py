@@ -230,10 +230,14 @@ class Study(Part):
         return tuple(self.satellite_universe)
 
     @property
+    def market_tickers(self) -> tuple[str, ...]:
+        """Every ticker of which there are bars: those whose prices are needed, then those of satellites, each once."""
+        return tuple(dict.fromkeys((*self.price_tickers, *self.satellite_tickers)))
+
+    @property
     def fetched_tickers(self) -> tuple[str, ...]:
-        """Every ticker that a source is asked for: of prices, of satellites, then of the rate, where there is one."""
-        rate = () if self.rate_ticker is None else (self.rate_ticker,)
-        return tuple(dict.fromkeys((*self.price_tickers, *self.satellite_tickers, *rate)))
+        """Every ticker that a source is asked for: those with bars, then that of the rate where there is one."""
+        return self.market_tickers + (() if self.rate_ticker is None else (self.rate_ticker,))
 
     @property
     def reserve_levels(self) -> tuple[float, ...]:

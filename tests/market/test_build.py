@@ -1,6 +1,7 @@
 """The market tables: sessions, prices, rates, findings, and the panel made from them."""
 
 import datetime as dt
+import re
 import time
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import pytest
 from support.price_histories import history, study, weekdays
 
 from sd_core.errors import InputError
-from sd_core.market.build import build_market, to_panel, version
+from sd_core.market.build import build_market, to_panel, version, version_of_satellites
 from sd_core.market.sources.base import Remark
 from sd_core.market.sources.csv_files import CsvSource
 
@@ -467,3 +468,85 @@ def test_price_index_that_begins_after_the_first_session_is_refused():
         InputError, match=r"price_index: .*on or before the first session, 2024-01-03, but it begins on 2024-01-04"
     ):
         build_market(study(["A"], "2024-01-01"), {"A": asset}, None, prices_by_date({"2024-01-04": 1.0}))
+
+
+# Satellites
+
+SATELLITES = {"satellite_universe": {"S": {}, "T": {}}}
+
+
+def satellite_prices_of(market):
+    return [(row["ticker"], str(row["session"]), row["close"]) for row in market.satellite_prices.to_pylist()]
+
+
+def test_tickers_of_satellites_lie_on_the_sessions_of_the_universe():
+    core = history("A", weekdays("2024-01-03", "2024-01-09"))
+    # One begins before the core and ends after it, with a bar on a Saturday; one begins later.
+    bars = dict(sorted((weekdays("2023-12-01", "2024-02-01", 50.0) | {"2024-01-06": 70.0}).items()))
+    long = history("S", bars, dividends={"2024-01-04": 0.5})
+    late = history("T", weekdays("2024-01-08", "2024-01-09", 20.0))
+    alone = market_of(study(["A"], "2024-01-02"), core)
+    market = market_of(study(["A"], "2024-01-02", **SATELLITES), core, long, late)
+
+    assert version(market) == version(alone)
+    assert market.prices.equals(alone.prices)
+    assert satellite_prices_of(market) == [
+        ("S", "2024-01-03", 50.0),
+        ("S", "2024-01-04", 50.0),
+        ("S", "2024-01-05", 50.0),
+        ("S", "2024-01-08", 50.0),
+        ("T", "2024-01-08", 20.0),
+        ("S", "2024-01-09", 50.0),
+        ("T", "2024-01-09", 20.0),
+    ]
+    of_saturday = market.satellite_prices.to_pylist()[3]
+    assert (of_saturday["open"], of_saturday["high"]) == (70.0, 70.0)
+    assert [row["dividend"] for row in market.satellite_prices.to_pylist()] == [0, 0.5, 0, 0, 0, 0, 0]
+
+
+def test_version_of_the_satellites_prices_is_apart_from_that_of_the_others():
+    core = history("A", FORTNIGHT)
+    asked = study(["A"], "2024-01-02", satellite_universe={"S": {}})
+    one, other = (market_of(asked, core, history("S", FORTNIGHT | {"2024-01-05": price})) for price in (99.0, 98.0))
+    assert version(one) == version(other)
+    assert version_of_satellites(one) != version_of_satellites(other)
+
+
+def test_study_without_satellites_has_no_prices_of_them():
+    market = market_of(study(["A"], "2024-01-02"), history("A", FORTNIGHT))
+    assert market.satellite_prices.num_rows == 0
+    assert market.satellite_prices.schema == market.prices.schema
+
+
+def test_benchmark_that_satellites_trade_is_in_both_tables():
+    asked = study(["A"], "2024-01-02", benchmark="S", satellite_universe={"S": {}})
+    market = market_of(asked, history("A", FORTNIGHT), history("S", FORTNIGHT))
+    assert set(prices_of(market, "S")) == set(FORTNIGHT)
+    assert [row[1] for row in satellite_prices_of(market)] == list(FORTNIGHT)
+
+
+def test_prices_of_satellites_are_judged_like_others():
+    jump = history("S", FORTNIGHT | {"2024-01-08": 40.0})
+    found = rules(market_of(study(["A"], "2024-01-02", satellite_universe={"S": {}}), history("A", FORTNIGHT), jump))
+    assert ("jump", "S", "2024-01-08", "2024-01-08") in found
+
+
+def test_late_ticker_of_satellites_is_no_late_benchmark_and_no_late_start():
+    late = history("S", weekdays("2024-02-15", "2024-02-29"))
+    asked = study(["A"], "2024-01-02", satellite_universe={"S": {}})
+    found = rules(market_of(asked, history("A", weekdays("2024-01-02", "2024-02-29")), late))
+    assert not {rule for rule, *_ in found} & {"late_start", "benchmark_late", "benchmark_early"}
+
+
+@pytest.mark.parametrize(
+    ("satellite", "expected"),
+    [
+        (history("S", weekdays("2024-03-01", "2024-03-04")), "satellite_universe: S: expected bars within the study's"),
+        (history("S", FORTNIGHT, currency="EUR"), "S: quoted in EUR: expected USD, the study's currency"),
+        (history("S", {f"2024-01-{day:02}": 1.0 for day in (2, 9, 16, 23, 30)}), "S: a bar every 7 days, the median"),
+    ],
+)
+def test_ticker_of_satellites_that_no_study_can_use_is_refused(satellite, expected):
+    asked = study(["A"], "2024-01-02", satellite_universe={"S": {}})
+    with pytest.raises(InputError, match=re.escape(expected)):
+        market_of(asked, history("A", FORTNIGHT), satellite)
