@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sd_core.buckets import rules
 from sd_core.buckets.history.contract import CORE, NOT_YET, OUTSIDE, Rows
 from sd_core.market.arrays import Floats, Integers
 from sd_core.schemas.kinds import LEG_ARRIVAL
@@ -95,6 +96,12 @@ class Books(NamedTuple):
 
 
 LEDGER_ROWS, TRADE_ROWS, EVENT_ROWS = range(3)
+
+
+@inlined
+def free_cash(satellite):
+    """Return what a satellite can spend: its cash, unless that is no more than rounding leaves."""
+    return satellite.cash if satellite.cash > rules.NO_MONEY else 0.0
 
 
 @inlined

@@ -149,7 +149,8 @@ def rebase(books, place, session, day, drawdown):
         satellite.quiet_since = NO_DAY
     elif satellite.quiet_since == NO_DAY:
         satellite.quiet_since = day
-    if rules.rebases(drawdown, satellite.quiet_since, day):
+    # An index that lost all stays at its drawdown: it has nothing to rise from.
+    if satellite.index > 0.0 and rules.rebases(drawdown, satellite.quiet_since, day):
         note(books, session, place, REBASED, NO_CAUSE, drawdown, NO_DAY)
         satellite.peak = satellite.index
         satellite.quiet_since = NO_DAY

@@ -14,6 +14,7 @@ from sd_core.buckets.history.kernel.book import (
     NO_SESSION,
     TRADE_ROWS,
     WITHIN_BAR,
+    free_cash,
     write,
 )
 from sd_core.buckets.presets import Signal
@@ -70,7 +71,7 @@ def reinvest(market, books, place, session):
         position = books.positions[asset]
         if position.reinvest > 0.0:
             price = market.open[session, asset]
-            quantity = bought_for(market, position, price, min(position.reinvest, satellite.cash))
+            quantity = bought_for(market, position, price, min(position.reinvest, free_cash(satellite)))
             position.reinvest = 0.0
             if quantity > 0.0:  # a missing bar compares false
                 cost = pay(market, books, place, asset, session, DIVIDEND_BUY, quantity, price)
@@ -95,7 +96,7 @@ def enter(market, books, place, session):
         price = market.open[session, asset]
         conviction = market.conviction[session - 1, asset]
         share = rules.position_share(satellite.size, satellite.positions, conviction)
-        budget = min(satellite.value * satellite.factor * share, satellite.cash)
+        budget = min(satellite.value * satellite.factor * share, free_cash(satellite))
         quantity = bought_for(market, books.positions[asset], price, budget)
         if quantity > 0.0:  # a missing bar compares false
             open_position(market, books, place, asset, session, quantity, price)

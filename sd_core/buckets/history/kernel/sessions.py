@@ -8,7 +8,7 @@ from typing import Any
 from numba import njit
 
 import sd_core.buckets.compiled  # noqa: F401  the rules are compiled only after this import
-from sd_core.buckets.history.kernel.book import ARRIVAL, NAN, NO_ASSET, NO_BUCKET, THE_CORE, write
+from sd_core.buckets.history.kernel.book import ARRIVAL, NAN, NO_ASSET, NO_BUCKET, THE_CORE, free_cash, write
 from sd_core.buckets.history.kernel.close import judge, worth
 from sd_core.buckets.history.kernel.positions import trade
 from sd_core.buckets.presets import Dividends
@@ -49,7 +49,7 @@ def receive_dividend(market, books, place, asset, session):
         position.dividend = amount
     if satellite.dividends != SEND_TO_CORE:
         return 0.0
-    sent = min(amount, max(satellite.cash, 0.0))
+    sent = min(amount, free_cash(satellite))
     if sent > DUST:
         write(books, session, ARRIVAL, place, THE_CORE, asset, DIVIDEND_SENT, NAN, NAN, 0.0, -sent)
         satellite.close_flows -= sent
