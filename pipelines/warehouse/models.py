@@ -244,15 +244,15 @@ def _in_order(models: list[Model]) -> list[Model]:
 
 def _build(con: duckdb.DuckDBPyConnection, model: Model) -> Built:
     started = time.perf_counter()
-    _check_columns(con, model)
     kind = "table" if model.table.stored else "view"
     # In one transaction, since a commit for each of several hundred comments takes as long as a large table.
     with _transaction(con):
-        con.execute(f"create {kind} {model.name} as {model.sql}")
+        created = con.execute(f"create {kind} {model.name} as {model.sql}").fetchall()
+        _check_columns(con, model)
         con.execute(f"comment on {kind} {model.name} is {quoted(model.table.description)}")
         for column, comment in model.table.comments.items():
             con.execute(f"comment on column {model.name}.{column} is {quoted(comment)}")
-    rows = con.execute(f"select count(*) from {model.name}").fetchall()[0][0] if model.table.stored else None
+    rows = created[0][0] if model.table.stored else None
     return Built(rows, seconds=time.perf_counter() - started)
 
 
@@ -268,8 +268,8 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _check_columns(con: duckdb.DuckDBPyConnection, model: Model) -> None:
-    """Compare the columns that a query gives with those that its table declares: names, order and types."""
-    given = [(name, kind) for name, kind, *_ in con.execute(f"describe {model.sql}").fetchall()]
+    """Compare the columns of what a query made with those that its table declares: names, order and types."""
+    given = [(name, kind) for name, kind, *_ in con.execute(f"describe {model.name}").fetchall()]
     declared = list(model.table.types.items())
     if given != declared:
         differing = [pair for pair in given if pair not in declared] or given
