@@ -5,10 +5,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import plain_engine
 from support.generators import HUGE_LOT, IDLE, Case, random_case
 from support.portfolio_laws import has_trigger
-from support.simulation_laws import MONEY_TOLERANCE, ON_THE_PATH, SALES, asked_for, coverage_surplus, targets_by_session
+from support.simulation_laws import (
+    MONEY_TOLERANCE,
+    ON_THE_PATH,
+    SALES,
+    asked_for,
+    coverage_surplus,
+    is_compared,
+    targets_by_session,
+)
 from support.walks import walked
 
 from sd_core.market.panel import Panel
@@ -31,6 +38,7 @@ from sd_core.simulation.rules import (
 
 CASES = 6_000
 RARE = 100
+COMPARED = 0.95
 
 
 def traits(case: Case, result: SimulationResult) -> Iterator[str]:
@@ -45,7 +53,9 @@ def traits(case: Case, result: SimulationResult) -> Iterator[str]:
     if case.rules.variant is Variant.ATH_SELL and _full_trades_otherwise(case, result):
         yield "sell rung below the highest close"
     if case.rules.adaptive_bracket:
-        yield from _brackets_reached(case)
+        yield from _brackets_reached(case.rules, result)
+    if is_compared(result):
+        yield "compared row by row"
     yield from (f"{key} matters" for key in IDLE if _matters(case, key, result))
     yield from _traits_of_transfers(case)
 
@@ -219,17 +229,16 @@ def _matters(case: Case, key: str, result: SimulationResult) -> bool:
     return without.ledger.tobytes() != result.ledger.tobytes()
 
 
-def _brackets_reached(case: Case) -> Iterator[str]:
+def _brackets_reached(rules: Rules, result: SimulationResult) -> Iterator[str]:
     """Name the adapted brackets that some asset ends with."""
-    scenario = plain_engine.Scenario(case.panel, case.rules)
-    for session in range(len(case.panel.sessions)):
-        scenario.run_session(session)
-    ends = np.array([position.bracket for position in scenario.portfolio.positions])
-    adapted = ends != case.rules.brackets
-    yield from (f"bracket of {steps:.0f} steps" for steps in 1 / np.log2(1 + ends[adapted]))
+    assert result.state is not None
+    ends = result.state.positions["bracket"]
+    adapted = ends[ends != rules.brackets]
+    yield from (f"bracket of {steps:.0f} steps" for steps in 1 / np.log2(1 + adapted))
 
 
 EXPECTED_TRAITS = {
+    "compared row by row",
     *(f"{kind.__name__}.{member.name}" for kind in (Variant, Sizing, Order, Path, Anchor, LotOrder) for member in kind),
     *(f"max_rungs {bound}" for bound in (1, 2, 64)),
     *(f"reserve {reserve}" for reserve in (0.0, 0.05, 0.3, 0.6, 0.9)),
@@ -278,3 +287,4 @@ def test_random_cases_cover_every_rule_and_kind(record_property: Callable[[str, 
     record_property("summary", f"{CASES} random cases, among them: {counts}")
     assert set(cases) == EXPECTED_TRAITS
     assert {trait: count for trait, count in cases.items() if count < RARE} == {}
+    assert cases["compared row by row"] >= COMPARED * CASES

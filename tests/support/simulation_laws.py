@@ -3,8 +3,6 @@
 Laws of the rule, of cash, lots and withdrawals belong here; those of portfolio rules in ``portfolio_laws``.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -37,6 +35,10 @@ from support.ledger_readings import (
 MONEY_TOLERANCE = 1e-6
 WEIGHT_TOLERANCE = 1e-9
 
+# A bank of this size that is spent to the last keeps so much by rounding that its interest may be booked, or not. What
+# grows beyond it, by luck of the draw, is held to the laws alone.
+TOO_RICH_TO_COMPARE = 1e9
+
 SALES = [Kind.SELL, Kind.FUNDING_SELL, Kind.REBALANCE_SELL, Kind.PROFIT_SELL]
 ON_THE_PATH = [Kind.BUY, Kind.SELL, Kind.SKIP_BUY, Kind.SKIP_SELL]
 TRANSFERS = [Kind.TRANSFER_IN, Kind.TRANSFER_OUT]
@@ -53,6 +55,11 @@ WITHOUT_CREDIT = [
 def dust(panel: Panel, ledger: Rows) -> np.ndarray:
     """Return what rounding may leave of each asset, in shares: holdings can be sold to the last."""
     return 1e-12 * (1 + held_by_session(panel, ledger).max(axis=0))
+
+
+def is_compared(result: SimulationResult) -> bool:
+    """Return whether the two engines are compared row by row on a scenario, and not by the laws alone."""
+    return bool(result.daily["value"].max() <= TOO_RICH_TO_COMPARE)
 
 
 def assert_same_money(found: np.ndarray, expected: np.ndarray) -> None:
@@ -133,8 +140,9 @@ def assert_bands_hold_what_the_rule_trades(panel: Panel, rules: Rules, result: S
 
 def targets_by_session(panel: Panel, rules: Rules) -> Floats:
     """Return the targets in force from each close on, shape (sessions, assets)."""
-    rows = [np.flatnonzero(rules.targets.sessions <= session) for session in panel.sessions]
-    return np.array([rules.targets.weights[row[-1] if len(row) else 0] for row in rows])
+    # Rows are in the order of their sessions; the first holds before its own, too.
+    begun = (rules.targets.sessions <= panel.sessions[:, np.newaxis]).sum(axis=1)
+    return rules.targets.weights[np.maximum(begun - 1, 0)]
 
 
 def band_edges(panel: Panel, rules: Rules) -> tuple[Floats, Floats]:
@@ -278,9 +286,10 @@ def assert_fills_lie_in_their_bars(panel: Panel, rules: Rules, ledger: Rows) -> 
 
 
 def assert_sales_settle_before_purchases(ledger: Rows) -> None:
-    for kinds in _by_session_and_leg(ledger):
-        sales = np.isin(kinds, [Kind.SELL, Kind.SKIP_SELL])
-        assert sales[: sales.sum()].all()
+    on_the_path = ledger[(ledger["leg"] >= 0) & (ledger["leg"] <= 3)]
+    same_leg = np.diff(on_the_path["session"] * 4 + on_the_path["leg"]) == 0
+    is_sale = np.isin(on_the_path["kind"], [Kind.SELL, Kind.SKIP_SELL])
+    assert not (same_leg & ~is_sale[:-1] & is_sale[1:]).any()
 
 
 def asked_for(ledger: Rows) -> Rows:
@@ -391,12 +400,6 @@ def assert_ledger_alone_gives_the_portfolio(panel: Panel, rules: Rules, result: 
     np.testing.assert_allclose(
         lots_by_session(panel, result.lots), replayed.in_lots, rtol=1e-9, atol=MONEY_TOLERANCE + 1e-9 * held.max()
     )
-
-
-def _by_session_and_leg(ledger: Rows) -> Iterator[np.ndarray]:
-    on_the_path = ledger[(ledger["leg"] >= 0) & (ledger["leg"] <= 3)]
-    starts = np.flatnonzero(np.diff(on_the_path["session"] * 4 + on_the_path["leg"])) + 1
-    yield from np.split(on_the_path["kind"], starts)
 
 
 def assert_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
