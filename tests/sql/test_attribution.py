@@ -10,11 +10,23 @@ import duckdb
 import numpy as np
 import pytest
 from support.generators import panel_of, rules_of
-from support.lake_tables import SESSIONS, SQL, STUDY, add_scenario, asset, bar, connect, insert, strategy, targets
+from support.lake_tables import (
+    SESSIONS,
+    SQL,
+    STUDY,
+    add_scenario,
+    asset,
+    bar,
+    build_only,
+    connect,
+    insert,
+    strategy,
+    targets,
+)
 from support.simulated_lake import fill_from_simulation
 
 from pipelines.warehouse.audit import read_identities
-from pipelines.warehouse.models import build, needed_for, read_macros, read_models
+from pipelines.warehouse.models import build, read_macros, read_models
 from sd_core.market.panel import Panel
 from sd_core.schemas import attribution
 from sd_core.schemas.kinds import Kind
@@ -48,10 +60,6 @@ def macros() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(read_macros(SQL))
     return connection
-
-
-def build_only(con: duckdb.DuckDBPyConnection, *tables: str) -> None:
-    build(con, needed_for(MODELS.values(), tables), read_macros(SQL))
 
 
 # Carino's factors

@@ -4,10 +4,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from support.lake_tables import connect, insert
-
-from pipelines.lab.home import SQL
-from pipelines.warehouse.models import build, needed_for, read_macros, read_models
+from support.lake_tables import build_only, connect, insert
 
 FEWEST = 252
 
@@ -19,7 +16,7 @@ def regimes(con: duckdb.DuckDBPyConnection, averages: list[float | None]) -> pd.
     con.executemany(
         "insert into lake.correlation_summary (session, assets, average_correlation) values (?, ?, ?)", rows
     )
-    build(con, needed_for(read_models(SQL), ["correlation_regime"]), read_macros(SQL))
+    build_only(con, "correlation_regime")
     return con.sql("from correlation_regime").df()
 
 

@@ -6,9 +6,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from support.lake_tables import SQL, STUDY, asset, bar, connect, insert
-
-from pipelines.warehouse.models import build, needed_for, read_macros, read_models
+from support.lake_tables import STUDY, asset, bar, build_only, connect, insert
 
 YEAR = 252
 
@@ -23,18 +21,18 @@ def market(
     """Put a market on weekdays into the lake, build what concerns the benchmark, and return market_regime."""
     sessions = [str(day.date()) for day in pd.bdate_range("2001-01-01", periods=len(next(iter(closes.values()))))]
     insert(con, "study", {**STUDY, "benchmark": benchmark})
-    con.executemany("insert into lake.sessions values (?)", [[session] for session in sessions])
+    insert(con, "sessions", *({"session": session} for session in sessions))
     for position, (ticker, series) in enumerate(closes.items(), start=1):
         if ticker != benchmark:
             insert(con, "study_asset", asset(position, ticker))
         paid = {t: amount for (who, t), amount in (dividends or {}).items() if who == ticker}
-        rows = [
-            list(bar(session, ticker, close, paid.get(t, 0.0)).values())
+        bars = [
+            bar(session, ticker, close, paid.get(t, 0.0))
             for t, (session, close) in enumerate(zip(sessions, series, strict=True))
             if close is not None or t in paid
         ]
-        con.executemany("insert into lake.prices values (?, ?, ?, ?, ?, ?, ?)", rows)
-    build(con, needed_for(read_models(SQL), ["market_regime"]), read_macros(SQL))
+        insert(con, "prices", *bars)
+    build_only(con, "market_regime")
     return con.sql("from market_regime").df()
 
 

@@ -6,6 +6,7 @@ import duckdb
 import empyrical
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from support.lake_tables import SQL
 
@@ -39,10 +40,8 @@ def fractions(case: str) -> pd.Series:
 
 def aggregate(con: duckdb.DuckDBPyConnection, expression: str, returns: list[float | None] | pd.Series) -> float | None:
     """Evaluate an expression over the column r, in which what is not a number arrives as NULL."""
-    con.execute("create or replace table returns (period integer, r double)")
-    rows = [[period, None if r is None or math.isnan(r) else r] for period, r in enumerate(returns)]
-    if rows:
-        con.executemany("insert into returns values (?, ?)", rows)
+    periods = pa.array(range(len(returns)), pa.int32())
+    con.register("returns", pa.table({"period": periods, "r": pa.array(returns, pa.float64(), from_pandas=True)}))
     return con.execute(f"select {expression} from returns").fetchall()[0][0]
 
 
@@ -268,9 +267,8 @@ def paired(
     con: duckdb.DuckDBPyConnection, expression: str, one: list[float | None], other: list[float | None]
 ) -> float | None:
     """Evaluate an expression over the columns r and b, in which what is not a number arrives as NULL."""
-    con.execute("create or replace table pairs (r double, b double)")
-    rows = [[None if x is None or math.isnan(x) else x for x in pair] for pair in zip(one, other, strict=True)]
-    con.executemany("insert into pairs values (?, ?)", rows)
+    r, b = (pa.array(numbers, pa.float64(), from_pandas=True) for numbers in (one, other))
+    con.register("pairs", pa.table({"r": r, "b": b}))
     return con.execute(f"select {expression} from pairs").fetchall()[0][0]
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.lab import PROJECT
+from support.lake_tables import build_only
 from support.simulated_lake import fill_from_simulation, risk_free_returns
 
 from sd_core.market.build import build_market, to_panel
@@ -28,10 +29,10 @@ def sample() -> tuple[Panel, dict[str, Rules]]:
     return to_panel(study, market.sessions, market.prices, market.rates), rules
 
 
-def test_metrics_of_real_prices_agree_with_empyrical(con, build_all, sample):
+def test_metrics_of_real_prices_agree_with_empyrical(con, sample):
     panel, rules = sample
     results = fill_from_simulation(con, panel, rules)
-    build_all(con)
+    build_only(con, "simulation_metrics")
     found = con.execute("from simulation_metrics").df().set_index("strategy")
     riskless = risk_free_returns(panel)
     days = int((panel.sessions[-1] - panel.sessions[0]).astype(int))

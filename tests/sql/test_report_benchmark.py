@@ -4,13 +4,10 @@ import duckdb
 import numpy as np
 import pytest
 from support.generators import panel_of, rules_of
-from support.lake_tables import SESSIONS, SQL, add_scenario, bar, insert
+from support.lake_tables import SESSIONS, add_scenario, bar, build_only, insert
 from support.simulated_lake import fill_from_simulation, risk_free_returns
 
-from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 from sd_core.simulation.rules import Variant
-
-MODELS = needed_for(read_models(SQL), ["report_benchmark"])
 
 
 def benchmark(con: duckdb.DuckDBPyConnection, closes: tuple[float | None, ...], dividend: float = 0.0) -> None:
@@ -25,7 +22,7 @@ def benchmark(con: duckdb.DuckDBPyConnection, closes: tuple[float | None, ...], 
 
 
 def compared(con: duckdb.DuckDBPyConnection, strategy: str, reserve: float) -> dict[str, object]:
-    build(con, MODELS, read_macros(SQL))
+    build_only(con, "report_benchmark")
     [found] = (
         con.sql(f"from report_benchmark where strategy = '{strategy}' and reserve = {reserve}")
         .to_arrow_table()
@@ -94,7 +91,7 @@ def test_session_without_a_price_of_the_benchmark_joins_the_next_one(small):
 
 def test_study_without_a_price_of_its_benchmark_compares_nothing(small):
     small.execute("update lake.study set benchmark = 'SPY'")
-    build(small, MODELS, read_macros(SQL))
+    build_only(small, "report_benchmark")
     assert small.execute("from report_benchmark").fetchall() == []
 
 
@@ -102,7 +99,7 @@ def test_outdated_scenarios_and_those_without_days_are_not_compared(small):
     small.execute("update lake.simulation_partition set is_current = false where strategy = 'sd8'")
     small.execute("update lake.simulation_partition set keep = 'metrics' where reserve = 0")
     small.execute("delete from lake.simulation_daily where reserve = 0")
-    build(small, MODELS, read_macros(SQL))
+    build_only(small, "report_benchmark")
     assert small.execute("select strategy, reserve from report_benchmark").fetchall() == [("buy_and_hold", 0.1)]
 
 

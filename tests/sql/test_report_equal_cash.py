@@ -7,16 +7,13 @@ import duckdb
 import numpy as np
 import pytest
 from support.generators import panel_of, rules_of
-from support.lake_tables import SQL, insert
+from support.lake_tables import build_only, insert
 from support.simulated_lake import fill_from_simulation
 
 from pipelines.steps.equal_cash import comparisons
-from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.equal_cash import at_cash, without_rule
 from sd_core.simulation.rules import Every
-
-MODELS = needed_for(read_models(SQL), ["report_equal_cash"])
 
 # sd8 of the small study at a reserve of 0.1 ends at 1069.5 and has paid nothing, as nothing was due.
 BESIDE = {
@@ -44,7 +41,7 @@ BESIDE = {
 def compared(con: duckdb.DuckDBPyConnection, judge_by: str = "cagr", **other: Any) -> dict[str, Any]:
     insert(con, "simulation_equal_cash", BESIDE | other)
     con.execute("update lake.study set judge_by = ?", [judge_by])
-    build(con, MODELS, read_macros(SQL))
+    build_only(con, "report_equal_cash")
     [found] = con.sql("from report_equal_cash").to_arrow_table().to_pylist()
     return found
 
@@ -88,7 +85,7 @@ def test_verdict_goes_by_payment_then_by_the_measure_and_its_interval(
 def test_outdated_scenarios_are_not_compared(small: duckdb.DuckDBPyConnection) -> None:
     insert(small, "simulation_equal_cash", BESIDE)
     small.execute("update lake.simulation_partition set is_current = false where strategy = 'sd8'")
-    build(small, MODELS, read_macros(SQL))
+    build_only(small, "report_equal_cash")
     assert small.sql("from report_equal_cash").fetchall() == []
     assert small.sql("select rank from report_strategy where strategy = 'sd8'").fetchall() == [(None,)]
 
@@ -113,7 +110,7 @@ def test_rank_is_by_what_was_paid_then_by_the_measure(
             "simulation_ledger",
             {**row, "kind": "SKIP_WITHDRAWAL", "skipped_quantity": 5.0, "amount": 0.0, "bank_after": 119.5},
         )
-    build(small, MODELS, read_macros(SQL))
+    build_only(small, "report_equal_cash")
     ranked = small.sql("select strategy || ' ' || reserve, rank, paid_in_full from report_strategy order by rank")
     names, ranks, paid = zip(*ranked.fetchall(), strict=True)
     assert list(names) == expected
@@ -137,7 +134,7 @@ def test_numbers_of_the_same_cash_are_those_of_the_metrics_in_sql(con: duckdb.Du
         at_cash(plain, rows["rebalanced"]["cash_share"]), rebalance_every=Every.YEAR, rebalance_on_change=True
     )
     fill_from_simulation(con, panel, {"buy_and_hold": held, "rebalanced": yearly})
-    build(con, MODELS, read_macros(SQL))
+    build_only(con, "report_equal_cash")
     found = {row["strategy"]: row for row in con.sql("from simulation_metrics").to_arrow_table().to_pylist()}
     for name in ("buy_and_hold", "rebalanced"):
         for measure in (

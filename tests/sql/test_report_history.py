@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from support import lake_tables
 from support.generators import panel_of, rules_of
-from support.lake_tables import SESSIONS, add_taxes
+from support.lake_tables import SESSIONS, add_taxes, build_only
 from support.simulated_lake import fill_from_simulation
 
 from pipelines.lab.home import SQL
@@ -110,14 +110,14 @@ def test_first_period_is_never_whole_and_the_last_one_only_where_none_may_follow
     ("next_session", "whole"),
     [("2022-05-02", [False, True]), ("2022-04-30", [False, False]), ("2023-01-03", [True, True])],
 )
-def test_last_period_is_whole_where_the_next_session_is_in_another(small, build_all, next_session, whole):
+def test_last_period_is_whole_where_the_next_session_is_in_another(small, next_session, whole):
     # The sessions of the small study moved: three of 2021 before, and one on 29 April 2022.
     old = {"2024-01-02": "2021-11-30", "2024-01-03": "2021-12-31", "2024-01-04": "2022-04-29"}
     for name in ("sessions", "rates", "prices", "simulation_daily", "simulation_ledger"):
         for one, other in old.items():
             small.execute(f"update lake.{name} set session = '{other}' where session = '{one}'")
     small.execute(f"update lake.study set next_session = '{next_session}'")
-    build_all(small)
+    build_only(small, "report_calendar_year", "report_month")
     query = "select is_whole from {} where strategy = 'sd8' and {} = (select max({}) from {})"
     found = [
         small.execute(query.format(name, key, key, name)).fetchall()[0][0]
@@ -228,9 +228,9 @@ def test_longest_drawdown_is_listed_beside_the_ten_deepest():
     assert [row[5] for row in found[:10]] == pytest.approx([-depth / 100 for depth in range(12, 2, -1)], rel=1e-9)
 
 
-def test_year_of_the_small_study_is_worked_by_hand(small, build_all):
+def test_year_of_the_small_study_is_worked_by_hand(small):
     add_taxes(small)
-    build_all(small)
+    build_only(small, "report_calendar_year")
     [year] = table(small, "from report_calendar_year where strategy = 'sd8'").to_dict("records")
     # 1000 became 998, 1045.5 and 1069.5; owed are 0.4 of 6.8 gained, 0.1 of 10 in dividends, 0.3 of 0.5 in interest.
     expected = {
@@ -257,9 +257,9 @@ def test_scenario_without_a_ledger_has_returns_and_unknown_sources_of_income(sma
     assert all(math.isnan(month[name]) for name in ("dividends", "interest", "harvest_net"))
 
 
-def test_outdated_scenarios_are_left_out(small, build_all):
+def test_outdated_scenarios_are_left_out(small):
     small.execute("update lake.simulation_partition set is_current = false where strategy = 'sd8'")
-    build_all(small)
+    build_only(small, "report_calendar_year", "report_drawdown", "report_month")
     for name in ("report_month", "report_calendar_year", "report_drawdown"):
         assert table(small, f"select distinct strategy from {name}")["strategy"].tolist() == ["buy_and_hold"]
 

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import duckdb
 import numpy as np
 import pytest
-from support.lake_tables import SQL, insert, targets
+from support.lake_tables import SQL, build_only, insert, targets
 
-from pipelines.warehouse.models import build, needed_for, read_macros, read_models
+from pipelines.warehouse.models import read_macros
 
 EXACT = 1e-9
 NOT_SHOWN = "the data do not show"
@@ -56,7 +56,7 @@ def report(con: duckdb.DuckDBPyConnection, portfolios: list[Portfolio]) -> dict[
     for number, portfolio in enumerate(portfolios, start=1):
         row = {"subset": number, "strategy": "sd8", "reserve": 0.1, **dict(zip(columns, portfolio, strict=True))}
         insert(con, "income_subset", row | {"tickers": list(portfolio.tickers)})
-    build(con, needed_for(read_models(SQL), ["report_income_smoothing"]), read_macros(SQL))
+    build_only(con, "report_income_smoothing")
     [found] = con.sql("from report_income_smoothing").to_arrow_table().to_pylist()
     return found
 

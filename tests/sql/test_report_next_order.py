@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from support.lake_tables import SESSIONS, insert
+from support.lake_tables import SESSIONS, build_only, insert
 
 EXACT = 1e-12
 
@@ -22,9 +22,9 @@ def orders(con) -> list[dict[str, object]]:
     return con.sql("from report_next_order").to_arrow_table().to_pylist()
 
 
-def test_order_is_valued_at_its_limit_and_measured_from_the_last_close(ordered, build_all):
+def test_order_is_valued_at_its_limit_and_measured_from_the_last_close(ordered):
     ordered.execute("update lake.study set next_session = '2024-01-05'")
-    build_all(ordered)
+    build_only(ordered, "report_next_order")
     purchase, sale = orders(ordered)
     # AAA closed at 90, and the bank holds 119.5.
     expected = {"value": 51.8, "amount": 50.8, "close": 90.0, "distance": 103.6 / 90 - 1, "spendable": 119.5}
@@ -35,13 +35,13 @@ def test_order_is_valued_at_its_limit_and_measured_from_the_last_close(ordered, 
     assert purchase["restraint"] == "bank"
 
 
-def test_credit_is_part_of_what_may_be_spent(ordered, build_all):
+def test_credit_is_part_of_what_may_be_spent(ordered):
     ordered.execute("update lake.study_strategy set rule_margin_limit = 0.2 where strategy = 'sd8'")
-    build_all(ordered)
+    build_only(ordered, "report_next_order")
     assert [order["spendable"] for order in orders(ordered)] == pytest.approx([119.5 + 0.2 * 1069.5] * 2, rel=EXACT)
 
 
-def test_orders_of_an_outdated_scenario_are_left_out(ordered, build_all):
+def test_orders_of_an_outdated_scenario_are_left_out(ordered):
     ordered.execute("update lake.simulation_partition set is_current = false where strategy = 'sd8'")
-    build_all(ordered)
+    build_only(ordered, "report_next_order")
     assert orders(ordered) == []

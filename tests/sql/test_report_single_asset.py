@@ -8,13 +8,10 @@ import duckdb
 import numpy as np
 import pytest
 from support.generators import panel_of, rules_of
-from support.lake_tables import SESSIONS, SQL
+from support.lake_tables import SESSIONS, build_only
 from support.simulated_lake import fill_from_simulation
 
-from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 from sd_core.simulation.rules import Variant
-
-MODELS = needed_for(read_models(SQL), ["report_single_asset", "report_strategy"])
 
 
 def alone(con: duckdb.DuckDBPyConnection, ticker: str) -> dict[str, object]:
@@ -31,7 +28,7 @@ def alone(con: duckdb.DuckDBPyConnection, ticker: str) -> dict[str, object]:
     ],
 )
 def test_asset_is_bought_at_the_first_close_and_its_dividends_are_reinvested(small, ticker, returns, deepest):
-    build(small, MODELS, read_macros(SQL))
+    build_only(small, "report_single_asset", "report_strategy")
     found = alone(small, ticker)
     assert (found["first_session"], found["last_session"]) == (dt.date(2024, 1, 2), dt.date(2024, 1, 4))
     excess = [value - cash for value, cash in zip(returns, (0.0, 0.0001, 0.0002), strict=True)]
@@ -50,7 +47,7 @@ def test_a_portfolio_of_one_asset_without_costs_is_that_asset_alone(con):
     closes = (70 * np.exp(np.cumsum(np.random.default_rng(3).normal(0.0005, 0.015, 200)))).tolist()
     held = rules_of(assets=1, variant=Variant.NO_RULE)
     fill_from_simulation(con, panel_of(closes, rates=0.03), {"held": held})
-    build(con, MODELS, read_macros(SQL))
+    build_only(con, "report_single_asset", "report_strategy")
     names = "first_session, last_session, twr, cagr, volatility, sharpe, max_drawdown"
     [found] = con.execute(f"select {names} from report_single_asset").fetchall()
     [portfolio] = con.execute(f"select {names} from report_strategy").fetchall()
@@ -61,7 +58,7 @@ def test_a_portfolio_of_one_asset_without_costs_is_that_asset_alone(con):
 def test_single_session_has_no_rates_and_no_ratios(small):
     small.execute(f"delete from lake.sessions where session > '{SESSIONS[0]}'")
     small.execute("delete from lake.simulation_daily")
-    build(small, MODELS, read_macros(SQL))
+    build_only(small, "report_single_asset", "report_strategy")
     found = alone(small, "AAA")
     assert (found["twr"], found["max_drawdown"]) == (0, 0)
     assert [found[name] for name in ("cagr", "volatility", "sharpe")] == [None] * 3

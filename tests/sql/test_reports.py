@@ -6,7 +6,7 @@ import statistics
 
 import duckdb
 import pytest
-from support.lake_tables import SESSIONS, add_scenario, asset, bar, insert, strategy
+from support.lake_tables import SESSIONS, add_scenario, asset, bar, build_only, insert, strategy
 
 from sd_core.schemas import TABLES
 
@@ -27,8 +27,8 @@ def column(con: duckdb.DuckDBPyConnection, query: str) -> list[object]:
     return [value for (value,) in con.execute(query).fetchall()]
 
 
-def test_report_has_wealth_and_income_of_the_trades_made(small, build_all):
-    build_all(small)
+def test_report_has_wealth_and_income_of_the_trades_made(small):
+    build_only(small, "report_strategy")
     found = report(small, "sd8", 0.1)
     assert found["first_session"] == dt.date(2024, 1, 2)
     assert found["last_session"] == dt.date(2024, 1, 4)
@@ -77,14 +77,14 @@ def test_report_has_flows_and_how_far_proceeds_covered_what_was_scheduled(small,
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=EXACT)
 
 
-def test_coverage_is_null_where_nothing_was_scheduled(small, build_all):
-    build_all(small)
+def test_coverage_is_null_where_nothing_was_scheduled(small):
+    build_only(small, "report_strategy")
     found = report(small, "sd8", 0.1)
     assert (found["withdrawals"], found["coverage_gross"], found["coverage_net"]) == (0.0, None, None)
 
 
-def test_report_has_performance_of_the_returns_earned(small, build_all):
-    build_all(small)
+def test_report_has_performance_of_the_returns_earned(small):
+    build_only(small, "report_strategy")
     found = report(small, "sd8", 0.1)
     # The capital of 1000 comes before the first value; cash earned nothing, then 1 and 2 basis points.
     returns = [998 / 1000 - 1, 1045.5 / 998 - 1, 1069.5 / 1045.5 - 1]
@@ -106,8 +106,8 @@ def test_report_has_performance_of_the_returns_earned(small, build_all):
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-10)
 
 
-def test_excess_is_the_difference_to_buy_and_hold_without_and_with_the_reserve(small, build_all):
-    build_all(small)
+def test_excess_is_the_difference_to_buy_and_hold_without_and_with_the_reserve(small):
+    build_only(small, "report_strategy")
     found = report(small, "sd8", 0.1)
     assert found["excess_over_buy_and_hold"] == pytest.approx(0.0695 - 0.05, rel=1e-10)
     assert found["excess_over_same_reserve"] == pytest.approx(0.0695 - 0.045, rel=1e-10)
@@ -136,9 +136,9 @@ def test_study_without_reserve_0_still_compares_at_the_same_reserve(small, build
     assert found["excess_over_same_reserve"] == pytest.approx(0.0245, rel=1e-10)
 
 
-def test_first_buy_and_hold_of_the_study_is_the_one_compared_with(small, build_all):
+def test_first_buy_and_hold_of_the_study_is_the_one_compared_with(small):
     small.execute("update lake.study_strategy set is_buy_and_hold = true, position = 3 where strategy = 'sd8'")
-    build_all(small)
+    build_only(small, "report_strategy")
     assert report(small, "sd8", 0.1)["excess_over_same_reserve"] == pytest.approx(0.0245, rel=1e-10)
 
 
@@ -148,23 +148,23 @@ def add_ath_only(con: duckdb.DuckDBPyConnection, **keys: object) -> None:
     add_scenario(con, "ath_only", 0.1, bank=(100.0,) * 3, value=(999.0, 1030.0, 1040.0))
 
 
-def test_volatility_alpha_is_the_difference_to_the_same_rule_that_never_buys(small, build_all):
+def test_volatility_alpha_is_the_difference_to_the_same_rule_that_never_buys(small):
     add_ath_only(small, sweep="others", keep="metrics")
     add_scenario(small, "ath_only", 0.0, bank=(0.0,) * 3, value=(1000.0, 1100.0, 1200.0))
     # Another one like it, but later in the study.
     insert(small, "study_strategy", strategy(4, "again", "ath_only"))
     add_scenario(small, "again", 0.1, bank=(100.0,) * 3, value=(1000.0, 1000.0, 1000.0))
-    build_all(small)
+    build_only(small, "report_strategy")
     assert report(small, "sd8", 0.1)["volatility_alpha"] == pytest.approx(0.0695 - 0.04, rel=1e-10)
     with_alpha = column(small, "select strategy from report_strategy where volatility_alpha is not null")
     assert with_alpha == ["sd8"]
     assert column(small, "select count(*) from report_strategy") == [6]
 
 
-def test_volatility_alpha_is_not_smaller_for_money_taken_out(small, build_all):
+def test_volatility_alpha_is_not_smaller_for_money_taken_out(small):
     add_ath_only(small)
     small.execute("update lake.simulation_daily set withdrawals = 30 where strategy = 'sd8' and session = '2024-01-03'")
-    build_all(small)
+    build_only(small, "report_strategy")
     time_weighted = (998.0 / 1000) * ((1045.5 + 30) / 998.0) * (1069.5 / 1045.5) - 1
     assert report(small, "sd8", 0.1)["volatility_alpha"] == pytest.approx(time_weighted - 0.04, rel=1e-10)
 
@@ -173,23 +173,23 @@ KEYS = [name for name in TABLES["study_strategy"].types if name not in ("positio
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_strategy_that_differs_in_a_key_is_no_twin(small, build_all, key):
+def test_strategy_that_differs_in_a_key_is_no_twin(small, key):
     add_ath_only(small)
     other = {"VARCHAR": "'other'", "BOOLEAN": "true"}.get(TABLES["study_strategy"].types[key], "0.75")
     small.execute(f"update lake.study_strategy set {key} = {other} where strategy = 'ath_only'")
-    build_all(small)
+    build_only(small, "report_strategy")
     assert report(small, "sd8", 0.1)["volatility_alpha"] is None
 
 
 @pytest.mark.parametrize("of", ["sd8", "ath_only"])
 @pytest.mark.parametrize("change", ["is_current = false", "prices_version = 'p0'", "reserve = 0.2"])
-def test_volatility_alpha_compares_current_scenarios_of_the_same_prices_and_reserve(small, build_all, of, change):
+def test_volatility_alpha_compares_current_scenarios_of_the_same_prices_and_reserve(small, of, change):
     add_ath_only(small)
     small.execute(f"update lake.simulation_partition set {change} where strategy = '{of}'")
     if "reserve" in change:
         for table in ("daily", "ledger"):
             small.execute(f"update lake.simulation_{table} set {change} where strategy = '{of}'")
-    build_all(small)
+    build_only(small, "report_strategy")
     assert column(small, "select count(*) from report_strategy where volatility_alpha is not null") == [0]
     assert column(small, "select count(*) from report_strategy") == [4]
 
@@ -204,9 +204,9 @@ def test_outdated_scenario_keeps_its_row_without_differences(small, build_all):
     assert found["excess_over_same_reserve"] is None
 
 
-def test_nothing_is_compared_with_an_outdated_buy_and_hold(small, build_all):
+def test_nothing_is_compared_with_an_outdated_buy_and_hold(small):
     small.execute("update lake.simulation_partition set is_current = false where reserve = 0")
-    build_all(small)
+    build_only(small, "report_strategy")
     found = report(small, "sd8", 0.1)
     assert found["excess_over_buy_and_hold"] is None
     assert found["excess_over_same_reserve"] == pytest.approx(0.0245, rel=1e-10)
@@ -272,8 +272,8 @@ def test_flows_are_no_return_and_no_drawdown(small, build_all):
     assert report(small, "flows", 0.0)["max_drawdown"] == 0
 
 
-def test_growth_and_drawdown_follow_the_returns(small, build_all):
-    build_all(small)
+def test_growth_and_drawdown_follow_the_returns(small):
+    build_only(small, "simulation_returns")
     where = "from simulation_returns where strategy = 'buy_and_hold' and reserve = 0 order by session"
     assert column(small, f"select twr_index {where}") == pytest.approx([1, 1.1, 1.05], rel=EXACT)
     assert column(small, f"select drawdown {where}") == pytest.approx([0, 0, 1.05 / 1.1 - 1], abs=EXACT)
@@ -282,8 +282,8 @@ def test_growth_and_drawdown_follow_the_returns(small, build_all):
     )
 
 
-def test_holdings_follow_the_trades_at_last_closes(small, build_all):
-    build_all(small)
+def test_holdings_follow_the_trades_at_last_closes(small):
+    build_only(small, "simulation_holdings")
     where = "from simulation_holdings where strategy = 'sd8' and reserve = 0.1 order by ticker, session"
     assert column(small, f"select holdings {where}") == pytest.approx([5, 4, 5, 20, 20, 20], rel=EXACT)
     assert column(small, f"select price {where}") == [100, 110, 90, 20, 20, 25]
@@ -296,8 +296,8 @@ def test_holdings_follow_the_trades_at_last_closes(small, build_all):
     )
 
 
-def test_intervals_of_holdings_reach_from_trade_to_trade(small, build_all):
-    build_all(small)
+def test_intervals_of_holdings_reach_from_trade_to_trade(small):
+    build_only(small, "holding_interval")
     where = "from holding_interval where strategy = 'sd8' and reserve = 0.1 order by ticker, first_session"
     first, second, third = SESSIONS
     assert small.execute(f"select ticker, first_session::text, last_session::text, holdings {where}").fetchall() == [
@@ -308,23 +308,23 @@ def test_intervals_of_holdings_reach_from_trade_to_trade(small, build_all):
     ]
 
 
-def test_assets_return_prices_and_dividends_and_keep_their_price_without_a_bar(small, build_all):
-    build_all(small)
+def test_assets_return_prices_and_dividends_and_keep_their_price_without_a_bar(small):
+    build_only(small, "asset_returns")
     found = small.execute(
         "select price, previous_price, dividend, simple_return from asset_returns where ticker = 'BBB' order by session"
     ).fetchall()
     assert found == [(20, None, 0, None), (20, 20, 0, 0), (25, 20, 0.5, pytest.approx(25.5 / 20 - 1, rel=EXACT))]
 
 
-def test_returns_are_earned_on_the_value_before_and_what_was_put_in(small, build_all):
+def test_returns_are_earned_on_the_value_before_and_what_was_put_in(small):
     add_scenario(small, "fed", 0.0, bank=(0.0,) * 3, value=(990.0, 1095.0, 1100.0), deposits=(0.0, 100.0, 0.0))
-    build_all(small)
+    build_only(small, "simulation_returns")
     where = "from simulation_returns where strategy = 'fed' order by session"
     assert column(small, f"select opening_value {where}") == [1000, 1090, 1095]
 
 
-def test_bank_and_holdings_make_the_value(small, build_all):
-    build_all(small)
+def test_bank_and_holdings_make_the_value(small):
+    build_only(small, "simulation_daily", "simulation_holdings")
     broken = small.execute("""
         select daily.session, daily.value, daily.bank + sum(holdings.market_value) as expected_value
         from simulation_daily as daily
@@ -336,18 +336,18 @@ def test_bank_and_holdings_make_the_value(small, build_all):
     assert broken == []
 
 
-def test_holdings_leave_out_the_benchmark_and_keep_what_was_never_bought(small, build_all):
+def test_holdings_leave_out_the_benchmark_and_keep_what_was_never_bought(small):
     insert(small, "study_asset", asset(3, "CCC"))
     for session in SESSIONS:
         insert(small, "prices", bar(session, "CCC", 7.0), bar(session, "SPY", 400.0))
-    build_all(small)
+    build_only(small, "simulation_holdings")
     held = small.execute(
         "select ticker, max(holdings) from simulation_holdings where strategy = 'sd8' group by ticker order by ticker"
     ).fetchall()
     assert held == [("AAA", 5.0), ("BBB", 20.0), ("CCC", 0.0)]
 
 
-def test_parts_of_a_lot_are_numbered_as_they_were_sold(small, build_all):
+def test_parts_of_a_lot_are_numbered_as_they_were_sold(small):
     lot = {"strategy": "sd8", "reserve": 0.1, "lot": 2, "ticker": "AAA", "opened": SESSIONS[0], "price": 95.0}
     insert(
         small,
@@ -356,12 +356,12 @@ def test_parts_of_a_lot_are_numbered_as_they_were_sold(small, build_all):
         {**lot, "quantity": 2.0, "closed": SESSIONS[2], "sale_price": 104.0},
         {**lot, "quantity": 1.0, "closed": SESSIONS[1], "sale_price": 104.0},
     )
-    build_all(small)
+    build_only(small, "simulation_lots")
     parts = small.execute("select part, quantity from simulation_lots where lot = 2").fetchall()
     assert parts == [(1, 1.0), (2, 2.0), (3, 3.0)]
 
 
-def test_findings_are_listed_with_those_of_the_study_first(small, build_all):
+def test_findings_are_listed_with_those_of_the_study_first(small):
     dates = {"first_session": SESSIONS[0], "last_session": SESSIONS[1], "sessions": 2}
     insert(
         small,
@@ -369,7 +369,7 @@ def test_findings_are_listed_with_those_of_the_study_first(small, build_all):
         {"ticker": "BBB", "rule": "hole", "detail": "BBB has no bar.", **dates},
         {"rule": "illustration", "detail": "Survivors only.", **dates},
     )
-    build_all(small)
+    build_only(small, "report_data_quality")
     assert small.execute("select ticker, rule from report_data_quality").fetchall() == [
         (None, "illustration"),
         ("BBB", "hole"),

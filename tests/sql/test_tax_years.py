@@ -5,7 +5,7 @@ from itertools import accumulate
 import duckdb
 import numpy as np
 import pytest
-from support.lake_tables import SESSIONS, add_taxes, ask_for_taxes, insert
+from support.lake_tables import SESSIONS, add_taxes, ask_for_taxes, build_only, insert
 
 EXACT = 1e-12
 
@@ -72,8 +72,8 @@ def liquidation_by_year(con: duckdb.DuckDBPyConnection) -> list[tuple[int, float
     ).fetchall()
 
 
-def test_year_is_taxed_on_its_gains_dividends_and_interest(taxed, build_all):
-    build_all(taxed)
+def test_year_is_taxed_on_its_gains_dividends_and_interest(taxed):
+    build_only(taxed, "simulation_taxes")
     [year] = rows(taxed, "from simulation_taxes")
     expected = {
         "net_short_term": 6.8,
@@ -88,8 +88,8 @@ def test_year_is_taxed_on_its_gains_dividends_and_interest(taxed, build_all):
     assert year["year"] == 2024
 
 
-def test_report_takes_taxes_off_the_final_value(taxed, build_all):
-    build_all(taxed)
+def test_report_takes_taxes_off_the_final_value(taxed):
+    build_only(taxed, "report_strategy")
     [found] = rows(taxed, "from report_strategy where strategy = 'sd8'")
     expected = {
         "final_value": 1069.5,
@@ -104,33 +104,33 @@ def test_report_takes_taxes_off_the_final_value(taxed, build_all):
 @pytest.mark.parametrize(
     "change", ["lake.study set tax_short_term = null", "lake.simulation_partition set has_tax_lots = false"]
 )
-def test_after_tax_columns_are_null_without_rates_or_without_tax_lots(taxed, build_all, change):
+def test_after_tax_columns_are_null_without_rates_or_without_tax_lots(taxed, change):
     taxed.execute(f"update {change}")
-    build_all(taxed)
+    build_only(taxed, "report_strategy", "simulation_taxes")
     assert rows(taxed, "from simulation_taxes") == []
     names = ("taxes", "after_tax_value", "after_tax_liquidation_value", "after_tax_total_return")
     [found] = rows(taxed, "from report_strategy where strategy = 'sd8'")
     assert [found[name] for name in names] == [None] * 4
 
 
-def test_interest_paid_on_credit_is_not_deducted(taxed, build_all):
+def test_interest_paid_on_credit_is_not_deducted(taxed):
     charge = {"kind": "INTEREST", "session": SESSIONS[2], "leg": -1, "fee": 0.0, "amount": -5.0, "bank_after": 0.0}
     insert(taxed, "simulation_ledger", {"strategy": "sd8", "reserve": 0.1, "seq": 100, **charge})
-    build_all(taxed)
+    build_only(taxed, "simulation_taxes")
     [year] = rows(taxed, "from simulation_taxes")
     assert year["interest"] == 0.5
 
 
-def test_disallowed_part_of_a_loss_is_not_deducted(small, build_all):
+def test_disallowed_part_of_a_loss_is_not_deducted(small):
     give_years(small, [(0.0, 0.0)])
     insert(small, "simulation_tax_lots", sold_lot("2001-06-01", False, -50.0, disallowed=30.0))
-    build_all(small)
+    build_only(small, "simulation_taxes")
     assert settled(small) == [(0, 0, -20, 0, 0)]
 
 
-def test_losses_offset_the_other_term_and_are_carried_on_with_their_own(small, build_all):
+def test_losses_offset_the_other_term_and_are_carried_on_with_their_own(small):
     give_years(small, [(-100, 30), (20, -50), (80, 10), (0, 0), (5, 40)])
-    build_all(small)
+    build_only(small, "simulation_taxes")
     assert settled(small) == [
         (0, 0, -70, 0, 0),  # 30 long-term gains are offset by short-term losses
         (0, 0, -50, -50, 0),  # 20 short-term gains use 20 of the 70 carried
@@ -140,18 +140,18 @@ def test_losses_offset_the_other_term_and_are_carried_on_with_their_own(small, b
     ]
 
 
-def test_years_without_sales_are_rows_too(small, build_all):
+def test_years_without_sales_are_rows_too(small):
     give_years(small, [(0, 0), (10, 0), (0, 0)])
-    build_all(small)
+    build_only(small, "simulation_taxes")
     assert liquidation_by_year(small) == [(2001, None), (2002, None), (2003, 0)]
 
 
-def test_selling_all_at_a_loss_saves_no_more_than_the_tax_on_the_last_years_gains(small, build_all):
+def test_selling_all_at_a_loss_saves_no_more_than_the_tax_on_the_last_years_gains(small):
     give_years(small, [(0, 0), (10, 20)])
     open_lot = {**sold_lot("2002-06-01", True, 0.0), "part": 9, "market_value": 100.0}
     sale = dict.fromkeys(("sale_seq", "sold", "proceeds", "gain", "wash_sale_disallowed"))
     insert(small, "simulation_tax_lots", open_lot | sale)  # would lose 400
-    build_all(small)
+    build_only(small, "simulation_taxes")
     assert liquidation_by_year(small)[-1] == (2002, pytest.approx(-(10 * 0.4 + 20 * 0.2)))
 
 
@@ -165,11 +165,11 @@ def schedule_d(carried: tuple[float, float], gains: tuple[float, float]) -> tupl
     return short_term, long_term
 
 
-def test_random_years_settle_as_the_form_nets_them(small, build_all):
+def test_random_years_settle_as_the_form_nets_them(small):
     rng = np.random.default_rng(1)
     gains = [tuple(year) for year in rng.normal(40, 100, size=(60, 2)).round(2).tolist()]
     give_years(small, gains)
-    build_all(small)
+    build_only(small, "simulation_taxes")
     expected = accumulate(
         gains,
         lambda net, year: schedule_d((min(net[0], 0.0), min(net[1], 0.0)), year),

@@ -12,11 +12,12 @@ session    AAA   BBB   what the strategy sd8 does at a reserve of 0.1
 ========== ===== ===== ======================================================================
 """
 
-from itertools import count
+from itertools import chain, count, groupby
 from pathlib import Path
 
 import duckdb
 
+from pipelines.warehouse.models import build, needed_for, own_models, read_macros
 from sd_core.schemas import TABLES
 from sd_core.schemas.lake import LAKE_TABLES
 
@@ -40,9 +41,15 @@ def connect(warehouse: Path | str = ":memory:") -> duckdb.DuckDBPyConnection:
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, *rows: dict[str, object]) -> None:
     """Add rows to a table of the lake; columns that a row leaves out are NULL."""
-    for row in rows:
-        marks = ", ".join("?" for _ in row)
-        con.execute(f"INSERT INTO lake.{table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+    for names, alike in groupby(rows, key=tuple):
+        values = [tuple(row.values()) for row in alike]
+        marks = ", ".join([f"({', '.join('?' for _ in names)})"] * len(values))
+        con.execute(f"INSERT INTO lake.{table} ({', '.join(names)}) VALUES {marks}", list(chain(*values)))
+
+
+def build_only(con: duckdb.DuckDBPyConnection, *tables: str) -> None:
+    """Build some tables with those that they read, which takes a fifth of the time of all."""
+    build(con, needed_for(own_models(), tables), read_macros(SQL))
 
 
 SESSIONS = ("2024-01-02", "2024-01-03", "2024-01-04")
