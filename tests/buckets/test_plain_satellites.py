@@ -1,9 +1,8 @@
-"""The plain engine of histories against numbers worked out beforehand, and the laws that any history keeps.
+"""The plain engine of histories against numbers worked out beforehand.
 
 The compiled engine is held to the plain one in ``test_histories_agree``.
 """
 
-import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -14,8 +13,7 @@ from plain_engine.satellites.evaluation import Window
 from plain_engine.satellites.lifecycle import Life
 from plain_engine.satellites.money import Receiver
 from plain_engine.satellites.rules import Breaker, Cooldown, Restraints
-from support.satellite_laws import assert_laws
-from support.satellite_plans import FakeCore, PlanCase, random_plan
+from support.satellite_plans import FakeCore
 
 from sd_core.buckets.history.contract import OUTSIDE, History, Plan, Satellite, Signals
 from sd_core.buckets.presets import settings
@@ -214,11 +212,8 @@ def worked_history() -> History:
         regime=np.full(length, Regime.UNKNOWN, dtype=np.int8),
     )
     nothing = np.zeros(length)
-    return simulated(PlanCase(plan, panel, signals, nothing, nothing, nothing))
-
-
-def simulated(case: PlanCase) -> History:
-    return satellites.simulate(case.plan, case.panel, case.signals, case.deposits, case.core())
+    core = FakeCore(plan.core_capital, nothing, nothing)
+    return satellites.simulate(plan, panel, signals, nothing, core)
 
 
 def test_worked_history():
@@ -238,33 +233,6 @@ def test_worked_history():
     last = history.daily[-1]
     assert last["value"] == pytest.approx(5_013.551442, abs=5e-7)
     assert (last["reawakening"], last["status"]) == (0.5, Status.ACTIVE)
-
-
-# Laws.
-
-
-@pytest.mark.parametrize("seed", range(0, 60, 6))
-def test_what_a_session_writes_hangs_on_nothing_after_it(seed):
-    case = random_plan(seed)
-    whole = simulated(case)
-    length = len(case.panel.sessions) * 3 // 4
-    sides = {
-        name: getattr(case.panel, name)[:length]
-        for name in ("sessions", "open", "high", "low", "close", "dividends", "rates")
-    }
-    signals = {one.name: getattr(case.signals, one.name)[:length] for one in dataclasses.fields(Signals)}
-    cut = simulated(
-        dataclasses.replace(
-            case,
-            panel=dataclasses.replace(case.panel, **sides),
-            signals=Signals(**signals),
-            deposits=case.deposits[:length],
-        )
-    )
-    assert_laws(case, whole)
-    for table in ("ledger", "daily", "events", "evaluations"):
-        rows = getattr(whole, table)
-        assert getattr(cut, table).tobytes() == rows[rows["session"] < length].tobytes(), table
 
 
 def test_core_that_earns_is_worth_what_it_was_given_and_earned():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sd_core.buckets.history.contract import CORE, History
+from sd_core.buckets.history.contract import CORE, NO_TICKER, History
 from sd_core.schemas.kinds import Kind
 from support.satellite_plans import PlanCase
 
@@ -34,6 +34,13 @@ def assert_no_money_is_lost_between_buckets(case: PlanCase, history: History) ->
     np.testing.assert_allclose(history.core_flows, case.deposits - deposited + given, atol=rounding)
 
 
+def assert_tickers_are_traded_by_their_satellite(case: PlanCase, history: History) -> None:
+    for bucket, satellite in enumerate(case.plan.satellites):
+        for rows in (history.ledger, history.trades):
+            assets = rows["asset"][rows["bucket"] == bucket]
+            assert np.isin(assets, [NO_TICKER, *satellite.tickers]).all()
+
+
 def assert_shares_sum_to_the_whole(case: PlanCase, history: History) -> None:
     values = history.daily["value"].reshape(-1, len(case.plan.satellites))
     total = history.core_values + values.sum(axis=1)
@@ -55,5 +62,6 @@ def assert_laws(case: PlanCase, history: History) -> None:
     assert_nothing_is_bought_at_a_factor_of_0(history)
     assert_cash_is_the_sum_of_the_ledger(case, history)
     assert_no_money_is_lost_between_buckets(case, history)
+    assert_tickers_are_traded_by_their_satellite(case, history)
     assert_shares_sum_to_the_whole(case, history)
     assert_fills_lie_in_their_bars(case, history)

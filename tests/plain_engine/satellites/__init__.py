@@ -68,7 +68,10 @@ class Account:
 
     def total(self) -> float:
         """Return what all buckets are worth at the last close that each has marked."""
-        return self.core.value + math.fsum(satellite.value for satellite in self.satellites)
+        total = self.core.value
+        for satellite in self.satellites:
+            total += satellite.value
+        return total
 
     def open_accounts(self) -> None:
         for satellite, amount in zip(self.satellites, self.plan.openings, strict=True):

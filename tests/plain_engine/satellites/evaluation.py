@@ -47,23 +47,28 @@ class Window:
     periods_per_year: int
 
     @property
+    def is_too_short(self) -> bool:
+        """Whether there is no measure of any kind."""
+        return len(self.returns) < 2
+
+    @property
     def excess(self) -> list[float]:
         return [earned - cash for earned, cash in zip(self.returns, self.risk_free, strict=True)]
 
     @property
     def sharpe(self) -> float | None:
-        count = len(self.excess)
-        if count < 2:
+        if self.is_too_short:
             return None
+        count = len(self.excess)
         mean = math.fsum(self.excess) / count
         deviation = math.sqrt(math.fsum((one - mean) ** 2 for one in self.excess) / (count - 1))
         return None if deviation < NO_DEVIATION else mean / deviation * math.sqrt(self.periods_per_year)
 
     @property
     def sortino(self) -> float | None:
-        count = len(self.excess)
-        if count < 2:
+        if self.is_too_short:
             return None
+        count = len(self.excess)
         downside = math.sqrt(math.fsum(min(one, 0.0) ** 2 for one in self.excess) / count)
         if downside < NO_DEVIATION:
             return None
@@ -72,12 +77,14 @@ class Window:
     @property
     def profit_factor(self) -> float | None:
         """Gains over losses; None without a loss."""
+        if self.is_too_short:
+            return None
         lost = -math.fsum(min(gain, 0.0) for gain in self.gains)
         return math.fsum(max(gain, 0.0) for gain in self.gains) / lost if lost > 0 else None
 
     @property
     def win_rate(self) -> float | None:
-        return self.wins / len(self.gains) if self.gains else None
+        return self.wins / len(self.gains) if self.gains and not self.is_too_short else None
 
     @property
     def calmar(self) -> float | None:
@@ -86,13 +93,13 @@ class Window:
             level *= max(0.0, 1 + earned)
             peak = max(peak, level)
             deepest = max(deepest, 1 - level / peak)
-        if len(self.returns) < 2 or deepest < NO_DEVIATION:
+        if self.is_too_short or deepest < NO_DEVIATION:
             return None
         return (level ** (DAYS_PER_YEAR / self.days) - 1) / deepest
 
     @property
     def score(self) -> float:
-        profit = NO_LOSS if self.gains else None
+        profit = NO_LOSS if self.gains and not self.is_too_short else None
         if self.profit_factor is not None:
             profit = self.profit_factor - 1
         return (

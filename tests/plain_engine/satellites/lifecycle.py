@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from plain_engine.satellites.rules import at_least, below, floor_of
+from plain_engine.satellites.rules import above, at_least, below, floor_of
 from sd_core.schemas.kinds import BucketEvent, Probation, Sleep, Status
 
 SLEEP_DRAWDOWN = 0.35
@@ -121,7 +121,7 @@ class Life:
         """Judge the probation, which goes on where there were too few trades to say."""
         if trades < ENOUGH_TRADES:
             return Probation.EXTENDED
-        if score > 0:
+        if above(score, 0.0):
             self.passed_probation = True
             return Probation.PASSED
         self.sleep(day, Sleep.PROBATION)

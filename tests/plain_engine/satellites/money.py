@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plain_engine.satellites.rules import at_least, below
+from plain_engine.satellites.rules import above, at_least, below
 
 SAME_UNITS = 1e-6
 LEAST_HARVEST = 1.0
@@ -96,12 +96,12 @@ def new_targets(
 
     ``tilts`` multiply the weights, where regimes do.
     """
-    weights = [max(score, 0.0) for score in scores]
+    weights = [score if above(score, 0.0) else 0.0 for score in scores]
     if not any(weights):
         weights = [1.0 for _ in scores]
     if tilts is not None:
         weights = [weight * tilt for weight, tilt in zip(weights, tilts, strict=True)]
-    too_small = below(pool, sum(least))
+    too_small = bool(weights) and below(pool, sum(least))
     wanted = [pool / len(weights) for _ in weights] if too_small else clamped(weights, least, most, pool)
     new = [now + DAMPENING * (then - now) for now, then in zip(current, wanted, strict=True)]
     return Targets(weights=weights, clamped=wanted, new=new, budget_too_small=too_small)

@@ -17,7 +17,9 @@ from sd_core.buckets.presets import Dividends, Signal
 from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import BucketEvent, ExitReason, Kind, Reason, Regime, Sleep, Status, Transfer
 
-NEGLIGIBLE_CASH = 1e-9
+NEGLIGIBLE_INTEREST = 1e-9
+# Money that is none: what rounding leaves.
+NO_MONEY = 1e-6
 LEAST_DIVISOR = 1e-6
 
 Bar = tuple[float, float, float, float]
@@ -83,7 +85,7 @@ class Satellite:
 
     @property
     def free_cash(self) -> float:
-        return max(self.cash, 0.0)
+        return self.cash if self.cash > NO_MONEY else 0.0
 
     def worth(self) -> float:
         """Return cash and positions, at the last close that was read."""
@@ -143,19 +145,23 @@ class Satellite:
     def receive_interest(self) -> None:
         rate = float(self.panel.rates[self.books.session - 1])
         amount = self.cash_at_close * rate * self.books.days_since_last_session / 365
-        if abs(amount) >= NEGLIGIBLE_CASH:
+        if abs(amount) >= NEGLIGIBLE_INTEREST:
             self.book(ARRIVAL, Kind.INTEREST, amount)
 
     # The close.
 
     def mark(self) -> None:
-        """Read the closes, and grow the index by what the day has earned."""
+        """Read the closes, and value what is held at them."""
         for asset in self.settings.tickers:
             if bar := self.bar(asset):
                 self.last_closes[asset] = bar[3]
                 self.highest_closes[asset] = max(bar[3], self.highest_closes.get(asset, 0.0))
+        self.grow(self.worth())
+
+    def grow(self, value: float) -> None:
+        """Grow the index by what the day has earned."""
         divisor = self.value + self.open_flows
-        self.value = self.worth()
+        self.value = value
         self.cash_at_close = self.cash
         self.earned = (self.value - self.close_flows) / divisor - 1 if divisor > LEAST_DIVISOR else None
         self.index.grow(self.earned)
@@ -213,7 +219,7 @@ class Satellite:
         today, parameters = self.books.today, self.parameters
         stops = {
             Reason.STATUS: self.life.status is not Status.ACTIVE,
-            Reason.OVERDRAWN: self.cash < -NEGLIGIBLE_CASH,
+            Reason.OVERDRAWN: self.cash < -NO_MONEY,
             Reason.LOCK: self.breaker.is_locked(today),
             Reason.HIGH_VOLATILITY: parameters.high_volatility and self.regime is Regime.HIGH_VOLATILITY,
         }
