@@ -61,6 +61,7 @@ class Draft:
         self.number = self.state.last_entry + 1
         self._new_accounts: dict[tuple[str, str], int] = {}
         self._new_lots = 0
+        self.legs: list[tuple[str, str, str, int]] = []
         head = {name: value for name, value in vars(self.head).items() if value is not None}
         self.rows["entry"] = [{"number": self.number, **head}]
 
@@ -92,10 +93,10 @@ class Draft:
         if quanta < 0:
             source, target, quanta = target, source, -quanta
         if quanta:
-            leg = len(self.rows.get("posting", ())) + 1
+            self.legs.append((source, target, unit, quanta))
             self.add(
                 "posting",
-                leg=leg,
+                leg=len(self.legs),
                 book=self.head.book,
                 source=self.account(source, unit),
                 target=self.account(target, unit),
@@ -148,17 +149,21 @@ class Draft:
         """Say in one event what the entry does."""
         self.add("event", subject=subject, kind=self.head.kind, numbers=canonical(numbers), text=text)
 
-    def seal(self) -> str:
-        """Write the rows and the seal; return the digest."""
+    def seal(self, activity: Mapping[str, list[Row]] | None = None) -> str:
+        """Write the rows and the seal; return the digest.
+
+        Args:
+            activity: the rows of the activity that the entry books, by table.
+        """
         previous = self.state.last_digest
         for table in ROWS:
             if rows := self.rows.get(table.name):
                 names = {name for row in rows for name in row}
                 filled = [{name: row.get(name) for name in names} for row in rows]
                 self.connection.execute(sa.insert(table.clause), filled)
-        digest = digest_of(previous, self.rows | activity_rows(self.connection, self.head.book, self.head.activity))
-        legs = len(self.rows.get("posting", ()))
-        self.connection.execute(sa.insert(SEAL.clause), [{"entry": self.number, "legs": legs, "digest": digest}])
+        digest = digest_of(previous, {**self.rows, **(activity or {})})
+        seal = {"entry": self.number, "legs": len(self.legs), "digest": digest}
+        self.connection.execute(sa.insert(SEAL.clause), [seal])
         return digest
 
 
@@ -184,18 +189,3 @@ def digest_of(previous: str, rows: Mapping[str, Iterable[Mapping[str, Any]]]) ->
     }
     content = {name: of_table for name, of_table in content.items() if of_table}
     return hashlib.sha256((previous + canonical(content)).encode()).hexdigest()
-
-
-def activity_rows(connection: Connection, book: str, ref: str | None) -> dict[str, list[Row]]:
-    """Return the rows of an activity and its legs, by table; empty for none."""
-    if ref is None:
-        return {}
-    return {
-        table.name: [
-            dict(row)
-            for row in connection.execute(
-                sa.select(table.clause).where(table.clause.c.book == book, table.clause.c.ref == ref)
-            ).mappings()
-        ]
-        for table in (ACTIVITY, ACTIVITY_LEG)
-    }

@@ -6,6 +6,7 @@ What an operation writes belongs in ``facts``, ``requests`` and ``satellites``; 
 import contextlib
 import datetime as dt
 import json
+import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, text
 
 from sd_core.buckets.ledger import facts, marks, orders, requests, satellites
-from sd_core.buckets.ledger.draft import Draft, Head, HeldError, canonical, request_of
+from sd_core.buckets.ledger.draft import Draft, Head, HeldError, Row, canonical, request_of
 from sd_core.buckets.ledger.facts import Activity, Fact
 from sd_core.buckets.ledger.quanta import Unit, currency, instrument
 from sd_core.buckets.ledger.state import State
@@ -24,6 +25,7 @@ from sd_core.buckets.ledger.store import Store
 from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, CORE, LIVE
 from sd_core.errors import InputError
 
+_LOG = logging.getLogger(__name__)
 Write = Callable[[Draft], None]
 
 
@@ -284,7 +286,7 @@ class Ledger:
             satellites.create(draft, satellite, self.base_currency)
             draft.seal()
             self._open_paper(connection, satellite.name)
-            return replace(_receipt(connection, draft.number), is_dry_run=dry_run)
+            return replace(_written(draft), is_dry_run=dry_run)
 
     def _open_paper(self, connection: Connection, bucket: str) -> None:
         """Open a satellite's paper book; its cash is max(target, least share) of the account, none of an empty one."""
@@ -305,7 +307,7 @@ class Ledger:
         draft.add("book", book=paper.book, base_currency=base.unit)
         draft.post("outside", bucket, base.unit, cash, "opening")
         draft.event(bucket, {"cash": base.number(cash)}, f"opening: {base.shown(cash)} on paper for {bucket}")
-        draft.seal()
+        draft.seal(_stored(connection, paper.book, "opening")[2] if cash else {})
 
     def start(self, bucket: str, early: str | None = None, **how: Any) -> Receipt:
         """Let a satellite accumulate; see :func:`~sd_core.buckets.ledger.satellites.start`."""
@@ -362,7 +364,8 @@ class Ledger:
 
     @contextlib.contextmanager
     def _writing(self, dry_run: bool) -> Iterator[Connection]:
-        self.store.prepare()
+        if self.store.prepared:
+            _LOG.info("ledger migrated; as it was before: %s", self.store.prepared)
         with self.store.writing(keep=not dry_run) as connection:
             if connection.execute(text("select 1 from entry limit 1")).scalar() is None:
                 self._begin(connection)
@@ -414,7 +417,7 @@ class Ledger:
             draft = self._draft(connection, head)
             write(draft)
             draft.seal()
-            return replace(_receipt(connection, draft.number), is_dry_run=dry_run)
+            return replace(_written(draft), is_dry_run=dry_run)
 
     def _done(self, connection: Connection, key: str, request: str) -> Receipt | None:
         """Return what the same key and request did before.
@@ -476,7 +479,7 @@ class Ledger:
 
     def _book(self, connection: Connection, ref: str, key: str, actor: str) -> Receipt:
         """Book a stored fact; a receipt without an entry where it is held."""
-        activity, fact = _stored(connection, self.book, ref)
+        activity, fact, rows = _stored(connection, self.book, ref)
         state = State(connection, self.book)
         reverses = (
             state.entry_of(activity.previous).number
@@ -506,8 +509,8 @@ class Ledger:
             facts.book_fact(draft, fact)
         except HeldError as error:
             return Receipt(None, head.kind, f"{activity.kind} {ref}: held: {error}", {}, ())
-        draft.seal()
-        return _receipt(connection, draft.number)
+        draft.seal(rows)
+        return _written(draft)
 
     def _book_held(self, connection: Connection) -> None:
         """Book held facts until none of them can be."""
@@ -529,17 +532,25 @@ def _content(activity: Activity) -> dict[str, Any]:
     }
 
 
-def _stored(connection: Connection, book: str, ref: str) -> tuple[Activity, Fact]:
-    """Return a stored activity as it was stated, and in quanta."""
-    values = {"book": book, "ref": ref}
-    row = connection.execute(text("select * from activity where book = :book and ref = :ref"), values).one()
-    legs = connection.execute(text("select unit, quanta from activity_leg where book = :book and ref = :ref"), values)
-    raw = json.loads(row.raw)
+def _stored(connection: Connection, book: str, ref: str) -> tuple[Activity, Fact, dict[str, list[Row]]]:
+    """Return a stored activity as it was stated, in quanta, and as its rows by table."""
+    rows = {
+        table.name: [
+            dict(row)
+            for row in connection.execute(
+                sa.select(table.clause).where(table.clause.c.book == book, table.clause.c.ref == ref)
+            ).mappings()
+        ]
+        for table in (ACTIVITY, ACTIVITY_LEG)
+    }
+    (row,) = rows[ACTIVITY.name]
+    raw = json.loads(row["raw"])
     stated = {unit: Decimal(amount) for unit, amount in raw["legs"].items()}
-    effective = dt.date.fromisoformat(row.effective)
-    activity = Activity(ref, row.kind, effective, stated, raw["quoted"], raw["details"], row.previous)
-    in_quanta = {leg.unit: leg.quanta for leg in legs}
-    return activity, Fact(ref, row.kind, row.effective, in_quanta, raw["details"], row.previous)
+    effective = dt.date.fromisoformat(row["effective"])
+    activity = Activity(ref, row["kind"], effective, stated, raw["quoted"], raw["details"], row["previous"])
+    in_quanta = {leg["unit"]: leg["quanta"] for leg in rows[ACTIVITY_LEG.name]}
+    fact = Fact(ref, row["kind"], row["effective"], in_quanta, raw["details"], row["previous"])
+    return activity, fact, rows
 
 
 def _receipt(connection: Connection, number: int) -> Receipt:
@@ -549,3 +560,12 @@ def _receipt(connection: Connection, number: int) -> Receipt:
     state = State(connection, row.book)
     legs = [(leg.source, leg.target, leg.unit, state.units[leg.unit].number(leg.quanta)) for leg in state.legs(number)]
     return Receipt(number, row.kind, event.text, json.loads(event.numbers), legs)
+
+
+def _written(draft: Draft) -> Receipt:
+    """Return what an entry did that was just sealed."""
+    (event,) = draft.rows["event"]
+    legs = [
+        (source, target, unit, draft.state.units[unit].number(quanta)) for source, target, unit, quanta in draft.legs
+    ]
+    return Receipt(draft.number, draft.head.kind, event["text"], json.loads(event["numbers"]), legs)

@@ -110,8 +110,9 @@ class Store:
     def _outdated(self) -> NotReadyError:
         return NotReadyError(f"ledger {self.name}: an older release made it: any command that writes migrates it")
 
-    def prepare(self) -> Path | None:
-        """Create the ledger, or migrate it after a backup; return the backup's file where one was made."""
+    @cached_property
+    def prepared(self) -> Path | None:
+        """The ledger, created or migrated by the first look at this; the file of the backup before a migration."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / f".{self.name}.lock"):
             with self._engine.connect().execution_options(**_READING) as connection:
