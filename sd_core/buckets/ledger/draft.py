@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -39,7 +39,7 @@ class Head:
     kind: str
     key: str
     request: str
-    actor: str
+    actor: Literal["person", "rule", "broker"]
     effective: str
     recorded_at: str
     activity: str | None = None

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, text
@@ -26,6 +26,7 @@ from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, CORE, LIVE
 from sd_core.errors import InputError
 
 _LOG = logging.getLogger(__name__)
+Actor = Literal["person", "rule", "broker"]
 Write = Callable[[Draft], None]
 
 
@@ -399,7 +400,7 @@ class Ledger:
         *,
         key: str | None = None,
         dry_run: bool = False,
-        actor: str = "person",
+        actor: Actor = "person",
         note: str | None = None,
         reverses: int | None = None,
     ) -> Receipt:
@@ -477,7 +478,7 @@ class Ledger:
             return instrument(name, activity.quoted.get(name, self.base_currency))
         return currency(name) if len(name) == 3 and name.isupper() else instrument(name, self.base_currency)
 
-    def _book(self, connection: Connection, ref: str, key: str, actor: str) -> Receipt:
+    def _book(self, connection: Connection, ref: str, key: str, actor: Actor) -> Receipt:
         """Book a stored fact; a receipt without an entry where it is held."""
         activity, fact, rows = _stored(connection, self.book, ref)
         state = State(connection, self.book)

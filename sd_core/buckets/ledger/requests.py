@@ -10,7 +10,7 @@ from decimal import Decimal
 from sd_core.buckets.ledger.draft import Draft, HeldError
 from sd_core.buckets.ledger.quanta import Unit, instrument
 from sd_core.buckets.ledger.reversals import mirror
-from sd_core.buckets.ledger.satellites import activate_if_due, refuse_taken
+from sd_core.buckets.ledger.satellites import activate_if_due, refuse_currency, taken_by
 from sd_core.buckets.ledger.splits import harvest_of
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.tables import CORE
@@ -97,7 +97,11 @@ def assign(draft: Draft, tickers: Sequence[str], bucket: str, quote_currency: st
     """
     draft.state.bucket(bucket, "assign")
     for ticker in tickers:
-        refuse_taken(draft.state, ticker, bucket, "assign")
+        refuse_currency(draft.state, ticker, "assign")
+        if (owner := taken_by(draft.state, ticker, bucket)) is not None:
+            raise InputError(
+                f"assign: {ticker} belongs to {owner}: expected an instrument that is free; `reassign` moves it"
+            )
         draft.introduce(instrument(ticker, quote_currency))
         draft.add("universe", subject=ticker, owner=bucket)
     draft.event(bucket, {"instruments": list(tickers)}, f"assign: {', '.join(tickers)} to {bucket}")

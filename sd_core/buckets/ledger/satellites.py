@@ -9,19 +9,18 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from sd_core.buckets import lifecycle
 from sd_core.buckets.ledger.draft import Draft, canonical
 from sd_core.buckets.ledger.orders import close_order
 from sd_core.buckets.ledger.quanta import instrument
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.tables import CORE, LIVE
+from sd_core.buckets.lifecycle import Action, Facts, status_after_action, unmet_at_creation
 from sd_core.buckets.presets import PRESETS, rails, settings
 from sd_core.buckets.rules import at_least, floor_of, share_of
 from sd_core.errors import InputError
+from sd_core.schemas.kinds import Status
 
-# Sessions of its paper book after which a satellite may start.
-PAPER_SESSIONS = 63
-BOOST_DAYS = (7, 30)
-IN_USE = ("accumulating", "active", "hibernating")
 BREAKER = "losses"
 HALT = "halt"
 
@@ -56,44 +55,46 @@ def create(draft: Draft, satellite: Satellite, quote_currency: str) -> None:
     """Add a satellite in research.
 
     Raises:
-        InputError: the name is taken or cannot be, a setting leaves its rails, or an instrument is not free.
+        InputError: the name is taken or cannot be, a setting leaves its rails, or an instrument is not free; each is
+            named.
     """
     state, name = draft.state, satellite.name
-    if name in state.buckets:
-        raise InputError(f"create: {name}: expected a new name")
+    taken = {ticker: owner for ticker in satellite.instruments if (owner := taken_by(state, ticker, name)) is not None}
+    unmet = unmet_at_creation(name, satellite.preset, list(state.buckets), satellite.instruments, taken)
+    if unmet:
+        raise InputError("\n".join(unmet))
     chosen = _chosen(satellite)
-    if not satellite.instruments:
-        raise InputError(f"create: {name}: expected at least one instrument")
     draft.add("bucket", bucket=name, kind="satellite", name=satellite.title or name.replace("_", " ").title())
     draft.add("state", subject=name, status="research")
     for ticker in dict.fromkeys(satellite.instruments):
-        refuse_taken(state, ticker, name, "create")
+        refuse_currency(state, ticker, "create")
         draft.introduce(instrument(ticker, quote_currency))
         draft.add("universe", subject=ticker, owner=name)
     for setting, value in chosen.items():
         draft.add("setting", subject=name, name=setting, value=canonical(value))
     if satellite.note:
         draft.add("note", subject=name, text=satellite.note)
-    draft.event(
-        name, chosen | {"instruments": list(satellite.instruments)}, f"create: {name}, {satellite.preset}, in research"
-    )
+    numbers = chosen | {"instruments": list(satellite.instruments)}
+    draft.event(name, numbers, f"create: {name}, {satellite.preset}, in research")
 
 
-def refuse_taken(state: State, ticker: str, bucket: str, place: str) -> None:
-    """Refuse an instrument that is not free.
+def refuse_currency(state: State, ticker: str, place: str) -> None:
+    """Refuse a currency where an instrument is expected.
 
     Raises:
-        InputError: it is a currency, another bucket's, or another bucket holds it.
+        InputError: the ledger knows it as a currency.
     """
     if ticker in state.units and state.units[ticker].kind == "currency":
         raise InputError(f"{place}: {ticker}: expected an instrument, is a currency")
+
+
+def taken_by(state: State, ticker: str, bucket: str) -> str | None:
+    """Return the bucket that keeps an instrument from another: a satellite in use that owns it, or who holds it."""
+    holders = [owner for owner, unit in state.balances if unit == ticker and owner != bucket]
+    if holders:
+        return holders[0]
     owner = state.owner(ticker)
-    holders = [one for one, unit in state.balances if unit == ticker and one != bucket]
-    taken = owner is not None and owner != bucket and state.buckets[owner].status != "retired"
-    if (taken and owner != CORE) or holders:
-        raise InputError(
-            f"{place}: {ticker}: expected a free instrument, is {holders[0] if holders else owner}'s: reassign it"
-        )
+    return None if owner in {None, bucket, CORE} or state.buckets[owner].status == "retired" else owner
 
 
 def _chosen(satellite: Satellite) -> dict[str, Any]:
@@ -129,14 +130,8 @@ def start(draft: Draft, bucket: str, paper_sessions: int, early: str | None) -> 
         InputError: it is not in research, its target does not fit the budget, or it was on paper too shortly and no
             reason is given to start early.
     """
-    state = draft.state
-    state.satellite(bucket, "start")
-    unmet = _status_unmet(state, bucket, {"research"})
-    unmet += rails(*_plan(state, with_bucket=bucket))
-    if paper_sessions < PAPER_SESSIONS and not early:
-        unmet.append(f"expected at least {PAPER_SESSIONS} sessions on paper or --early REASON, was {paper_sessions}")
-    _refuse("start", bucket, unmet)
-    draft.add("state", subject=bucket, status="accumulating")
+    facts = Facts(draft.head.actor, rails(*_plan(draft.state, with_bucket=bucket)), paper_sessions, early)
+    act(draft, Action.START, bucket, facts)
     numbers = {"paper_sessions": paper_sessions} | ({"early": early} if early else {})
     draft.event(bucket, numbers, f"start: {bucket} accumulates")
 
@@ -147,9 +142,7 @@ def abandon(draft: Draft, bucket: str) -> None:
     Raises:
         InputError: it is not in research.
     """
-    draft.state.satellite(bucket, "abandon")
-    _refuse("abandon", bucket, _status_unmet(draft.state, bucket, {"research"}))
-    draft.add("state", subject=bucket, status="retired", cause="abandoned")
+    act(draft, Action.ABANDON, bucket, Facts(draft.head.actor))
     draft.event(bucket, {}, f"abandon: {bucket} is retired from research")
 
 
@@ -162,12 +155,10 @@ def pause(draft: Draft, bucket: str) -> None:
         InputError: it does not accumulate, is not active and does not hibernate.
     """
     state = draft.state
-    state.satellite(bucket, "pause")
-    _refuse("pause", bucket, _status_unmet(state, bucket, set(IN_USE)))
+    act(draft, Action.PAUSE, bucket, Facts(draft.head.actor))
     cancelled = [order for order in state.open_orders(bucket) if state.order_side(order) == "buy"]
     for order in cancelled:
         close_order(draft, order, "cancelled")
-    draft.add("state", subject=bucket, status="paused", cause="person")
     draft.event(bucket, {"cancelled": cancelled}, f"pause: {bucket}")
 
 
@@ -177,11 +168,7 @@ def resume(draft: Draft, bucket: str) -> None:
     Raises:
         InputError: it is not paused.
     """
-    state = draft.state
-    state.satellite(bucket, "resume")
-    _refuse("resume", bucket, _status_unmet(state, bucket, {"paused"}))
-    status, _, cause = state.statuses(bucket)[-2]
-    draft.add("state", subject=bucket, status=status, **({"cause": cause} if cause else {}))
+    status = act(draft, Action.RESUME, bucket, Facts(draft.head.actor))
     draft.event(bucket, {"status": status}, f"resume: {bucket} is {status}")
 
 
@@ -192,16 +179,14 @@ def retire(draft: Draft, bucket: str) -> None:
         InputError: it is not paused, or has an open order, a position, cash, or an activity that is held.
     """
     state = draft.state
-    state.satellite(bucket, "retire")
-    unmet = _status_unmet(state, bucket, {"paused"})
-    unmet += [f"order {order}: expected none open" for order in state.open_orders(bucket)]
-    unmet += [
-        f"expected no position, has {state.units[unit].shown(held)}" for unit, held in state.positions(bucket).items()
-    ]
-    unmet += [f"expected no cash, has {state.units[code].shown(held)}" for code, held in state.cash(bucket).items()]
-    unmet += [f"activity {ref}: expected none held" for ref in state.held()]
-    _refuse("retire", bucket, unmet)
-    draft.add("state", subject=bucket, status="retired", cause="person")
+    facts = Facts(
+        draft.head.actor,
+        orders=state.open_orders(bucket),
+        positions=[state.units[unit].shown(held) for unit, held in state.positions(bucket).items()],
+        cash=[state.units[code].shown(held) for code, held in state.cash(bucket).items()],
+        activities=state.held(),
+    )
+    act(draft, Action.RETIRE, bucket, facts)
     draft.event(bucket, {}, f"retire: {bucket}")
 
 
@@ -211,14 +196,29 @@ def boost(draft: Draft, bucket: str, days: int) -> None:
     Raises:
         InputError: it is not active, or the days are other than 7 or 30.
     """
-    draft.state.satellite(bucket, "boost")
-    unmet = _status_unmet(draft.state, bucket, {"active"})
-    if days not in BOOST_DAYS:
-        unmet.append(f"expected 7 or 30 days, was {days}")
-    _refuse("boost", bucket, unmet)
+    act(draft, Action.BOOST, bucket, Facts(draft.head.actor, days=days))
     until = (dt.date.fromisoformat(draft.head.effective) + dt.timedelta(days=days)).isoformat()
     draft.add("lock", subject=bucket, cause="boost", until=until)
     draft.event(bucket, {"until": until}, f"boost: {bucket} until {until}")
+
+
+def act(draft: Draft, action: Action, bucket: str, facts: Facts) -> str:
+    """Do what a person asks of a satellite, and return its status after it.
+
+    Raises:
+        InputError: a condition is unmet; each is named.
+    """
+    state = draft.state
+    found = state.satellite(bucket, action.value)
+    past = state.statuses(bucket)
+    before = Status[past[-2][0].upper()] if len(past) > 1 else None
+    as_found = lifecycle.Bucket(bucket, Status[found.status.upper()], past[-1][1], before)
+    status = status_after_action(action, as_found, facts).name.lower()
+    if status != found.status:
+        # What a satellite slept for is what it sleeps for after a pause.
+        cause = past[-2][2] if action is Action.RESUME else facts.actor
+        draft.add("state", subject=bucket, status=status, **({"cause": cause} if cause else {}))
+    return status
 
 
 def unlock(draft: Draft, bucket: str) -> None:
@@ -387,16 +387,6 @@ def _fraction(place: str, name: str, value: Any) -> Decimal:
         return Decimal(str(value))
     except ArithmeticError:
         raise InputError(f"{place}: {name}={value}: expected a fraction, such as 0.05") from None
-
-
-def _status_unmet(state: State, bucket: str, expected: set[str]) -> list[str]:
-    status = state.buckets[bucket].status
-    return [] if status in expected else [f"expected to be {' or '.join(sorted(expected))}, is {status}"]
-
-
-def _refuse(place: str, bucket: str, unmet: Sequence[str]) -> None:
-    if unmet:
-        raise InputError("\n".join(f"{place} {bucket}: {one}" for one in unmet))
 
 
 def _refuse_outside(place: str, findings: Sequence[str]) -> None:

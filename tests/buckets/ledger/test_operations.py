@@ -486,3 +486,122 @@ def test_reading_a_ledger_that_is_not_there_says_what_begins_one(tmp_path: Path,
         ledger.state(),
     ):
         pass
+
+
+# A satellite's life
+
+
+def test_every_unmet_condition_of_an_action_is_named(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "1", "-100"))
+    with pytest.raises(InputError) as caught:
+        ledger.retire("hunter")
+    assert str(caught.value).splitlines() == [
+        "hunter: active since 2026-03-02: expected paused",
+        "hunter: 1 NVDA: expected no position",
+        "hunter: 900.00 USD: expected no cash",
+    ]
+    with pytest.raises(InputError, match=r"^core: expected a satellite; `halt` stops the account$"):
+        ledger.pause("core")
+
+
+def test_a_satellite_starts_after_its_time_on_paper_or_with_a_reason(ledger: Ledger) -> None:
+    ledger.deposit(D(1000))
+    ledger.set("live", {"budget": "0.05"})
+    ledger.create(Satellite("hunter", "custom", ["NVDA"], D("0.10")))
+    with pytest.raises(InputError) as caught:
+        ledger.start("hunter")
+    assert str(caught.value).splitlines() == [
+        "targets: 0.1 together: expected at most the budget, 0.05",
+        "hunter: 0 sessions on paper: expected at least 63, or a reason to start early",
+    ]
+
+
+def test_a_transfer_wakes_a_satellite_that_reaches_its_floor(ledger: Ledger) -> None:
+    """Target .05, least share .02: the floor is max(.4·.05, .02) = .02 of 10 000."""
+    ledger.deposit(D(10_000))
+    ledger.set("live", {"budget": "0.05"})
+    satellite(ledger, "hunter", "0.05", "NVDA")
+
+    def status() -> str:
+        with ledger.state() as state:
+            return state.buckets["hunter"].status
+
+    ledger.transfer("core", "hunter", D("199.99"))
+    assert status() == "accumulating"
+    ledger.transfer("core", "hunter", D("0.01"))
+    assert status() == "active"
+    ledger.pause("hunter")
+    assert (status(), ledger.resume("hunter").numbers["status"]) == ("paused", "active")
+
+
+def test_a_mark_values_buckets_and_wakes_satellites(ledger: Ledger) -> None:
+    ledger.deposit(D(10_000))
+    ledger.set("live", {"budget": "0.05"})
+    satellite(ledger, "hunter", "0.05", "NVDA")
+    ledger.transfer("core", "hunter", D(100))
+    ledger.record(fill("b1", "NVDA", "1", "-100"))
+    with pytest.raises(InputError, match="mark 2026-03-02: NVDA: expected a price above 0 of each"):
+        ledger.mark(DAY, {})
+    # 250 of 10 150 is .0246, above the floor of .02.
+    marked = ledger.mark(DAY, {"NVDA": D(250), "KO": D(60)})
+    assert marked.numbers["values"] == {"core": "9900.00", "hunter": "250.00"}
+    with ledger.state() as state:
+        assert (state.buckets["hunter"].status, state.last_mark) == ("active", "2026-03-02")
+    with pytest.raises(
+        InputError, match="mark: 2026-02-27: expected 2026-03-02, the last session marked, or a later one"
+    ):
+        ledger.mark(dt.date(2026, 2, 27), {"NVDA": D(250)})
+
+
+def test_paused_purchases_are_cancelled_and_sales_stay(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "1", "-100"))
+    ledger.place(Order("buy", "hunter", "buy", "NVDA", 10**9, "USD", 10**4))
+    ledger.place(Order("sell", "hunter", "sell", "NVDA", 10**9, "NVDA", 10**9))
+    assert ledger.pause("hunter").numbers["cancelled"] == ["buy"]
+    with ledger.state() as state:
+        assert state.open_orders("hunter") == ["sell"]
+
+
+def test_settings_keep_to_the_rails_and_a_lower_budget_scales_targets(ledger: Ledger) -> None:
+    ledger.deposit(D(1000))
+    ledger.set("live", {"budget": "0.3"})
+    satellite(ledger, "hunter", "0.15", "NVDA")
+    satellite(ledger, "eddy", "0.10", "KO")
+    with pytest.raises(InputError) as caught:
+        ledger.set("live", {"budget": "0.2"})
+    assert str(caught.value).splitlines() == [
+        "set: targets: 0.25 together: expected at most the budget, 0.2",
+        "set: --scale shrinks the targets in proportion",
+    ]
+    assert ledger.set("live", {"budget": "0.2"}, scale=True).numbers["targets"] == {
+        "hunter": "0.120000",
+        "eddy": "0.080000",
+    }
+    with pytest.raises(InputError, match=r"set: hunter\.target: 0\.2: expected 0\.02 to 0\.15"):
+        ledger.set("hunter", {"target": "0.2"})
+    with pytest.raises(InputError, match=r"set: budget: 0\.31: expected 0 to 0\.3"):
+        ledger.set("live", {"budget": "0.31"})
+    assert ledger.set("hunter", {"risk": 0.9, "trailing": True}).numbers["sliders"]["risk"] == 0.9
+
+
+def test_an_account_is_halted_and_allowed_again(ledger: Ledger) -> None:
+    ledger.deposit(D(1000))
+    ledger.halt()
+    with ledger.state() as state:
+        assert state.locks("live", "2026-03-02") == {"halt": None}
+    with pytest.raises(InputError, match="halt: expected an account that is not halted"):
+        ledger.halt()
+    ledger.halt(lift=True)
+    with ledger.state() as state:
+        assert state.locks("live", "2026-03-02") == {}
+
+
+def test_a_boost_ends_by_itself(with_hunter: Ledger) -> None:
+    assert with_hunter.boost("hunter", 7).numbers["until"] == "2026-03-09"
+    with with_hunter.state() as state:
+        assert (state.locks("hunter", "2026-03-08"), state.locks("hunter", "2026-03-09")) == (
+            {"boost": "2026-03-09"},
+            {},
+        )
