@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    buckets,
     correlation,
     coverage,
     engines,
@@ -219,6 +220,21 @@ def test_correlation_is_measured_beside_what_gives_the_same(monkeypatch, capsys)
     ]
     correlation.show(figures)
     assert "month ends |" in capsys.readouterr().out
+
+
+def test_buckets_are_measured_beside_the_plain_engine(monkeypatch, capsys):
+    monkeypatch.setattr(engines, "SECONDS", 0.001)
+    tiny = buckets.Size(2, 3, 200)
+    figures = buckets.measure(tiny, tiny)
+    assert [(figure.engine, figure.outcome) for figure in figures] == [
+        ("SD Lab", ""),
+        ("plain engine of the tests", "agrees"),
+    ]
+    task = buckets.make_task(tiny)
+    history = buckets.simulate(task.plan, task.panel, task.signals, task.deposits, task.walk())
+    assert len(history.trades) > 0
+    buckets.show(figures)
+    assert "plain engine of the tests | agrees" in capsys.readouterr().out
 
 
 def test_drift_adds_to_the_growth_of_every_session():

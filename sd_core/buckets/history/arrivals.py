@@ -142,7 +142,8 @@ class Arrivals:
         first = max(session - window, active_since + 1, 1)
         if active_since == NOT_YET or first >= session:
             return 0, measures_of(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, 1.0), 0
-        returns = np.nan_to_num(books.daily["simple_return"][first:session, place])
+        returns = books.daily["simple_return"][first:session, place]
+        returns = np.where(np.isnan(returns), 0.0, returns)
         trades = books.trades[: books.counts[TRADE_ROWS]]
         closed = trades[(trades["bucket"] == place) & (trades["closed"] >= first) & (trades["closed"] < session)]
         measures = measures_of(

@@ -53,8 +53,9 @@ def simulate(plan: Plan, panel: Panel, signals: Signals, deposits: Floats, core:
     months, quarters = (_begins(panel.sessions, length) for length in (1, MONTHS_OF_A_QUARTER))
     sends = market.pays & any(one.parameters.dividends == Dividends.SEND_TO_CORE for one in plan.satellites)
     values, cash, withdrawals, flows = np.zeros((4, sessions))
+    most = _most_rows(books)
     for session in range(sessions):
-        books = _with_room(books)
+        books = _with_room(books, most)
         flow = 0.0
         if months[session] or deposits[session] > 0.0:
             total = float(values[session - 1] + books.satellites["value"].sum())
@@ -152,14 +153,19 @@ def _open(plan: Plan, sessions: int) -> Books:
     )
 
 
-def _with_room(books: Books) -> Books:
-    """Return the books with room for whatever one session may add to them."""
+def _most_rows(books: Books) -> tuple[int, int, int]:
+    """Return how many rows of the ledger, of trades and of events one session may add."""
     count, tickers = books.closed.shape
     # Of a ticker: a dividend that is sent on, an exit or a purchase for it, an entry, and a resting order. Of a
     # satellite: moves to and from every other and the core, a harvest, a part of a deposit, interest.
-    most = (6 * tickers + count * (2 * count + 4), tickers, tickers + 6 * count)
+    return 6 * tickers + count * (2 * count + 4), tickers, tickers + 6 * count
+
+
+def _with_room(books: Books, most: tuple[int, int, int]) -> Books:
+    """Return the books with room for one more session."""
     rows = [books.ledger, books.trades, books.events]
-    if all(taken + more <= len(each) for taken, more, each in zip(books.counts.tolist(), most, rows, strict=True)):
+    counts = books.counts.tolist()
+    if all(counts[place] + most[place] <= len(rows[place]) for place in range(len(rows))):
         return books
     longer = [
         np.concatenate([each, np.zeros(len(each) + more, dtype=each.dtype)])
