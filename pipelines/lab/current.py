@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FETCHES = "fetches"
 MARKET = "market"
 SIMULATIONS = "simulations"
+# What is noted of a market beside the version of its prices: that of the satellites' prices.
+VERSION_OF_SATELLITES = "satellite_prices_version"
 # What a scenario came to, among the facts that are noted of it.
 OUTCOME = "outcome"
 # A table of a scenario that only a study with taxes has.

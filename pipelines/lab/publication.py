@@ -16,9 +16,12 @@ ROOMS = ("sd_core/schemas", "pipelines/lab", "pipelines/warehouse", "pipelines/r
 CODE_FILES = ("*.sql", "*.py", "*.css", "*.js")
 
 
-def inputs_of(study: Study, lake: Lake, datasets: Iterable[str]) -> str:
-    """Return a hash of all that the warehouse and its report are made from: what is stored, the study and the code."""
-    names = {name: _name(lake.current(name)) for name in (MARKET, *datasets)}
+def inputs_of(study: Study, lake: Lake, datasets: Iterable[tuple[str, str]]) -> str:
+    """Return a hash of all that the warehouse and its report are made from: what is stored, the study and the code.
+
+    ``datasets`` are names and keys of what is stored beside the market and the scenarios.
+    """
+    names = {f"{name}/{key}": _name(lake.current(name, key)) for name, key in [(MARKET, ""), *datasets]}
     scenarios = {key: _name(lake.current(SIMULATIONS, key)) for key in map(lake_key, study.scenarios)}
     return fingerprint(
         {"datasets": names, "scenarios": scenarios, "study": study.model_dump(mode="json"), "code": _code_version()}

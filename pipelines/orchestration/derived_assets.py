@@ -3,8 +3,9 @@
 What they are belongs in ``steps``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import dagster as dg
 
@@ -32,29 +33,43 @@ def _step(home: StudyHome, name: str, datasets: Sequence[Derived]) -> dg.AssetsD
     def step(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         chosen = [one for one in datasets if DERIVED_KEYS[one.name] in context.selected_asset_keys]
         with as_failures():
-            market = current_market(home.study, home.lake)
-            outdated = []
-            for one in chosen:
-                stored = one.current(home.study, home.lake, market)
-                if why := _why_left(context, one, stored):
-                    noted = {**stored.rows, **stored.facts} if stored else {}
-                    key = DERIVED_KEYS[one.name]
-                    yield dg.MaterializeResult(key, metadata=noted | leave_alone(context, key, why))
-                else:
-                    outdated.append(one)
-            for one, made in make_all(outdated, home.study, home.lake, partial(report_progress, context)):
-                yield dg.MaterializeResult(DERIVED_KEYS[one.name], metadata={**made.rows, **made.facts})
+            yield from _made_or_left(context, home, chosen)
 
     return step
 
 
-def _why_left(context: dg.AssetExecutionContext, one: Derived, stored: Version | None) -> str | None:
-    """Return why a run leaves a dataset as it is, or None where it makes it."""
+def _made_or_left(
+    context: dg.AssetExecutionContext, home: StudyHome, chosen: Sequence[Derived]
+) -> Iterator[dg.MaterializeResult[None]]:
+    market = current_market(home.study, home.lake)
+    outdated = []
+    for one in chosen:
+        current = one.current(home.study, home.lake, market)
+        if why := _why_left(context, one, one.outdated(home.study, home.lake, market)):
+            key = DERIVED_KEYS[one.name]
+            yield dg.MaterializeResult(key, metadata=_noted(current) | leave_alone(context, key, why))
+        else:
+            fresh = context.run.tags.get(FRESH_TAG) == ALL or not one.refreshed
+            outdated.append((one, [key for key in one.parts(home.study) if fresh or key not in current]))
+    for one, made in make_all(outdated, home.study, home.lake, partial(report_progress, context)):
+        yield dg.MaterializeResult(DERIVED_KEYS[one.name], metadata=_noted(made))
+
+
+def _why_left(context: dg.AssetExecutionContext, one: Derived, outdated: Sequence[str]) -> str | None:
+    """Return why a run leaves a dataset as it is, or None where it makes some of it."""
     if not one.refreshed:
         # The refresh covers it, so that its page does not warn of an input that was never made, and takes no time.
         return f"made by the job {RESERVE_QUESTION} alone" if context.run.job_name == REFRESH else None
-    current = stored is not None and context.run.tags.get(FRESH_TAG) != ALL
+    current = not outdated and context.run.tags.get(FRESH_TAG) != ALL
     return "of the same prices, settings and code" if current else None
+
+
+def _noted(versions: Mapping[str, Version]) -> dict[str, Any]:
+    """Return what is noted of the parts of a dataset: all their rows by table, and the facts that they share."""
+    parts = list(versions.values())
+    rows = {name: sum(part.rows[name] for part in parts) for part in parts for name in part.rows}
+    shared = set.intersection(*(set(part.facts.items()) for part in parts)) if parts else set()
+    return rows | dict(sorted(shared))
 
 
 def _spec(derived: Derived) -> dg.AssetSpec:

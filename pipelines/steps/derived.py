@@ -1,4 +1,4 @@
-"""Datasets that are computed whole from the market and the study, and kept while they are current.
+"""Datasets that are computed from the market and the study, and kept while they are current.
 
 Which ones there are belongs in ``datasets``. Importing this is quick, so that a run finds out soon what it has to do.
 """
@@ -6,12 +6,12 @@ Which ones there are belongs in ``datasets``. Importing this is quick, so that a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipelines.lab.current import current_market
+from pipelines.lab.current import VERSION_OF_SATELLITES, current_market
 from pipelines.lab.fingerprints import fingerprint
 from pipelines.steps.progress import Progress, unheard
 from sd_core.lake import Lake, Version
@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     Tables = Mapping[str, pa.Table]
 
 
+def _in_one_part(study: Study) -> Mapping[str, Study]:
+    return {"": study}
+
+
 @dataclass(frozen=True)
 class Derived:
-    """A dataset of the lake that answers the study on the present prices, or is made again.
+    """A dataset of the lake that answers the study on the present prices, or is made again, whole or part by part.
 
     Attributes:
         name: of the dataset.
@@ -37,6 +41,7 @@ class Derived:
         settings: returns everything in a study that its rows depend on, prices apart, as JSON can hold it.
         compute: makes the tables from a study and its stored market; it is called while the lake is not pruned.
         refreshed: whether a whole run makes it; what is not is made on request, and is not missed before.
+        parts: returns, by key in the lake, what of a study a part answers; by default all of it, in one part.
     """
 
     name: str
@@ -47,52 +52,71 @@ class Derived:
     settings: Callable[[Study], Mapping[str, Any]]
     compute: Callable[[Study, Version, Progress], Tables]
     refreshed: bool = True
+    parts: Callable[[Study], Mapping[str, Study]] = _in_one_part
 
-    def facts(self, study: Study, market: Version) -> dict[str, str]:
-        """Return what a stored version must have noted to be the answer to a study on a market."""
+    def facts(self, part: Study, market: Version) -> dict[str, str]:
+        """Return what a stored version must have noted to be the answer to a part of a study on a market."""
+        versions = [VERSION_OF_SATELLITES] if "satellite_prices" in self.inputs else []
         return {
-            "prices_version": market.facts["prices_version"],
-            "study_hash": fingerprint(self.settings(study)),
+            **{name: market.facts[name] for name in ("prices_version", *versions)},
+            "study_hash": fingerprint(self.settings(part)),
             "version": self.version,
         }
 
-    def current(self, study: Study, lake: Lake, market: Version) -> Version | None:
-        """Return what the lake holds, if it answers what the study asks now on the prices of now."""
-        stored = lake.current(self.name)
-        return stored if stored is not None and stored.facts == self.facts(study, market) else None
+    def current(self, study: Study, lake: Lake, market: Version) -> dict[str, Version]:
+        """Return, by key, what the lake holds that answers what the study asks now on the prices of now."""
+        stored = {key: (part, lake.current(self.name, key)) for key, part in self.parts(study).items()}
+        return {
+            key: version
+            for key, (part, version) in stored.items()
+            if version is not None and version.facts == self.facts(part, market)
+        }
 
-    def make(self, study: Study, lake: Lake, progress: Progress = unheard) -> Version:
-        """Compute the tables and store them.
+    def outdated(self, study: Study, lake: Lake, market: Version) -> list[str]:
+        """Return the keys of the parts that are missing or answer something else."""
+        current = self.current(study, lake, market)
+        return [key for key in self.parts(study) if key not in current]
+
+    def make(
+        self, study: Study, lake: Lake, progress: Progress = unheard, keys: Collection[str] | None = None
+    ) -> dict[str, Version]:
+        """Compute the tables of some parts, None being all, and store them; return each part's version by key.
 
         Raises:
             NotReadyError: the lake has no market for the study.
         """
-        with lake.shared():
-            market = current_market(study, lake)
-            tables = self.compute(study, market, progress)
-        return lake.write(self.name, "", tables, self.facts(study, market))
+        made = {}
+        for key, part in self.parts(study).items():
+            if keys is None or key in keys:
+                with lake.shared():
+                    market = current_market(study, lake)
+                    tables = self.compute(part, market, progress)
+                made[key] = lake.write(self.name, key, tables, self.facts(part, market))
+        return made
 
     def is_missed(self, study: Study, lake: Lake, market: Version) -> bool:
-        """Return whether tables lack it: it is outdated, or a whole run should have made it."""
-        return self.current(study, lake, market) is None and (self.refreshed or lake.current(self.name) is not None)
+        """Return whether tables lack some of it: it is outdated, or a whole run should have made it."""
+        return any(
+            self.refreshed or lake.current(self.name, key) is not None for key in self.outdated(study, lake, market)
+        )
 
     def register(self, connection: duckdb.DuckDBPyConnection, study: Study, lake: Lake, market: Version) -> None:
         """Show the tables to SQL models; empty where they answer something else than the study asks now."""
         from pipelines.warehouse.lake_views import register_files, register_table
         from sd_core.schemas.lake import LAKE_TABLES
 
-        stored = self.current(study, lake, market)
+        stored = self.current(study, lake, market).values()
         for name in self.tables:
-            if stored is None:
-                register_table(connection, name, LAKE_TABLES[name].arrow_schema.empty_table())
+            if stored:
+                register_files(connection, name, [version.file(name) for version in stored])
             else:
-                register_files(connection, name, [stored.file(name)])
+                register_table(connection, name, LAKE_TABLES[name].arrow_schema.empty_table())
 
 
 def make_all(
-    derived: Sequence[Derived], study: Study, lake: Lake, progress: Progress = unheard
-) -> Iterator[tuple[Derived, Version]]:
-    """Make datasets, as many at once as there are cores, and yield each when it is stored.
+    derived: Sequence[tuple[Derived, Collection[str]]], study: Study, lake: Lake, progress: Progress = unheard
+) -> Iterator[tuple[Derived, Mapping[str, Version]]]:
+    """Make parts of datasets, by their keys, as many datasets at once as there are cores; yield each when it is stored.
 
     What one of several has to say about its progress is not heard.
 
@@ -101,11 +125,12 @@ def make_all(
     """
     if len(derived) == 1:
         # In the thread of the caller, so that Ctrl-C ends it at once.
-        yield derived[0], derived[0].make(study, lake, progress)
+        one, keys = derived[0]
+        yield one, one.make(study, lake, progress, keys)
         return
     pool = ThreadPoolExecutor(os.cpu_count() or 1)
     try:
-        making = {pool.submit(one.make, study, lake): one for one in derived}
+        making = {pool.submit(one.make, study, lake, keys=keys): one for one, keys in derived}
         for made in as_completed(making):
             yield making[made], made.result()
     finally:
@@ -114,5 +139,10 @@ def make_all(
 
 
 def missed(derived: Iterable[Derived], study: Study, lake: Lake, market: Version) -> list[str]:
-    """Return the names of the datasets that the tables lack."""
+    """Return the names of the datasets that the tables lack, in whole or in part."""
     return [one.name for one in derived if one.is_missed(study, lake, market)]
+
+
+def lake_keys(derived: Iterable[Derived], study: Study) -> list[tuple[str, str]]:
+    """Return name and key of every part of datasets."""
+    return [(one.name, key) for one in derived for key in one.parts(study)]

@@ -18,6 +18,7 @@ from pipelines.lab.current import (
 from pipelines.lab.home import StudyHome
 from pipelines.lab.publication import inputs_of, is_published
 from pipelines.steps.datasets import DERIVED, REFRESHED
+from pipelines.steps.derived import lake_keys
 from sd_core.lake import Lake
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
@@ -55,8 +56,8 @@ def plan_run(home: StudyHome) -> Plan:
         market = lake.current(MARKET)
         if market is None or prepares:
             # Whether anything is still of use shows when there are prices.
-            return Plan(tickers, True, study.scenarios, [one.name for one in REFRESHED], True)
-        derived = [one.name for one in REFRESHED if one.current(study, lake, market) is None]
+            return Plan(tickers, True, study.scenarios, [one.name for one in REFRESHED if one.parts(study)], True)
+        derived = [one.name for one in REFRESHED if one.outdated(study, lake, market)]
         return Plan(
             tickers,
             prepares,
@@ -68,7 +69,7 @@ def plan_run(home: StudyHome) -> Plan:
 
 def is_warehouse_current(home: StudyHome) -> bool:
     """Return whether publishing again would give what is published."""
-    inputs = inputs_of(home.study, home.lake, [one.name for one in DERIVED])
+    inputs = inputs_of(home.study, home.lake, lake_keys(DERIVED, home.study))
     return is_published(home.lake, home.published, inputs)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.lab.current import FETCHES, MARKET, market_inputs
+from pipelines.lab.current import FETCHES, MARKET, VERSION_OF_SATELLITES, market_inputs
 from pipelines.lab.fingerprints import market_fingerprint
 from pipelines.steps.fetch import FINDINGS
 from sd_core.errors import InputError, NotReadyError
@@ -40,7 +40,7 @@ def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
     tables = vars(built) | {"price_findings": _all_findings(lake, built, changed)}
     facts = {
         "prices_version": version(built),
-        "satellite_prices_version": version_of_satellites(built),
+        VERSION_OF_SATELLITES: version_of_satellites(built),
         "market_hash": market_fingerprint(study),
         "inputs": inputs,
     }

@@ -17,7 +17,7 @@ from pipelines.lab.current import TAX_LOTS, WHOLE_RUN_FIRST, current_market, cur
 from pipelines.lab.home import SQL, Published
 from pipelines.lab.publication import inputs_of, note
 from pipelines.report.file import draft_of, write_draft
-from pipelines.steps.derived import Derived, missed
+from pipelines.steps.derived import Derived, lake_keys, missed
 from pipelines.warehouse.audit import Identity, Verdict, checks
 from pipelines.warehouse.lake_views import (
     ROWS,
@@ -86,7 +86,7 @@ def rebuild(
         draft = lake.root / "draft.duckdb"
         _remove(draft)
         with lake.shared():
-            inputs = inputs_of(study, lake, [one.name for one in derived])
+            inputs = inputs_of(study, lake, lake_keys(derived, study))
             market = current_market(study, lake)
             stored = stored_scenarios(study, lake, metrics_version)
             if not stored:

@@ -10,15 +10,15 @@ from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
-from sd_core.market.arrays import Dates, Floats, days_between, last_known, month_numbers
+from sd_core.market.arrays import Dates, Floats, days_between, last_known
 from sd_core.market.panel import DAYS_PER_YEAR, Panel, risk_free_returns
+from sd_core.simulation.flows import lump_sums_by_session, periods_begun
 from sd_core.simulation.kernel import book
 from sd_core.simulation.kernel.lanes import LANES
 from sd_core.simulation.kernel.lookback import GAP_SESSIONS
 from sd_core.simulation.results import DAILY, LEDGER, LOTS, Rows, SimulationResult, State
-from sd_core.simulation.rules import Every, LumpSums, Rules
+from sd_core.simulation.rules import Every, Rules
 
 # What panels look like to the kernel, as long as they are in use: laying one out takes longer than a scenario on it.
 _MARKETS: "WeakKeyDictionary[Panel, book.Market]" = WeakKeyDictionary()
@@ -69,7 +69,7 @@ def _market(panel: Panel) -> book.Market:
     dates["years"][1:] = days_between(panel.sessions) / DAYS_PER_YEAR
     dates["interest"] = risk_free_returns(panel.sessions, panel.rates)
     dates["prices"] = 1.0 if panel.price_index is None else panel.price_index / panel.price_index[0]
-    dates["begun"] = _periods(panel.sessions)
+    dates["begun"] = periods_begun(panel.sessions)
     dates["pays"] = (panel.dividends != 0.0).any(axis=1)
     return book.Market(
         prices=prices,
@@ -83,15 +83,6 @@ def _market(panel: Panel) -> book.Market:
 def _lanes(assets: int) -> int:
     """Return how long an array by asset is, filled up to whole lanes."""
     return assets + -assets % LANES
-
-
-def _periods(sessions: Dates) -> npt.NDArray[np.int64]:
-    """Return how many periods of each ``Every`` have begun since the session before, shape (sessions, periods)."""
-    months = month_numbers(sessions)
-    begun = np.zeros((len(sessions), len(Every)), dtype=np.int64)
-    for every, length in ((Every.MONTH, 1), (Every.QUARTER, 3), (Every.YEAR, 12)):
-        begun[1:, every] = np.diff(months // length)
-    return begun
 
 
 def has_policy(rules: Rules) -> bool:
@@ -195,23 +186,13 @@ def policy_of(batch: Batch, sessions: Dates, transfers: Floats | None = None) ->
         candidates=np.array(rules.candidates, dtype=np.int64),
         targets=np.ascontiguousarray(rules.targets.weights),
         row_from=np.where(np.diff(rows, prepend=rows[0]) > 0, rows, -1),
-        deposits=_lump_sums_by_session(rules.deposits_on, sessions),
-        withdrawals=_lump_sums_by_session(rules.withdrawals_on, sessions),
+        deposits=lump_sums_by_session(rules.deposits_on, sessions),
+        withdrawals=lump_sums_by_session(rules.withdrawals_on, sessions),
         transfers=np.zeros(len(sessions)) if transfers is None else transfers,
         edges=np.full((assets, 2), np.nan) if rules.band_edges is None else np.ascontiguousarray(rules.band_edges),
         returns=np.zeros(returns) if start is None else start.returns.copy(),
         gaps=np.zeros((gaps, assets), dtype=np.int8) if start is None else start.gaps.copy(),
     )
-
-
-def _lump_sums_by_session(amounts: LumpSums, sessions: Dates) -> Floats:
-    """Return what lump sums add up to on each session: their own, else the next one, and none on the first of all."""
-    by_session = np.zeros(len(sessions))
-    for date, amount in amounts:
-        session = max(1, int(np.searchsorted(sessions, np.datetime64(date))))
-        if session < len(sessions):
-            by_session[session] += amount
-    return by_session
 
 
 def results_of(books: book.Books, policy: book.Policy | None, end: int) -> list[SimulationResult]:

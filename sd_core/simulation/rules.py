@@ -244,6 +244,12 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
     )
 
 
+def with_deposits(rules: Rules, deposits: Deposits | None) -> Rules:
+    """Return rules to which other deposits come than their own, or none."""
+    without = replace(rules, deposit=0.0, deposit_every=Every.NEVER, deposits_on=(), deposit_invest=True)
+    return replace(without, **_deposit_rules(deposits)) if deposits else without
+
+
 def with_withdrawals(rules: Rules, withdrawals: Withdrawals) -> Rules:
     """Return rules that pay other withdrawals than their own."""
     return replace(rules, **_withdrawal_rules(withdrawals, rules.capital))

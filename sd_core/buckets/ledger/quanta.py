@@ -9,11 +9,10 @@ from decimal import Decimal
 from fractions import Fraction
 
 from sd_core.errors import InputError
+from sd_core.market.currencies import minor_digits
 
 CURRENCY_SCALE = 4
 INSTRUMENT_SCALE = 9
-# ISO 4217: minor digits other than 2.
-MINOR_DIGITS = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "VND": 0, "BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3}
 LARGEST = 2**63 - 1
 
 
@@ -81,7 +80,7 @@ class Unit:
 
 def currency(code: str) -> Unit:
     """Return a currency with the minor digits of ISO 4217."""
-    return Unit(code, "currency", CURRENCY_SCALE, MINOR_DIGITS.get(code, 2))
+    return Unit(code, "currency", CURRENCY_SCALE, minor_digits(code))
 
 
 def instrument(ticker: str, quote_currency: str) -> Unit:
