@@ -9,7 +9,7 @@ import duckdb
 from pipelines.report import history, market, page
 from pipelines.report.attribution import attribution_figures
 from pipelines.report.choice import Choice, choose
-from pipelines.report.equal_cash import equal_cash_table
+from pipelines.report.equal_cash import equal_cash_tables
 from pipelines.report.living import living_table, paying
 from pipelines.report.numbers import decimal, percent, typeset
 from pipelines.report.paid import paid_tables
@@ -262,7 +262,7 @@ def _taxes(given: Given) -> str:
 
 
 def _equal_cash(given: Given) -> str:
-    found = equal_cash_table(given.headline)
+    found = equal_cash_tables(given.headline)
     words = (
         "Cash makes a portfolio calmer without any rule. Each strategy of the rule, at its best reserve, beside "
         "portfolios that hold as much cash and have no rule, with the same costs and money in and out. What is "

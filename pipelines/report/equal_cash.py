@@ -4,7 +4,7 @@ from typing import Any
 
 from pipelines.report.numbers import NOTHING, decimal, level, percent
 from pipelines.report.page import Cell, table
-from pipelines.report.verdicts import Headline, demerit
+from pipelines.report.verdicts import MEASURES, Headline, demerit
 
 NAMES = {
     "rebalanced": "rebalanced yearly",
@@ -13,20 +13,42 @@ NAMES = {
 }
 
 
-def equal_cash_table(headline: Headline) -> str:
-    """Return the best scenario of each strategy of the rule beside the same cash; empty where the study has none."""
+NAMED = ("strategy", "reserve", "the same cash")
+
+
+def equal_cash_tables(headline: Headline) -> str:
+    """Return the best scenario of each strategy of the rule beside the same cash; empty where the study has none.
+
+    Growth and its verdict come first; what the two risked and paid out is a table of its own, so that both fit a page.
+    """
     rows = _rows(headline)
     if not rows:
         return ""
-    # The verdict comes before what it rests on, so that a narrow page cuts off details and not the answer.
-    header: tuple[str, ...] = (
-        *("strategy", "reserve", "the same cash", "verdict", "cash", "its cash", "CAGR", "its CAGR"),
-        *("points apart (95 %)", "Sharpe", "its Sharpe", "apart (95 %)", "drawdown", "its drawdown"),
-    )
+    growth = [
+        [
+            *_names(row),
+            *_pair(row, "mean_cash_share"),
+            *_pair(row, "cagr"),
+            *_difference(row, "cagr", 100, 2),
+            Cell(row["verdict"] or NOTHING, is_number=False),
+        ]
+        for row in rows
+    ]
+    risk = [
+        [*_names(row), *_pair(row, "sharpe"), *_difference(row, "sharpe", 1, 3), *_pair(row, "max_drawdown")]
+        for row in rows
+    ]
+    by = MEASURES[headline.study["judge_by"]][1]
+    of_growth = ("cash", "its cash", "per year (CAGR)", "its CAGR", "difference, points", "95 % interval")
+    of_risk: tuple[str, ...] = ("Sharpe", "its Sharpe", "difference", "95 % interval", "worst drawdown", "its drawdown")
     if any(row["withdrawals"] for row in rows):
-        header += (f"withdrawn, {headline.study['currency']}", "its withdrawals")
-    cells = [_cells(row, len(header)) for row in rows]
-    return table(header, cells, name="The rule beside the same cash")
+        of_risk += (f"withdrawn, {headline.study['currency']}", "its withdrawals")
+        for cells, row in zip(risk, rows, strict=True):
+            cells += [Cell(decimal(row[name]), row[name]) for name in ("withdrawals", "comparison_withdrawals")]
+    return "".join(
+        table((*NAMED, *header), cells, name=f"The rule beside the same cash: {name}")
+        for name, header, cells in (("growth", (*of_growth, f"verdict by {by}"), growth), ("risk", of_risk, risk))
+    )
 
 
 def _rows(headline: Headline) -> list[dict[str, Any]]:
@@ -38,21 +60,12 @@ def _rows(headline: Headline) -> list[dict[str, Any]]:
     return [row for row in headline.compared if best.get(row["strategy"]) == row["reserve"]]
 
 
-def _cells(row: dict[str, Any], columns: int) -> list[Cell]:
-    cells = [
+def _names(row: dict[str, Any]) -> list[Cell]:
+    return [
         Cell(row["strategy"], is_number=False),
         Cell(level(row["reserve"]), row["reserve"]),
         Cell(NAMES[row["comparison"]], is_number=False),
-        Cell(row["verdict"] or NOTHING, is_number=False),
-        *_pair(row, "mean_cash_share"),
-        *_pair(row, "cagr"),
-        _difference(row, "cagr", 100, 2),
-        *_pair(row, "sharpe"),
-        _difference(row, "sharpe", 1, 3),
-        *_pair(row, "max_drawdown"),
-        *(Cell(decimal(row[name]), row[name]) for name in ("withdrawals", "comparison_withdrawals")),
     ]
-    return cells[:columns]
 
 
 def _pair(row: dict[str, Any], measure: str) -> list[Cell]:
@@ -60,11 +73,11 @@ def _pair(row: dict[str, Any], measure: str) -> list[Cell]:
     return [Cell(decimal(value, 3) if measure == "sharpe" else percent(value), value) for value in values]
 
 
-def _difference(row: dict[str, Any], measure: str, factor: int, digits: int) -> Cell:
-    """Return the difference of a measure with its interval, where the bootstrap gives one."""
+def _difference(row: dict[str, Any], measure: str, factor: int, digits: int) -> list[Cell]:
+    """Return the difference of a measure, and its interval where the bootstrap gives one."""
     point, *ends = (
         NOTHING if row[name] is None else decimal(row[name] * factor, digits)
         for name in (f"{measure}_difference{end}" for end in ("", "_low", "_high"))
     )
-    interval = "" if NOTHING in ends else f" ({ends[0]} to {ends[1]})"
-    return Cell(point + interval, row[f"{measure}_difference"])
+    interval = NOTHING if NOTHING in ends else " to ".join(ends)
+    return [Cell(point, row[f"{measure}_difference"]), Cell(interval, is_number=False)]

@@ -99,11 +99,14 @@ def table(
     sortable: bool = False,
 ) -> str:
     """Return a table in a box of its own, within which it scrolls if too wide for the page; rows may be marked."""
+    rows = [*rows]
     body = "".join(
         f"<tr{_class('marked' if number in marked else '')}>{''.join(map(_cell, row, range(len(row))))}</tr>"
         for number, row in enumerate(rows)
     )
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in header)
+    # A column's name is on the side of what is below it.
+    sides = [_class("n" if rows and rows[0][place].is_number else "") for place in range(len(header))]
+    head = "".join(f'<th scope="col"{side}>{escape(column)}</th>' for column, side in zip(header, sides, strict=True))
     # A box that scrolls must be reachable by keyboard.
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name)}">'

@@ -14,15 +14,12 @@ MOST_CHOSEN = 24
 _OF_HEADLINE = {
     "reserve",
     "final_value",
-    "twr",
-    "cagr",
     "sharpe",
     "max_drawdown",
     "mean_cash_share",
     "dividends_and_interest_per_year",
     "harvest_net_per_year",
     "skipped_buys",
-    "excess_over_buy_and_hold",
 }
 
 Column = tuple[str, str, Callable[[Any], str]]
@@ -106,15 +103,15 @@ _OF_TAXES = {"taxes", "after_tax_value", "after_tax_total_return", "after_tax_li
 
 
 def headline_table(headline: Headline) -> str:
-    """Return the rows of the headline, or the best of them where they are many: buy-and-hold, then strategies."""
+    """Return the rows of the headline, or the best of them where they are many: buy-and-hold, then the best first."""
     currency = headline.study["currency"]
-    columns = [column for column in _columns(currency) if column[1] in _OF_HEADLINE]
+    growth = "cagr" if all(one.row["is_of_a_year"] for one in headline.chosen) else "twr"
+    columns = [column for column in _columns(currency) if column[1] in _OF_HEADLINE | {growth}]
     if any(one.row["withdrawals_scheduled"] for one in headline.chosen):
         columns += _withdrawn_columns(currency)
     best = sorted(headline.chosen, key=lambda one: (one.row is not headline.holding, demerit(one.row)))[:MOST_CHOSEN]
-    kept = [one for one in headline.chosen if one in best]
-    rows = [[_name(one.row), Cell(one.label, is_number=False), *_cells(one.row, columns)] for one in kept]
-    marked = [number for number, one in enumerate(kept) if one.row is headline.holding]
+    rows = [[_name(one.row), Cell(one.label, is_number=False), *_cells(one.row, columns)] for one in best]
+    marked = [number for number, one in enumerate(best) if one.row is headline.holding]
     return table(("strategy", "", *(name for name, *_ in columns)), rows, name="Headline", marked=marked)
 
 

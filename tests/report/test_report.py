@@ -392,12 +392,14 @@ def test_rule_is_shown_beside_the_same_cash(small_report: Report) -> None:
         "cagr_difference_high": 2.25,
     }
     html = small_report(lambda con: insert(con, "simulation_equal_cash", beside))
-    header, row = parse(html).one("section", id="equal_cash").one("table").rows()
-    shown = dict(zip((cell.text for cell in header), (cell.text for cell in row), strict=True))
+    shown: dict[str, str] = {}
+    for one in parse(html).one("section", id="equal_cash").all("table"):
+        header, row = one.rows()
+        shown |= zip((cell.text for cell in header), (cell.text for cell in row), strict=True)
     assert shown["the same cash"] == "its cash of the month before"
     assert [shown["its cash"], shown["its CAGR"], shown["its Sharpe"]] == [f"12.5{THIN}%", f"50.0{THIN}%", "1.250"]
     assert "−50.00 to 225.00" in html
-    assert shown["verdict"] == "not significant"
+    assert shown["verdict by growth"] == "not significant"
 
 
 def test_study_without_the_rule_has_no_part_about_the_same_cash(small_report: Report) -> None:
@@ -407,6 +409,18 @@ def test_study_without_the_rule_has_no_part_about_the_same_cash(small_report: Re
 def part(html: str, name: str) -> list[list[str]]:
     """Return the rows of the first table of a part, its header first."""
     return [[cell.text for cell in row] for row in parse(html).one("section", id=name).all("table")[0].rows()]
+
+
+@pytest.mark.parametrize(("is_of_a_year", "growth"), [(True, "per year (CAGR)"), (False, "TWR")])
+def test_page_begins_with_buy_and_hold_then_the_best(small_report: Report, is_of_a_year: bool, growth: str) -> None:
+    change = f"update report_strategy set is_of_a_year = {is_of_a_year}"
+    html = small_report(change_tables=lambda connection: connection.execute(change))
+    header, first, *others = part(html, "headline")
+    grown = [float(row[header.index(growth)].split(THIN)[0].replace("−", "-")) for row in others]
+    assert first[0] == "buy_and_hold"
+    assert len(grown) > 2
+    assert grown == sorted(grown, reverse=True)
+    assert {"per year (CAGR)", "TWR"} & {*header} == {growth}
 
 
 def test_calendar_years_are_side_by_side_and_marked_where_they_are_not_whole(small_report: Report) -> None:
