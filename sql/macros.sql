@@ -281,6 +281,18 @@ comment on macro judged is
     'The measure by which the study judges, of those given: the growth rate, the Sharpe ratio, what was paid of '
     'withdrawals, or the value at the end.';
 
+create macro at_least(amount, bound) as
+    amount >= bound - 1e-12;
+
+comment on macro at_least is
+    'Whether a number reaches a bound, which it may miss by rounding, 1e-12.';
+
+create macro exceeds(amount, bound) as
+    amount > bound + 1e-12;
+
+comment on macro exceeds is
+    'Whether a number is above a bound by more than rounding, 1e-12.';
+
 create macro is_distinguished(low, high) as
     low > 1e-9 or high < -1e-9;
 

@@ -3,24 +3,29 @@
 The study itself belongs in ``sd_core.study``.
 """
 
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from sd_core.buckets.presets import settings_of
 from sd_core.market.arrays import Dates
 from sd_core.market.panel import periods_per_year
 from sd_core.market.sessions import session_after
 from sd_core.schemas import lake
+from sd_core.schemas.buckets import STUDY_BUCKET
 from sd_core.schemas.strategy import as_column, strategy_values
 from sd_core.simulation.rules import targets_of
 from sd_core.study.model import Study
 
 
 def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
-    """Return the tables ``study`` (one row), ``study_asset``, ``study_strategy`` and ``strategy_target``.
+    """Return ``study`` (one row), ``study_asset``, ``study_strategy``, ``strategy_target`` and ``study_bucket``.
 
-    What an asset or a strategy leaves to a default is null among an asset's overrides and filled in for a strategy.
+    What is left to a default is null among an asset's overrides, and filled in for a strategy and a satellite.
     """
     total = sum(asset.weight for asset in study.universe.values())
     asset_rows = [
@@ -79,7 +84,35 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
         "study_asset": pa.Table.from_pylist(asset_rows, lake.STUDY_ASSET.arrow_schema),
         "study_strategy": pa.Table.from_pylist(strategy_rows, lake.STUDY_STRATEGY.arrow_schema),
         "strategy_target": _strategy_targets(study, sessions),
+        "study_bucket": pa.Table.from_pylist(list(_bucket_rows(study)), STUDY_BUCKET.arrow_schema),
     }
+
+
+def _bucket_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Yield the buckets of every plan, the core first; a key that a row leaves out is NULL."""
+    for plan, parts in study.buckets.items():
+        targets = [satellite.target_or_default for satellite in parts.satellites.values()]
+        core = {"bucket": "core", "position": 0, "target": 1.0 - math.fsum(targets), "tickers": []}
+        yield {"plan": plan, **core, **parts.core.model_dump()}
+        for position, (name, satellite) in enumerate(parts.satellites.items(), start=1):
+            settings = settings_of(satellite)
+            values = settings.parameters
+            yield {
+                "plan": plan,
+                "position": position,
+                "bucket": name,
+                "target": satellite.target_or_default,
+                "min_pct": satellite.min_pct,
+                "tickers": [ticker for ticker in study.satellite_universe if ticker in satellite.tickers],
+                "preset": satellite.preset,
+                **{f"slider_{name}": at for name, at in asdict(settings.sliders).items()},
+                **{f"toggle_{name}": is_on for name, is_on in asdict(settings.toggles).items()},
+                "dividends": settings.dividends.name.lower(),
+                **{name: getattr(values, name) for name in ("size", "stop", "days", "positions", "take", "trail")},
+                "signal": settings.signal.name.lower(),
+                "breakout_window": values.window or None,
+                "dip_depth": values.depth or None,
+            }
 
 
 def _strategy_values(study: Study, name: str) -> dict[str, Any]:

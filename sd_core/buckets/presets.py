@@ -6,33 +6,16 @@ What the parameters do belongs in ``rules`` and in the engine of histories.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from enum import IntEnum
 from typing import Any, NamedTuple
 
-from sd_core.study.satellites import DUAL, MAX_BUDGET, MAX_PCT, MIN_PCT
+from sd_core.schemas.kinds import Dividends, Signal
+from sd_core.study.satellites import DUAL, MAX_BUDGET, MAX_PCT, MIN_PCT, Satellite
 from sd_core.wording import did_you_mean
 
 # A product of a slider that misses a whole number by less than this is that number: 3 + 20 · 0.4 = 11.
 WHOLE = 1e-9
 # The least share of the account with which any satellite can trade.
 LEAST_SHARE = min(MIN_PCT.values())
-
-
-class Signal(IntEnum):
-    """What a satellite buys on."""
-
-    BREAKOUT = 0
-    DIP = 1
-    STEADY = 2
-    EX_DIVIDEND = 3
-
-
-class Dividends(IntEnum):
-    """What a satellite does with a dividend, net of tax."""
-
-    ACCUMULATE_CASH = 0
-    REINVEST_SAME = 1
-    SEND_TO_CORE = 2
 
 
 @dataclass(frozen=True)
@@ -223,6 +206,16 @@ def settings(
         replace(begun.sliders, **(sliders or {})),
         replace(begun.toggles, **(toggles or {})),
         Dividends[dividends.upper()] if dividends else begun.dividends,
+    )
+
+
+def settings_of(satellite: Satellite) -> Settings:
+    """Return the settings of a study's satellite: its preset's, but for what it says itself."""
+    return settings(
+        satellite.preset,
+        satellite.sliders.model_dump(exclude_none=True),
+        satellite.toggles.model_dump(exclude_none=True),
+        satellite.dividends,
     )
 
 

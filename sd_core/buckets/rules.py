@@ -11,8 +11,7 @@ choices behind them are in ``docs/buckets.md``.
 
 import math
 
-from sd_core.buckets.presets import Signal
-from sd_core.schemas.kinds import Outcome, Reason, Regime, Status
+from sd_core.schemas.kinds import Outcome, Reason, Regime, Signal, Status
 
 EDGE = 1e-12
 # Money that is no more than rounding leaves: nothing earns a return on it, and nothing was bought with it.

@@ -1,5 +1,6 @@
 """Declarations of the analytics layer: what follows from simulations and prices, by session and by scenario."""
 
+from sd_core.schemas.buckets import BUCKET_SIGNAL
 from sd_core.schemas.columns import (
     AT_LEAST_TOTAL_LOSS,
     BELOW_ONE,
@@ -412,4 +413,5 @@ ANALYTICS = (
     RESERVE_COMPARISON,
     PREMIUM_SPREAD,
     SIMULATION_TAXES,
+    BUCKET_SIGNAL,
 )

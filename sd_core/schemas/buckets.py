@@ -4,8 +4,12 @@ A book is a plan of the study simulated over its history, an account, or a bucke
 belong in ``buckets``.
 """
 
+from collections.abc import Callable
+from typing import Any, get_args
+
 from sd_core.schemas.columns import (
     AT_LEAST_TOTAL_LOSS,
+    BELOW_ONE,
     COUNT,
     FRACTION,
     FROM_ONE,
@@ -16,6 +20,7 @@ from sd_core.schemas.columns import (
     RATIO,
     SHARE,
     SHARES,
+    YEARLY,
     Column,
     day,
     flag,
@@ -24,6 +29,7 @@ from sd_core.schemas.columns import (
     one_of,
     session,
     text,
+    texts,
     ticker,
     whole,
 )
@@ -31,17 +37,20 @@ from sd_core.schemas.kinds import (
     LEG_ARRIVAL,
     LEG_CLOSE,
     BucketEvent,
+    Dividends,
     ExitReason,
     Kind,
     Outcome,
     Probation,
     Regime,
+    Signal,
     Sleep,
     Status,
     Transfer,
     words,
 )
-from sd_core.schemas.table import LakeTable
+from sd_core.schemas.table import LakeTable, Table
+from sd_core.study.satellites import Preset
 
 
 def _book() -> Column:
@@ -51,6 +60,133 @@ def _book() -> Column:
 def _bucket() -> Column:
     return text("Name of the bucket; core: the core.")
 
+
+def _of_satellite(column: Callable[..., Column], description: str, *unit_and_checks: Any) -> Column:
+    return column(f"{description}; NULL: the core.", *unit_and_checks, nullable=True)
+
+
+STUDY_BUCKET = LakeTable(
+    name="study_bucket",
+    description="The buckets of the study's plans: the core, and the satellites with their settings and parameters.",
+    key=("plan", "bucket"),
+    columns={
+        "plan": text("Name of the plan in the study."),
+        "position": whole("Place of a satellite in the plan, from 1; 0: the core.", COUNT, NOT_NEGATIVE),
+        "bucket": _bucket(),
+        "strategy": text("Strategy of the core; NULL: a satellite.", nullable=True),
+        "reserve": number("Reserve of the core; NULL: a satellite.", FRACTION, BELOW_ONE, nullable=True),
+        "target": number("Share of all buckets that it is to have at the start.", FRACTION, SHARE),
+        "min_pct": _of_satellite(number, "Share of all buckets below which it does not trade", FRACTION, SHARE),
+        "tickers": texts("What it trades, in the study's order; of the core, nothing, since the universe is its."),
+        "preset": _of_satellite(text, "Preset that its settings began as", one_of(get_args(Preset))),
+        "slider_risk": _of_satellite(number, "Conservative to aggressive", FRACTION, SHARE),
+        "slider_hold": _of_satellite(number, "Quick flips to patient holds", FRACTION, SHARE),
+        "slider_entry": _of_satellite(number, "Buy dips to buy breakouts", FRACTION, SHARE),
+        "slider_spread": _of_satellite(number, "Slider: concentrated to diversified", FRACTION, SHARE),
+        "slider_profit": _of_satellite(number, "Let winners run to take profits early", FRACTION, SHARE),
+        "toggle_trailing": _of_satellite(flag, "Whether a stop follows the highest close"),
+        "toggle_regime": _of_satellite(flag, "Whether the regime of the market scales what is opened"),
+        "toggle_harvest": _of_satellite(flag, "Whether what exceeds the target goes to the core each month"),
+        "toggle_high_volatility": _of_satellite(flag, "Whether nothing is opened while volatility is high"),
+        "dividends": _of_satellite(text, "What is done with dividends", one_of(words(Dividends))),
+        "size": _of_satellite(number, "Most that a position costs, of its value", FRACTION, POSITIVE, SHARE),
+        "stop": _of_satellite(number, "Distance of the stop below the entry price", FRACTION, POSITIVE, SHARE),
+        "days": _of_satellite(whole, "Calendar days after which a position is closed", "days", FROM_ONE),
+        "positions": _of_satellite(whole, "Positions that may be open", COUNT, FROM_ONE),
+        "take": _of_satellite(number, "Distance of the take-profit above the entry price", FRACTION, POSITIVE),
+        "trail": _of_satellite(
+            number, "Distance of a trailing stop below the highest close", FRACTION, POSITIVE, SHARE
+        ),
+        "signal": _of_satellite(text, "What it buys on", one_of(words(Signal))),
+        "breakout_window": whole(
+            "Sessions whose highest close a breakout exceeds; NULL: another signal.", COUNT, FROM_ONE, nullable=True
+        ),
+        "dip_depth": number(
+            "Distance below the highest close that is a dip; NULL: another signal.", FRACTION, POSITIVE, nullable=True
+        ),
+    },
+)
+
+# As published: what it trades is text there.
+PUBLISHED_STUDY_BUCKET = Table(
+    name="study_bucket",
+    layer="staging",
+    description=STUDY_BUCKET.description,
+    key=STUDY_BUCKET.key,
+    columns={
+        **STUDY_BUCKET.columns,
+        "tickers": text(
+            "What it trades, in the study's order, separated by a comma and a space; NULL: the core.", nullable=True
+        ),
+    },
+)
+
+BUCKET_SIGNAL = Table(
+    name="bucket_signal",
+    layer="analytics",
+    description="What the signal of every satellite says about each of its tickers at the close of every session.",
+    key=("plan", "bucket", "session", "ticker"),
+    columns={
+        "plan": text("Name of the plan in the study."),
+        "bucket": text("Name of the satellite."),
+        "session": session(),
+        "ticker": ticker(),
+        "has_bar": flag("Whether the ticker has a bar in the session."),
+        "close": number(
+            "Last close at or before the session; there are no rows before the first one.", PER_SHARE, POSITIVE
+        ),
+        "highest_before": number(
+            "Highest close of a breakout's window, or 63 for a dip, without this one; NULL: fewer, or another signal.",
+            PER_SHARE,
+            POSITIVE,
+            nullable=True,
+        ),
+        "mean_close_200": number(
+            "Mean close of the last 200 sessions; NULL: fewer.", PER_SHARE, POSITIVE, nullable=True
+        ),
+        "highest_close_252": number(
+            "Highest close of the last 252 sessions; NULL: fewer.", PER_SHARE, POSITIVE, nullable=True
+        ),
+        **{
+            f"return_{window}": number(
+                f"Close over that of {window} sessions before, less 1; NULL: there is none.",
+                FRACTION,
+                AT_LEAST_TOTAL_LOSS,
+                nullable=True,
+            )
+            for window in (21, 63, 252)
+        },
+        "median_return_63": number(
+            "Median of return_63 over the satellite's tickers that have one.",
+            FRACTION,
+            AT_LEAST_TOTAL_LOSS,
+            nullable=True,
+        ),
+        **{
+            f"volatility_{window}": number(
+                f"Annualised standard deviation (ddof 1) of the last {window} changes of the close; NULL: fewer.",
+                YEARLY,
+                NOT_NEGATIVE,
+                nullable=True,
+            )
+            for window in (21, 63, 252)
+        },
+        "median_volatility_63": number(
+            "Median of volatility_63 over the satellite's tickers that have one.", YEARLY, NOT_NEGATIVE, nullable=True
+        ),
+        "last_dividend": number("Last dividend known; NULL: none.", PER_SHARE, POSITIVE, nullable=True),
+        "is_dividend_kept": flag(
+            "Whether none of the last three dividends known is below the one before; NULL: fewer.", nullable=True
+        ),
+        "next_ex_date": day("Next ex-date as the last ones project it; NULL: fewer than three known.", nullable=True),
+        "is_entry": flag("Whether the signal asks for a purchase."),
+        "conviction": number("Share of the signal's four confirmations that hold.", FRACTION, SHARE),
+        "entry_order": number(
+            "What purchases of the same conviction are made by, ascending; NULL comes last.", RATIO, nullable=True
+        ),
+        "is_exit": flag("Whether the trend that a position was bought for is lost."),
+    },
+)
 
 BUCKET_LEDGER = LakeTable(
     name="bucket_ledger",

@@ -53,6 +53,23 @@ class Status(IntEnum):
     RETIRED = 5
 
 
+class Signal(IntEnum):
+    """What a satellite buys on."""
+
+    BREAKOUT = 0
+    DIP = 1
+    STEADY = 2
+    EX_DIVIDEND = 3
+
+
+class Dividends(IntEnum):
+    """What a satellite does with a dividend, net of tax."""
+
+    ACCUMULATE_CASH = 0
+    REINVEST_SAME = 1
+    SEND_TO_CORE = 2
+
+
 class Regime(IntEnum):
     """What the market is like; unknown before there is history enough to say."""
 

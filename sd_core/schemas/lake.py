@@ -4,6 +4,7 @@ The published tables that are copies of them follow from these declarations, and
 the engine writes, and the tables that tests make by hand.
 """
 
+from sd_core.schemas.buckets import STUDY_BUCKET
 from sd_core.schemas.columns import (
     AT_LEAST_TOTAL_LOSS,
     COUNT,
@@ -563,6 +564,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         STUDY_ASSET,
         STUDY_STRATEGY,
         STRATEGY_TARGET,
+        STUDY_BUCKET,
         SESSIONS,
         RATES,
         PRICES,

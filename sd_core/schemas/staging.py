@@ -1,6 +1,7 @@
 """Declarations of the staging layer: the lake's tables as stored, and the two that a query changes."""
 
 from sd_core.schemas import lake
+from sd_core.schemas.buckets import PUBLISHED_STUDY_BUCKET
 from sd_core.schemas.columns import COUNT, FROM_ONE, text, whole
 from sd_core.schemas.table import Table
 
@@ -41,6 +42,7 @@ STAGING = (
     lake.STUDY_ASSET.published(),
     lake.STUDY_STRATEGY.published(),
     lake.STRATEGY_TARGET.published(),
+    PUBLISHED_STUDY_BUCKET,
     lake.SESSIONS.published(),
     lake.RATES.published(),
     lake.PRICES.published(),

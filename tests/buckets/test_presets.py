@@ -2,7 +2,8 @@
 
 import pytest
 
-from sd_core.buckets.presets import PRESETS, Dividends, Signal, Sliders, rails, settings
+from sd_core.buckets.presets import PRESETS, Sliders, rails, settings
+from sd_core.schemas.kinds import Dividends, Signal
 
 # By hand from the sliders: size .15 + .25r, stop .05 + .15r, days 1 + 180h, positions 3 + 20s, take .30 - .25p,
 # trail max(.02, .10(1 - p)); whole numbers are cut.

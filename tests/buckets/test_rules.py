@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sd_core.buckets import rules
-from sd_core.buckets.presets import Signal
 from sd_core.buckets.rules import AWAKE, NEVER
-from sd_core.schemas.kinds import Outcome, Reason, Regime, Status
+from sd_core.schemas.kinds import Outcome, Reason, Regime, Signal, Status
 
 TARGET, MIN_PCT = 0.10, 0.02
 FLOOR = rules.floor_of(TARGET, MIN_PCT)

@@ -343,6 +343,37 @@ def test_rules_of_a_scenario_are_those_that_its_strategy_switches_on() -> None:
     assert (deploying.cash_high, deploying.candidates, deploying.drift) == (0.2, (2, 0), math.inf)
 
 
+def test_buckets_are_the_core_and_satellites_with_their_parameters() -> None:
+    satellites = {
+        "dips": {"preset": "dip_buyer", "tickers": ["MSFT", "AMD"], "target": 0.05, "sliders": {"risk": 0.2}},
+        "catcher": {"preset": "dividend_catcher", "tickers": ["XOM"], "target": 0.08, "toggles": {"harvest": True}},
+    }
+    plan = {"core": {"strategy": "sd8", "reserve": 0.1}, "budget": 0.15, "satellites": satellites}
+    study = study_with(
+        (["satellite_universe"], {"AMD": {}, "MSFT": {}, "XOM": {}}),
+        (["buckets"], {"p": plan, "alone": plan | {"satellites": {}}}),
+    )
+    core, dips, catcher, alone = tables_of(study)["study_bucket"].to_pylist()
+    assert {name: value for name, value in core.items() if value is not None} == {
+        "plan": "p",
+        "position": 0,
+        "bucket": "core",
+        "strategy": "sd8",
+        "reserve": 0.1,
+        "target": pytest.approx(0.87, abs=1e-15),
+        "tickers": [],
+    }
+    assert (alone["plan"], alone["bucket"], alone["target"]) == ("alone", "core", 1.0)
+    # In the order of the study; the slider that is set, and what it comes to: .15 + .25 · .2 and .05 + .15 · .2.
+    assert (dips["position"], dips["tickers"]) == (1, ["AMD", "MSFT"])
+    assert (dips["slider_risk"], dips["slider_hold"], dips["toggle_harvest"]) == (0.2, 0.7, False)
+    assert (dips["size"], dips["stop"]) == (pytest.approx(0.20, abs=1e-15), pytest.approx(0.08, abs=1e-15))
+    assert (dips["signal"], dips["breakout_window"], dips["dip_depth"]) == ("dip", None, pytest.approx(0.14, abs=1e-15))
+    assert (dips["min_pct"], dips["dividends"]) == (0.02, "reinvest_same")
+    assert (catcher["position"], catcher["toggle_harvest"], catcher["dividends"]) == (2, True, "accumulate_cash")
+    assert (catcher["signal"], catcher["breakout_window"], catcher["dip_depth"]) == ("ex_dividend", None, None)
+
+
 # --- fingerprints -----------------------------------------------------------------------------------------------------
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 from sd_core.buckets.history.contract import Plan, Satellite, SatellitePanel, Signals
-from sd_core.buckets.presets import Dividends, Parameters, Settings, Signal, Sliders, Toggles
+from sd_core.buckets.presets import Parameters, Settings, Sliders, Toggles
 from sd_core.market.arrays import Dates, Floats
 from sd_core.market.panel import Panel
-from sd_core.schemas.kinds import Regime
+from sd_core.schemas.kinds import Dividends, Regime, Signal
 
 PRESETS = {
     Signal.BREAKOUT: "custom",

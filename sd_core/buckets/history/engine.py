@@ -22,11 +22,10 @@ from sd_core.buckets.history.contract import (
 )
 from sd_core.buckets.history.kernel.book import POSITION, SATELLITE, Books, Market
 from sd_core.buckets.history.kernel.sessions import arrive, go_on
-from sd_core.buckets.presets import Dividends
 from sd_core.buckets.rules import COOLDOWN_DAYS
 from sd_core.market.arrays import Dates, Floats, day_numbers, last_known, month_numbers
 from sd_core.market.panel import Panel, risk_free_returns
-from sd_core.schemas.kinds import Status
+from sd_core.schemas.kinds import Dividends, Status
 
 # How many rows of the ledger, of trades and of events there is room for at first.
 ROOM = 4096

@@ -9,8 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sd_core.buckets.presets import Signal
-from sd_core.schemas.kinds import Outcome, Reason, Regime
+from sd_core.schemas.kinds import Outcome, Reason, Regime, Signal
 
 TOLERANCE = 1e-12
 

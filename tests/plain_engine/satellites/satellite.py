@@ -13,9 +13,19 @@ from plain_engine.satellites.lifecycle import Index, Life
 from plain_engine.satellites.position import Position
 from plain_engine.satellites.rules import Breaker, Cooldown, Reawakening, Restraints
 from sd_core.buckets.history.contract import CORE, NO_TICKER, OUTSIDE, Plan, Signals
-from sd_core.buckets.presets import Dividends, Signal
 from sd_core.market.panel import Panel
-from sd_core.schemas.kinds import BucketEvent, ExitReason, Kind, Reason, Regime, Sleep, Status, Transfer
+from sd_core.schemas.kinds import (
+    BucketEvent,
+    Dividends,
+    ExitReason,
+    Kind,
+    Reason,
+    Regime,
+    Signal,
+    Sleep,
+    Status,
+    Transfer,
+)
 
 NEGLIGIBLE_INTEREST = 1e-9
 # Money that is none: what rounding leaves.

@@ -8,8 +8,7 @@ from plain_engine.satellites import rules
 from plain_engine.satellites.books import OPEN, WITHIN
 from plain_engine.satellites.position import Position
 from plain_engine.satellites.satellite import Satellite
-from sd_core.buckets.presets import Dividends, Signal
-from sd_core.schemas.kinds import ExitReason, Kind
+from sd_core.schemas.kinds import Dividends, ExitReason, Kind, Signal
 
 WHOLE_LOTS = 1e-9
 LATE_EX_DATE = dt.timedelta(days=10)

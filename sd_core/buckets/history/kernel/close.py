@@ -5,8 +5,7 @@ What it buys and sells by them belongs in ``positions``.
 
 from sd_core.buckets import rules
 from sd_core.buckets.history.kernel.book import NAN, NO_DAY, NO_ORDER, note
-from sd_core.buckets.presets import Signal
-from sd_core.schemas.kinds import BucketEvent, ExitReason, Outcome, Sleep, Status
+from sd_core.schemas.kinds import BucketEvent, ExitReason, Outcome, Signal, Sleep, Status
 from sd_core.simulation.kernel.book import compiled, inlined, number
 
 ACTIVATED, HIBERNATED, WOKEN, LOCKED, UNLOCKED, COOLED_DOWN, REBASED = (

@@ -17,8 +17,7 @@ from sd_core.buckets.history.kernel.book import (
     free_cash,
     write,
 )
-from sd_core.buckets.presets import Signal
-from sd_core.schemas.kinds import ExitReason, Kind
+from sd_core.schemas.kinds import ExitReason, Kind, Signal
 from sd_core.simulation.kernel.book import NONE_YET, TOUCH, compiled, inlined, number
 from sd_core.simulation.kernel.trades import fee_of, whole_lots
 

@@ -11,8 +11,7 @@ import sd_core.buckets.compiled  # noqa: F401  the rules are compiled only after
 from sd_core.buckets.history.kernel.book import ARRIVAL, NAN, NO_ASSET, NO_BUCKET, THE_CORE, free_cash, write
 from sd_core.buckets.history.kernel.close import judge, worth
 from sd_core.buckets.history.kernel.positions import trade
-from sd_core.buckets.presets import Dividends
-from sd_core.schemas.kinds import Kind, Transfer
+from sd_core.schemas.kinds import Dividends, Kind, Transfer
 from sd_core.simulation.kernel.book import DUST, STRICT, compiled, number
 
 DIVIDEND, INTEREST, DIVIDEND_SENT = number(Kind.DIVIDEND), number(Kind.INTEREST), number(Transfer.DIVIDEND_SENT)
