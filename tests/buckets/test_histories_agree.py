@@ -7,10 +7,12 @@ compiled engine's own tests.
 """
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from plain_engine import satellites
+from plain_engine import Scenario, satellites
+from support.generators import random_case
 from support.satellite_laws import assert_laws
 from support.satellite_plans import PlanCase, random_plan
 from support.satellite_replay import replayed_days
@@ -18,6 +20,9 @@ from support.satellite_traits import traits
 
 from sd_core.buckets.history.contract import History
 from sd_core.buckets.history.engine import simulate
+from sd_core.market.panel import Panel
+from sd_core.simulation.rules import Rules
+from sd_core.simulation.walk import Walk
 
 PLANS = 200
 CHUNK = 10
@@ -38,18 +43,23 @@ def plain_history(case: PlanCase) -> History:
 
 
 def assert_histories_agree(compiled: History, plain: History) -> None:
-    """Compare whole columns: integers exactly, numbers to 1e-9, relative or in the currency."""
+    """Compare whole columns: integers exactly, numbers to 1e-9, relative or of the currency, more for the rich."""
+    rounding = 1e-9 + 1e-14 * plain.core_values.max()
+
+    def compare(found: np.ndarray, expected: np.ndarray, name: str) -> None:
+        is_float = expected.dtype.kind == "f"
+        np.testing.assert_allclose(
+            found, expected, rtol=1e-9 if is_float else 0, atol=rounding if is_float else 0, err_msg=name
+        )
+
     for name in TABLES:
         found, expected = getattr(compiled, name), getattr(plain, name)
         assert found.dtype == expected.dtype
         assert len(found) == len(expected), f"{name}: {len(found)} rows compiled, {len(expected)} plain"
         for column in expected.dtype.names:
-            tolerance = 1e-9 if expected.dtype[column].kind == "f" else 0
-            np.testing.assert_allclose(
-                found[column], expected[column], rtol=tolerance, atol=tolerance, err_msg=f"{name}.{column}"
-            )
+            compare(found[column], expected[column], f"{name}.{column}")
     for name in CORE_COLUMNS:
-        np.testing.assert_allclose(getattr(compiled, name), getattr(plain, name), rtol=1e-9, atol=1e-9, err_msg=name)
+        compare(getattr(compiled, name), getattr(plain, name), name)
 
 
 def assert_nothing_hangs_on_later_sessions(case: PlanCase, history: History) -> None:
@@ -86,6 +96,65 @@ def test_laws_hold_on_a_thousand_drawn_plans(chunk):
                 assert_nothing_hangs_on_later_sessions(case, history)
         except AssertionError as breach:
             breach.add_note(f"random_plan({seed})")
+            raise
+
+
+class PlainCore:
+    """A core that the plain engine simulates."""
+
+    def __init__(self, panel: Panel, rules: Rules) -> None:
+        self.scenario = Scenario(panel, rules)
+
+    @property
+    def value(self) -> float:
+        return self.scenario.portfolio.last_value
+
+    @property
+    def bank(self) -> float:
+        return self.scenario.portfolio.last_bank
+
+    @property
+    def withdrawn(self) -> float:
+        return self.scenario.portfolio.day.withdrawals
+
+    def advance(self, session: int, flow: float) -> float:
+        self.scenario.transfers = {session: flow}
+        self.scenario.run_session(session)
+        return flow
+
+
+def core_of(case: PlanCase, seed: int) -> tuple[Panel, Rules]:
+    """Return a drawn scenario as the core of a plan: its prices over and over again, on the plan's sessions."""
+    drawn = random_case(seed)
+    sessions = case.panel.sessions
+    again = np.arange(len(sessions)) % len(drawn.panel.sessions)
+    sides = ("open", "high", "low", "close", "dividends", "rates")
+    panel = replace(
+        drawn.panel,
+        sessions=sessions,
+        price_index=None,
+        **{side: getattr(drawn.panel, side)[again] for side in sides},
+    )
+    nothing = {"deposit": 0.0, "deposits_on": (), "margin_limit": 0.0, "indexed": False}
+    return panel, replace(drawn.rules, capital=case.plan.core_capital, **nothing)
+
+
+@pytest.mark.parametrize("chunk", range(5))
+def test_accounts_agree_with_a_core_that_each_engine_simulates_itself(chunk):
+    for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        case = random_plan(seed)
+        panel, rules = core_of(case, seed)
+        walk, plain = Walk(panel, rules), PlainCore(panel, rules)
+        try:
+            found = simulate(case.plan, case.panel, case.signals, case.deposits, walk)
+            expected = satellites.simulate(case.plan, case.panel, case.signals, case.deposits, plain)
+            assert_histories_agree(found, expected)
+            ledger, plain_ledger = walk.result().ledger, plain.scenario.portfolio.result().ledger
+            np.testing.assert_array_equal(ledger["kind"], plain_ledger["kind"])
+            rounding = 1e-9 + 1e-14 * expected.core_values.max()
+            np.testing.assert_allclose(ledger["amount"], plain_ledger["amount"], rtol=1e-9, atol=rounding)
+        except AssertionError as difference:
+            difference.add_note(f"random_plan({seed}) with a core of random_case({seed})")
             raise
 
 

@@ -20,6 +20,8 @@ DAYS_PER_YEAR = 365.25
 
 NO_DEVIATION = 1e-12
 NO_LOSS = 2.0
+# Standard errors that ratios lie apart where chance does not explain it.
+DISTINGUISHED = 1.96
 
 
 def bounded(number: float | None, low: float, high: float) -> float:
@@ -63,6 +65,13 @@ class Window:
         mean = math.fsum(self.excess) / count
         deviation = math.sqrt(math.fsum((one - mean) ** 2 for one in self.excess) / (count - 1))
         return None if deviation < NO_DEVIATION else mean / deviation * math.sqrt(self.periods_per_year)
+
+    @property
+    def squared_error(self) -> float:
+        """Variance of the Sharpe ratio (Lo 2002)."""
+        assert self.sharpe is not None
+        yearly = self.periods_per_year
+        return (1 + self.sharpe**2 / (2 * yearly)) * yearly / len(self.returns)
 
     @property
     def sortino(self) -> float | None:
@@ -137,12 +146,12 @@ class Measured:
 
 def are_distinguished(windows: Sequence[Window]) -> bool | None:
     """Return whether the best Sharpe ratio exceeds the worst by more than chance (Lo 2002); None of fewer than two."""
-    known = [(window.sharpe, len(window.returns)) for window in windows if window.sharpe is not None]
+    known = [window for window in windows if window.sharpe is not None]
     if len(known) < 2:
         return None
-    (best, best_count), (worst, worst_count) = max(known), min(known)
-    errors = [(1 + ratio**2 / 504) * YEAR / count for ratio, count in ((best, best_count), (worst, worst_count))]
-    return best - worst > 1.96 * math.sqrt(sum(errors))
+    best, worst = max(known, key=lambda window: window.sharpe), min(known, key=lambda window: window.sharpe)
+    error = math.sqrt(best.squared_error + worst.squared_error)
+    return best.sharpe - worst.sharpe >= DISTINGUISHED * error
 
 
 class Evaluation:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plain_engine.satellites.rules import above, at_least, below
+from plain_engine.satellites.rules import NO_MONEY, above, at_least, below, share_of
 
 SAME_UNITS = 1e-6
 LEAST_HARVEST = 1.0
@@ -31,7 +31,7 @@ def split_deposit(
     """Return what each satellite gets of a deposit; the rest is the core's."""
     deficits = [
         receiver.target * (total + deposit) - receiver.value
-        if receiver.is_eligible and (total == 0 or below(receiver.value / total, receiver.target))
+        if receiver.is_eligible and (total <= NO_MONEY or below(share_of(receiver.value, total), receiver.target))
         else 0.0
         for receiver in receivers
     ]

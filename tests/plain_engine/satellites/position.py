@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from plain_engine.satellites.books import Row
-from plain_engine.satellites.rules import above, outcome_of
+from plain_engine.satellites.rules import NO_MONEY, above, outcome_of
 from sd_core.schemas.kinds import ExitReason, Outcome
 
 TOUCH = 1e-12
@@ -71,7 +71,8 @@ class Position:
 
     def close(self, session: int, price: float, proceeds: float, reason: ExitReason) -> None:
         self.closed, self.exit_price, self.proceeds, self.closed_by = session, price, proceeds, reason
-        self.outcome = outcome_of((proceeds + self.dividends) / self.cost - 1)
+        if self.cost > NO_MONEY:
+            self.outcome = outcome_of((proceeds + self.dividends) / self.cost - 1)
 
     def row(self, bucket: int) -> Row:
         return {

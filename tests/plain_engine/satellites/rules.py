@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from sd_core.schemas.kinds import Outcome, Reason, Regime, Signal
 
 TOLERANCE = 1e-12
+# Money that is none: what rounding leaves.
+NO_MONEY = 1e-6
 
 # Level by at least this much of the target, and by at least this drawdown; the first that holds counts.
 LEVELS_BY_TARGET = ((1.0, 1.0), (0.8, 0.8), (0.6, 0.6))
@@ -56,6 +58,10 @@ def below(number: float, bound: float) -> bool:
 
 
 # Levels.
+
+
+def share_of(value: float, total: float) -> float:
+    return value / total if total > NO_MONEY else 0.0
 
 
 def floor_of(target: float, min_pct: float) -> float:

@@ -28,8 +28,6 @@ from sd_core.schemas.kinds import (
 )
 
 NEGLIGIBLE_INTEREST = 1e-9
-# Money that is none: what rounding leaves.
-NO_MONEY = 1e-6
 LEAST_DIVISOR = 1e-6
 
 Bar = tuple[float, float, float, float]
@@ -95,7 +93,7 @@ class Satellite:
 
     @property
     def free_cash(self) -> float:
-        return self.cash if self.cash > NO_MONEY else 0.0
+        return self.cash if self.cash > rules.NO_MONEY else 0.0
 
     def worth(self) -> float:
         """Return cash and positions, at the last close that was read."""
@@ -180,7 +178,7 @@ class Satellite:
 
     def review(self, total: float) -> None:
         """Let the rules look at the close; what they decide binds from the next session on."""
-        self.share = self.value / total
+        self.share = rules.share_of(self.value, total)
         self.note_round_trips()
         self.note_life()
         self.note_gain()
@@ -229,7 +227,7 @@ class Satellite:
         today, parameters = self.books.today, self.parameters
         stops = {
             Reason.STATUS: self.life.status is not Status.ACTIVE,
-            Reason.OVERDRAWN: self.cash < -NO_MONEY,
+            Reason.OVERDRAWN: self.cash < -rules.NO_MONEY,
             Reason.LOCK: self.breaker.is_locked(today),
             Reason.HIGH_VOLATILITY: parameters.high_volatility and self.regime is Regime.HIGH_VOLATILITY,
         }
