@@ -416,7 +416,8 @@ def test_page_begins_with_buy_and_hold_then_the_best(small_report: Report, is_of
     change = f"update report_strategy set is_of_a_year = {is_of_a_year}"
     html = small_report(change_tables=lambda connection: connection.execute(change))
     header, first, *others = part(html, "headline")
-    grown = [float(row[header.index(growth)].split(THIN)[0].replace("−", "-")) for row in others]
+    texts = [row[header.index(growth)].replace(THIN, "").replace("−", "-") for row in others]
+    grown = [float(text.removesuffix("%")) for text in texts]
     assert first[0] == "buy_and_hold"
     assert len(grown) > 1
     assert grown == sorted(grown, reverse=True)
