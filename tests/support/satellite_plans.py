@@ -84,6 +84,9 @@ def random_plan(seed: int) -> PlanCase:
     parameters = [_draw_parameters(rng, is_bold=is_bold) for _ in counts]
     capital = float(rng.choice([2_000.0, 100_000.0]))
     plan = _draw_plan(rng, counts, parameters, capital, is_bold=is_bold)
+    # From a stream of its own: a seed keeps all else that it had, whatever is added here.
+    (apart,) = rng.spawn(1)
+    plan = replace(plan, minor=float(apart.choice([100.0, 1.0], p=[0.7, 0.3])))
     panel = _draw_panel(rng, sessions, int(counts.sum()), is_bold=is_bold, is_ruinous=plan.fee_fixed > 1)
     signals = _draw_signals(rng, plan, panel, is_bold=is_bold)
     length = len(sessions)
