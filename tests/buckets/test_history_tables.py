@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support.bucket_histories import Case, random_case
 from support.generators import panel_of, rules_of
+from support.satellite_plans import PlanCase, random_plan
 
 from pipelines.warehouse.audit import as_frame
 from sd_core.buckets.history.engine import simulate
@@ -22,7 +22,7 @@ from sd_core.simulation.walk import Walk
 SEEDS = range(12)
 
 
-def core_of(case: Case) -> tuple[Panel, Rules]:
+def core_of(case: PlanCase) -> tuple[Panel, Rules]:
     """Return prices and rules of a core on the case's sessions: two assets that pay, and withdrawals."""
     rng = np.random.default_rng(len(case.panel.sessions))
     closes = 100.0 * np.exp(np.cumsum(rng.normal(0.0003, 0.01, (2, len(case.panel.sessions))), axis=1))
@@ -33,7 +33,7 @@ def core_of(case: Case) -> tuple[Panel, Rules]:
     return panel, rules_of(assets=2, capital=case.plan.core_capital, reserve=0.1, **withdrawals)
 
 
-def tables_of(case: Case) -> tuple[dict[str, pd.DataFrame], SimulationResult]:
+def tables_of(case: PlanCase) -> tuple[dict[str, pd.DataFrame], SimulationResult]:
     panel, rules = core_of(case)
     walk = Walk(panel, rules)
     history = simulate(case.plan, case.panel, case.signals, case.deposits, walk)
@@ -46,7 +46,7 @@ def tables_of(case: Case) -> tuple[dict[str, pd.DataFrame], SimulationResult]:
 
 @pytest.fixture(scope="module", params=SEEDS)
 def run(request):
-    case = random_case(request.param)
+    case = random_plan(request.param)
     return case, *tables_of(case)
 
 
@@ -103,7 +103,7 @@ def test_deposits_reach_buckets_whole(run):
 
 def test_plan_without_satellites_and_deposits_has_the_scenarios_ledger():
     """To the last bit, in every column that both tables have."""
-    case = random_case(3)
+    case = random_plan(3)
     alone = replace(case, plan=replace(case.plan, satellites=()), deposits=np.zeros_like(case.deposits))
     tables, core = tables_of(alone)
     panel, rules = core_of(alone)

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from support.bucket_histories import SteppedCore
+from support.satellite_plans import FakeCore
 
 from sd_core.buckets.history.contract import OUTSIDE, Plan, Satellite, SatellitePanel, Signals
 from sd_core.buckets.history.engine import simulate
@@ -57,7 +57,7 @@ def history():
         regime=np.zeros(SESSIONS, dtype=np.int8),
     )
     plan = Plan("plan", 100_000.0, 0.05, (Satellite("dips", (0,), 0.05, parameters),), True, (0.0,), fee_rate=0.0005)
-    core = SteppedCore(plan.core_capital, np.zeros(SESSIONS), np.zeros(SESSIONS))
+    core = FakeCore(plan.core_capital, np.zeros(SESSIONS), np.zeros(SESSIONS))
     return simulate(plan, panel, signals, np.zeros(SESSIONS), core)
 
 

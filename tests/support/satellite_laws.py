@@ -3,7 +3,8 @@
 import numpy as np
 
 from sd_core.buckets.history.contract import CORE, NO_TICKER, History
-from sd_core.schemas.kinds import Kind
+from sd_core.market.arrays import Floats, last_known
+from sd_core.schemas.kinds import Kind, Outcome, Transfer
 from support.satellite_plans import PlanCase
 
 
@@ -57,6 +58,65 @@ def assert_fills_lie_in_their_bars(case: PlanCase, history: History) -> None:
     np.testing.assert_array_equal(trades["price"][at_the_open], case.panel.open[bar][at_the_open])
 
 
+def assert_value_and_index_follow_the_rows(case: PlanCase, history: History) -> None:
+    """A satellite is worth its cash and what its rows bought; its index leaves out what comes and goes."""
+    ledger, panel = history.ledger, case.panel
+    values = history.daily["value"].reshape(-1, len(case.plan.satellites))
+
+    def by_satellite(of: np.ndarray) -> Floats:
+        total = np.zeros(values.shape)
+        np.add.at(total, (ledger["session"][of], ledger["bucket"][of]), ledger["amount"][of])
+        return total
+
+    held = np.zeros(panel.close.shape)
+    trades = ledger[~np.isnan(ledger["quantity"])]
+    np.add.at(held, (trades["session"], trades["asset"]), trades["quantity"])
+    worth = np.nan_to_num(held.cumsum(axis=0) * last_known(panel.close))
+    invested = np.stack([worth[:, list(one.tickers)].sum(axis=1) for one in case.plan.satellites], axis=1)
+    cash = history.daily["cash"].reshape(values.shape)
+    rounding = 1e-9 * case.plan.capital
+    np.testing.assert_allclose(values, cash + invested, rtol=1e-9, atol=rounding)
+    moves = [Transfer.OPENING, Transfer.HARVEST, Transfer.REALLOCATION, Kind.DEPOSIT]
+    began = np.vstack([np.zeros_like(values[:1]), values[:-1]]) + by_satellite(np.isin(ledger["kind"], moves))
+    stayed = values - by_satellite(ledger["kind"] == Transfer.DIVIDEND_SENT)
+    growth = np.divide(stayed, began, out=np.ones_like(values), where=began > 1e-6)
+    index = history.daily["twr_index"].reshape(values.shape)
+    # Where next to nothing is there, the rounding of the cash is a return.
+    counts = np.minimum.accumulate((began > 1.0) | (began <= 1e-6), axis=0)
+    np.testing.assert_allclose(index[counts], np.cumprod(np.maximum(growth, 0.0), axis=0)[counts], rtol=1e-7)
+
+
+def assert_trades_are_the_rows_of_the_ledger(history: History) -> None:
+    ledger, trades = history.ledger, history.trades
+    closed = trades["closed"] >= 0
+    bought = np.isin(ledger["kind"], [Kind.BUY, Kind.DIVIDEND_BUY])
+    assert (len(trades), closed.sum()) == ((ledger["kind"] == Kind.BUY).sum(), (ledger["kind"] == Kind.SELL).sum())
+    for column, rows, sign in (
+        ("cost", bought, -1),
+        ("proceeds", ledger["kind"] == Kind.SELL, 1),
+        ("dividends", ledger["kind"] == Kind.DIVIDEND, 1),
+    ):
+        total = sign * ledger["amount"][rows].sum()
+        np.testing.assert_allclose(np.nansum(trades[column]), total, rtol=1e-9, atol=1e-6)
+    returns = (trades["proceeds"] + trades["dividends"]) / trades["cost"] - 1
+    np.testing.assert_allclose(trades["trade_return"], returns, atol=1e-12)
+    outcomes = np.select([returns < -0.01 - 1e-12, returns > 1e-12], [Outcome.LOSS, Outcome.WIN], Outcome.NEUTRAL)
+    np.testing.assert_array_equal(trades["outcome"][closed], outcomes[closed])
+
+
+def assert_settings_bound_what_is_held(case: PlanCase, history: History) -> None:
+    """No satellite holds more positions than its settings say, and none costs more than they allow when opened."""
+    values = history.daily["value"].reshape(-1, len(case.plan.satellites))
+    held = history.daily["positions"].reshape(values.shape)
+    for bucket, satellite in enumerate(case.plan.satellites):
+        assert held[:, bucket].max() <= satellite.parameters.positions
+        trades = history.trades[history.trades["bucket"] == bucket]
+        paid = history.ledger[(history.ledger["kind"] == Kind.BUY) & (history.ledger["bucket"] == bucket)]
+        most = values[paid["session"] - 1, bucket] * trades["factor"] * satellite.parameters.size
+        assert (-paid["amount"] <= most * (1 + 1e-9)).all()
+        assert (trades["factor"][trades["is_test"]] <= 0.25).all()
+
+
 def assert_laws(case: PlanCase, history: History) -> None:
     """Hold a history to every law."""
     assert_nothing_is_bought_at_a_factor_of_0(history)
@@ -65,3 +125,6 @@ def assert_laws(case: PlanCase, history: History) -> None:
     assert_tickers_are_traded_by_their_satellite(case, history)
     assert_shares_sum_to_the_whole(case, history)
     assert_fills_lie_in_their_bars(case, history)
+    assert_value_and_index_follow_the_rows(case, history)
+    assert_trades_are_the_rows_of_the_ledger(history)
+    assert_settings_bound_what_is_held(case, history)

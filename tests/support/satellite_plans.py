@@ -91,13 +91,33 @@ def random_plan(seed: int) -> PlanCase:
     signals = _draw_signals(rng, plan, panel, is_bold=is_bold)
     length = len(sessions)
     core_growth = rng.choice([-0.004, 0.0] if is_bold else [-0.003, 0.004, 0.008])
-    return PlanCase(
+    case = PlanCase(
         plan=plan,
         panel=panel,
         signals=signals,
         deposits=_draw_deposits(rng, capital, sessions, is_needed=not plan.starts_at_target),
         core_returns=rng.normal(core_growth, 0.01, length),
         core_withdrawals=np.where(rng.random(length) < 0.05, 0.002 * capital, 0.0),
+    )
+    return _mixed(case, np.random.default_rng((seed, 1)).permutation(len(plan.lot_sizes))) if seed % 3 == 2 else case
+
+
+def _mixed(case: PlanCase, order: np.ndarray) -> PlanCase:
+    """Return the same case with its tickers in another order, so that those of a satellite lie between others."""
+    plan, panel, place = case.plan, case.panel, np.argsort(order)
+    of_tickers = ("open", "high", "low", "close", "dividends")
+    signals = {one.name: getattr(case.signals, one.name) for one in fields(Signals)}
+    return replace(
+        case,
+        plan=replace(
+            plan,
+            satellites=tuple(
+                replace(one, tickers=tuple(sorted(place[list(one.tickers)].tolist()))) for one in plan.satellites
+            ),
+            lot_sizes=tuple(plan.lot_sizes[ticker] for ticker in order),
+        ),
+        panel=replace(panel, **{side: np.ascontiguousarray(getattr(panel, side)[:, order]) for side in of_tickers}),
+        signals=Signals(**{name: each[:, order] if each.ndim == 2 else each for name, each in signals.items()}),
     )
 
 
