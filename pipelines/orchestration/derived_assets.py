@@ -18,14 +18,26 @@ from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, leave_alone
 from pipelines.orchestration.names import MODELS_GROUP, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.progress import report_progress
-from pipelines.steps.datasets import REFRESHED, RESERVE_BOOTSTRAP
+from pipelines.steps.datasets import BUCKETS, REFRESHED, RESERVE_BOOTSTRAP
 from pipelines.steps.derived import Derived, make_all
+from sd_core.errors import InputError
 from sd_core.lake import Version
+
+
+class PlansConfig(dg.Config):
+    """Which plans of buckets to simulate; None: those that are outdated."""
+
+    plans: list[str] | None = None
 
 
 def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
     """Return the assets of all derived datasets for one study: those of a refresh are made together, side by side."""
-    return [_step(home, "derived_datasets", REFRESHED), _step(home, RESERVE_BOOTSTRAP.name, [RESERVE_BOOTSTRAP])]
+    side_by_side = [one for one in REFRESHED if one is not BUCKETS]
+    return [
+        _step(home, "derived_datasets", side_by_side),
+        _buckets(home),
+        _step(home, RESERVE_BOOTSTRAP.name, [RESERVE_BOOTSTRAP]),
+    ]
 
 
 def _step(home: StudyHome, name: str, datasets: Sequence[Derived]) -> dg.AssetsDefinition:
@@ -36,6 +48,21 @@ def _step(home: StudyHome, name: str, datasets: Sequence[Derived]) -> dg.AssetsD
             yield from _made_or_left(context, home, chosen)
 
     return step
+
+
+def _buckets(home: StudyHome) -> dg.AssetsDefinition:
+    @dg.multi_asset(name=BUCKETS.name, specs=[_spec(BUCKETS)])
+    def buckets(context: dg.AssetExecutionContext, config: PlansConfig):  # type: ignore[no-untyped-def]
+        with as_failures():
+            if config.plans is None:
+                yield from _made_or_left(context, home, [BUCKETS])
+                return
+            if unknown := [name for name in config.plans if name not in home.study.buckets]:
+                raise InputError(f"plans: {', '.join(unknown)}: expected some of {', '.join(home.study.buckets)}")
+            made = BUCKETS.make(home.study, home.lake, partial(report_progress, context), config.plans)
+            yield dg.MaterializeResult(DERIVED_KEYS[BUCKETS.name], metadata=_noted(made))
+
+    return buckets
 
 
 def _made_or_left(

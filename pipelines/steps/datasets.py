@@ -4,6 +4,7 @@ The steps are imported when they compute, since that takes long, and asking what
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.current import lake_key
@@ -12,6 +13,7 @@ from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
 from sd_core import versions
 from sd_core.lake import Version
+from sd_core.schemas.buckets import BUCKET_TABLES
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -89,6 +91,31 @@ def _starts(study: Study, market: Version, progress: Progress) -> "Tables":
     return simulate_starts(study, market, progress)
 
 
+def _plans(study: Study) -> dict[str, Study]:
+    """Return, by the name of each plan, the study with that plan alone."""
+    return {name: study.model_copy(update={"buckets": {name: plan}}) for name, plan in study.buckets.items()}
+
+
+def _plan_settings(study: Study) -> dict[str, Any]:
+    from sd_core.buckets.history.plans import core_rules, plan_of, tickers_of
+
+    (name,) = study.buckets
+    deposits = study.deposits_of(name)
+    return {
+        **_market_settings(study),
+        "plan": asdict(plan_of(study, name)),
+        "core": vars(core_rules(study, name)),
+        "deposits": deposits and deposits.model_dump(mode="json"),
+        "tickers": [study.tickers, tickers_of(study, name)],
+    }
+
+
+def _plan(study: Study, market: Version, progress: Progress) -> "Tables":
+    from pipelines.steps.buckets import simulate_plan
+
+    return simulate_plan(study, market, progress)
+
+
 VARIANCE_STATE = Derived(
     name="variance_state",
     description=(
@@ -130,6 +157,16 @@ START_DATES = Derived(
     settings=_start_settings,
     compute=_starts,
 )
+BUCKETS = Derived(
+    name="buckets",
+    description="Every plan of a core with satellites, simulated: cash, days, positions, events and evaluations.",
+    version=f"{versions.ENGINE}.{versions.BUCKETS}",
+    inputs=("sessions", "prices", "satellite_prices", "rates"),
+    tables=tuple(table.name for table in BUCKET_TABLES),
+    settings=_plan_settings,
+    compute=_plan,
+    parts=_plans,
+)
 # The bootstrap samples take some minutes, so they are no part of the refresh.
 RESERVE_BOOTSTRAP = Derived(
     name="reserve_bootstrap",
@@ -142,5 +179,5 @@ RESERVE_BOOTSTRAP = Derived(
     refreshed=False,
 )
 FITS = (VARIANCE_STATE, CORRELATIONS)
-DERIVED = (*FITS, INCOME_SUBSET, START_DATES, RESERVE_BOOTSTRAP)
+DERIVED = (*FITS, INCOME_SUBSET, START_DATES, BUCKETS, RESERVE_BOOTSTRAP)
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)

@@ -52,7 +52,7 @@ def test_steps_without_transfers_book_the_bytes_of_one_run(seed):
     assert bytes_of(walked(case.panel, case.rules)) == bytes_of(whole)
 
 
-@pytest.mark.parametrize("name", ["demo", "sweep", "vision"])
+@pytest.mark.parametrize("name", ["demo", "sweep", "vision", "buckets"])
 def test_every_shipped_strategy_walks_as_it_runs(name):
     study = open_home(name).study
     assets = len(study.tickers)

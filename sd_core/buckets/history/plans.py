@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sd_core.buckets.history.contract import Plan, Satellite
-from sd_core.buckets.presets import Settings, settings
+from sd_core.buckets.presets import settings_of
 from sd_core.market.arrays import Dates, Floats
 from sd_core.market.currencies import minor_digits
 from sd_core.simulation.flows import deposits_by_session
@@ -38,16 +38,6 @@ def tickers_of(study: Study, name: str) -> tuple[str, ...]:
     """Return the tickers that some satellite of a plan trades, in the study's order."""
     traded = {ticker for one in study.buckets[name].satellites.values() for ticker in one.tickers}
     return tuple(ticker for ticker in study.satellite_tickers if ticker in traded)
-
-
-def settings_of(satellite: satellites.Satellite) -> Settings:
-    """Return the settings of a satellite: its preset's, but for what it says itself."""
-    return settings(
-        satellite.preset,
-        satellite.sliders.model_dump(exclude_none=True),
-        satellite.toggles.model_dump(exclude_none=True),
-        satellite.dividends,
-    )
 
 
 def _satellite(name: str, asked: satellites.Satellite, tickers: Sequence[str]) -> Satellite:
