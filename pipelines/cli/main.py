@@ -1,4 +1,4 @@
-"""The command line: ``sdlab run | ui | query | check``.
+"""The command line: ``sdlab run | ui | query | check | bucket``.
 
 Each command opens one study, does its work through the modules beside this one, and ends with 0 (done), 1 (the run
 failed), 2 (the input was refused) or 130 (interrupted).
@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
+from pipelines.cli.bucket_options import add_bucket_commands
 from pipelines.cli.exit_code import ExitCode
 from pipelines.warehouse.interruption import QUERY_INTERRUPTED
 from sd_core.errors import InputError
@@ -107,6 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[study], help="validate a study and what the lake holds for it")
     check.add_argument("--fetch", action="store_true", help="also ask the price source for every ticker")
     check.set_defaults(command=_check)
+
+    add_bucket_commands(commands, study, _bucket)
     return parser
 
 
@@ -143,6 +146,13 @@ def _check(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.lab.home import open_home
 
     return check(open_home(parsed.study), ask_source=parsed.fetch)
+
+
+def _bucket(parsed: argparse.Namespace) -> ExitCode:
+    from pipelines.cli.bucket import bucket
+    from pipelines.lab.home import open_home
+
+    return bucket(open_home(parsed.study), parsed)
 
 
 @contextlib.contextmanager

@@ -84,6 +84,7 @@ class Study(Part):
     strategies: dict[Name, Strategy] = Field(min_length=1)
     satellite_universe: dict[Ticker, SatelliteAsset] = Field({}, description="Tickers that satellites may trade.")
     buckets: dict[Name, Plan] = Field({}, description="Plans of a core with satellites.")
+    ledger: Name = Field("main", description="The ledger of the account, which several studies may share.")
     _sweeps: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")

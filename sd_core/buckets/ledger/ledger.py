@@ -128,7 +128,7 @@ class Ledger:
         unit.quanta(amount, "deposit", unit.minor_digits)
         if amount <= 0:
             raise InputError(f"deposit: {amount} {code}: expected more than 0")
-        return self.record(self._by_hand("deposit", {code: amount}, key), dry_run=dry_run, by_hand=True)
+        return self.record(self._by_hand("deposit", {code: amount}, key), key=key, dry_run=dry_run, by_hand=True)
 
     def withdrawn(self, request: str, *, key: str | None = None, dry_run: bool = False) -> Receipt:
         """Book that the broker has paid a withdrawal out.
@@ -139,13 +139,14 @@ class Ledger:
         with self.state() as state:
             found = state.order(request)
             known = state.open_orders(CORE)
-            ref = f"hand:{key or f'paid-{request}'}"
+            key = key or f"paid-{request}"
+            ref = f"hand:{key}"
             if found is None or (found.status != "open" and state.entry_of(ref) is None):
                 raise InputError(f"withdraw: {request}: expected an open request, one of {', '.join(known) or 'none'}")
             unit = state.units[state.order_unit(request)]
         legs = {unit.unit: -unit.decimal(found.quanta)}
         activity = Activity(ref, "withdrawal", self.clock().date(), legs, details={"order": request})
-        return self.record(activity, dry_run=dry_run, by_hand=True)
+        return self.record(activity, key=key, dry_run=dry_run, by_hand=True)
 
     def correct(
         self, amount: Decimal, code: str, reason: str, *, key: str | None = None, dry_run: bool = False
@@ -160,7 +161,7 @@ class Ledger:
         if not reason.strip():
             raise InputError("correct: expected a reason")
         activity = replace(self._by_hand("adjustment", {code: amount}, key), details={"reason": reason})
-        return self.record(activity, dry_run=dry_run, by_hand=True)
+        return self.record(activity, key=key, dry_run=dry_run, by_hand=True)
 
     def _by_hand(self, kind: str, legs: Mapping[str, Decimal], key: str | None) -> Activity:
         return Activity(f"hand:{key or uuid.uuid4().hex}", kind, self.clock().date(), legs)

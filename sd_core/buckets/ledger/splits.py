@@ -22,7 +22,7 @@ def split_deposit(state: State, quanta: int) -> dict[str, int]:
         float(state.fraction(LIVE, "budget")),
         np.array([float(base.decimal(state.values[name])) for name in satellites]),
         np.array([float(state.fraction(name, "target")) for name in satellites]),
-        np.array([_is_fed(state, name) for name in satellites]),
+        np.array([is_fed(state, name) for name in satellites]),
         10**base.minor_digits,
     )
     whole = {
@@ -45,7 +45,8 @@ def harvest_of(state: State, bucket: str) -> int:
     return int(round(amount * 10**base.minor_digits) * base.minor)
 
 
-def _is_fed(state: State, bucket: str) -> bool:
+def is_fed(state: State, bucket: str) -> bool:
+    """Return whether deposits reach a satellite: it accumulates, is active, or hibernates for its share."""
     status = state.buckets[bucket].status
     return status in {"accumulating", "active"} or (
         status == "hibernating" and state.statuses(bucket)[-1][2] == "share"

@@ -347,6 +347,12 @@ class State:
         """
         return [row.subject for row in self._rows(query, bucket=bucket)]
 
+    def note(self, bucket: str) -> str | None:
+        """Return a bucket's note."""
+        query = "select text from note where subject = :bucket order by entry desc limit 1"
+        found: str | None = self._one(query, bucket=bucket)
+        return found
+
     def setting(self, subject: str, name: str) -> Any:
         """Return a setting of a bucket, or of the account (``live``), or its default."""
         query = "select value from setting where subject = :subject and name = :name order by entry desc limit 1"

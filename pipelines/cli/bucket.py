@@ -1,0 +1,324 @@
+"""``sdlab bucket``: the ledger of an account with a core and satellites, on a terminal.
+
+What an operation does belongs in ``sd_core.buckets.ledger``.
+"""
+
+import argparse
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from pipelines.cli.console import open_console
+from pipelines.cli.exit_code import ExitCode
+from pipelines.lab.home import StudyHome
+from pipelines.steps.operate import open_ledger
+from sd_core.buckets.ledger import export
+from sd_core.buckets.ledger.forecast import Forecast, forecast
+from sd_core.buckets.ledger.ledger import Ledger, Receipt
+from sd_core.buckets.ledger.satellites import Satellite
+from sd_core.buckets.ledger.state import State
+from sd_core.buckets.ledger.verification import verify
+from sd_core.buckets.presets import Toggles
+from sd_core.errors import InputError, NotReadyError
+from sd_core.wording import counted, did_you_mean
+
+
+def bucket(home: StudyHome, asked: argparse.Namespace) -> ExitCode:
+    """Run one command of ``bucket`` on the study's ledger.
+
+    Raises:
+        InputError: it is refused, or there is no ledger yet.
+    """
+    ledger = open_ledger(home)
+    try:
+        if asked.action in WRITES:
+            _print_receipt(WRITES[asked.action](ledger, asked), asked)
+            return ExitCode.DONE
+        return READS[asked.action](ledger, asked, home)
+    except NotReadyError as error:
+        raise InputError(str(error)) from None
+    finally:
+        ledger.store.close()
+
+
+# Commands that write: what each asks of the ledger.
+
+Write = Callable[[Ledger, argparse.Namespace], Receipt]
+
+
+def _how(asked: argparse.Namespace) -> dict[str, Any]:
+    return {"key": asked.key, "dry_run": asked.dry_run}
+
+
+def _named(action: str) -> Write:
+    """Return what runs an operation that takes a bucket alone."""
+    return lambda ledger, asked: getattr(ledger, action)(asked.bucket, **_how(asked))
+
+
+def _create(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
+    settings: dict[str, Any] = dict(asked.settings)
+    dividends = settings.pop("dividends", None)
+    toggles = {name: settings.pop(name) for name in vars(Toggles()) if name in settings}
+    satellite = Satellite(
+        asked.bucket,
+        asked.preset,
+        [ticker.strip() for ticker in asked.instruments.split(",") if ticker.strip()],
+        asked.target,
+        asked.min_pct,
+        asked.title,
+        settings,
+        toggles,
+        dividends,
+        asked.note,
+    )
+    return ledger.create(satellite, **_how(asked))
+
+
+def _withdraw(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
+    if asked.paid:
+        return ledger.withdrawn(asked.paid, **_how(asked))
+    if asked.cancel:
+        return ledger.close(asked.cancel, **_how(asked))
+    return ledger.withdraw(asked.amount, asked.currency, **_how(asked))
+
+
+def _mark(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
+    try:
+        session = dt.date.fromisoformat(asked.session)
+        given = {name: Decimal(str(value)) for name, value in asked.prices}
+    except (ValueError, ArithmeticError):
+        raise InputError("mark: expected a date such as 2026-03-02, and prices such as NVDA=123.45") from None
+    with ledger.state() as state:
+        currencies = {unit for unit, of in state.units.items() if of.kind == "currency"}
+    rates = {name: value for name, value in given.items() if name in currencies}
+    prices = {name: value for name, value in given.items() if name not in currencies}
+    return ledger.mark(session, prices, rates, **_how(asked))
+
+
+WRITES: dict[str, Write] = {
+    "create": _create,
+    "set": lambda ledger, asked: ledger.set(asked.bucket, dict(asked.settings), scale=asked.scale, **_how(asked)),
+    "note": lambda ledger, asked: ledger.note(asked.bucket, asked.text, **_how(asked)),
+    "start": lambda ledger, asked: ledger.start(asked.bucket, asked.early, **_how(asked)),
+    **{name: _named(name) for name in ("abandon", "pause", "resume", "retire", "unlock", "harvest")},
+    "boost": lambda ledger, asked: ledger.boost(asked.bucket, asked.days, **_how(asked)),
+    "halt": lambda ledger, asked: ledger.halt(lift=asked.lift, **_how(asked)),
+    "deposit": lambda ledger, asked: ledger.deposit(asked.amount, asked.currency, **_how(asked)),
+    "withdraw": _withdraw,
+    "transfer": lambda ledger, asked: ledger.transfer(
+        asked.source, asked.target, asked.amount, asked.currency, **_how(asked)
+    ),
+    "assign": lambda ledger, asked: ledger.assign(asked.instruments, asked.bucket, **_how(asked)),
+    "reassign": lambda ledger, asked: ledger.reassign(
+        asked.instrument, asked.bucket, for_value=asked.for_value, confirmed=asked.confirm, **_how(asked)
+    ),
+    "correct": lambda ledger, asked: ledger.correct(
+        asked.amount, asked.currency or ledger.base_currency, asked.reason, **_how(asked)
+    ),
+    "reverse": lambda ledger, asked: ledger.reverse(asked.entry, **_how(asked)),
+    "mark": _mark,
+}
+
+
+def _print_receipt(receipt: Receipt, asked: argparse.Namespace) -> None:
+    if asked.json:
+        _print_json(vars(receipt))
+        return
+    print(f"entry {receipt.entry}: {receipt.text}" if receipt.entry else receipt.text)
+    for source, target, unit, quantity in receipt.legs:
+        print(f"  {source} → {target}  {quantity} {unit}")
+    if not receipt.is_new:
+        print("booked before under this key")
+    if receipt.is_dry_run:
+        print("a dry run: nothing is booked")
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+# Commands that read
+
+Read = Callable[[Ledger, argparse.Namespace, StudyHome], ExitCode]
+
+
+def _list(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
+    with ledger.state() as state:
+        rows = [_summary(state, name) for name in state.buckets]
+        held = state.held()
+        halted = state.locks("live", _today(ledger))
+        total = state.base.shown(state.total)
+    if asked.json:
+        _print_json({"total": total, "buckets": rows, "held": held, "locks": halted})
+        return ExitCode.DONE
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("bucket", "status", "value", "share", "target", "free cash"):
+        table.add_column(name, justify="left" if name in {"bucket", "status"} else "right")
+    for row in rows:
+        cells = (row["bucket"], row["status"], row["value"], f"{row['share']:.2%}", row["target"] or "", row["free"])
+        table.add_row(*cells)
+    console = open_console()
+    console.print(table)
+    console.print(f"together {total}")
+    for row in rows:
+        if row["at_cost"]:
+            console.print(f"{row['bucket']}: {', '.join(row['at_cost'])} at cost, as no price was marked")
+    for ref in held:
+        console.print(f"activity {ref} is held: it waits for another that comes before it")
+    if halted:
+        console.print("the account is halted: nothing is opened")
+    return ExitCode.DONE
+
+
+def _today(ledger: Ledger) -> str:
+    return ledger.clock().date().isoformat()
+
+
+def _summary(state: State, name: str) -> dict[str, Any]:
+    found, base, total = state.buckets[name], state.base, state.total
+    share = state.values[name] / total if total else 0.0
+    return {
+        "bucket": name,
+        "name": found.name,
+        "status": found.status,
+        "value": base.number(state.values[name]),
+        "share": share,
+        "target": None if found.kind == "core" else state.setting(name, "target"),
+        "free": base.number(state.free(name, base.unit)),
+        "at_cost": state.without_price(name),
+    }
+
+
+def _show(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
+    name = asked.bucket
+    with ledger.state() as state:
+        if name not in state.buckets:
+            known = ", ".join(state.buckets)
+            raise InputError(f"show: {name!r}: expected one of {known}{did_you_mean(name, state.buckets)}")
+        units = state.units
+        settings = ("preset", "target", "min_pct", "harvest_line", "sliders", "toggles", "dividends")
+        shown = _summary(state, name) | {
+            "since": state.since(name),
+            "note": state.note(name),
+            "settings": {one: value for one in settings if (value := state.setting(name, one)) is not None},
+            "instruments": state.universe(name),
+            "cash": {code: units[code].number(quanta) for code, quanta in state.cash(name).items()},
+            "positions": {unit: units[unit].number(quanta) for unit, quanta in state.positions(name).items()},
+            "lots": [
+                {
+                    "unit": unit,
+                    "opened": lot.opened,
+                    "quantity": units[unit].number(lot.quanta),
+                    "cost": units[str(units[unit].quote_currency)].number(lot.cost),
+                }
+                for unit in state.positions(name)
+                for lot in state.lots(name, unit)
+            ],
+            "open_orders": state.open_orders(name),
+            "locks": state.locks(name, _today(ledger)),
+        }
+    if asked.json:
+        _print_json(shown)
+    else:
+        _print_fields(shown)
+    return ExitCode.DONE
+
+
+def _print_fields(fields: Mapping[str, Any]) -> None:
+    """Print names and values, a line each, lists a line per item; what is empty is left out."""
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        if value is None or value == "" or value in ([], {}):
+            continue
+        lines = value if isinstance(value, list) else [value]
+        for place, line in enumerate(lines):
+            text = ", ".join(f"{one}: {of}" for one, of in line.items()) if isinstance(line, dict) else str(line)
+            print(f"{'' if place else name:<{width}}  {text}")
+
+
+def _verify(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
+    with ledger.store.reading() as connection:
+        verified = verify(connection)
+    if asked.json:
+        _print_json(vars(verified))
+    else:
+        print("\n".join(verified.findings) or f"{counted(verified.entries, 'entry', 'entries')} hold")
+        print(f"digest {verified.digest}")
+    return ExitCode.FAILED if verified.findings else ExitCode.DONE
+
+
+def _why(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
+    with ledger.store.reading() as connection:
+        explained = export.explain(connection, asked.entry)
+    if asked.json:
+        _print_json(explained)
+    else:
+        _print_fields(explained)
+    return ExitCode.DONE
+
+
+def _forecast(ledger: Ledger, asked: argparse.Namespace, home: StudyHome) -> ExitCode:
+    deposits = home.study.deposits
+    amount = asked.deposit or (Decimal(str(deposits.amount)) if deposits and deposits.amount else None)
+    if amount is None or amount <= 0:
+        raise InputError("forecast: expected --deposit AMOUNT above 0, as the study has no deposits")
+    period = deposits.every if deposits and not asked.deposit else "month"
+    with ledger.state() as state:
+        found = forecast(state, amount)
+    if asked.json:
+        _print_json({"deposit": str(amount), "every": period, "satellites": [vars(one) for one in found]})
+        return ExitCode.DONE
+    print(f"{amount:,} a {period}, at prices that stay as they are:")
+    for one in found:
+        print(f"  {one.bucket}: {one.share:.2%} now; {_reached(one, period)}")
+    if not found:
+        print("  no satellite takes deposits")
+    return ExitCode.DONE
+
+
+def _reached(one: Forecast, period: str) -> str:
+    def when(deposits: int | None) -> str:
+        if deposits is None:
+            return f"never, it tends to {one.final_share:.2%}"
+        return f"in {period} {deposits}" if deposits else "now"
+
+    floor, target = when(one.deposits_to_floor), when(one.deposits_to_target)
+    return f"trades at {one.floor:.2%}: {floor}; target {one.target:.2%}: {target}"
+
+
+def _export(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
+    written = export.as_csv if asked.format == "csv" else export.as_beancount
+    with ledger.store.reading() as connection:
+        sys.stdout.write(written(connection, asked.book))
+    return ExitCode.DONE
+
+
+def _backup(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
+    with ledger.state() as state:
+        number = state.last_entry
+    moment = ledger.clock().strftime("%Y%m%dT%H%M%S")
+    folder = ledger.store.folder / "backups"
+    file = Path(asked.file) if asked.file else folder / f"{ledger.store.name}-{moment}"
+    written = ledger.store.backup(file)
+    if asked.json:
+        _print_json({"file": str(written), "entries": number})
+    else:
+        print(f"{written}: {counted(number, 'entry', 'entries')}")
+    return ExitCode.DONE
+
+
+READS: dict[str, Read] = {
+    "list": _list,
+    "show": _show,
+    "verify": _verify,
+    "why": _why,
+    "forecast": _forecast,
+    "export": _export,
+    "backup": _backup,
+}

@@ -1,0 +1,168 @@
+"""What ``sdlab bucket`` takes: its commands and their options.
+
+Nothing of a ledger is imported here, so that other commands start as soon as before; what a command does belongs in
+``bucket``.
+"""
+
+import argparse
+import functools
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+# What a command asks of the ledger, and whether it writes.
+READING = {"list", "show", "verify", "why", "forecast", "export", "backup"}
+
+
+def add_bucket_commands(
+    commands: "argparse._SubParsersAction[Any]",
+    study: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], int],
+) -> None:
+    """Add ``bucket`` with its commands to those of the program.
+
+    Args:
+        commands: of the program.
+        study: the options that name a study.
+        run: what runs a command of ``bucket``.
+    """
+    bucket: argparse.ArgumentParser = commands.add_parser(
+        "bucket", help="the ledger of an account with a core and satellites"
+    )
+    bucket.set_defaults(command=functools.partial(_print_help, bucket))
+    actions = bucket.add_subparsers(metavar="ACTION")
+    how = argparse.ArgumentParser(add_help=False)
+    how.add_argument("--json", action="store_true", help="print JSON instead of text")
+    writing = argparse.ArgumentParser(add_help=False)
+    writing.add_argument("--key", help="the same key and request are booked once, however often they are sent")
+    writing.add_argument("--dry-run", action="store_true", help="say what would be booked, and book nothing")
+
+    def add(name: str, says: str) -> argparse.ArgumentParser:
+        parents = [study, how] if name in READING else [study, how, writing]
+        action = actions.add_parser(name, parents=parents, help=says, description=says)
+        action.set_defaults(command=run, action=name)
+        return action
+
+    _add_views(add)
+    _add_satellites(add)
+    _add_money(add)
+
+
+def _print_help(bucket: argparse.ArgumentParser, _: argparse.Namespace) -> int:
+    bucket.print_help()
+    return 0
+
+
+def _add_views(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    add("list", "every bucket with its status, value and share")
+    show = add("show", "one bucket: settings, cash, positions, lots, orders, locks")
+    show.add_argument("bucket")
+    add("verify", "recompute every digest and every balance")
+    why = add("why", "everything that one entry says")
+    why.add_argument("entry", type=int)
+    forecast = add("forecast", "when satellites reach their shares by deposits alone")
+    forecast.add_argument("--deposit", type=_amount, help="money per period (default: the study's deposits)")
+    export = add("export", "every leg of the ledger, for other programs")
+    export.add_argument("--format", choices=["csv", "beancount"], default="csv", help="default: %(default)s")
+    export.add_argument("--book", default="live", help="live, or paper:NAME (default: %(default)s)")
+    backup = add("backup", "write the whole ledger into a new file")
+    backup.add_argument("file", nargs="?", help="default: a file in ledgers/backups with the date in its name")
+
+
+def _add_satellites(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    create = add("create", "add a satellite in research")
+    create.add_argument("bucket", metavar="NAME")
+    create.add_argument("--preset", required=True, help="momentum_hunter, steady_eddy, dip_buyer, …, custom, dual")
+    create.add_argument("--instruments", required=True, metavar="TICKERS", help="what it trades, with commas between")
+    create.add_argument("--target", type=_amount, help="share of the account that it is meant to have, such as 0.05")
+    create.add_argument("--min-pct", type=_amount, help="share below which it does not trade")
+    create.add_argument("--title", help="its name for people")
+    create.add_argument("--note", help="why it is there")
+    create.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        type=_setting,
+        help="a slider, a toggle or dividends other than the preset's; may be repeated",
+    )
+    change = add("set", "change settings of a satellite, or of the account: live")
+    change.add_argument("bucket", metavar="BUCKET")
+    change.add_argument("settings", nargs="+", metavar="NAME=VALUE", type=_setting)
+    change.add_argument("--scale", action="store_true", help="shrink the targets to a lower budget, in proportion")
+    note = add("note", "replace a bucket's note")
+    note.add_argument("bucket")
+    note.add_argument("text")
+    start = add("start", "let a satellite that was in research accumulate money")
+    start.add_argument("bucket")
+    start.add_argument("--early", metavar="REASON", help="why it starts before 63 sessions on paper")
+    for name, says in (
+        ("abandon", "retire a satellite that is in research"),
+        ("pause", "stop what a satellite opens; exits run on"),
+        ("resume", "return a paused satellite to what it was"),
+        ("retire", "end a paused satellite that holds nothing"),
+        ("unlock", "lift the lock that losses in a row have set"),
+        ("harvest", "move what a satellite has above its line to the core"),
+    ):
+        add(name, says).add_argument("bucket")
+    boost = add("boost", "raise what an active satellite opens by half")
+    boost.add_argument("bucket")
+    boost.add_argument("--days", type=int, choices=[7, 30], default=7, help="default: %(default)s")
+    halt = add("halt", "stop all openings of the account")
+    halt.add_argument("--lift", action="store_true", help="allow them again")
+
+
+def _add_money(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    deposit = add("deposit", "book a deposit, split between the core and the satellites")
+    deposit.add_argument("amount", type=_amount)
+    deposit.add_argument("currency", nargs="?", help="default: the study's")
+    withdraw = add("withdraw", "ask for a withdrawal, which reserves core cash; book that it was paid; or cancel it")
+    what = withdraw.add_mutually_exclusive_group(required=True)
+    what.add_argument("amount", type=_amount, nargs="?")
+    what.add_argument("--paid", metavar="REQUEST", help="book that the broker has paid a request")
+    what.add_argument("--cancel", metavar="REQUEST", help="end a request, which frees what it reserves")
+    withdraw.add_argument("--currency", help="default: the study's")
+    transfer = add("transfer", "move cash from one bucket to another")
+    transfer.add_argument("source")
+    transfer.add_argument("target")
+    transfer.add_argument("amount", type=_amount)
+    transfer.add_argument("currency", nargs="?", help="default: the study's")
+    assign = add("assign", "give instruments that no bucket has to one")
+    assign.add_argument("bucket")
+    assign.add_argument("instruments", nargs="+", metavar="TICKER")
+    reassign = add("reassign", "move an instrument with all its shares to another bucket")
+    reassign.add_argument("instrument", metavar="TICKER")
+    reassign.add_argument("bucket")
+    reassign.add_argument("--for-value", action="store_true", help="the bucket pays what the shares are worth")
+    reassign.add_argument("--confirm", metavar="BUCKET", help="the bucket that gives it, to let the core take it")
+    correct = add("correct", "add cash to the core that the broker has and no activity states, or take it (negative)")
+    correct.add_argument("amount", type=_amount)
+    correct.add_argument("reason")
+    correct.add_argument("--currency", help="default: the study's")
+    reverse = add("reverse", "take back an entry that was asked for")
+    reverse.add_argument("entry", type=int)
+    mark = add("mark", "value every bucket at closes that are given")
+    mark.add_argument("session", metavar="DATE")
+    mark.add_argument("prices", nargs="*", metavar="TICKER=PRICE", type=_setting, help="also rates: EUR=1.08")
+
+
+_WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number, such as 1250.50") from None
+
+
+def _setting(text: str) -> tuple[str, str | bool | float]:
+    """Return a name and its value: a switch, a number, or text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE")
+    if value in _WORDS:
+        return name, _WORDS[value]
+    return name, float(value) if re.fullmatch(r"-?\d+(\.\d+)?", value) else value

@@ -1,0 +1,150 @@
+"""``sdlab bucket`` on a terminal: what it prints, what it refuses, and that nothing else waits for its libraries."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.lab import PROJECT, Lab, small_study, write_study
+
+Sdlab = Callable[..., str]
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Lab:
+    """Return a study whose ledger does not exist yet; its prices need not be there."""
+    (tmp_path / "prices").mkdir()
+    study = small_study(tmp_path / "prices") | {"ledger": "mine", "deposits": {"amount": 1000}}
+    return Lab(write_study(tmp_path / "small.yaml", study), tmp_path / "home")
+
+
+@pytest.fixture
+def bucket(account: Lab, monkeypatch: pytest.MonkeyPatch) -> Sdlab:
+    """Return a function that runs a command of the ledger and returns what it prints."""
+    monkeypatch.delenv("SD_LEDGER", raising=False)
+
+    def run(*arguments: str, refused: bool = False) -> str:
+        outcome = account.sdlab("bucket", *arguments)
+        assert outcome.code == (2 if refused else 0), outcome.err
+        return outcome.err if refused else outcome.out
+
+    return run
+
+
+def test_before_anything_is_booked_it_says_what_begins_a_ledger(account: Lab, bucket: Sdlab) -> None:
+    said = bucket("list", refused=True)
+    assert said.startswith("refused:\nledger mine: expected a ledger at ")
+    assert "`sdlab bucket deposit` begins one" in said
+    assert not (account.root / "ledgers").exists()
+
+
+def test_from_an_empty_account_to_two_satellites(account: Lab, bucket: Sdlab) -> None:
+    """T = 20 000, budget .15, targets .08 and .07: a deposit of 1 000 gives 80 and 70, the core 850."""
+    assert bucket("deposit", "20000") == "entry 2: deposit: 20000.00 USD\n  outside → core  20000.00 USD\n"
+    bucket("set", "live", "budget=0.15")
+    bucket("create", "hunter", "--preset", "momentum_hunter", "--instruments", "NVDA, AMD", "--target", "0.08")
+    bucket("create", "eddy", "--preset", "steady_eddy", "--instruments", "KO", "--target", "0.07", "--set", "risk=0.2")
+    for name in ("hunter", "eddy"):
+        bucket("start", name, "--early", "known from history")
+    assert bucket("deposit", "1000").splitlines()[1:] == [
+        "  outside → hunter  80.00 USD",
+        "  outside → eddy  70.00 USD",
+        "  outside → core  850.00 USD",
+    ]
+    bucket("transfer", "core", "hunter", "400")
+    listed = json.loads(bucket("list", "--json"))
+    assert [(row["bucket"], row["status"], row["value"]) for row in listed["buckets"]] == [
+        ("core", "core", "20450.00"),
+        ("hunter", "accumulating", "480.00"),
+        ("eddy", "accumulating", "70.00"),
+    ]
+    # The floor of hunter is .4 · .08 = .032 of 21 000: 672.
+    bucket("transfer", "core", "hunter", "192")
+    shown = json.loads(bucket("show", "hunter", "--json"))
+    assert (shown["status"], shown["settings"]["sliders"]["risk"], shown["instruments"]) == (
+        "active",
+        0.7,
+        ["AMD", "NVDA"],
+    )
+    assert json.loads(bucket("show", "eddy", "--json"))["settings"]["sliders"]["risk"] == 0.2
+    assert "hunter  active        672.00   3.20%    0.08     672.00" in bucket("list")
+    assert bucket("verify").startswith("13 entries hold\ndigest ")
+    assert (account.root / "ledgers" / "mine.db").is_file()
+
+
+def test_a_dry_run_and_a_key_are_said(bucket: Sdlab) -> None:
+    bucket("deposit", "100", "--key", "march")
+    assert bucket("deposit", "100", "--key", "march").endswith("booked before under this key\n")
+    assert bucket("deposit", "100", "--dry-run").endswith("a dry run: nothing is booked\n")
+    said = bucket("deposit", "200", "--key", "march", refused=True)
+    assert said == "refused:\nkey march: expected a new one: entry 2, deposit, asked for something else\n"
+    assert json.loads(bucket("list", "--json"))["total"] == "100.00 USD"
+
+
+def test_every_unmet_condition_is_printed(bucket: Sdlab) -> None:
+    bucket("deposit", "1000")
+    bucket("create", "hunter", "--preset", "custom", "--instruments", "NVDA", "--target", "0.05")
+    assert bucket("start", "hunter", refused=True).splitlines() == [
+        "refused:",
+        "targets: 0.05 together: expected at most the budget, 0",
+        "hunter: 0 sessions on paper: expected at least 63, or a reason to start early",
+    ]
+    said = bucket("withdraw", "1000.01", refused=True)
+    assert said == "refused:\nwithdraw: 1000.01 USD: expected at most 1000.00, what core has free\n"
+
+
+def test_a_withdrawal_is_asked_for_and_then_paid(bucket: Sdlab) -> None:
+    bucket("deposit", "1000")
+    assert bucket("withdraw", "600").startswith("entry 3: withdraw: 600.00 USD: withdrawal-3")
+    assert json.loads(bucket("list", "--json"))["buckets"][0]["free"] == "400.00"
+    assert bucket("withdraw", "--paid", "withdrawal-3").splitlines()[1] == "  core → outside  600.00 USD"
+    assert json.loads(bucket("show", "core", "--json"))["cash"] == {"USD": "400.00"}
+
+
+def test_a_forecast_says_what_deposits_cannot_do(bucket: Sdlab) -> None:
+    """20 000 and 1 000 a month, a tenth of each to a target of .10: .05 in month 20, as 2 000/40 000; never .10."""
+    bucket("deposit", "20000")
+    bucket("set", "live", "budget=0.1")
+    bucket("create", "opportunistic", "--preset", "dual", "--instruments", "NVDA")
+    printed = bucket("forecast")
+    assert "1,000.0 a month" in printed
+    assert "trades at 5.00%: in month 20; target 10.00%: never, it tends to 9.68%" in printed
+
+
+def test_an_entry_is_explained_and_the_ledger_exported(bucket: Sdlab) -> None:
+    bucket("deposit", "1000.5")
+    why = json.loads(bucket("why", "2", "--json"))
+    assert (why["actor"], why["kind"], why["legs"]) == (
+        "person",
+        "deposit",
+        [{"source": "outside", "target": "core", "amount": "1000.50 USD", "cause": "deposit"}],
+    )
+    assert "why: 7: expected an entry from 1 to 2" in bucket("why", "7", refused=True)
+    assert bucket("export").splitlines()[1].endswith(",deposit,outside,core,USD,1000.50,deposit,deposit: 1000.50 USD")
+    assert "  Assets:Core  1000.50 USD" in bucket("export", "--format", "beancount").splitlines()
+
+
+def test_a_backup_is_a_ledger_of_its_own(account: Lab, bucket: Sdlab, tmp_path: Path) -> None:
+    bucket("deposit", "1000")
+    bucket("backup", str(tmp_path / "saved"))
+    bucket("deposit", "500")
+    digest = bucket("verify")
+    ledger = account.root / "ledgers" / "mine.db"
+    for file in ledger.parent.glob("mine.db*"):
+        file.unlink()
+    shutil.copy(tmp_path / "saved.db", ledger)
+    assert bucket("verify").startswith("2 entries hold")
+    assert bucket("verify") != digest
+    assert "expected a file that does not exist yet" in bucket("backup", str(tmp_path / "saved"), refused=True)
+
+
+def test_other_commands_import_neither_sqlalchemy_nor_the_ledger() -> None:
+    code = (
+        "import sys; from pipelines.cli.main import main, _parser; _parser().parse_args(['query', 'select 1']);"
+        "import pipelines.cli.query, pipelines.cli.check; print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert not {"sqlalchemy", "alembic", "sd_core.buckets.ledger"} & set(loaded.stdout.split())
