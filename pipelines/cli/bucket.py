@@ -4,10 +4,12 @@ What an operation does belongs in ``sd_core.buckets.ledger``.
 """
 
 import argparse
+import csv
 import datetime as dt
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from pipelines.steps.operate import open_ledger
 from sd_core.buckets.ledger import export
 from sd_core.buckets.ledger.forecast import Forecast, forecast
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
+from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.verification import verify
@@ -101,6 +104,54 @@ def _mark(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
     return ledger.mark(session, prices, rates, **_how(asked))
 
 
+def _reconcile(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
+    statement = _statement(Path(asked.statement))
+    how = _how(asked) | ({"dry_run": True} if asked.explain else {})
+    receipt, found = ledger.reconcile(statement, **how)
+    if asked.explain:
+        with ledger.state() as state:
+            explained = [_explained(state, one) for one in found]
+        if asked.json:
+            receipt = replace(receipt, numbers={**receipt.numbers, "units": explained})
+        else:
+            for one in explained:
+                _print_fields(one)
+                print()
+    return receipt
+
+
+def _statement(file: Path) -> dict[str, Decimal]:
+    """Return what the broker has, by unit, from a CSV file.
+
+    Raises:
+        InputError: there is no such file, or a line is no unit with an amount.
+    """
+    if not file.is_file():
+        raise InputError(f"reconcile: {file}: expected a CSV file of unit,amount")
+    statement: dict[str, Decimal] = {}
+    with file.open(encoding="utf-8", newline="") as lines:
+        for number, row in enumerate(csv.DictReader(lines), start=2):
+            try:
+                unit, amount = row["unit"].strip(), Decimal(row["amount"])
+            except (KeyError, AttributeError, TypeError, ArithmeticError):
+                raise InputError(f"{file}:{number}: expected unit,amount, such as USD,1250.50") from None
+            if unit in statement:
+                raise InputError(f"{file}:{number}: {unit}: expected each unit once")
+            statement[unit] = amount
+    return statement
+
+
+def _explained(state: State, one: Difference) -> dict[str, Any]:
+    """Return a unit's figures with where its difference may come from."""
+    unit = state.units[one.unit]
+    figures = {name: unit.shown(getattr(one, name)) for name in ("actual", "booked", "held", "difference")}
+    explained: dict[str, Any] = {"unit": one.unit, **figures, "action": f"{one.action} {one.reason}".strip()}
+    if one.difference:
+        explained["held_activities"] = state.held()
+        explained["last_entries"] = state.last_of(one.unit)
+    return explained
+
+
 WRITES: dict[str, Write] = {
     "create": _create,
     "set": lambda ledger, asked: ledger.set(asked.bucket, dict(asked.settings), scale=asked.scale, **_how(asked)),
@@ -123,6 +174,7 @@ WRITES: dict[str, Write] = {
     ),
     "reverse": lambda ledger, asked: ledger.reverse(asked.entry, **_how(asked)),
     "mark": _mark,
+    "reconcile": _reconcile,
 }
 
 

@@ -31,10 +31,14 @@ from pydantic import BaseModel
 from sqlglot import exp
 from support.lab import PROJECT
 
+from pipelines.cli.bucket import READS, WRITES
 from pipelines.cli.main import main
 from pipelines.lab.home import SQL
 from pipelines.notebook.lab import Lab
 from pipelines.notebook.run import Run
+from sd_core.buckets.ledger.facts import ENTRY_OF
+from sd_core.buckets.ledger.state import DEFAULTS
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, MONEY, OTHER, ROWS, SEAL
 from sd_core.schemas import TABLES
 from sd_core.schemas.buckets import BUCKET_TABLES
 from sd_core.schemas.kinds import Kind, Transfer
@@ -120,7 +124,11 @@ FINDINGS = {
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and WORD.fullmatch(node.value)
 }
 STUDIES = {file.stem for file in (PROJECT / "studies").glob("*.yaml")}
-COMMANDS = {"run", "ui", "query", "check"}
+COMMANDS = {"run", "ui", "query", "check", "bucket"}
+# What `sdlab bucket` does, and the ledger's own tables.
+ACTIONS = {*WRITES, *READS}
+LEDGER = {name for table in (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG) for name in (table.name, *table.columns)}
+LEDGER |= {*MONEY, *OTHER, *ENTRY_OF, *DEFAULTS}
 # Packages, and modules, which pages name within the room that they are about.
 ROOMS = {"sd_core", "pipelines"} | {
     name
@@ -155,7 +163,7 @@ DATASETS = {"fetches", "market", "left_alone"}
 MOVED = set(OF_STRATEGY) | set(OF_STUDY)
 OF_STUDIES = KEYS | VALUES | FINDINGS | STUDIES
 OF_TABLES = set(COLUMNS) | ALL_COLUMNS | STORED | MACROS | LAYERS | AUDITS
-KNOWN = OF_STUDIES | OF_TABLES | DATASETS | DAGSTER | COMMANDS | ROOMS
+KNOWN = OF_STUDIES | OF_TABLES | DATASETS | DAGSTER | COMMANDS | ACTIONS | LEDGER | ROOMS
 
 # Words that are something else.
 OTHER_WORDS = {
@@ -179,7 +187,7 @@ OTHER_WORDS = {
 }
 # A block with these keys is a study; others are parts, and alternatives beside each other.
 WHOLE = ("name", "source", "universe", "reserves", "strategies")
-CAPITAL_WORDS = {kind.name for kind in (*Kind, *Transfer)} | {"SD_STUDY", "SD_HOME", "DAGSTER_HOME"}
+CAPITAL_WORDS = {kind.name for kind in (*Kind, *Transfer)} | {"SD_STUDY", "SD_HOME", "SD_LEDGER", "DAGSTER_HOME"}
 
 
 def lower_words(page: Path) -> set[str]:
@@ -191,8 +199,10 @@ def lower_words(page: Path) -> set[str]:
 def options_of(command: str) -> set[str]:
     """Return the options that a command's own help lists."""
     printed = io.StringIO()
-    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(printed):
-        main([command, "--help"])
+    with contextlib.redirect_stdout(printed):
+        for words in [[command], *([command, action] for action in ACTIONS if command == "bucket")]:
+            with contextlib.suppress(SystemExit):
+                main([*words, "--help"])
     return set(re.findall(r"--[a-z-]+", printed.getvalue()))
 
 

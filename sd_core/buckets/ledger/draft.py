@@ -12,7 +12,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from sd_core.buckets.ledger.quanta import Unit, shares
+from sd_core.buckets.ledger.quanta import Unit, currency, shares
 from sd_core.buckets.ledger.state import OpenLot, State
 from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, ROWS, SEAL
 
@@ -72,7 +72,7 @@ class Draft:
     def introduce(self, unit: Unit) -> Unit:
         """Return a unit that the ledger knows, after adding it where it does not."""
         if unit.quote_currency is not None:
-            self.introduce(Unit(unit.quote_currency, "currency", 4, 2))
+            self.introduce(currency(unit.quote_currency))
         known = self.state.units.get(unit.unit)
         if known is None:
             self.add("unit", **vars(unit))

@@ -36,6 +36,8 @@ ENTRY_OF = {
     "merger": "merger",
     "spin_off": "spin_off",
 }
+# Kinds whose legs are currencies, but for the instruments whose lots an opening states.
+MONEY_ALONE = {"opening", "deposit", "withdrawal", "dividend", "fee", "interest", "fx", "adjustment"}
 
 
 @dataclass(frozen=True)

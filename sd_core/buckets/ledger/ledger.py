@@ -16,10 +16,11 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy import Connection, text
 
-from sd_core.buckets.ledger import facts, marks, orders, requests, satellites
+from sd_core.buckets.ledger import facts, marks, orders, reconciliation, requests, satellites
 from sd_core.buckets.ledger.draft import Draft, Head, HeldError, Row, canonical, request_of
 from sd_core.buckets.ledger.facts import Activity, Fact
 from sd_core.buckets.ledger.quanta import Unit, currency, instrument
+from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.store import Store
 from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, CORE, LIVE
@@ -193,11 +194,12 @@ class Ledger:
         """Put an order on record before it is sent, with what it reserves.
 
         Raises:
-            InputError: its bucket does not have what it reserves, free.
+            InputError: its bucket does not have what it reserves, free, or may open nothing now.
         """
 
         def write(draft: Draft) -> None:
             draft.state.bucket(order.bucket, order.side)
+            requests.refuse_opening(draft, order)
             orders.place_order(draft, order)
             text = f"{order.side} {draft.state.units[order.unit].shown(order.quanta)}"
             draft.event(order.bucket, {"order": order.client_id}, f"order: {text}")
@@ -268,6 +270,39 @@ class Ledger:
             "rates": {code: str(rate) for code, rate in rates.items()},
         }
         return self._ask("mark", arguments, lambda draft: marks.mark(draft, session, prices, rates), **how)
+
+    def reconcile(self, statement: Mapping[str, Decimal], **how: Any) -> tuple[Receipt, list[Difference]]:
+        """Compare what the broker has with what is booked; correct what is small, and block what is not.
+
+        Args:
+            statement: what the broker has of each unit; one that it leaves out counts as 0.
+
+        Raises:
+            InputError: it names a unit that the ledger does not know.
+        """
+        found: list[Difference] = []
+
+        def write(draft: Draft) -> None:
+            for ref in draft.state.held():
+                held = _stored(draft.connection, self.book, ref)[0]
+                for name in held.legs:
+                    draft.introduce(draft.state.units.get(name) or self._unit(name, held))
+            found.extend(reconciliation.compare(draft.state, statement, draft.head.effective))
+            reconciliation.reconcile(draft, found)
+
+        def correct(connection: Connection, number: int) -> None:
+            state = State(connection, self.book)
+            for one in found:
+                if one.action == reconciliation.CORRECT:
+                    ref = f"reconciliation:{number}:{one.unit}"
+                    legs = {one.unit: state.units[one.unit].decimal(one.difference)}
+                    details = {"reason": f"reconciliation, entry {number}"}
+                    activity = Activity(ref, "adjustment", self.clock().date(), legs, details=details)
+                    self._store_activity(connection, activity, _content(activity))
+                    self._book(connection, ref, f"{self.book}:{ref}", "rule")
+
+        arguments = {unit: f"{amount:f}" for unit, amount in sorted(statement.items())}
+        return self._ask("reconciliation", arguments, write, after=correct, **how), found
 
     # Satellites
 
@@ -404,6 +439,7 @@ class Ledger:
         actor: Actor = "person",
         note: str | None = None,
         reverses: int | None = None,
+        after: Callable[[Connection, int], None] | None = None,
     ) -> Receipt:
         """Write one entry that was asked for, unless its key was used before.
 
@@ -419,6 +455,8 @@ class Ledger:
             draft = self._draft(connection, head)
             write(draft)
             draft.seal()
+            if after is not None:
+                after(connection, draft.number)
             return replace(_written(draft), is_dry_run=dry_run)
 
     def _done(self, connection: Connection, key: str, request: str) -> Receipt | None:
@@ -474,10 +512,15 @@ class Ledger:
         connection.execute(sa.insert(ACTIVITY_LEG.clause), legs)
 
     def _unit(self, name: str, activity: Activity) -> Unit:
-        """Return a unit that the ledger does not know yet: what has a quote currency or is no code is an instrument."""
-        if name in activity.quoted or activity.kind in {"rename", "merger", "spin_off"}:
-            return instrument(name, activity.quoted.get(name, self.base_currency))
-        return currency(name) if len(name) == 3 and name.isupper() else instrument(name, self.base_currency)
+        """Return a unit that the ledger does not know yet.
+
+        It is a currency where something is quoted in it or the kind moves money alone; else an instrument.
+        """
+        lots = activity.details.get("lots", {})
+        moves_money = activity.kind in facts.MONEY_ALONE and name not in activity.quoted and name not in lots
+        if moves_money or name in activity.quoted.values():
+            return currency(name)
+        return instrument(name, activity.quoted.get(name, self.base_currency))
 
     def _book(self, connection: Connection, ref: str, key: str, actor: Actor) -> Receipt:
         """Book a stored fact; a receipt without an entry where it is held."""

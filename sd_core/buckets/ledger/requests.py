@@ -4,16 +4,18 @@ Each function writes one entry's rows and event, or raises :class:`InputError` t
 states belongs in ``facts``; a satellite's life in ``satellites``.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 
 from sd_core.buckets.ledger.draft import Draft, HeldError
+from sd_core.buckets.ledger.orders import Order
 from sd_core.buckets.ledger.quanta import Unit, instrument
 from sd_core.buckets.ledger.reversals import mirror
 from sd_core.buckets.ledger.satellites import activate_if_due, refuse_currency, taken_by
 from sd_core.buckets.ledger.splits import harvest_of
 from sd_core.buckets.ledger.state import State
-from sd_core.buckets.ledger.tables import CORE
+from sd_core.buckets.ledger.tables import CORE, LIVE
 from sd_core.errors import InputError
 
 # Whose entries may be taken back by a person: those that no broker stated.
@@ -185,6 +187,27 @@ def reverse(draft: Draft, number: int) -> None:
     draft.event(numbers.pop("bucket"), numbers, f"reverse: entry {number}, {found.kind}")
 
 
+def refuse_opening(draft: Draft, order: Order) -> None:
+    """Refuse a purchase where nothing may be opened; sales are exits, and always may.
+
+    Raises:
+        InputError: the account is halted or blocked, the instrument is blocked, or the bucket is overdrawn or not
+            active; each reason is named.
+    """
+    if order.side != "buy":
+        return
+    state, today = draft.state, draft.head.effective
+    status = state.buckets[order.bucket].status
+    overdrawn = [code for code, quanta in state.cash(order.bucket).items() if quanta < 0]
+    unmet = [f"the account is locked: {cause}" for cause in state.locks(LIVE, today)]
+    unmet += [f"{order.unit} is locked: {cause}" for cause in state.locks(order.unit, today)]
+    unmet += [f"{order.bucket} is overdrawn in {code}" for code in overdrawn]
+    if state.book == LIVE and status not in {"core", "active"}:
+        unmet.append(f"{order.bucket} is {status}: expected active")
+    if unmet:
+        raise InputError("\n".join(f"buy {order.unit}: {one}" for one in unmet))
+
+
 def money(state: State, code: str, place: str) -> Unit:
     """Return a currency of the book.
 
@@ -213,8 +236,6 @@ def refuse_stale_rates(state: State, place: str, today: str) -> None:
 
 
 def _days_before(day: str, days: int) -> str:
-    import datetime as dt
-
     return (dt.date.fromisoformat(day) - dt.timedelta(days=days)).isoformat()
 
 
@@ -236,7 +257,7 @@ def _refuse_beyond_free(state: State, bucket: str, unit: Unit, quanta: int, plac
 def _refuse_below_share(state: State, unit: Unit, quanta: int) -> None:
     """Refuse what would leave the core less than 1 − budget of the account."""
     after = state.values[CORE] - state.in_base(unit.unit, quanta)
-    share = 1 - state.fraction("live", "budget")
+    share = 1 - state.fraction(LIVE, "budget")
     least = share * state.total
     if after < least:
         base = state.base

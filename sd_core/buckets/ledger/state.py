@@ -3,6 +3,7 @@
 Nothing here changes anything; rows are added by ``draft``.
 """
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -320,6 +321,34 @@ class State:
         """Return the entry that reverses one."""
         found: int | None = self._one("select number from entry where reverses = :number", number=number)
         return found
+
+    def held_legs(self) -> dict[str, int]:
+        """Return what held activities add together, in quanta by unit."""
+        query = """
+            select l.unit, sum(l.quanta) as quanta from activity_leg l where l.book = :book
+            and not exists (select 1 from entry e where e.book = l.book and e.activity = l.ref) group by l.unit
+        """
+        return {row.unit: int(row.quanta) for row in self._rows(query)}
+
+    def corrected_since(self, today: str, days: int) -> Decimal:
+        """Return what reconciliation corrected in so many days, in the base currency, without signs."""
+        first = (dt.date.fromisoformat(today) - dt.timedelta(days=days)).isoformat()
+        query = """
+            select l.unit, abs(l.quanta) as quanta from entry e
+            join activity_leg l on l.book = e.book and l.ref = e.activity
+            where e.book = :book and e.kind = 'correction' and e.actor = 'rule' and e.effective > :first
+        """
+        rows = list(self._rows(query, first=first))
+        return sum((self.base.decimal(self.in_base(row.unit, row.quanta)) for row in rows), Decimal(0))
+
+    def last_of(self, unit: str, most: int = 5) -> list[str]:
+        """Return the last entries that moved a unit across the border of the book, the newest first."""
+        query = """
+            select e.number, e.effective, v.text from entry e join event v on v.entry = e.number
+            join activity_leg l on l.book = e.book and l.ref = e.activity
+            where e.book = :book and l.unit = :unit order by e.number desc limit :most
+        """
+        return [f"entry {row.number}, {row.effective}: {row.text}" for row in self._rows(query, unit=unit, most=most)]
 
     # Owners, settings, locks
 

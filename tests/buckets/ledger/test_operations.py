@@ -228,6 +228,15 @@ def test_a_fill_without_a_known_owner_is_the_cores(ledger: Ledger) -> None:
     assert (bought.numbers["unattributed"], held(ledger)["core"]) == (True, {"MSFT": "1", "USD": "700.00"})
 
 
+def test_a_ticker_that_looks_like_a_currency_is_an_instrument(ledger: Ledger) -> None:
+    ledger.record(fill("b1", "AMD", "2", "-300"))
+    bought = Activity("b2", "fill", DAY, {"SAP": D(1), "EUR": D(-200)}, quoted={"SAP": "EUR"})
+    ledger.record(bought)
+    assert held(ledger) == {"core": {"AMD": "2", "EUR": "-200.00", "SAP": "1", "USD": "-300.00"}}
+    with ledger.state() as state:
+        assert [state.units[unit].kind for unit in ("AMD", "SAP", "EUR")] == ["instrument", "instrument", "currency"]
+
+
 def test_a_fact_may_overdraw_a_bucket(with_hunter: Ledger) -> None:
     with_hunter.record(fill("b1", "NVDA", "10", "-1500"))
     assert held(with_hunter)["hunter"] == {"NVDA": "10", "USD": "-500.00"}
