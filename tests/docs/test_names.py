@@ -56,7 +56,7 @@ CAPITALS = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 DOTTED = re.compile(r"([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)")
 PATH = re.compile(r"(pipelines|sd_core|sql|studies|tests|docs|benchmarks)/[\w./*-]*")
 
-FILE_ENDINGS = (".md", ".py", ".sql", ".yaml", ".json", ".html", ".log", ".csv", ".duckdb", ".lock")
+FILE_ENDINGS = (".md", ".py", ".sql", ".yaml", ".json", ".html", ".log", ".csv", ".duckdb", ".db", ".lock")
 MODULES = ("benchmarks.", "sd_core.", "pipelines.")
 # What a page calls an object of ours in Python.
 OBJECTS = {"lab": Lab, "run": Run}
@@ -171,9 +171,10 @@ OTHER_WORDS = {
     "what a satellite does with dividends": {"reinvest_same", "send_to_core"},
     "a class of assets, given as an example": {"crypto"},
     "owners and books of a ledger that are no satellite and no plan": {"core", "outside", "live"},
+    "what an entry of the ledger notes of itself": {"external_trade", "unattributed"},
     "numbers of a formula": {"b", "f", "l", "m", "r", "s", "w"},
     "YAML's truth values, and words a field takes beside its model": {"true", "false", "intersection", "union"},
-    "programs and calls of the operating system": {"make", "flock"},
+    "programs and calls of the operating system": {"make", "flock", "pg_dump"},
     "SQL that a query may not use": {"attach", "read_csv", "set"},
     "the database that SQL sees the lake as": {"lake"},
     "keys of partitions and strategies, given as examples": {"r10", "r2_5", "sd8", "rebalance_deviation_width_0_1"},
