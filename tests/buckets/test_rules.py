@@ -168,6 +168,7 @@ def test_flows_never_move_the_index(returns, flow):
     ("proceeds", "dividends", "cost", "expected"),
     [
         (99.0, 0, 100, Outcome.NEUTRAL),  # -.01 is no loss yet
+        (0.99, 0, 1, Outcome.NEUTRAL),  # .99 / 1 - 1 = -.010000000000000009
         (98.99, 0, 100, Outcome.LOSS),
         (100.0, 0, 100, Outcome.NEUTRAL),
         (100.01, 0, 100, Outcome.WIN),
@@ -358,7 +359,7 @@ def test_a_trailing_stop_follows_the_highest_close():
 
 def test_a_gain_of_exactly_15_percent_does_not_arm():
     assert not rules.arms(115, 100)
-    assert not rules.arms(0.23, 0.2)  # .23 / .2 - 1 = .15000000000000013
+    assert not rules.arms(3.45, 3)  # 3.45 / 3 - 1 = .15000000000000013
     assert rules.arms(115.01, 100)
 
 
