@@ -9,7 +9,7 @@ from sd_core.buckets.history.contract import SatellitePanel, Signals
 from sd_core.buckets.history.engine import simulate
 from sd_core.buckets.history.plans import core_rules, plan_deposits, plan_of, tickers_of
 from sd_core.buckets.presets import PRESETS
-from sd_core.schemas.kinds import Kind
+from sd_core.schemas.kinds import Dividends, Kind
 from sd_core.simulation import engine as scenarios
 from sd_core.simulation.rules import Every, resolve
 from sd_core.simulation.walk import Walk
