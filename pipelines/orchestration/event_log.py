@@ -1,4 +1,4 @@
-"""Dagster's event log on SQLite, which takes thousands of partitions at once and keeps its databases open.
+"""Dagster's event log on SQLite, which takes events by the thousand at once and keeps its databases open.
 
 Dagster's own opens two databases per event and waits for the disk each time: minutes where a run covers thousands of
 scenarios, seconds in any. Everything else about its records belongs in ``instance``.
@@ -7,13 +7,16 @@ scenarios, seconds in any. Everything else about its records belongs in ``instan
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Connection, NullPool, create_engine
 
 from pipelines.orchestration.private import (
+    ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
+    RUN_STATUS_EVENTS,
     SQLITE_BUSY_TIMEOUT_SECONDS,
     ConfigurableClassData,
     SqlEventLogStorageTable,
@@ -24,30 +27,47 @@ from pipelines.orchestration.private import (
 KEPT_OPEN = 4
 # Events that are stored at once; Dagster hands a run's over in batches where the environment says so.
 BATCH_VARIABLE, BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE", 1000
+# What a step says of each of its outputs. Another event of the step always follows, its end at the latest.
+FOLLOWED = {
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_OBSERVATION,
+    dg.DagsterEventType.HANDLED_OUTPUT,
+    dg.DagsterEventType.STEP_OUTPUT,
+}
 
 
 class EventLog(SqliteEventLogStorage):
-    """The event log of a study: events about assets that come together are stored in one transaction per database.
+    """The event log of a study: events that come together are stored in one transaction per database.
 
-    A database that was opened stays open, since opening takes longer than storing an event. Commits do not wait for the
-    disk: a killed process loses nothing, a loss of power at most the last events, and never the databases.
+    What a step says of an output waits for the event after it, or until something is read. A database that was opened
+    stays open, since opening takes longer than storing an event. Commits do not wait for the disk: a killed process
+    loses what was waiting, a loss of power at most the last events as well, and never the databases.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._kept: OrderedDict[str, Connection] = OrderedDict()
         self._tables: set[str] = set()
+        self._waiting: list[dg.EventLogEntry] = []
+        self._lock = RLock()
         super().__init__(base_dir, inst_data)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:
+        with self._lock:
+            self._store_waiting()
             if shard not in self._kept:
                 self._kept[shard] = self._open(shard)
             self._kept.move_to_end(shard)
             while len(self._kept) > KEPT_OPEN:
                 self._close(next(iter(self._kept)))
-            with self._kept[shard].begin():
-                yield self._kept[shard]
+            connection = self._kept[shard]
+            if connection.in_transaction():
+                # Within the transaction of what is stored together.
+                yield connection
+            else:
+                with connection.begin():
+                    yield connection
 
     def _open(self, shard: str) -> Connection:
         # Threads take turns, by the lock.
@@ -72,9 +92,14 @@ class EventLog(SqliteEventLogStorage):
             self._tables.add(table_name)
         return table_name in self._tables
 
+    def _has_asset_key_index_cols_on_connection(self, _: Connection) -> bool:
+        """Return that the table of assets has the columns of today's Dagster, which made it; it asks at each event."""
+        return True
+
     def dispose(self) -> None:
-        """Close the databases."""
-        with self._db_lock:
+        """Store what waits, and close the databases."""
+        with self._lock:
+            self._store_waiting()
             for shard in list(self._kept):
                 self._close(shard)
         super().dispose()
@@ -84,27 +109,48 @@ class EventLog(SqliteEventLogStorage):
         """Return the event log in the folder that the settings name."""
         return cls(inst_data=inst_data, **config_value)
 
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store an event, at the latest with the next of its step."""
+        with self._lock:
+            self._waiting.append(event)
+            if _type_of(event) not in FOLLOWED or len(self._waiting) >= BATCH_SIZE:
+                self._store_waiting()
+
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events; what is found of them afterwards is the same as if each had been stored by itself."""
-        about_assets = [event for event in events if event.get_dagster_event().event_type in ASSET_EVENTS]
-        for event in events:
-            if event.get_dagster_event().event_type not in ASSET_EVENTS:
-                self.store_event(event)
-        for run_id in dict.fromkeys(event.run_id for event in about_assets):
-            self._store_together(run_id, [event for event in about_assets if event.run_id == run_id])
+        with self._lock:
+            self._waiting += events
+            self._store_waiting()
+
+    def _store_waiting(self) -> None:
+        events, self._waiting = self._waiting, []
+        for run_id in dict.fromkeys(event.run_id for event in events):
+            self._store_together(run_id, [event for event in events if event.run_id == run_id])
 
     def _store_together(self, run_id: str, events: Sequence[dg.EventLogEntry]) -> None:
-        rows = [self._event_to_row(event) for event in events]
-        with self.run_connection(run_id) as connection:
-            connection.execute(SqlEventLogStorageTable.insert(), rows)
+        """Store events of a run with the run, and those that are looked up across runs in the index as well."""
         insert = SqlEventLogStorageTable.insert()
-        ids: list[int] = []
-        last: dict[dg.AssetKey | None, tuple[dg.EventLogEntry, int]] = {}
-        with self.index_transaction() as connection:
-            for event, row in zip(events, rows, strict=True):
-                ids += connection.execute(insert.values(**row)).inserted_primary_key or ()
-                last[event.get_dagster_event().asset_key] = event, ids[-1]
-            self._store_asset_event_tags(connection, events, ids)
+        rows = [self._event_to_row(event) for event in events]
+        ids: dict[int, int] = {}
+        with self.run_connection(run_id) as connection, self.index_connection() as index:
+            connection.execute(insert, rows)
+            for place, (event, row) in enumerate(zip(events, rows, strict=True)):
+                if _type_of(event) in ASSET_EVENTS | ASSET_CHECK_EVENTS | RUN_STATUS_EVENTS:
+                    key = index.execute(insert, row).inserted_primary_key
+                    assert key is not None
+                    ids[place] = key[0]
+                if _type_of(event) in ASSET_CHECK_EVENTS:
+                    self.store_asset_check_event(event, ids[place])
+            about_assets = [place for place, event in enumerate(events) if _type_of(event) in ASSET_EVENTS]
+            self._store_asset_event_tags(
+                index, [events[place] for place in about_assets], [ids[place] for place in about_assets]
+            )
             # Of each asset the log keeps which event was the last.
-            for event, number in last.values():
-                self._store_asset_event(connection, event, number)
+            last = {events[place].get_dagster_event().asset_key: place for place in about_assets}
+            for place in last.values():
+                self._store_asset_event(index, events[place], ids[place])
+
+
+def _type_of(event: dg.EventLogEntry) -> dg.DagsterEventType | None:
+    """Return what an event is about, None where it is but a message."""
+    return event.get_dagster_event().event_type if event.is_dagster_event else None

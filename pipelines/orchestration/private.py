@@ -8,8 +8,8 @@ from types import SimpleNamespace
 # The type that `define_asset_job` returns, for annotations; it is not exported.
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-# Which events are about assets: they alone are stored together.
-from dagster._core.events import ASSET_EVENTS
+# Which events are stored across runs too: about assets, about their checks, and about the state of a run.
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 
 # The event log on SQLite, to be made faster, and the table that it writes.
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
@@ -20,8 +20,12 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 # What dagster.yaml hands to a class that it names.
 from dagster._serdes import ConfigurableClassData
 
+RUN_STATUS_EVENTS = frozenset(EVENT_TYPE_TO_PIPELINE_RUN_STATUS)
+
 __all__ = [
+    "ASSET_CHECK_EVENTS",
     "ASSET_EVENTS",
+    "RUN_STATUS_EVENTS",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
     "ConfigurableClassData",
     "SqlEventLogStorageTable",

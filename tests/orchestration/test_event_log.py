@@ -1,6 +1,7 @@
 """The event log that takes events by the thousand, against Dagster's own."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,53 @@ def test_what_is_known_after_a_run_is_what_dagsters_own_log_would_know(
     with dg.DagsterInstance.from_config(str(ours)) as instance:
         assert records(instance) == expected
     assert len(expected["partitions"]) == 12
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """Return an instance whose event log is ours."""
+    (tmp_path / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\n"
+        "event_log_storage: {module: pipelines.orchestration.event_log, class: EventLog, "
+        f"config: {{base_dir: {tmp_path}/runs}}}}\n"
+    )
+    with dg.DagsterInstance.from_config(str(tmp_path)) as opened:
+        yield opened
+
+
+def two_outputs(between: Callable[[dg.DagsterInstance], None]) -> dg.JobDefinition:
+    """Return a job of one step with two assets, which calls a function between them."""
+
+    @dg.multi_asset(specs=[dg.AssetSpec("one"), dg.AssetSpec("two")])
+    def both(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
+        yield dg.MaterializeResult("one")
+        between(context.instance)
+        yield dg.MaterializeResult("two")
+
+    return dg.Definitions(assets=[both], jobs=[dg.define_asset_job("all", "*")]).resolve_job_def("all")
+
+
+def test_what_waits_is_found_by_who_reads_in_the_meantime(instance: dg.DagsterInstance) -> None:
+    found: list[dg.AssetKey] = []
+
+    def read(own: dg.DagsterInstance) -> None:
+        assert own.event_log_storage._waiting
+        found.extend(key for key in own.all_asset_keys() if own.get_latest_materialization_event(key))
+
+    assert two_outputs(read).execute_in_process(instance=instance).success
+    assert found == [dg.AssetKey("one")]
+
+
+def test_outputs_before_a_failure_are_stored(instance: dg.DagsterInstance) -> None:
+    def fail(_: dg.DagsterInstance) -> None:
+        raise dg.Failure("between the two")
+
+    run = two_outputs(fail).execute_in_process(instance=instance, raise_on_error=False)
+    assert not run.success
+    with dg.DagsterInstance.from_config(instance.root_directory) as reading:
+        kinds = [entry.get_dagster_event().event_type_value for entry in reading.all_logs(run.run_id)]
+        assert kinds.index("ASSET_MATERIALIZATION") < kinds.index("STEP_FAILURE")
+        assert reading.get_latest_materialization_event(dg.AssetKey("one")) is not None
 
 
 def test_databases_stay_open_and_another_reader_sees_what_was_stored(
