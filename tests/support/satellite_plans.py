@@ -75,7 +75,7 @@ class PlanCase:
 
 
 def random_plan(seed: int) -> PlanCase:
-    """Return the plan of a seed: 1 to 4 satellites of 1 to 6 tickers, 120 to 220 sessions."""
+    """Return the plan of a seed: 1 to 4 satellites of 1 to 6 tickers, 120 to 330 sessions."""
     rng = np.random.default_rng(seed)
     sessions = _draw_sessions(rng)
     # Large positions, bought whenever possible and well funded: satellites that rise far and fall far.
@@ -123,7 +123,9 @@ def _mixed(case: PlanCase, order: np.ndarray) -> PlanCase:
 
 def _draw_sessions(rng: np.random.Generator) -> Dates:
     step = rng.choice([1, 4, 5], p=[0.2, 0.3, 0.5])
-    gaps = np.maximum(1, rng.integers(step - 1, step + 2, size=rng.integers(120, 221)))
+    # Windows of an evaluation are 252 sessions long.
+    length = rng.integers(270, 331) if rng.random() < 0.1 else rng.integers(120, 211)
+    gaps = np.maximum(1, rng.integers(step - 1, step + 2, size=length))
     if rng.random() < 0.2:
         gaps[rng.integers(len(gaps))] = rng.integers(30, 200)
     # Weekdays alone: a market of seven days has more sessions to the year.
@@ -203,9 +205,10 @@ def _draw_panel(rng: np.random.Generator, sessions: Dates, tickers: int, *, is_b
     opens = closes * np.exp(-within)
     highs = np.maximum(opens, closes) * np.exp(rng.exponential(volatility / 2, shape))
     lows = np.minimum(opens, closes) * np.exp(-rng.exponential(volatility / 2, shape))
-    is_wide = rng.random(shape) < 0.03
+    # What opens far away may come back in the same session, and beyond.
+    is_wide = rng.random(shape) < np.where(jumps[:, None] == 0, 0.03, 0.5)
     highs *= np.where(is_wide, rng.uniform(1.0, 1.4, shape), 1.0)
-    lows *= np.where(is_wide, rng.uniform(0.7, 1.0, shape), 1.0)
+    lows *= np.where(is_wide, rng.uniform(0.3, 1.0, shape), 1.0)
     if rng.random() < 0.15:  # whole prices, so that many meet a limit exactly
         opens, highs, lows, closes = (np.ceil(side) for side in (opens, highs, lows, closes))
     paying = rng.random(shape) < rng.choice([0.0, 0.02, 0.1], size=tickers, p=[0.2, 0.4, 0.4])

@@ -28,7 +28,7 @@ def traits(case: PlanCase, history: History) -> Counter[str]:
     """Return how often each trait occurs; one that does not is 0 or missing."""
     return (
         _of_events(history)
-        + _of_trades(history)
+        + _of_trades(case, history)
         + _of_days(history)
         + _of_money(case, history)
         + _of_orders(case, history)
@@ -44,7 +44,7 @@ def _of_events(history: History) -> Counter[str]:
     return counts
 
 
-def _of_trades(history: History) -> Counter[str]:
+def _of_trades(case: PlanCase, history: History) -> Counter[str]:
     trades, ledger = history.trades, history.ledger
     counts = Counter({f"exit: {one.name.lower()}": int((trades["exit_reason"] == one).sum()) for one in ExitReason})
     counts |= Counter({f"entry in {one.name.lower()}": int((trades["regime"] == one).sum()) for one in Regime})
@@ -61,6 +61,9 @@ def _of_trades(history: History) -> Counter[str]:
             reason = ExitReason(trade["exit_reason"])
             counts["open beyond the stop"] += reason in (ExitReason.STOP, ExitReason.TRAILING)
             counts["open beyond the take-profit"] += reason is ExitReason.TAKE
+            stop = trade["entry_price"] * (1 - case.plan.satellites[trade["bucket"]].parameters.stop)
+            low = case.panel.low[trade["closed"], trade["asset"]]
+            counts["open beyond the take-profit, low below the stop"] += reason is ExitReason.TAKE and low < stop
     return counts
 
 
@@ -91,6 +94,7 @@ def _of_money(case: PlanCase, history: History) -> Counter[str]:
     counts["evaluation with moves"] = len(np.unique(moved))
     counts["move between satellites"] = int((evaluations["moved"] > 0).sum())
     counts["member"] = int(evaluations["is_member"].sum())
+    counts["more sessions than a window"] = int((evaluations["session"] > 252).sum())
     counts["failed probation"] = int((evaluations["probation"] == Probation.FAILED).sum())
     counts["budget too small"] = int(evaluations["is_budget_too_small"].sum())
     counts["Sharpe ratios are distinguished"] = int((evaluations["is_told_apart"] == 1).sum())
