@@ -89,3 +89,24 @@ def test_satellite_is_worth_more_and_opens_twice_as_much_next(history):
     assert last["value"] == pytest.approx(float(5000 - COST + PROCEEDS), rel=1e-14)
     assert round(float(last["value"]), 6) == 5013.551442
     assert last["share"] == pytest.approx(5013.551442 / 100013.551442, rel=1e-9)
+
+
+def test_satellite_that_holds_cash_alone_has_no_sharpe_ratio():
+    """Of 100 a month paid into it, none earns interest on the day: that is no loss beside cash."""
+    sessions = 400
+    close = np.full((sessions, 1), 100.0)
+    days = np.busday_offset("2020-01-01", np.arange(sessions), roll="forward")
+    flat = dict.fromkeys(("open", "high", "low", "close"), close)
+    panel = SatellitePanel(("A",), days, **flat, dividends=np.zeros_like(close), rates=np.full(sessions, 0.03))
+    nothing = np.zeros(close.shape, dtype=bool)
+    signals = Signals(nothing, close, close, nothing, np.full(close.shape, -1), np.zeros(sessions, dtype=np.int8))
+    one = Satellite("idle", (0,), 0.10, settings("custom").parameters)
+    plan = Plan("plan", 100_000.0, 0.10, (one,), starts_at_target=False, lot_sizes=(0.0,))
+    deposits = np.zeros(sessions)
+    deposits[21::21] = 10_000.0
+    core = FakeCore(plan.core_capital, np.zeros(sessions), np.zeros(sessions))
+    evaluations = simulate(plan, panel, signals, deposits, core).evaluations
+    assert len(evaluations) > 4
+    for measure in ("sharpe", "sortino", "sharpe_recent", "sortino_recent"):
+        assert np.isnan(evaluations[measure]).all()
+    assert (evaluations["score"] == 0.0).all()

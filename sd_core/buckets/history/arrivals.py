@@ -146,9 +146,13 @@ class Arrivals:
         returns = np.where(np.isnan(returns), 0.0, returns)
         trades = books.trades[: books.counts[TRADE_ROWS]]
         closed = trades[(trades["bucket"] == place) & (trades["closed"] >= first) & (trades["closed"] < session)]
+        # Cash alone has no excess return, though what is paid in on a session earns nothing in it.
+        positions = books.daily["positions"][first - 1 : session, place]
+        has_held = (positions[:-1] > 0) | (positions[1:] > 0)
+        has_held[closed["closed"] - first] = True
         measures = measures_of(
             returns,
-            returns - self.market.interest[first:session],
+            np.where(has_held, returns - self.market.interest[first:session], 0.0),
             closed["proceeds"] + closed["dividends"] - closed["cost"],
             float(self.market.days[session - 1] - self.market.days[first - 1]),
             float(self.periods_per_year),

@@ -34,7 +34,8 @@ class Window:
     """What a score looks at.
 
     Attributes:
-        returns, risk_free: of each session, oldest first; a session without a return has 0.
+        returns: of each session, oldest first; a session without a return has 0.
+        excess: the same less what cash earned; 0 in a session in which nothing was held, as cash alone has none.
         days: calendar days from the close before the first of them to the last.
         gains: in money, of each round trip closed in them.
         wins: how many of these were wins.
@@ -42,7 +43,7 @@ class Window:
     """
 
     returns: Sequence[float]
-    risk_free: Sequence[float]
+    excess: Sequence[float]
     days: int
     gains: Sequence[float]
     wins: int
@@ -52,10 +53,6 @@ class Window:
     def is_too_short(self) -> bool:
         """Whether there is no measure of any kind."""
         return len(self.returns) < 2
-
-    @property
-    def excess(self) -> list[float]:
-        return [earned - cash for earned, cash in zip(self.returns, self.risk_free, strict=True)]
 
     @property
     def sharpe(self) -> float | None:
@@ -212,9 +209,13 @@ class Evaluation:
         days = self.books.days
         since = [number for number in range(self.books.session) if days[number] > satellite.life.started_on][-length:]
         closed = [position for position in satellite.entries if position.closed in since]
+        returns = [satellite.returns[number] for number in since]
         return Window(
-            returns=[satellite.returns[number] for number in since],
-            risk_free=[self.risk_free[number] for number in since],
+            returns=returns,
+            excess=[
+                earned - self.risk_free[number] if satellite.held_something(number) else 0.0
+                for number, earned in zip(since, returns, strict=True)
+            ],
             days=(days[since[-1]] - days[since[0] - 1]).days if since else 0,
             gains=[position.gain for position in closed],
             wins=sum(position.outcome is Outcome.WIN for position in closed),

@@ -89,6 +89,10 @@ class Satellite:
         """Return the positions in the study's order of tickers."""
         return sorted(self.positions, key=lambda position: position.asset)
 
+    def held_something(self, session: int) -> bool:
+        """Return whether it had a position in a session, at the close before, at its own or between."""
+        return any(one.opened <= session and (one.closed is None or one.closed >= session) for one in self.entries)
+
     # Cash.
 
     @property
