@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.bucket_lab import new_bucket_lab
 from support.lab import Lab, Outcome, small_study, write_prices, write_study
 
 from pipelines.cli.__main__ import collect_seldom
@@ -39,6 +40,15 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, Outcome]:
 def finished(ran: tuple[Lab, Outcome]) -> Lab:
     """Return the lab of the finished run, which tests leave as it is."""
     lab, outcome = ran
+    assert outcome.code == 0, outcome.err
+    return lab
+
+
+@pytest.fixture(scope="session")
+def bucket_lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Return the lab of a finished run of a study with plans of buckets, which tests leave as it is."""
+    lab = new_bucket_lab(tmp_path_factory.mktemp("buckets"))
+    outcome = lab.sdlab("run")
     assert outcome.code == 0, outcome.err
     return lab
 

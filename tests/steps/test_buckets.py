@@ -1,6 +1,5 @@
 """Plans of a core with satellites are simulated into the lake, each by itself, and published."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,59 +7,21 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
-from support.lab import Lab, small_study, write_prices, write_study
+from support.bucket_lab import PLANS, planned_study
+from support.lab import Lab, write_study
 
 from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.keys import DERIVED_KEYS
 from pipelines.steps.plan import plan_run
 
-CORE = {"strategy": "sd8", "reserve": 0.1}
-DIPPER = {"preset": "dip_buyer", "tickers": ["DDD", "EEE"], "target": 0.10}
-PLANS = {
-    "alone": {"core": CORE, "budget": 0},
-    "dips": {
-        "core": CORE,
-        "budget": 0.2,
-        "initial": "target",
-        "deposits": {"amount": 100},
-        "satellites": {"d": DIPPER},
-    },
-}
 TABLES = ("bucket_ledger", "bucket_daily", "bucket_trade", "bucket_event", "bucket_evaluation", "bucket_signal")
 
 
-def write_tickers(folder: Path) -> None:
-    """Write the price files of two tickers that move a lot, one of which pays dividends."""
-    dates = pd.read_csv(folder / "AAA.csv")["Date"]
-    for seed, ticker in enumerate(("DDD", "EEE"), start=7):
-        steps = np.random.default_rng(seed).normal(0.0, 0.035, len(dates))
-        closes = 50 * np.exp(np.cumsum(steps))
-        bars = pd.DataFrame({"Open": closes, "High": closes * 1.01, "Low": closes * 0.99, "Close": closes}, index=dates)
-        bars.to_csv(folder / f"{ticker}.csv")
-    pd.Series(0.4, index=dates[10::63], name="Dividends").to_csv(folder / "EEE_dividends.csv")
-
-
-def planned(prices: Path, plans: Mapping[str, Any]) -> dict[str, Any]:
-    return small_study(prices) | {"satellite_universe": {"DDD": {}, "EEE": {"lot_size": 1}}, "buckets": dict(plans)}
-
-
-@pytest.fixture(scope="module")
-def run_once(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Return the lab of a finished run of a study with two plans, which tests leave as it is."""
-    folder = tmp_path_factory.mktemp("buckets")
-    prices = write_prices(folder / "prices")
-    write_tickers(prices)
-    lab = Lab(write_study(folder / "small.yaml", planned(prices, PLANS)), folder / "home")
-    outcome = lab.sdlab("run")
-    assert outcome.code == 0, outcome.err
-    return lab
-
-
-def with_plans(run_once: Lab, folder: Path, **plans: Any) -> Lab:
+def with_plans(bucket_lab: Lab, folder: Path, **plans: Any) -> Lab:
     """Return a lab that goes on where the finished run ended, with other plans."""
-    file = write_study(folder / "small.yaml", planned(run_once.study_file.parent / "prices", plans))
-    return Lab(file, run_once.copy_to(folder / "home").root)
+    file = write_study(folder / "small.yaml", planned_study(bucket_lab.study_file.parent / "prices", plans))
+    return Lab(file, bucket_lab.copy_to(folder / "home").root)
 
 
 def rows_of(lab: Lab, table: str, book: str) -> pd.DataFrame:
@@ -68,10 +29,10 @@ def rows_of(lab: Lab, table: str, book: str) -> pd.DataFrame:
     return found[found["plan" if table == "bucket_signal" else "book"] == book].reset_index(drop=True)
 
 
-def test_plan_without_satellites_and_deposits_has_the_ledger_of_its_scenario(run_once: Lab) -> None:
-    ledger = run_once.table("simulation_ledger")
+def test_plan_without_satellites_and_deposits_has_the_ledger_of_its_scenario(bucket_lab: Lab) -> None:
+    ledger = bucket_lab.table("simulation_ledger")
     scenario = ledger[(ledger["strategy"] == "sd8") & (ledger["reserve"] == 0.1)].reset_index(drop=True)
-    book = rows_of(run_once, "bucket_ledger", "alone")
+    book = rows_of(bucket_lab, "bucket_ledger", "alone")
     assert len(book) > 20
     assert set(book["bucket"]) == {"core"}
     for column in ("session", "leg", "ticker", "kind", "quantity", "price", "fee", "amount"):
@@ -79,15 +40,15 @@ def test_plan_without_satellites_and_deposits_has_the_ledger_of_its_scenario(run
     pd.testing.assert_series_equal(book["cash_after"], scenario["bank_after"], check_names=False)
 
 
-def test_buckets_of_a_plan_trade_and_make_the_whole(run_once: Lab) -> None:
-    daily = rows_of(run_once, "bucket_daily", "dips")
+def test_buckets_of_a_plan_trade_and_make_the_whole(bucket_lab: Lab) -> None:
+    daily = rows_of(bucket_lab, "bucket_daily", "dips")
     assert set(daily["bucket"]) == {"core", "d"}
     assert daily.groupby("session")["share"].sum().to_numpy() == pytest.approx(1.0, abs=1e-12)
     first = daily[daily["session"] == daily["session"].min()].set_index("bucket")["value"]
     # 10 000, of which the satellite starts with its tenth; the core has paid the costs of its first purchases.
     assert first["d"] == 1_000.0
     assert 8_990 < first["core"] < 9_000
-    ledger = rows_of(run_once, "bucket_ledger", "dips")
+    ledger = rows_of(bucket_lab, "bucket_ledger", "dips")
     last_cash = ledger.groupby("bucket")["amount"].sum()
     ends = daily[daily["session"] == daily["session"].max()].set_index("bucket")["cash"]
     assert ends["d"] == pytest.approx(last_cash["d"])
@@ -95,21 +56,21 @@ def test_buckets_of_a_plan_trade_and_make_the_whole(run_once: Lab) -> None:
     deposits = ledger[ledger["kind"] == "DEPOSIT"].groupby("session")["amount"].sum()
     assert deposits.to_numpy() == pytest.approx(100.0)
     assert len(deposits) == 11
-    assert len(rows_of(run_once, "bucket_trade", "dips")) > 0
+    assert len(rows_of(bucket_lab, "bucket_trade", "dips")) > 0
 
 
-def test_every_entry_is_one_that_the_signals_of_the_session_before_ask_for(run_once: Lab) -> None:
-    signals = rows_of(run_once, "bucket_signal", "dips")
+def test_every_entry_is_one_that_the_signals_of_the_session_before_ask_for(bucket_lab: Lab) -> None:
+    signals = rows_of(bucket_lab, "bucket_signal", "dips")
     asked = signals[signals["is_entry"]].set_index(["session", "ticker"])["conviction"]
-    sessions = np.sort(run_once.table("sessions")["session"].unique())
-    for trade in rows_of(run_once, "bucket_trade", "dips").itertuples():
+    sessions = np.sort(bucket_lab.table("sessions")["session"].unique())
+    for trade in rows_of(bucket_lab, "bucket_trade", "dips").itertuples():
         before = sessions[np.searchsorted(sessions, np.datetime64(trade.opened)) - 1]
         assert asked.loc[(before, trade.ticker)] == trade.conviction
 
 
-def test_change_to_a_plan_simulates_that_plan_alone(run_once: Lab, tmp_path: Path) -> None:
+def test_change_to_a_plan_simulates_that_plan_alone(bucket_lab: Lab, tmp_path: Path) -> None:
     wider = PLANS["dips"] | {"budget": 0.25}
-    lab = with_plans(run_once, tmp_path, alone=PLANS["alone"], dips=wider, new=PLANS["dips"])
+    lab = with_plans(bucket_lab, tmp_path, alone=PLANS["alone"], dips=wider, new=PLANS["dips"])
     before = lab.pointers()
     asked = plan_run(lab.home)
     assert (list(asked.tickers), asked.prepares, list(asked.scenarios), list(asked.derived)) == (
@@ -128,16 +89,16 @@ def test_change_to_a_plan_simulates_that_plan_alone(run_once: Lab, tmp_path: Pat
     assert plan_run(lab.home).is_empty
 
 
-def test_plan_that_is_no_longer_asked_for_leaves_the_tables(run_once: Lab, tmp_path: Path) -> None:
-    lab = with_plans(run_once, tmp_path, dips=PLANS["dips"])
+def test_plan_that_is_no_longer_asked_for_leaves_the_tables(bucket_lab: Lab, tmp_path: Path) -> None:
+    lab = with_plans(bucket_lab, tmp_path, dips=PLANS["dips"])
     assert list(plan_run(lab.home).derived) == []
     assert lab.sdlab("run").code == 0
     assert set(lab.table("bucket_daily")["book"]) == {"dips"}
     assert set(lab.table("study_bucket")["plan"]) == {"dips"}
 
 
-def test_step_simulates_the_plans_that_it_is_asked_for(run_once: Lab, tmp_path: Path) -> None:
-    lab = with_plans(run_once, tmp_path, **PLANS)
+def test_step_simulates_the_plans_that_it_is_asked_for(bucket_lab: Lab, tmp_path: Path) -> None:
+    lab = with_plans(bucket_lab, tmp_path, **PLANS)
     key, step = DERIVED_KEYS["buckets"], "buckets"
     definitions = build_definitions(lab.home)
     with open_instance(lab.home) as instance:

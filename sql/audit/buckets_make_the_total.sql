@@ -1,0 +1,27 @@
+-- Every bucket of a plan has a row at every close, and its share of the value of all of them.
+-- table: bucket_daily
+with
+planned as (
+    select plan as book, count(*) as planned_buckets
+    from study_bucket
+    group by plan
+),
+added as (
+    select
+        book,
+        session,
+        bucket,
+        value,
+        share,
+        sum(value) over of_book as total,
+        count(*) over of_book as buckets
+    from bucket_daily
+    window of_book as (partition by book, session)
+)
+select added.*, planned.planned_buckets
+from added
+inner join planned using (book)
+where
+    added.buckets <> planned.planned_buckets
+    -- An account that is worth nothing has no shares.
+    or same_return(added.share, case when added.total > 1e-6 then added.value / added.total else 0 end) is not true

@@ -1,0 +1,21 @@
+-- A position is opened at the factor of the close before, which is above 0.
+-- table: bucket_trade
+with
+known as (
+    select
+        book,
+        bucket,
+        session,
+        lag(factor) over (partition by book, bucket order by session) as known_factor
+    from bucket_daily
+)
+select
+    trade.book,
+    trade.bucket,
+    trade.trade,
+    trade.opened,
+    trade.factor,
+    known.known_factor
+from bucket_trade as trade
+left join known on trade.book = known.book and trade.bucket = known.bucket and trade.opened = known.session
+where (trade.factor = known.known_factor and trade.factor > 0) is not true
