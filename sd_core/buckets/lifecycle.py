@@ -99,7 +99,7 @@ def unmet(action: Action, bucket: Bucket, facts: Facts) -> list[str]:
     >>> unmet(Action.PAUSE, Bucket("hunter", Status.RETIRED, "2026-03-02"), Facts())
     ['hunter: retired on 2026-03-02: expected a bucket in use']
     """
-    if found := not_in_use(bucket):
+    if found := _not_in_use(bucket):
         return found
     origins, _ = MOVES[action]
     found = []
@@ -116,15 +116,6 @@ def unmet(action: Action, bucket: Bucket, facts: Facts) -> list[str]:
         case Action.BOOST if facts.days not in BOOST_DAYS:
             found.append(f"{bucket.name}: a boost of {facts.days} days: expected 7 or 30")
     return found
-
-
-def not_in_use(bucket: Bucket) -> list[str]:
-    """Return why nothing may be done to a bucket, as one line; none for a satellite that is not retired."""
-    if bucket.name == CORE:
-        return ["core: expected a satellite; `halt` stops the account"]
-    if bucket.status == Status.RETIRED:
-        return [f"{_shown(bucket)}: expected a bucket in use"]
-    return []
 
 
 def status_after_action(action: Action, bucket: Bucket, facts: Facts) -> Status:
@@ -169,9 +160,13 @@ def unmet_at_creation(
     return found
 
 
-def paper_cash(target: float, min_pct: float, total: float) -> float:
-    """Return what a satellite in research has on paper: its target's share of the account, at least the least share."""
-    return max(target, min_pct) * total
+def _not_in_use(bucket: Bucket) -> list[str]:
+    """Return why nothing may be done to a bucket, as one line; none for a satellite that is not retired."""
+    if bucket.name == CORE:
+        return ["core: expected a satellite; `halt` stops the account"]
+    if bucket.status == Status.RETIRED:
+        return [f"{_shown(bucket)}: expected a bucket in use"]
+    return []
 
 
 def _shown(bucket: Bucket) -> str:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from sd_core.buckets.lifecycle import Action, Bucket, Facts, paper_cash, status_after_action, unmet, unmet_at_creation
+from sd_core.buckets.lifecycle import Action, Bucket, Facts, status_after_action, unmet, unmet_at_creation
 from sd_core.errors import InputError
 from sd_core.schemas.kinds import Status
 
@@ -124,8 +124,3 @@ def test_a_new_satellite_names_everything_that_is_unmet(given, expected):
     found = unmet_at_creation(*given)
     assert len(found) == len(expected)
     assert all(line.startswith(beginning) for line, beginning in zip(found, expected, strict=True))
-
-
-def test_research_trades_with_its_target_or_the_least_share():
-    assert paper_cash(0.05, 0.02, 100_000) == 5_000
-    assert paper_cash(0.0, 0.02, 100_000) == 2_000
