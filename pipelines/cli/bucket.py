@@ -206,8 +206,9 @@ def _list(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
         held = state.held()
         halted = state.locks("live", _today(ledger))
         total = state.base.shown(state.total)
+        unknown = state.without_rate
     if asked.json:
-        _print_json({"total": total, "buckets": rows, "held": held, "locks": halted})
+        _print_json({"total": total, "buckets": rows, "held": held, "locks": halted, "without_rate": unknown})
         return ExitCode.DONE
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("bucket", "status", "value", "share", "target", "free cash"):
@@ -223,8 +224,10 @@ def _list(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
             console.print(f"{row['bucket']}: {', '.join(row['at_cost'])} at cost, as no price was marked")
     for ref in held:
         console.print(f"activity {ref} is held: it waits for another that comes before it")
-    if halted:
-        console.print("the account is halted: nothing is opened")
+    if unknown:
+        console.print(f"{', '.join(unknown)} counts as nothing, as no rate was marked")
+    for cause in halted:
+        console.print(f"nothing is opened: {cause}")
     return ExitCode.DONE
 
 

@@ -61,8 +61,12 @@ def _lot(units: dict[str, Unit], lot: Any) -> dict[str, Any]:
 
 
 def as_csv(connection: Connection, book: str = LIVE) -> str:
-    """Return every leg of a book as CSV, one row each."""
-    state = State(connection, book)
+    """Return every leg of a book as CSV, one row each.
+
+    Raises:
+        InputError: there is no such book.
+    """
+    state = _book(connection, book)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -76,8 +80,18 @@ def as_beancount(connection: Connection, book: str = LIVE) -> str:
     """Return a book as beancount reads it: an account per bucket, and ``Equity:Outside`` for the world beyond.
 
     Each unit balances by itself; lots and prices are not exported.
+
+    Raises:
+        InputError: there is no such book.
     """
-    return "\n".join(_beancount(connection, State(connection, book))) + "\n"
+    return "\n".join(_beancount(connection, _book(connection, book))) + "\n"
+
+
+def _book(connection: Connection, book: str) -> State:
+    books = connection.execute(text("select book from book order by entry")).scalars().all()
+    if book not in books:
+        raise InputError(f"export: {book}: expected one of {', '.join(books)}")
+    return State(connection, book)
 
 
 def _beancount(connection: Connection, state: State) -> Iterator[str]:

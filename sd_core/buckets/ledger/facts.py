@@ -128,6 +128,8 @@ def _main(draft: Draft) -> str:
 def _opening(draft: Draft, fact: Fact) -> Note:
     lots = fact.details.get("lots", {})
     main = _main(draft)
+    if (before := draft.state.first_of("opening")) is not None:
+        raise InputError(f"opening: expected one of each book, entry {before} opened it")
     for unit, quanta in fact.legs.items():
         of = draft.state.units[unit]
         if quanta < 0 and of.kind == "instrument":
@@ -151,12 +153,15 @@ def _deposit(draft: Draft, fact: Fact) -> Note:
         raise InputError(f"deposit: {draft.state.units[unit].shown(quanta)}: expected more than 0")
     main = _main(draft)
     is_base = unit == draft.state.base.unit
-    parts = split_deposit(draft.state, quanta) if main == CORE and is_base else {}
+    # Without all rates the value of the account is unknown, and so is what a satellite lacks.
+    unknown = draft.state.without_rate
+    parts = split_deposit(draft.state, quanta) if main == CORE and is_base and not unknown else {}
     for bucket, part in parts.items():
         draft.post(OUTSIDE, bucket, unit, part, "deposit")
     draft.post(OUTSIDE, main, unit, quanta - sum(parts.values()), "deposit")
     of = draft.state.units[unit]
-    return {"bucket": main, "split": {bucket: of.number(part) for bucket, part in parts.items() if part}}
+    note = {"without_rate": unknown} if unknown else {}
+    return {"bucket": main, "split": {bucket: of.number(part) for bucket, part in parts.items() if part}, **note}
 
 
 def _withdrawal(draft: Draft, fact: Fact) -> Note:
@@ -167,7 +172,10 @@ def _withdrawal(draft: Draft, fact: Fact) -> Note:
         )
     main = _main(draft)
     draft.post(main, OUTSIDE, unit, -quanta, "withdrawal")
-    if order := fact.details.get("order"):
+    order = fact.details.get("order", "")
+    if (found := draft.state.order(order)) is not None:
+        if draft.head.actor == "person" and found.status != "open":
+            raise InputError(f"withdraw: {order}: expected an open request, is {found.status}")
         fill_order(draft, order, -quanta)
     return {"bucket": main}
 
@@ -178,14 +186,15 @@ def _fill(draft: Draft, fact: Fact) -> Note:
     quoted = draft.state.units[money]
     fee = quoted.quanta(Decimal(str(fact.details.get("fee", "0"))), f"fill {fact.ref}: fee")
     bucket, note = _owner(draft, unit)
-    if order := fact.details.get("order"):
+    order = fact.details.get("order")
+    if order and draft.state.order(order) is not None:
         bucket, note = fill_order(draft, order, abs(quanta)), {"order": order}
     elif draft.state.book == LIVE:
         note["external_trade"] = True
     if quanta > 0:
         draft.post(bucket, OUTSIDE, money, -net - fee, "purchase")
         draft.post(OUTSIDE, bucket, unit, quanta, "purchase")
-        draft.open_lot(bucket, unit, fact.effective, quanta, -net)
+        draft.open_lot(bucket, unit, fact.effective, quanta, max(-net, 0))
     else:
         taken = draft.use_lots(bucket, unit, -quanta, net)
         draft.post(bucket, OUTSIDE, unit, -quanta, "sale")

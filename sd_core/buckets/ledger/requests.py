@@ -12,7 +12,7 @@ from sd_core.buckets.ledger.draft import Draft, HeldError
 from sd_core.buckets.ledger.orders import Order
 from sd_core.buckets.ledger.quanta import Unit, instrument
 from sd_core.buckets.ledger.reversals import mirror
-from sd_core.buckets.ledger.satellites import activate_if_due, refuse_currency, taken_by
+from sd_core.buckets.ledger.satellites import BREAKER, activate_if_due, refuse_currency, taken_by
 from sd_core.buckets.ledger.splits import harvest_of
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.tables import CORE, LIVE
@@ -200,6 +200,7 @@ def refuse_opening(draft: Draft, order: Order) -> None:
     status = state.buckets[order.bucket].status
     overdrawn = [code for code, quanta in state.cash(order.bucket).items() if quanta < 0]
     unmet = [f"the account is locked: {cause}" for cause in state.locks(LIVE, today)]
+    unmet += [f"{order.bucket} is locked: {BREAKER}"] if BREAKER in state.locks(order.bucket, today) else []
     unmet += [f"{order.unit} is locked: {cause}" for cause in state.locks(order.unit, today)]
     unmet += [f"{order.bucket} is overdrawn in {code}" for code in overdrawn]
     if state.book == LIVE and status not in {"core", "active"}:

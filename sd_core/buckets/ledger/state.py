@@ -317,6 +317,11 @@ class State:
         """Return the entry that books an activity; None where there is none."""
         return next(self._rows("select * from entry where book = :book and activity = :ref", ref=ref), None)
 
+    def first_of(self, kind: str) -> int | None:
+        """Return the first entry of a kind."""
+        found: int | None = self._one("select min(number) from entry where book = :book and kind = :kind", kind=kind)
+        return found
+
     def reversed_by(self, number: int) -> int | None:
         """Return the entry that reverses one."""
         found: int | None = self._one("select number from entry where reverses = :number", number=number)
@@ -439,6 +444,12 @@ class State:
             raise InputError(f"{currency}: expected a rate in {self.base.unit}: mark one")
         return int(quanta * self.rates[currency][1])
 
+    @property
+    def without_rate(self) -> list[str]:
+        """The foreign currencies that buckets have, or their instruments are quoted in, and no mark has a rate of."""
+        used = (self.units[unit].quote_currency or unit for _, unit in self.balances)
+        return sorted({code for code in used if code != self.base.unit and code not in self.rates})
+
     def worth(self, unit: str, quanta: int, owner: str) -> int:
         """Return what an owner's shares or money are worth, in quanta of the base currency.
 
@@ -456,10 +467,15 @@ class State:
 
     @cached_property
     def values(self) -> dict[str, int]:
-        """What each bucket is worth at the last marked prices, in quanta of the base currency."""
+        """What each bucket is worth at the last marked prices, in quanta of the base currency.
+
+        What is in a currency without a rate counts as nothing; see :attr:`without_rate`.
+        """
         values = dict.fromkeys(self.buckets, 0)
+        unknown = self.without_rate
         for (owner, unit), quanta in self.balances.items():
-            values[owner] += self.worth(unit, quanta, owner)
+            if (self.units[unit].quote_currency or unit) not in unknown:
+                values[owner] += self.worth(unit, quanta, owner)
         return values
 
     @property

@@ -55,7 +55,7 @@ class Store:
         """
         if not NAME.fullmatch(self.name):
             raise InputError(f"ledger: {self.name!r}: expected small letters, digits and _, at most 40")
-        if self.url is not None and sa.make_url(self.url).drivername != POSTGRESQL:
+        if self.url is not None and not self.url.startswith(f"{POSTGRESQL}://"):
             raise InputError(f"SD_LEDGER: expected {POSTGRESQL}://USER:PASSWORD@HOST:PORT/DATABASE")
 
     @property
@@ -79,7 +79,7 @@ class Store:
         Args:
             keep: whether to commit.
         """
-        with self._engine.connect() as connection, connection.begin() as transaction:
+        with self._answering(), self._engine.connect() as connection, connection.begin() as transaction:
             yield connection
             if not keep:
                 transaction.rollback()
@@ -93,10 +93,22 @@ class Store:
         """
         if self.url is None and not self.file.exists():
             raise self._absent()
-        with self._engine.connect().execution_options(**_READING) as connection:
+        with self._answering(), self._engine.connect().execution_options(**_READING) as connection:
             if _revision(connection) != HEAD:
                 raise self._absent() if _revision(connection) is None else self._outdated()
             yield connection
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Say in our words that a database does not answer, or that others keep it locked.
+
+        Raises:
+            NotReadyError: it does not.
+        """
+        try:
+            yield
+        except sa.exc.OperationalError as error:
+            raise NotReadyError(f"ledger {self.name}: {self.place}: {str(error.orig).strip()}") from error
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -114,7 +126,7 @@ class Store:
     def prepared(self) -> Path | None:
         """The ledger, created or migrated by the first look at this; the file of the backup before a migration."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder / f".{self.name}.lock"):
+        with locked(self.folder / f".{self.name}.lock"), self._answering():
             with self._engine.connect().execution_options(**_READING) as connection:
                 revision = _revision(connection)
             if revision == HEAD:

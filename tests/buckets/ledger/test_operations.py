@@ -155,6 +155,8 @@ def test_a_request_reserves_and_the_payment_uses_it_up(ledger: Ledger) -> None:
     paid = ledger.withdrawn(request)
     assert paid.legs == [("core", "outside", "USD", "100.00")]
     assert ledger.withdrawn(request).entry == paid.entry
+    with pytest.raises(InputError, match="withdraw: withdrawal-3: expected an open request, one of none"):
+        ledger.withdrawn(request, key="twice")
     assert ledger.withdraw(D("640.10")).entry
     with pytest.raises(InputError, match="withdraw: nothing: expected an open request, one of withdrawal-5"):
         ledger.withdrawn("nothing")
@@ -274,6 +276,18 @@ def test_a_bust_of_shares_that_have_moved_on_is_held(with_hunter: Ledger) -> Non
     assert held_one.entry is None
 
 
+def test_a_bust_that_comes_before_its_fill_waits_for_it(with_hunter: Ledger) -> None:
+    bust = Activity("x1", "bust", DAY, {"NVDA": D(-2), "USD": D(200)}, previous="b1")
+    assert with_hunter.record(bust).text == "bust x1: held: b1 is not booked"
+    with_hunter.record(fill("b1", "NVDA", "2", "-200"))
+    assert held(with_hunter)["hunter"] == {"USD": "1000.00"}
+
+
+def test_a_fill_of_an_order_that_is_not_on_record_is_the_owners(with_hunter: Ledger) -> None:
+    bought = with_hunter.record(fill("b1", "NVDA", "2", "-200", order="somewhere else"))
+    assert (bought.numbers["external_trade"], bought.legs[1]) == (True, ("outside", "hunter", "NVDA", "2"))
+
+
 # Dividends, fees, interest
 
 
@@ -315,7 +329,39 @@ def test_fees_without_an_instrument_follow_the_days_sales(with_hunter: Ledger) -
     assert named.legs == [("hunter", "outside", "USD", "0.05")]
 
 
+def test_a_dividend_for_a_retired_bucket_is_the_cores(ledger: Ledger, clock: object) -> None:
+    ledger.deposit(D(1000))
+    ledger.set("live", {"budget": "0.3"})
+    satellite(ledger, "gone", "0.02", "OLD")
+    clock.day = dt.date(2026, 3, 4)
+    ledger.pause("gone")
+    ledger.retire("gone")
+    paid = Activity("d1", "dividend", DAY, {"USD": D(3)}, details={"unit": "OLD", "ex_date": "2026-03-04"})
+    late = ledger.record(paid)
+    assert (late.legs, late.numbers["unattributed"]) == ([("outside", "core", "USD", "3.00")], True)
+
+
 # Opening and corporate actions
+
+
+def test_a_book_is_opened_once(ledger: Ledger) -> None:
+    ledger.record(Activity("o1", "opening", DAY, {"USD": D(5)}))
+    with pytest.raises(InputError, match="opening: expected one of each book, entry 2 opened it"):
+        ledger.record(Activity("o2", "opening", DAY, {"USD": D(5)}))
+
+
+def test_a_deposit_is_never_refused_for_want_of_a_rate(ledger: Ledger) -> None:
+    ledger.deposit(D(1000))
+    ledger.set("live", {"budget": "0.1"})
+    satellite(ledger, "hunter", "0.10", "NVDA")
+    ledger.deposit(D(10), "EUR")
+    got = ledger.deposit(D(100))
+    assert (got.legs, got.numbers["without_rate"]) == ([("outside", "core", "USD", "100.00")], ["EUR"])
+    with pytest.raises(InputError, match="transfer: EUR: expected a rate of the last five sessions, the last is of"):
+        ledger.transfer("core", "hunter", D(1))
+    ledger.mark(DAY, {}, {"EUR": D("1.1")})
+    # T = 1 111, budget .1: a tenth of 100.
+    assert ledger.deposit(D(100)).legs[0] == ("outside", "hunter", "USD", "10.00")
 
 
 def test_an_opening_takes_positions_with_the_brokers_lots(ledger: Ledger) -> None:

@@ -26,8 +26,7 @@ _TABLES = (
     effective text not null,
     previous text,
     raw text not null,
-    primary key (book, ref),
-    foreign key (book, previous) references activity (book, ref)
+    primary key (book, ref)
 )""",
     """activity_leg (
     book text not null,

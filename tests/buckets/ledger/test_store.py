@@ -1,0 +1,132 @@
+"""Where a ledger is kept: its tables as declared, migrations that are whole or absent, backups, and what is refused."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sd_core.buckets.ledger import export, store
+from sd_core.buckets.ledger.ledger import Ledger
+from sd_core.buckets.ledger.store import Store
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, ROWS, SEAL
+from sd_core.buckets.ledger.triggers import missing_triggers
+from sd_core.buckets.ledger.verification import verify
+from sd_core.errors import InputError, NotReadyError
+
+D = Decimal
+
+
+def test_the_database_has_the_tables_columns_and_triggers_that_are_declared(either: Ledger) -> None:
+    either.deposit(D(1))
+    with either.store.reading() as connection:
+        inspector = sa.inspect(connection)
+        found = {
+            name: {column["name"] for column in inspector.get_columns(name)} for name in inspector.get_table_names()
+        }
+        keys = {name: tuple(inspector.get_pk_constraint(name)["constrained_columns"]) for name in found}
+        assert missing_triggers(connection) == []
+    declared = (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG)
+    assert found == {table.name: set(table.columns) for table in declared} | {"alembic_version": {"version_num"}}
+    assert {table.name: table.key for table in declared} == {table.name: keys[table.name] for table in declared}
+
+
+def test_sqlite_waits_for_the_disk_and_checks_types(ledger: Ledger) -> None:
+    ledger.deposit(D(1))
+    names = ("journal_mode", "synchronous", "foreign_keys")
+    with ledger.store.reading() as connection:
+        settings = {name: connection.exec_driver_sql(f"pragma {name}").scalar() for name in names}
+        tables = [row for row in connection.exec_driver_sql("pragma table_list") if row.type == "table"]
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    loose = {row.name for row in tables if row.schema == "main" and not row.strict}
+    assert loose == {"alembic_version", "sqlite_schema"}
+
+
+def test_the_migrations_are_a_line_that_ends_where_the_code_says() -> None:
+    script = store._script()
+    assert script.get_heads() == [store.HEAD]
+    assert all(not revision.is_branch_point for revision in script.walk_revisions())
+
+
+def test_a_migration_that_fails_leaves_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("a full disk")
+
+    monkeypatch.setattr(store, "create_triggers", fail)
+    with pytest.raises(RuntimeError, match="a full disk"):
+        ledger.deposit(D(1))
+    monkeypatch.undo()
+    with pytest.raises(NotReadyError, match="begins one"), ledger.state():
+        pass
+    assert ledger.deposit(D(1)).entry == 2
+
+
+def test_a_ledger_of_an_older_release_is_saved_before_it_is_migrated(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.deposit(D(1))
+    newer = Store("main", tmp_path)
+    monkeypatch.setattr(store, "HEAD", "0002")
+    renumber = "update alembic_version set version_num = '0002'"
+    monkeypatch.setattr(store, "_migrate", lambda connection: connection.exec_driver_sql(renumber))
+    with pytest.raises(NotReadyError, match="an older release made it"), newer.reading():
+        pass
+    assert newer.prepared == tmp_path / "backups" / "main-0001.db"
+    monkeypatch.undo()
+    saved = Store("main-0001".replace("-", "_"), tmp_path / "backups")
+    (tmp_path / "backups" / "main-0001.db").rename(saved.file)
+    with saved.reading() as connection:
+        assert verify(connection).entries == 2
+
+
+def test_a_backup_holds_what_was_there(either: Ledger, fill_in: Callable[[Ledger], None], tmp_path: Path) -> None:
+    fill_in(either)
+    written = either.store.backup(tmp_path / "saved")
+    assert written.stat().st_size > 10_000
+    with pytest.raises(InputError, match="expected a file that does not exist yet"):
+        either.store.backup(tmp_path / "saved")
+    if either.store.url is None:
+        with either.store.reading() as connection:
+            digest = verify(connection).digest
+        with Store("saved", tmp_path).reading() as connection:
+            assert (verify(connection).digest, verify(connection).findings) == (digest, [])
+    else:
+        assert written.read_bytes()[:5] == b"PGDMP"
+
+
+@pytest.mark.parametrize("name", ["Main", "1st", "a-b", "", "x" * 41, "../x"])
+def test_a_name_that_no_file_or_schema_should_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="expected small letters, digits and _, at most 40"):
+        Store(name, tmp_path)
+
+
+def test_an_address_of_another_database_is_refused(tmp_path: Path) -> None:
+    for url in ("sqlite:///x.db", "nonsense", "mysql://x"):
+        with pytest.raises(InputError, match="SD_LEDGER: expected postgresql"):
+            Store("main", tmp_path, url)
+
+
+def test_a_server_that_does_not_answer_is_said_without_a_password(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    away = Store("main", tmp_path, f"postgresql+psycopg://me:secret@/x?host={tmp_path}")
+    with pytest.raises(NotReadyError, match="ledger main: postgresql") as caught, away.reading():
+        pass
+    assert "secret" not in str(caught.value)
+
+
+def test_an_export_has_every_leg_and_balances(either: Ledger, fill_in: Callable[[Ledger], None]) -> None:
+    fill_in(either)
+    with either.store.reading() as connection:
+        rows = export.as_csv(connection).splitlines()
+        legs = connection.execute(sa.text("select count(*) from posting where book = 'live'")).scalar()
+        beancount = export.as_beancount(connection)
+        with pytest.raises(InputError, match="export: paper:nil: expected one of live, paper:hunter, "):
+            export.as_csv(connection, "paper:nil")
+    assert len(rows) == legs + 1
+    total: dict[str, Decimal] = {}
+    for line in beancount.splitlines():
+        if line.startswith("  ") and not line.startswith("  entry"):
+            _, amount, unit = line.split()
+            total[unit] = total.get(unit, D(0)) + D(amount)
+    assert total == {"USD": 0, "NVDA": 0}
