@@ -13,7 +13,10 @@ from support.lab import Lab, write_study
 from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.keys import DERIVED_KEYS
+from pipelines.steps.datasets import BUCKETS
+from pipelines.steps.fetch import fetch_prices
 from pipelines.steps.plan import plan_run
+from pipelines.steps.prepare import prepare_market
 
 TABLES = ("bucket_ledger", "bucket_daily", "bucket_trade", "bucket_event", "bucket_evaluation", "bucket_signal")
 
@@ -66,6 +69,32 @@ def test_every_entry_is_one_that_the_signals_of_the_session_before_ask_for(bucke
     for trade in rows_of(bucket_lab, "bucket_trade", "dips").itertuples():
         before = sessions[np.searchsorted(sessions, np.datetime64(trade.opened)) - 1]
         assert asked.loc[(before, trade.ticker)] == trade.conviction
+
+
+def stored_rows(lab: Lab, plan: str) -> dict[str, pd.DataFrame]:
+    """Return the rows of a plan of a study of which nothing else is made."""
+    study, lake = lab.home.study, lab.home.lake
+    fetch_prices(study, lake, None)
+    prepare_market(study, lake, lab.study_file)
+    (made,) = BUCKETS.make(study, lake, keys=[plan]).values()
+    return {name: made.read(name).to_pandas() for name in BUCKETS.tables}
+
+
+def test_sessions_that_are_cut_off_change_no_row_before_them(bucket_lab: Lab, tmp_path: Path) -> None:
+    study = planned_study(bucket_lab.study_file.parent / "prices", PLANS)
+    whole = stored_rows(Lab(write_study(tmp_path / "whole.yaml", study), tmp_path / "whole"), "dips")
+    cut_at = sorted(whole["bucket_daily"]["session"].unique())[-60]
+    shorter = study | {"end": str(cut_at)}
+    cut = stored_rows(Lab(write_study(tmp_path / "cut.yaml", shorter), tmp_path / "cut"), "dips")
+    assert cut["bucket_daily"]["session"].max() == cut_at
+    for name in ("bucket_ledger", "bucket_daily", "bucket_event", "bucket_evaluation"):
+        before = whole[name][whole[name]["session"] <= cut_at].reset_index(drop=True)
+        pd.testing.assert_frame_equal(cut[name], before, check_exact=True, obj=name)
+    # What was still open then is closed later.
+    closed = whole["bucket_trade"][whole["bucket_trade"]["closed"] <= cut_at].set_index(["bucket", "trade"])
+    assert len(closed) > 0
+    trades = cut["bucket_trade"].set_index(["bucket", "trade"])
+    pd.testing.assert_frame_equal(trades.loc[closed.index], closed, check_exact=True, check_dtype=False)
 
 
 def test_change_to_a_plan_simulates_that_plan_alone(bucket_lab: Lab, tmp_path: Path) -> None:
