@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.bucket_lab import new_bucket_lab
 from support.lab import Lab, Outcome, small_study, write_prices, write_study
+from support.postgresql import server
 
 from pipelines.cli.__main__ import collect_seldom
 
@@ -83,6 +84,13 @@ def changed_study(finished: Lab, tmp_path: Path) -> Callable[..., Lab]:
         return Lab(write_study(tmp_path / "changed" / "small.yaml", study), root)
 
     return change
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Return the address of a PostgreSQL server that ends with the tests."""
+    with server() as url:
+        yield url
 
 
 @pytest.fixture

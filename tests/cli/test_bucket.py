@@ -142,6 +142,18 @@ def test_a_backup_is_a_ledger_of_its_own(account: Lab, bucket: Sdlab, tmp_path: 
     assert "expected a file that does not exist yet" in bucket("backup", str(tmp_path / "saved"), refused=True)
 
 
+def test_sd_ledger_names_the_database_that_holds_the_ledger(
+    account: Lab, bucket: Sdlab, postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SD_LEDGER", postgresql)
+    bucket("deposit", "1000")
+    assert json.loads(bucket("list", "--json"))["total"] == "1000.00 USD"
+    assert not (account.root / "ledgers" / "mine.db").exists()
+    monkeypatch.setenv("SD_LEDGER", "postgresql+psycopg://me:secret@/x?host=/nowhere")
+    said = bucket("list", refused=True)
+    assert said.startswith("refused:\nledger mine: postgresql+psycopg://me:***@/x?host=%2Fnowhere, schema mine: ")
+
+
 def test_other_commands_import_neither_sqlalchemy_nor_the_ledger() -> None:
     code = (
         "import sys; from pipelines.cli.main import main, _parser; _parser().parse_args(['query', 'select 1']);"

@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from support.postgresql import server
 
 from sd_core.buckets.ledger.facts import Activity
 from sd_core.buckets.ledger.ledger import Ledger
@@ -15,13 +14,6 @@ from sd_core.buckets.ledger.store import Store
 
 DAY = dt.date(2026, 3, 2)
 D = Decimal
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """Return the address of a server that ends with the tests."""
-    with server() as url:
-        yield url
 
 
 class Clock:
