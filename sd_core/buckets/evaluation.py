@@ -101,7 +101,7 @@ class Account:
     session: str
     total: float
     budget: float
-    minor: int
+    minor: float
     periods_per_year: int
     records: tuple[Record, ...]
 

@@ -1,24 +1,24 @@
 """What moves between buckets before a session trades: evaluation and its moves, harvest, deposits, in this order.
 
-They are few, so this is not compiled. Dividends and interest belong in ``kernel``, what is decided in ``allocator`` and
-``deposits``.
+They are few, so this is not compiled. Dividends and interest belong in ``kernel``, what is decided in ``deposits`` and
+``evaluation``.
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
 
-from sd_core.buckets import allocator, rules
+from sd_core.buckets import rules
 from sd_core.buckets.allocator import LONG_WINDOW, RECENT_WINDOW
 from sd_core.buckets.deposits import harvest_of, split_deposit
+from sd_core.buckets.evaluation import Account, Move, Record, Verdict, Window, evaluate
 from sd_core.buckets.history.contract import CORE, EVALUATIONS, NO_TICKER, NOT_YET, OUTSIDE, Plan, Rows
 from sd_core.buckets.history.kernel.book import EVENT_ROWS, LEDGER_ROWS, TRADE_ROWS, Books, Market
 from sd_core.buckets.measures import measures_of
-from sd_core.market.arrays import Floats
 from sd_core.schemas.kinds import LEG_ARRIVAL, BucketEvent, Kind, Probation, Sleep, Status, Transfer
-
-_MEASURES = ("sharpe", "sortino", "profit_factor", "win_rate", "calmar")
 
 
 class Arrivals:
@@ -87,52 +87,42 @@ class Arrivals:
 
     def evaluate(self, books: Books, session: int, total: float) -> float:
         """Set targets by what satellites did up to the close before, and move their cash; return what the core gets."""
-        rows = np.zeros(len(books.satellites), dtype=EVALUATIONS)
-        returns = np.array([self._measure(books, session, place, rows[place]) for place in range(len(rows))])
-        for place in range(len(rows)):
-            self._judge_probation(books, session, place, rows[place])
-        members = np.flatnonzero(rows["is_member"])
-        rows["weight"] = rows["clamped"] = np.nan
-        rows["is_told_apart"] = -1
-        moved = np.zeros((0, 1))
-        if len(members) > 0:
-            satellites = books.satellites
-            pool = max(self.plan.budget - float(satellites["target"][~rows["is_member"]].sum()), 0.0)
-            weights = allocator.weights_of(rows["score"][members], np.ones(len(members)))
-            most = np.full(len(members), self.plan.max_pct)
-            clamped, too_small = allocator.clamped_shares(weights, satellites["min_pct"][members], most, pool)
-            satellites["target"][members] = allocator.damped(satellites["target"][members], clamped)
-            rows["weight"][members], rows["clamped"][members] = weights, clamped
-            rows["is_budget_too_small"] = too_small
-            apart = allocator.distinction(rows["sharpe"][members], returns[members], self.periods_per_year)
-            if not math.isnan(apart):
-                rows["is_told_apart"] = allocator.is_distinguished(apart)
-            moved = allocator.moves_of(
-                (satellites["value"] + satellites["open_flows"])[members],
-                satellites["cash"][members],
-                satellites["target"][members],
-                total,
-                self.plan.minor,
-            )
-        rows["target"] = books.satellites["target"]
-        to_core = self._reallocate(books, session, members.tolist(), moved, rows)
+        records = tuple(self._record(books, session, place) for place in range(len(self.plan.satellites)))
+        day = str(np.datetime64(int(self.market.days[session]), "D"))
+        found = evaluate(Account(day, total, self.plan.budget, self.plan.minor, self.periods_per_year, records))
+        rows = np.zeros(len(records), dtype=EVALUATIONS)
+        rows["session"], rows["bucket"] = session, np.arange(len(records))
+        rows["value"] = books.satellites["value"]
+        rows["is_told_apart"] = -1 if found.is_told_apart is None else found.is_told_apart
+        rows["is_budget_too_small"] = found.is_budget_too_small
+        for place, (record, verdict) in enumerate(zip(records, found.verdicts, strict=True)):
+            self._note_probation(books, session, place, record, verdict)
+            _fill(rows[place], record, verdict)
+            books.satellites[place]["target"] = verdict.target
+        rows["status"] = books.satellites["status"]
         self.evaluations.append(rows)
-        return to_core
+        return self._reallocate(books, session, found.moves, rows)
 
-    def _measure(self, books: Books, session: int, place: int, row: np.void) -> int:
-        """Measure a satellite up to the close before; return how many returns the long window has."""
+    def _record(self, books: Books, session: int, place: int) -> Record:
+        """Return what an evaluation looks at of a satellite, up to the close before."""
         satellite = books.satellites[place]
-        row["session"], row["bucket"] = session, place
-        row["target_before"], row["value"], row["cash"] = satellite["target"], satellite["value"], satellite["cash"]
-        scores = []
-        for suffix, window in (("_recent", RECENT_WINDOW), ("", LONG_WINDOW)):
-            returns, measures, trades = self._window(books, session, place, window)
-            for name, measure in zip(_MEASURES, measures, strict=True):
-                row[name + suffix] = measure if math.isfinite(measure) else math.nan
-            scores.append(allocator.score_of(*measures))
-        row["score"] = allocator.blended(scores[1], scores[0])
-        row["trades"] = trades
-        return returns
+        returns, long, trades = self._window(books, session, place, LONG_WINDOW)
+        _, recent, _ = self._window(books, session, place, RECENT_WINDOW)
+        return Record(
+            name=self.plan.satellites[place].name,
+            status=Status(int(satellite["status"])),
+            probation=Probation(self.probations[place]),
+            days_active=int(self.market.days[session]) - int(satellite["activated_on"]),
+            trades=trades,
+            returns=returns,
+            long=Window(*long),
+            recent=Window(*recent),
+            target=float(satellite["target"]),
+            least=float(satellite["min_pct"]),
+            most=self.plan.max_pct,
+            value=_value(satellite),
+            cash=float(satellite["cash"]),
+        )
 
     def _window(
         self, books: Books, session: int, place: int, window: int
@@ -159,38 +149,44 @@ class Arrivals:
         )
         return len(returns), measures, len(closed)
 
-    def _judge_probation(self, books: Books, session: int, place: int, row: np.void) -> None:
-        """Let a satellite pass its probation, go on with it, or fall asleep."""
-        satellite = books.satellites[place]
-        day, before = int(self.market.days[session]), self.probations[place]
-        score, trades = float(row["score"]), int(row["trades"])
-        days_active = day - int(satellite["activated_on"])
-        after = allocator.probation_after(before, int(satellite["status"]), days_active, trades, score)
+    def _note_probation(self, books: Books, session: int, place: int, record: Record, verdict: Verdict) -> None:
+        """Note what an evaluation made of a probation, and put to sleep a satellite that failed it."""
+        after = verdict.probation
         if after == Probation.FAILED:
+            day = int(self.market.days[session])
+            satellite = books.satellites[place]
             satellite["status"], satellite["failed_on"] = Status.HIBERNATING, day
             until = day + rules.PROBATION_SLEEPS_DAYS
-            _note(books, session, place, BucketEvent.HIBERNATED, Sleep.PROBATION, score, until)
-        elif after == Probation.PASSED != before:
-            _note(books, session, place, BucketEvent.PROBATION_PASSED, Sleep.NONE, score, NOT_YET)
+            _note(books, session, place, BucketEvent.HIBERNATED, Sleep.PROBATION, verdict.score, until)
+        elif after == Probation.PASSED != record.probation:
+            _note(books, session, place, BucketEvent.PROBATION_PASSED, Sleep.NONE, verdict.score, NOT_YET)
         elif after == Probation.EXTENDED:
-            _note(books, session, place, BucketEvent.PROBATION_EXTENDED, Sleep.NONE, trades, NOT_YET)
-        self.probations[place] = after
-        row["probation"], row["status"] = after, satellite["status"]
-        row["is_member"] = allocator.is_member(int(satellite["status"]), after, trades)
+            _note(books, session, place, BucketEvent.PROBATION_EXTENDED, Sleep.NONE, record.trades, NOT_YET)
+        self.probations[place] = after.value
 
-    @staticmethod
-    def _reallocate(books: Books, session: int, members: list[int], moved: Floats, rows: Rows) -> float:
+    def _reallocate(self, books: Books, session: int, moves: Sequence[Move], rows: Rows) -> float:
         """Book what members give to each other and to the core; return what the core gets."""
-        for giver, place in enumerate(members):
-            for taker, amount in enumerate(moved[giver].tolist()):
-                if amount > 0.0:
-                    to = members[taker] if taker < len(members) else CORE
-                    _move(books, session, place, to, Transfer.REALLOCATION, -amount)
-                    rows["moved"][place] -= amount
-                    if to != CORE:
-                        _move(books, session, to, place, Transfer.REALLOCATION, amount)
-                        rows["moved"][to] += amount
-        return math.fsum(moved[:, -1])
+        places = {one.name: place for place, one in enumerate(self.plan.satellites)}
+        for move in moves:
+            giver, taker = places[move.source], places.get(move.target, CORE)
+            _move(books, session, giver, taker, Transfer.REALLOCATION, -move.amount)
+            rows["moved"][giver] -= move.amount
+            if taker != CORE:
+                _move(books, session, taker, giver, Transfer.REALLOCATION, move.amount)
+                rows["moved"][taker] += move.amount
+        return math.fsum(move.amount for move in moves if move.target not in places)
+
+
+def _fill(row: np.void, record: Record, verdict: Verdict) -> None:
+    """Write what was measured of a satellite and what it came to; a profit factor without a loss is NULL."""
+    for suffix, window in (("", record.long), ("_recent", record.recent)):
+        for name, measure in asdict(window).items():
+            row[name + suffix] = measure if math.isfinite(measure) else math.nan
+    row["probation"], row["trades"], row["score"] = verdict.probation, record.trades, verdict.score
+    row["is_member"] = verdict.weight is not None
+    row["weight"] = math.nan if verdict.weight is None else verdict.weight
+    row["clamped"] = math.nan if verdict.clamped is None else verdict.clamped
+    row["target_before"], row["target"], row["cash"] = record.target, verdict.target, record.cash
 
 
 def _value(satellite: np.void) -> float:
