@@ -235,7 +235,9 @@ BUCKET_DAILY = LakeTable(
             FRACTION,
             nullable=True,
         ),
-        "twr_index": number("Product of 1 + simple_return so far; 1 on the first session.", RATIO),
+        "twr_index": number(
+            "Product of 1 + simple_return so far; on the first session 1, less what the core pays for purchases.", RATIO
+        ),
         "peak": number("Highest index so far, or the one that it was rebased to since.", RATIO),
         "drawdown": number("1 - index / peak; 0 or more.", FRACTION, NOT_NEGATIVE),
         "share": number("Value over that of all buckets.", FRACTION),
