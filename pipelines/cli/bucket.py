@@ -287,10 +287,9 @@ def _show(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
 
 def _print_fields(fields: Mapping[str, Any]) -> None:
     """Print names and values, a line each, lists a line per item; what is empty is left out."""
-    width = max(map(len, fields))
-    for name, value in fields.items():
-        if value is None or value == "" or value in ([], {}):
-            continue
+    shown = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+    width = max(map(len, shown))
+    for name, value in shown.items():
         lines = value if isinstance(value, list) else [value]
         for place, line in enumerate(lines):
             text = ", ".join(f"{one}: {of}" for one, of in line.items()) if isinstance(line, dict) else str(line)

@@ -142,6 +142,54 @@ def test_a_backup_is_a_ledger_of_its_own(account: Lab, bucket: Sdlab, tmp_path: 
     assert "expected a file that does not exist yet" in bucket("backup", str(tmp_path / "saved"), refused=True)
 
 
+def test_the_day_of_an_account(account: Lab, bucket: Sdlab, tmp_path: Path) -> None:
+    """Every command once that the walk-through of the page leaves out."""
+    bucket("deposit", "10000")
+    bucket("set", "live", "budget=0.3")
+    bucket(
+        "create",
+        "hunter",
+        "--preset",
+        "dual",
+        "--instruments",
+        "NVDA",
+        "--set",
+        "trailing=off",
+        "--set",
+        "dividends=send_to_core",
+    )
+    shown = json.loads(bucket("show", "hunter", "--json"))["settings"]
+    assert (shown["toggles"]["trailing"], shown["dividends"], shown["target"]) == (False, "send_to_core", "0.1")
+    bucket("start", "hunter", "--early", "a test")
+    bucket("transfer", "core", "hunter", "1500")
+    bucket("assign", "hunter", "AMD")
+    bucket("note", "hunter", "Dips of large chips.")
+    bucket("boost", "hunter", "--days", "30")
+    bucket("pause", "hunter")
+    assert ["note", "Dips", "of", "large", "chips."] in [line.split() for line in bucket("show", "hunter").splitlines()]
+    bucket("resume", "hunter")
+    assert "  hunter → core  500.00 USD" in bucket("harvest", "hunter")
+    bucket("halt")
+    assert "nothing is opened: halt" in bucket("list")
+    bucket("halt", "--lift")
+    assert bucket("mark", "2026-03-02", "NVDA=100").endswith("mark: 2026-03-02, 10000.00 USD\n")
+    assert "expected a date such as 2026-03-02" in bucket("mark", "today", refused=True)
+    statement = tmp_path / "broker.csv"
+    statement.write_text("unit,amount\nUSD,10003.50\n", encoding="utf-8")
+    explained = bucket("reconcile", str(statement), "--explain")
+    assert ["difference", "3.50", "USD"] in [line.split() for line in explained.splitlines()]
+    assert "a dry run: nothing is booked" in explained
+    assert "reconcile: USD blocked" in bucket("reconcile", str(statement))
+    assert "nothing is opened: reconciliation" in bucket("list")
+    bucket("correct", "3.50", "interest of a promotion")
+    assert "nothing is blocked" in bucket("reconcile", str(statement))
+    moved = bucket("transfer", "core", "hunter", "10").split()[1].rstrip(":")
+    assert "  hunter → core  10.00 USD" in bucket("reverse", moved)
+    statement.write_text("unit,amount\nUSD,much\n", encoding="utf-8")
+    assert f"{statement}:2: expected unit,amount" in bucket("reconcile", str(statement), refused=True)
+    assert " entries hold" in bucket("verify")
+
+
 def test_sd_ledger_names_the_database_that_holds_the_ledger(
     account: Lab, bucket: Sdlab, postgresql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -18,6 +18,8 @@ from sd_core.buckets.ledger.tables import CORE, LIVE, OUTSIDE
 from sd_core.errors import InputError
 from sd_core.wording import did_you_mean
 
+# A query is looked at once.
+_text = cache(text)
 # Settings that hold where none was written, by name.
 DEFAULTS: dict[str, Any] = {
     "budget": "0",
@@ -73,10 +75,10 @@ class State:
         self.book = book
 
     def _rows(self, query: str, **values: Any) -> Iterator[Any]:
-        return iter(self._connection.execute(text(query), {"book": self.book, **values}))
+        return iter(self._connection.execute(_text(query), {"book": self.book, **values}))
 
     def _one(self, query: str, **values: Any) -> Any:
-        return self._connection.execute(text(query), {"book": self.book, **values}).scalar()
+        return self._connection.execute(_text(query), {"book": self.book, **values}).scalar()
 
     # The end of the ledger
 

@@ -467,6 +467,30 @@ def test_a_harvest_moves_what_is_above_the_line_as_far_as_cash_goes(with_hunter:
     assert ledger.harvest("hunter").legs == [("hunter", "core", "USD", "400.00")]
 
 
+def test_moves_of_an_evaluation_are_one_entry_and_the_core_pays_none(with_hunter: Ledger) -> None:
+    satellite(with_hunter, "eddy", "0.10", "KO")
+    moved = with_hunter.reallocate([("hunter", "eddy", D(300)), ("hunter", "core", D(200))], actor="rule")
+    assert moved.legs == [("hunter", "eddy", "USD", "300.00"), ("hunter", "core", "USD", "200.00")]
+    with pytest.raises(InputError, match=r"^core: expected a satellite"):
+        with_hunter.reallocate([("core", "eddy", D(1))])
+    # 500 are left: together the moves want more.
+    with pytest.raises(InputError, match=r"reallocation: 600\.00 USD: expected at most 500\.00, what hunter has free"):
+        with_hunter.reallocate([("hunter", "eddy", D(300)), ("hunter", "core", D(300))])
+
+
+def test_an_instrument_belongs_to_one_bucket(with_hunter: Ledger) -> None:
+    with_hunter.record(fill("b1", "MSFT", "1", "-300"))
+    with pytest.raises(InputError, match="assign: NVDA belongs to hunter: expected an instrument that is free"):
+        with_hunter.assign(["NVDA"], "core")
+    with pytest.raises(InputError, match="assign: MSFT belongs to core: expected an instrument that is free"):
+        with_hunter.assign(["MSFT"], "hunter")
+    with pytest.raises(InputError, match="eddy: MSFT belongs to core: expected an instrument that is free"):
+        with_hunter.create(Satellite("eddy", "custom", ["MSFT"], D("0.05")))
+    with pytest.raises(InputError, match="assign: USD: expected an instrument, is a currency"):
+        with_hunter.assign(["USD"], "hunter")
+    assert with_hunter.assign(["AMD"], "hunter").entry
+
+
 def test_a_reassignment_keeps_cost_and_date_and_moves_all(with_hunter: Ledger) -> None:
     ledger = with_hunter
     satellite(ledger, "eddy", "0.10", "KO")
