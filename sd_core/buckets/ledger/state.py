@@ -191,12 +191,10 @@ class State:
     @cached_property
     def balances(self) -> dict[tuple[str, str], int]:
         """What the buckets have, by owner and unit, without what is 0."""
-        rows = self._rows(
-            "select owner, unit, quanta from balance where book = :book and owner <> :outside and quanta <> 0"
-            " order by owner, unit",
-            outside=OUTSIDE,
-        )
-        return {(row.owner, row.unit): int(row.quanta) for row in rows}
+        # An added condition on the sum would have it computed twice.
+        query = "select owner, unit, quanta from balance where book = :book and owner <> :outside order by owner, unit"
+        rows = self._rows(query, outside=OUTSIDE)
+        return {(row.owner, row.unit): int(row.quanta) for row in rows if row.quanta}
 
     def reserved(self, owner: str, unit: str) -> int:
         """Return what open orders and requests reserve of an owner's unit."""

@@ -238,8 +238,8 @@ _TABLES = (
 
 _INDEXES = (
     "create unique index one_core on bucket (kind) where kind = 'core'",
-    "create index posting_source on posting (source, quanta)",
-    "create index posting_target on posting (target, quanta)",
+    "create index posting_source on posting (source, entry, quanta)",
+    "create index posting_target on posting (target, entry, quanta)",
     "create index lot_of_position on lot (book, bucket, unit)",
     "create index lot_of_entry on lot (entry)",
     "create index lot_use_of_entry on lot_use (entry)",
@@ -254,10 +254,13 @@ _VIEWS = (
 select o.client_id, o.book, o.bucket, o.reserved_unit as unit, s.reserved as quanta
 from "order" o join order_step s on s.client_id = o.client_id
 where s.reserved > 0 and s.step = (select max(l.step) from order_step l where l.client_id = o.client_id)""",
+    # Only the last entry can be without a seal; balances do not count it.
     """balance as
 select a.account, a.book, a.owner, a.unit, cast(
-    (select coalesce(sum(p.quanta), 0) from posting p join seal on seal.entry = p.entry where p.target = a.account)
-    - (select coalesce(sum(p.quanta), 0) from posting p join seal on seal.entry = p.entry where p.source = a.account)
+    (select coalesce(sum(p.quanta), 0) from posting p
+     where p.target = a.account and p.entry <= (select max(entry) from seal))
+    - (select coalesce(sum(p.quanta), 0) from posting p
+       where p.source = a.account and p.entry <= (select max(entry) from seal))
 as bigint) as quanta
 from account a""",
 )
