@@ -1,6 +1,7 @@
 """Warehouses for reports: the small study of ``lake_tables``, changed at will, built and written like a draft."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,8 @@ def small_report() -> Callable[..., str]:
     """Return a function that gives the report of the small study, after changes to its lake and then to its tables."""
     models, macros = read_models(lake_tables.SQL), read_macros(lake_tables.SQL)
 
+    # Every second test asks for the study without a change.
+    @cache
     def write(
         change_lake: Callable[[duckdb.DuckDBPyConnection], object] = lambda _: None,
         change_tables: Callable[[duckdb.DuckDBPyConnection], object] = lambda _: None,
