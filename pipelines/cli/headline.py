@@ -47,6 +47,7 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
         console.print(sentence)
     _print_reserves(console, headline)
     _print_living(console, living_sentences(paying(connection)))
+    _print_plans(console, headline.plans)
     _print_findings(console, headline.findings)
 
 
@@ -129,6 +130,15 @@ def _print_living(console: Console, sentences: Sequence[str]) -> None:
         console.print("What does it pay? At the reserve with the highest safe rate (report_safe_withdrawal):")
         for sentence in sentences[:NAMED]:
             console.print(f"- {sentence}")
+
+
+def _print_plans(console: Console, plans: Sequence[str]) -> None:
+    """Print what plans of a core and satellites came to, where the study has any."""
+    if plans:
+        console.print()
+        console.print("A core with satellites (report_book, report_bucket):")
+        for plan in plans:
+            console.print(f"- {plan}")
 
 
 def _print_findings(console: Console, findings: Sequence[str]) -> None:

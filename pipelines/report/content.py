@@ -8,6 +8,7 @@ import duckdb
 
 from pipelines.report import history, market, page
 from pipelines.report.attribution import attribution_figures
+from pipelines.report.buckets import bucket_part
 from pipelines.report.choice import Choice, choose
 from pipelines.report.equal_cash import equal_cash_tables
 from pipelines.report.living import living_table, paying
@@ -337,6 +338,10 @@ def _all(given: Given) -> str:
     return page.paragraph(f"Every strategy at every reserve.{more}") + found
 
 
+def _buckets(given: Given) -> str:
+    return bucket_part(given.connection, given.headline)
+
+
 def _findings(given: Given) -> str:
     findings = given.headline.findings
     if not findings:
@@ -367,6 +372,7 @@ SECTIONS = (
     Section("regimes", "Regimes of the market", ("market_regime", "report_regime"), _regimes),
     Section("correlation", "How assets move together", ("correlation_pair", "correlation_regime"), _correlation),
     Section("orders", "Next orders", ("report_next_order",), _orders),
+    Section("buckets", "Core and satellites", ("report_book", "report_bucket", "bucket_regime"), _buckets),
     Section("scenarios", "All scenarios", ("report_strategy",), _all),
     Section("findings", "Findings about the prices", ("report_data_quality",), _findings),
 )

@@ -108,6 +108,7 @@ class Headline:
         sentences: where buy-and-hold wins, and what cannot be compared.
         reserves: which reserve is the best, in a sentence for each verdict that the bootstrap samples allow.
         undecided: how many verdicts they do not allow.
+        plans: what each plan of a core and satellites came to, in a sentence or two.
         findings: about the prices of single tickers, in a sentence each.
     """
 
@@ -122,6 +123,7 @@ class Headline:
     sentences: list[str]
     reserves: list[str]
     undecided: int
+    plans: list[str]
     findings: list[str]
 
 
@@ -154,6 +156,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
         ],
         reserves=[row["verdict"] for row in judged if row["conclusion"] != "undecided"],
         undecided=sum(row["conclusion"] == "undecided" for row in judged),
+        plans=[_plan(row) for row in records(connection, "from report_book order by book")],
         findings=[row["detail"] for row in findings if row["ticker"] is not None],
     )
 
@@ -170,6 +173,21 @@ def _unbought(connection: duckdb.DuckDBPyConnection, study: dict[str, Any]) -> l
         + "Its share lies in cash (report_unbought)."
         for row in records(connection, _UNBOUGHT)
     ]
+
+
+def _plan(book: dict[str, Any]) -> str:
+    """Say what a plan came to beside its core alone, and the most that its satellites could lose."""
+    return (
+        f"{book['book']}: {percent_of(book['cagr'])} a year, a Sharpe ratio of {_decimal(book['sharpe'])}, a worst "
+        f"drawdown of {percent_of(book['max_drawdown'])}. Its core alone, {book['core_strategy']} at a reserve of "
+        f"{percent_of(book['core_reserve'], None)}: {percent_of(book['core_cagr'])}, {_decimal(book['core_sharpe'])} "
+        f"and {percent_of(book['core_max_drawdown'])}. Satellites were {percent_of(book['mean_satellite_share'])} of "
+        f"it on average and {percent_of(book['highest_satellite_share'])} at most: the most that they could lose."
+    )
+
+
+def _decimal(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.2f}"
 
 
 def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[Chosen]:

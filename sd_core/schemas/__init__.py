@@ -6,6 +6,7 @@ sums, identities) belong to the audit in ``pipelines``.
 
 from sd_core.schemas.analytics import ANALYTICS
 from sd_core.schemas.attribution import ATTRIBUTION
+from sd_core.schemas.bucket_reports import BUCKET_REPORTS
 from sd_core.schemas.correlation import CORRELATION
 from sd_core.schemas.reports import REPORTS
 from sd_core.schemas.staging import STAGING
@@ -13,7 +14,8 @@ from sd_core.schemas.table import Table
 from sd_core.schemas.withdrawals import WITHDRAWALS
 
 TABLES: dict[str, Table] = {
-    table.name: table for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *WITHDRAWALS, *ATTRIBUTION)
+    table.name: table
+    for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *WITHDRAWALS, *ATTRIBUTION, *BUCKET_REPORTS)
 }
 
 __all__ = ["TABLES", "Table"]

@@ -281,6 +281,21 @@ MARKET_REGIME = Table(
     },
 )
 
+REGIME_EPISODE = Table(
+    name="regime_episode",
+    layer="analytics",
+    description="The regime that was known when each session began, and the uninterrupted run of it that the session "
+    "belongs to.",
+    key=("session",),
+    columns={
+        "session": session(),
+        "regime": text(
+            "Regime of the session before, as in market_regime; NULL as there.", one_of(REGIMES), nullable=True
+        ),
+        "episode": whole("Number of the run, in order of time.", COUNT, NOT_NEGATIVE),
+    },
+)
+
 SIMULATION_INCOME = Table(
     name="simulation_income",
     layer="analytics",
@@ -408,6 +423,7 @@ ANALYTICS = (
     SIMULATION_METRICS,
     BENCHMARK_DAILY,
     MARKET_REGIME,
+    REGIME_EPISODE,
     SIMULATION_INCOME,
     RESERVE_MEASURE,
     RESERVE_COMPARISON,

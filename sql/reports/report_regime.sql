@@ -1,6 +1,6 @@
 -- How every scenario did by the regime of the market at the session before.
 -- Grain: strategy, reserve, regime.
--- Sources: simulation_returns, simulation_ledger, simulation_partition, market_regime, study.
+-- Sources: simulation_returns, simulation_ledger, simulation_partition, regime_episode, study.
 with
 rules as (
     -- A month of returns; fewer say nothing about a year.
@@ -8,31 +8,6 @@ rules as (
         21 as fewest_returns,
         periods_per_year
     from study
-),
-
--- What was known when the session began.
-known as (
-    select
-        session,
-        lag(regime) over (order by session) as regime
-    from market_regime
-),
-
-changes as (
-    select
-        session,
-        regime,
-        regime is distinct from lag(regime) over (order by session) as is_change
-    from known
-),
-
--- Sessions of the same regime without another one between them share a number.
-episodes as (
-    select
-        session,
-        regime,
-        sum(is_change::integer) over (order by session) as episode
-    from changes
 ),
 
 fills as (
@@ -60,7 +35,7 @@ performance as (
         win_rate(returns.simple_return) as win_rate,
         case when stored.keep = 'ledger' then coalesce(sum(fills.trades), 0)::bigint end as trades
     from simulation_returns as returns
-    inner join episodes using (session)
+    inner join regime_episode as episodes using (session)
     inner join simulation_partition as stored using (strategy, reserve)
     left join fills using (strategy, reserve, session)
     cross join rules

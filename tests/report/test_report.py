@@ -8,6 +8,7 @@ import duckdb
 import pytest
 from reading import Element, parse
 from support import lake_tables
+from support.bucket_plan import add_plan
 from support.lake_tables import SESSIONS, insert
 
 from pipelines.report.choice import choose
@@ -404,6 +405,19 @@ def test_rule_is_shown_beside_the_same_cash(small_report: Report) -> None:
 
 def test_study_without_the_rule_has_no_part_about_the_same_cash(small_report: Report) -> None:
     assert "equal_cash" not in {part.attributes["id"] for part in parse(small_report()).all("section")}
+
+
+def test_plan_is_shown_beside_its_core_alone_with_every_bucket(small_report: Report) -> None:
+    html = small_report(add_plan)
+    section = parse(html).one("section", id="buckets")
+    tables = [[[cell.text for cell in row] for row in one.rows()] for one in section.all("table")]
+    growth, health, traded = (rows for rows in tables[:3])
+    assert [row[:2] for row in growth[1:]] == [["p", "core"], ["p", "hunter"]]
+    assert [dict(zip(*health, strict=True))[name] for name in ("status", "held back by")] == ["hibernating", "–"]
+    assert [row[2:4] for row in traded[1:]] == [["BBB", "2"], ["AAA", "1"]]
+    # 143 of 1003 is the most that it was.
+    assert f"14.3{THIN}% at most" in section.text
+    assert "buckets" not in {one.attributes["id"] for one in parse(small_report()).all("section")}
 
 
 def part(html: str, name: str) -> list[list[str]]:

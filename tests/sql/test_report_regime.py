@@ -49,6 +49,8 @@ def report(
         for day, kind in fills:
             quantity = None if kind.startswith("SKIP") else 1.0
             con.execute("insert into simulation_ledger values ('sd8', 0.1, ?, ?, ?)", [day, kind, quantity])
+        episodes = (SQL / "analytics" / "regime_episode.sql").read_text(encoding="utf-8")
+        con.execute(f"create view regime_episode as {episodes}")
         con.execute(f"create table report as {(SQL / 'reports' / 'report_regime.sql').read_text(encoding='utf-8')}")
         return con.sql("from report").df().set_index("regime")
 

@@ -1,0 +1,131 @@
+"""Plans of a core and its satellites: each as a whole, bucket by bucket, and where satellites' profit came from."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import duckdb
+
+from pipelines.report.numbers import NOTHING, decimal, percent, typeset
+from pipelines.report.page import Cell, bullets, paragraph, table
+from pipelines.report.verdicts import Headline
+from pipelines.warehouse.records import records
+
+_BUCKETS = "select * from report_bucket order by book, bucket <> 'core', bucket"
+_TRADED = "select * from report_bucket_attribution order by book, bucket, profit desc, ticker"
+_REGIMES = "select * from bucket_regime where bucket <> 'core' order by book, bucket, sessions desc, regime"
+
+Column = tuple[str, str, Callable[[Any], str]]
+
+
+def _ratio(number: float | None) -> str:
+    return decimal(number, 2)
+
+
+def bucket_part(connection: duckdb.DuckDBPyConnection, headline: Headline) -> str:
+    """Return what the page says of the study's plans; empty where it has none."""
+    found = _buckets(connection)
+    if not found:
+        return ""
+    words = (
+        "A core that is not to be put at risk, and satellites that trade tickers of their own with a part of the "
+        "money. What a plan is beside its core alone is one history: whether it is more than luck, it does not say."
+    )
+    parts = (
+        ("How each satellite is at the last close: what it opens a position at, of its full size.", _health),
+        (f"Profit in {headline.study['currency']} by what was traded; what is open is worth its last close.", _traded),
+        ("Returns on the sessions after one of each regime, annualised, and trades entered in it.", _regimes),
+    )
+    more = "".join(paragraph(words) + rows for words, show in parts if (rows := show(connection)))
+    return paragraph(words) + bullets(map(typeset, headline.plans)) + found + more
+
+
+def _buckets(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return a row per bucket: growth, risk and trades; empty where the study has no plan."""
+    return _table(
+        records(connection, _BUCKETS, []),
+        "Buckets",
+        (
+            ("value", "final_value", decimal),
+            ("share", "share", percent),
+            ("target", "target", percent),
+            ("CAGR", "cagr", percent),
+            ("Sharpe", "sharpe", _ratio),
+            ("worst drawdown", "max_drawdown", percent),
+            ("with the core", "correlation_with_core", _ratio),
+            ("trades", "trades", decimal),
+            ("wins", "win_rate", percent),
+            ("mean win", "mean_win", percent),
+            ("mean loss", "mean_loss", percent),
+        ),
+    )
+
+
+def _health(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return a row per satellite: how it is at the last close, and what keeps it from opening more."""
+    rows = [row for row in records(connection, _BUCKETS, []) if row["bucket"] != "core"]
+    return _table(
+        rows,
+        "Health of satellites",
+        (
+            ("status", "status", str),
+            ("share", "share", percent),
+            ("target", "target", percent),
+            ("drawdown", "drawdown_now", percent),
+            ("losses in a row", "losses_in_a_row", decimal),
+            ("opens at", "factor", percent),
+            ("held back by", "reasons", lambda reasons: (reasons or NOTHING).replace("_", " ")),
+        ),
+    )
+
+
+def _traded(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return a row per satellite and ticker: its profit, trades and returns."""
+    return _table(
+        records(connection, _TRADED, []),
+        "Where satellites' profit came from",
+        (
+            ("ticker", "ticker", str),
+            ("profit", "profit", decimal),
+            ("trades", "trades", decimal),
+            ("wins", "wins", decimal),
+            ("losses", "losses", decimal),
+            ("mean return", "mean_return", percent),
+            ("best", "best_return", percent),
+            ("worst", "worst_return", percent),
+            ("days held", "mean_days_held", decimal),
+        ),
+    )
+
+
+def _regimes(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return a row per satellite and regime: its returns after a session of it, and its trades entered in it."""
+    return _table(
+        records(connection, _REGIMES, []),
+        "Satellites by regime",
+        (
+            ("after a day of", "regime", lambda regime: regime.replace("_", " ")),
+            ("sessions", "sessions", decimal),
+            ("episodes", "episodes", decimal),
+            ("mean return per year", "mean_return", percent),
+            ("Sharpe", "sharpe", _ratio),
+            ("trades", "trades", decimal),
+            ("wins", "win_rate", percent),
+            ("mean trade", "mean_trade_return", percent),
+        ),
+    )
+
+
+def _table(rows: Sequence[dict[str, Any]], name: str, columns: Sequence[Column]) -> str:
+    if not rows:
+        return ""
+    cells = [
+        [Cell(row["book"], is_number=False), Cell(row["bucket"], is_number=False)]
+        + [_cell(row[column], write) for _, column, write in columns]
+        for row in rows
+    ]
+    return table(("plan", "bucket", *(header for header, *_ in columns)), cells, name=name, sortable=True)
+
+
+def _cell(value: Any, write: Callable[[Any], str]) -> Cell:
+    is_number = not isinstance(value, str)
+    return Cell(write(value), value if is_number else None, is_number=is_number)

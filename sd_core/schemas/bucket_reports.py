@@ -1,0 +1,229 @@
+"""Declarations of what is reported of buckets: each over its whole period, by what it traded, by regime.
+
+What they are made from, the tables of the lake, is declared in ``buckets``.
+"""
+
+from sd_core.schemas.analytics import REGIMES
+from sd_core.schemas.buckets import BUCKET_DAILY
+from sd_core.schemas.columns import (
+    BELOW_ONE,
+    COUNT,
+    FRACTION,
+    FROM_ONE,
+    MONEY,
+    NOT_NEGATIVE,
+    NOT_POSITIVE,
+    RATIO,
+    SHARE,
+    YEARLY,
+    Column,
+    correlation,
+    day,
+    flag,
+    number,
+    one_of,
+    session,
+    text,
+    ticker,
+    whole,
+)
+from sd_core.schemas.table import Table
+
+_OF_DAYS = BUCKET_DAILY.columns
+_NO_TRADE = "NULL: none was closed, or the core"
+
+
+def _bucket() -> dict[str, Column]:
+    return {"book": _OF_DAYS["book"], "bucket": _OF_DAYS["bucket"]}
+
+
+def _span() -> dict[str, Column]:
+    return {
+        "first_session": day("First session of the book."),
+        "last_session": day("Last session of the book."),
+        "is_of_a_year": flag("Whether these are 360 days or more apart: for less, what is per year is no rate."),
+    }
+
+
+def _growth() -> dict[str, Column]:
+    return {
+        "twr": number("Time-weighted return, whatever money came and went.", FRACTION),
+        "cagr": number("Growth per year of 365.25 days, compounded; NULL: a single session.", YEARLY, nullable=True),
+        "volatility": number(
+            "Annualised standard deviation of returns; NULL: fewer than two.", YEARLY, NOT_NEGATIVE, nullable=True
+        ),
+        "sharpe": number(
+            "Annualised mean excess return over its standard deviation; NULL: all alike.", RATIO, nullable=True
+        ),
+    }
+
+
+REPORT_BOOK = Table(
+    name="report_book",
+    layer="reports",
+    description="Every plan as a whole, its core and satellites together, beside the scenario that its core is without "
+    "them.",
+    key=("book",),
+    columns={
+        "book": _OF_DAYS["book"],
+        **_span(),
+        "net_flows": number("Money that came in, less what went out, the capital included.", MONEY),
+        "final_value": number("Value of all buckets at the last close.", MONEY),
+        **_growth(),
+        "max_drawdown": number("Deepest fall below the peak.", FRACTION, NOT_POSITIVE),
+        "satellite_share": number(
+            "Share of the satellites at the last close: the most that they can lose; NULL: a value of 0.",
+            FRACTION,
+            nullable=True,
+        ),
+        "mean_satellite_share": number("The same on average; NULL as above.", FRACTION, nullable=True),
+        "highest_satellite_share": number("The highest of any close; NULL as above.", FRACTION, nullable=True),
+        "core_strategy": text("Strategy of the core."),
+        "core_reserve": number("Reserve of the core.", FRACTION, BELOW_ONE),
+        "core_cagr": number(
+            "Growth per year of the scenario with the core's strategy and reserve, without satellites; NULL: outdated.",
+            YEARLY,
+            nullable=True,
+        ),
+        "core_volatility": number("Volatility of that scenario; NULL as above.", YEARLY, NOT_NEGATIVE, nullable=True),
+        "core_sharpe": number("Sharpe ratio of that scenario; NULL as above.", RATIO, nullable=True),
+        "core_max_drawdown": number(
+            "Deepest fall of that scenario; NULL as above.", FRACTION, NOT_POSITIVE, nullable=True
+        ),
+    },
+)
+
+REPORT_BUCKET = Table(
+    name="report_bucket",
+    layer="reports",
+    description="Every bucket of every book over its whole period: growth, risk, its trades, and how it is at the last "
+    "close.",
+    key=("book", "bucket"),
+    columns={
+        **_bucket(),
+        **_span(),
+        "net_flows": number("Money that came to it, less what went out, the opening included.", MONEY),
+        "final_value": number("Value at the last close.", MONEY),
+        "profit": number("Final value less net flows.", MONEY),
+        "share": number("Share of all buckets at the last close.", FRACTION),
+        "target": number("Share of all buckets that it is to have, at the last close.", FRACTION, SHARE),
+        **_growth(),
+        "sortino": number(
+            "Annualised mean excess return over its downside deviation; NULL: none below 0.", RATIO, nullable=True
+        ),
+        "max_drawdown": number("Deepest fall of the index below its peak, never rebased.", FRACTION, NOT_POSITIVE),
+        "calmar": number("CAGR over the size of max_drawdown; NULL: there is none.", RATIO, nullable=True),
+        "correlation_with_core": correlation(
+            "Correlation of its returns with those of the core; NULL: the core, or returns all alike."
+        ),
+        "mean_cash_share": number("Mean share of its value in cash.", FRACTION, nullable=True),
+        "active_share": number(
+            "Share of sessions that it ended active; NULL: the core.", FRACTION, SHARE, nullable=True
+        ),
+        "trades": whole("Positions closed; NULL: the core.", COUNT, NOT_NEGATIVE, nullable=True),
+        "open_positions": whole(
+            "Positions open at the last close; NULL: the core.", COUNT, NOT_NEGATIVE, nullable=True
+        ),
+        "wins": whole("Positions closed above cost; NULL: the core.", COUNT, NOT_NEGATIVE, nullable=True),
+        "losses": whole(
+            "Positions closed more than 1 % below cost; NULL: the core.", COUNT, NOT_NEGATIVE, nullable=True
+        ),
+        "win_rate": number(f"Wins over positions closed; {_NO_TRADE}.", FRACTION, SHARE, nullable=True),
+        "mean_win": number("Mean return of wins; NULL: none.", FRACTION, NOT_NEGATIVE, nullable=True),
+        "mean_loss": number("Mean return of losses; NULL: none.", FRACTION, NOT_POSITIVE, nullable=True),
+        "best_trade": number(f"Highest return of a position closed; {_NO_TRADE}.", FRACTION, nullable=True),
+        "worst_trade": number(f"Lowest return of a position closed; {_NO_TRADE}.", FRACTION, nullable=True),
+        "profit_factor": number(
+            "Sum of gains over that of losses, of positions closed; NULL: no loss.", RATIO, NOT_NEGATIVE, nullable=True
+        ),
+        "mean_days_of_wins": number("Mean calendar days that wins were held; NULL: none.", "days", nullable=True),
+        "mean_days_of_losses": number("Mean calendar days that losses were held; NULL: none.", "days", nullable=True),
+        "adherence": number(
+            "Share of positions that a signal of its strategy asked for; NULL: no position, or the core.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "status": _OF_DAYS["status"],
+        "drawdown_now": number("1 - index / peak at the last close, a rebased peak included.", FRACTION, NOT_NEGATIVE),
+        "factor": _OF_DAYS["factor"],
+        "reasons": _OF_DAYS["reasons"],
+        "losses_in_a_row": whole(
+            "Losses without a win between, at the last close; NULL: the core.", COUNT, NOT_NEGATIVE, nullable=True
+        ),
+    },
+)
+
+REPORT_BUCKET_ATTRIBUTION = Table(
+    name="report_bucket_attribution",
+    layer="reports",
+    description="Where the profit of every satellite came from, by what it traded.",
+    key=("book", "bucket", "ticker"),
+    columns={
+        **_bucket(),
+        "ticker": ticker(),
+        "trades": whole("Positions closed.", COUNT, NOT_NEGATIVE),
+        "open_positions": whole("Positions open at the last close.", COUNT, NOT_NEGATIVE),
+        "wins": whole("Positions closed above cost.", COUNT, NOT_NEGATIVE),
+        "losses": whole("Positions closed more than 1 % below cost.", COUNT, NOT_NEGATIVE),
+        "profit": number(
+            "Proceeds and dividends less cost, fees included; what is open is worth its last close.", MONEY
+        ),
+        "open_profit": number("The part of it that is open.", MONEY),
+        "mean_return": number("Mean return of positions closed; NULL: none.", FRACTION, nullable=True),
+        "best_return": number("Highest of them; NULL as above.", FRACTION, nullable=True),
+        "worst_return": number("Lowest of them; NULL as above.", FRACTION, nullable=True),
+        "mean_days_held": number("Mean calendar days that they were held; NULL as above.", "days", nullable=True),
+    },
+)
+
+BUCKET_RETURNS = Table(
+    name="bucket_returns",
+    layer="analytics",
+    description="The return of every bucket and session above that of cash, and how far its index is below its highest "
+    "so far.",
+    key=("book", "bucket", "session"),
+    columns={
+        **_bucket(),
+        "session": session(),
+        "simple_return": _OF_DAYS["simple_return"],
+        "excess_return": number(
+            "simple_return above what cash earned; 0 where a satellite held nothing in the session; NULL as there.",
+            FRACTION,
+            nullable=True,
+        ),
+        "drawdown": number("Index over its highest so far, less 1, never rebased.", FRACTION, NOT_POSITIVE),
+    },
+)
+
+BUCKET_REGIME = Table(
+    name="bucket_regime",
+    layer="analytics",
+    description="How every bucket did by the regime of the market at the session before, and how its trades entered in "
+    "it ended.",
+    key=("book", "bucket", "regime"),
+    columns={
+        **_bucket(),
+        "regime": text("Regime of the session before, as in market_regime.", one_of(REGIMES)),
+        "sessions": whole("Sessions after one of that regime.", COUNT, FROM_ONE),
+        "episodes": whole("Uninterrupted runs of the regime that these sessions belong to.", COUNT, FROM_ONE),
+        "mean_return": number(
+            "Mean return, annualised without compounding; NULL: fewer than 21 returns.", YEARLY, nullable=True
+        ),
+        "volatility": number(
+            "Annualised standard deviation of returns; NULL as above.", YEARLY, NOT_NEGATIVE, nullable=True
+        ),
+        "sharpe": number(
+            "Annualised mean excess return over its standard deviation; NULL as above, or all alike.",
+            RATIO,
+            nullable=True,
+        ),
+        "trades": whole(
+            "Positions that were entered in it and closed; NULL: the core.", COUNT, NOT_NEGATIVE, nullable=True
+        ),
+        "win_rate": number(f"Wins over these; {_NO_TRADE}.", FRACTION, SHARE, nullable=True),
+        "mean_trade_return": number(f"Mean return of these; {_NO_TRADE}.", FRACTION, nullable=True),
+    },
+)
+
+BUCKET_REPORTS = (REPORT_BOOK, REPORT_BUCKET, REPORT_BUCKET_ATTRIBUTION, BUCKET_RETURNS, BUCKET_REGIME)
