@@ -134,7 +134,8 @@ def clamped_shares(weights: Floats, least: Floats, most: Floats, pool: float) ->
         if total_of(_at(point, weights, least, most)) > pool:
             return _between(previous, point, starts, ends, weights, least, most, pool), False
         previous = point
-    return _at(previous, weights, least, most), False
+    # No factor places all of the pool: all that have a weight get their most.
+    return np.where(weights > 0.0, most, least), False
 
 
 def _at(factor: float, weights: Floats, least: Floats, most: Floats) -> Floats:
