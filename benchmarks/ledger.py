@@ -94,9 +94,8 @@ def operation(ledger: Ledger, writer: int, number: int) -> Callable[[], Receipt]
     return made[chance.choices(list(made), [8, 6, 6, 2, 1, 3, 3, 1, 2, 2, 1])[0]]
 
 
-def write(folder: Path, url: str | None, writer: int, log: Path, last: int) -> None:
+def write(ledger: Ledger, writer: int, log: Path, last: int) -> None:
     """Do one operation after the other, from where the log of this writer ends; never return before the last."""
-    ledger = open_ledger(folder, url)
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     ended = [line for line in lines if not line.startswith(BEGINS)]
     with log.open("a", encoding="utf-8", buffering=1) as out:
@@ -123,13 +122,13 @@ def run(folder: Path, url: str | None, *, entries: int, kills: int, seconds: flo
     _begin(ledger)
     chance = random.Random(seed)  # noqa: S311
     began = time.monotonic()
-    writers = [_start(folder, url, writer) for writer in range(WRITERS)]
+    writers = [_start(ledger, folder, writer) for writer in range(WRITERS)]
     killed = 0
     while time.monotonic() - began < seconds and (killed < kills or _count(ledger) < entries):
         time.sleep(BETWEEN_KILLS)
         victim = chance.randrange(WRITERS)
         _kill(writers[victim])
-        writers[victim] = _start(folder, url, victim)
+        writers[victim] = _start(ledger, folder, victim)
         killed += 1
     spent = time.monotonic() - began
     for writer in writers:
@@ -137,7 +136,7 @@ def run(folder: Path, url: str | None, *, entries: int, kills: int, seconds: flo
     # What was under way is done again, so that logs and ledger can be compared.
     for writer in range(WRITERS):
         begun = _last(_log(folder, writer), BEGINS) + 1
-        write(folder, url, writer, _log(folder, writer), begun)
+        write(ledger, writer, _log(folder, writer), begun)
     with ledger.store.reading() as connection:
         verified = verify(connection)
         written = {row.key: row.number for row in connection.execute(text("select key, number from entry"))}
@@ -156,12 +155,12 @@ def _begin(ledger: Ledger) -> None:
     for name, unit in SATELLITES.items():
         ledger.create(Satellite(name, "custom", [unit], Decimal("0.15")), key=f"create-{name}")
         ledger.start(name, early="a test", key=f"start-{name}")
+
+
+def _start(ledger: Ledger, folder: Path, writer: int) -> BaseProcess:
+    # A fork has everything imported and its statements compiled, so that it writes at once; connections are its own.
     ledger.store.close()
-
-
-def _start(folder: Path, url: str | None, writer: int) -> BaseProcess:
-    # A fork has everything imported, so that it writes at once.
-    arguments = (folder, url, writer, _log(folder, writer), 10**9)
+    arguments = (ledger, writer, _log(folder, writer), 10**9)
     process = multiprocessing.get_context("fork").Process(target=write, args=arguments, daemon=True)
     process.start()
     return process
