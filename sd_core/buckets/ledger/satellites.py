@@ -184,7 +184,7 @@ def retire(draft: Draft, bucket: str) -> None:
         orders=state.open_orders(bucket),
         positions=[state.units[unit].shown(held) for unit, held in state.positions(bucket).items()],
         cash=[state.units[code].shown(held) for code, held in state.cash(bucket).items()],
-        activities=state.held(),
+        activities=state.held_of(bucket),
     )
     act(draft, Action.RETIRE, bucket, facts)
     draft.event(bucket, {}, f"retire: {bucket}")

@@ -327,6 +327,15 @@ class State:
         found: int | None = self._one("select number from entry where reverses = :number", number=number)
         return found
 
+    def held_of(self, bucket: str) -> list[str]:
+        """Return the references of held activities that move an instrument of a bucket."""
+        query = "select distinct unit from activity_leg where book = :book and ref = :ref"
+        return [
+            ref
+            for ref in self.held()
+            if any(self.owner(row.unit) == bucket for row in list(self._rows(query, ref=ref)))
+        ]
+
     def held_legs(self) -> dict[str, int]:
         """Return what held activities add together, in quanta by unit."""
         query = """

@@ -584,6 +584,18 @@ def test_every_unmet_condition_of_an_action_is_named(with_hunter: Ledger) -> Non
         ledger.pause("core")
 
 
+def test_an_activity_that_is_held_keeps_its_own_satellite_from_retiring(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    satellite(ledger, "eddy", "0.10", "KO")
+    ledger.record(fill("s1", "NVDA", "-1", "100"))
+    ledger.pause("eddy")
+    assert ledger.retire("eddy").entry
+    ledger.transfer("hunter", "core", D(1000))
+    ledger.pause("hunter")
+    with pytest.raises(InputError, match=r"^hunter: activity s1 is held: expected none$"):
+        ledger.retire("hunter")
+
+
 def test_a_satellite_starts_after_its_time_on_paper_or_with_a_reason(ledger: Ledger) -> None:
     ledger.deposit(D(1000))
     ledger.set("live", {"budget": "0.05"})
