@@ -150,7 +150,7 @@ def test_every_shipped_study_has_its_ledgers_stored() -> None:
 def panel_of(study: Study, prices: Path) -> Panel:
     """Return a study's panel, from files in place of what would need a network."""
     source = CsvSource(prices) if study.source.kind == "yahoo" else open_source(study)
-    histories = {ticker: fetch(source, study, ticker) for ticker in study.price_tickers}
+    histories = {ticker: fetch(source, study, ticker) for ticker in study.market_tickers}
     rate = fetch(source, study, study.rate_ticker) if study.rate_ticker else None
     market = build_market(study, histories, rate)
     return to_panel(study, market.sessions, market.prices, market.rates)
