@@ -36,6 +36,8 @@ from pipelines.cli.main import main
 from pipelines.lab.home import SQL
 from pipelines.notebook.lab import Lab
 from pipelines.notebook.run import Run
+from sd_core.broker.protocol import Broker
+from sd_core.broker.sending import send
 from sd_core.buckets.ledger.facts import ENTRY_OF
 from sd_core.buckets.ledger.state import DEFAULTS
 from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, MONEY, OTHER, ROWS, SEAL
@@ -129,6 +131,8 @@ COMMANDS = {"run", "ui", "query", "check", "bucket"}
 ACTIONS = {*WRITES, *READS}
 LEDGER = {name for table in (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG) for name in (table.name, *table.columns)}
 LEDGER |= {*MONEY, *OTHER, *ENTRY_OF, *DEFAULTS}
+# What is asked of a broker, and what sends orders to it.
+BROKER = {name for name in vars(Broker) if not name.startswith("_")} | {send.__name__}
 # Packages, and modules, which pages name within the room that they are about.
 ROOMS = {"sd_core", "pipelines"} | {
     name
@@ -163,7 +167,7 @@ DATASETS = {"fetches", "market", "left_alone"}
 MOVED = set(OF_STRATEGY) | set(OF_STUDY)
 OF_STUDIES = KEYS | VALUES | FINDINGS | STUDIES
 OF_TABLES = set(COLUMNS) | ALL_COLUMNS | STORED | MACROS | LAYERS | AUDITS
-KNOWN = OF_STUDIES | OF_TABLES | DATASETS | DAGSTER | COMMANDS | ACTIONS | LEDGER | ROOMS
+KNOWN = OF_STUDIES | OF_TABLES | DATASETS | DAGSTER | COMMANDS | ACTIONS | LEDGER | BROKER | ROOMS
 
 # Words that are something else.
 OTHER_WORDS = {

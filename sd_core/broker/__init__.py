@@ -1,0 +1,5 @@
+"""Brokers behind one protocol: an account, what moved it, and orders.
+
+``protocol`` is what each broker implements, ``sending`` how an order is sent so that it arrives once, ``simulated`` a
+broker in memory with all the faults of a real one. What belongs to which bucket is known to ``buckets.ledger``.
+"""
