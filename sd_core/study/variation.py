@@ -15,7 +15,7 @@ from sd_core.study.model import Study
 
 
 def vary(study: Study, strategy: str, changes: Mapping[str, Any]) -> Study:
-    """Return the study with one of its strategies alone, some keys of which are changed.
+    """Return the study with one of its strategies alone, some keys of which are changed, and without plans.
 
     Args:
         study: the study.
@@ -27,6 +27,9 @@ def vary(study: Study, strategy: str, changes: Mapping[str, Any]) -> Study:
         InputError: a key or value is refused; the message has a line per finding.
     """
     written = study.model_dump(exclude_unset=True, by_alias=True)
+    # A plan's core may be a strategy that is gone then.
+    for key in ("buckets", "satellite_universe"):
+        written.pop(key, None)
     parts = written["strategies"][strategy]
     merged = {key: _merged(parts.get(key), change) for key, change in changes.items()}
     try:

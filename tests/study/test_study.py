@@ -1108,7 +1108,15 @@ def test_page_about_studies_has_examples_of_strategies() -> None:
 
 
 def test_every_shipped_study_is_tested_here() -> None:
-    assert {file.stem for file in STUDIES.glob("*.yaml")} == {"demo", "sweep", "vision"}
+    assert {file.stem for file in STUDIES.glob("*.yaml")} == {"buckets", "demo", "sweep", "vision"}
+
+
+def test_shipped_plans_are_four_presets_and_ninety_ten_with_monthly_deposits() -> None:
+    study = load_study(STUDIES / "buckets.yaml")
+    presets = {name: [one.preset for one in plan.satellites.values()] for name, plan in study.buckets.items()}
+    four = ["momentum_hunter", "steady_eddy", "dip_buyer", "dividend_catcher"]
+    assert presets == {"four_presets": four, "ninety_ten": ["dual"]}
+    assert (study.deposits.amount, study.deposits.every) == (1000, "month")
 
 
 def test_shipped_sweep_is_175_scenarios_of_one_sweep_beside_buy_and_hold() -> None:
