@@ -299,10 +299,16 @@ def _ratio(fact: Fact, name: str = "ratio") -> Fraction:
 
 
 def _move_lots(draft: Draft, bucket: str, old: str, new: str, total: int, ratio: Fraction, kept: Fraction) -> int:
-    """Close all lots of one instrument and open their successors; return the part of the cost that is not kept."""
+    """Close all lots of one instrument and open their successors; return the part of the cost that is not kept.
+
+    Raises:
+        HeldError: the broker takes more than the ratio leaves, as it counts a purchase that is not booked.
+    """
     held = draft.state.balance(bucket, old)
     lots = draft.use_lots(bucket, old, held, None)
     sizes = by_ratio([lot.quanta for lot in lots], ratio, total)
+    if min(sizes) < 0:
+        raise HeldError(f"{bucket} has {held} quanta of {old}, fewer than the broker")
     left = 0
     for lot, size in zip(lots, sizes, strict=True):
         cost = int(lot.cost * kept)

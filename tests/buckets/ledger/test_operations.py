@@ -207,6 +207,11 @@ def test_parts_of_a_lot_add_up_to_its_cost(with_hunter: Ledger) -> None:
     assert gains == ["6.6667", "6.6667", "6.6666"]
 
 
+def test_an_order_for_an_unknown_instrument_is_refused(with_hunter: Ledger) -> None:
+    with pytest.raises(InputError, match="buy NEW: expected an instrument of the ledger; `assign` adds one"):
+        with_hunter.place(Order("a", "core", "buy", "NEW", 10**9, "USD", 1))
+
+
 def test_a_fill_of_an_order_is_its_buckets_and_frees_what_it_reserved(with_hunter: Ledger) -> None:
     ledger = with_hunter
     ledger.place(Order("o1", "hunter", "buy", "NVDA", 4 * 10**9, "USD", 420 * 10**4))
@@ -386,6 +391,16 @@ def test_a_split_keeps_cost_and_rounds_to_the_newest_lot(with_hunter: Ledger) ->
         ("2026-03-02", "0.000000001", "1.00"),
         ("2026-03-02", "0.000000005", "5.00"),
     ]
+
+
+def test_a_split_of_more_than_is_booked_waits_for_the_missing_purchase(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    # The broker has 20, of which 1 for 10 takes 18; the purchase of the other 18 comes afterwards.
+    split = Activity("x", "split", DAY, {"NVDA": D(-18)}, details={"ratio": "1/10"})
+    assert ledger.record(split).entry is None
+    ledger.record(fill("b2", "NVDA", "18", "-900"))
+    assert lots(ledger, "hunter", "NVDA") == [("2026-03-02", "0.2", "200.00"), ("2026-03-02", "1.8", "900.00")]
 
 
 def test_a_rename_moves_lots_and_the_owner(with_hunter: Ledger) -> None:
