@@ -66,11 +66,15 @@ class Customer:
         self.broker.trade(self.prices)
 
     def day(self) -> None:
-        """Send orders, end some, and let the market trade until the next day."""
+        """Send orders, end one now and then, and trade."""
         for _ in range(self.chance.randrange(4)):
             self.send(self.random_order())
         if self.sent and self.chance.random() < 0.3:
             self.cancel(self.chance.choice(list(self.sent)))
+        self.trade()
+
+    def trade(self) -> None:
+        """Let prices wander and the market trade, until the next day."""
         for unit, price in self.prices.items():
             self.prices[unit] = (price * Decimal(self.chance.randrange(960, 1042)) / 1000).quantize(Decimal("0.01"))
         self.broker.trade(self.prices)
@@ -91,7 +95,7 @@ class Customer:
             quantity = Decimal(self.chance.randrange(10**8, 10**10)).scaleb(-9)
         near = (self.prices[unit] * Decimal(self.chance.randrange(970, 1031)) / 1000).quantize(Decimal("0.01"))
         limit, stop = (near if kind == name else None for name in ("limit", "stop"))
-        return Order(f"order-{len(self.sent) + len(self.refused)}", unit, side, quantity, kind, limit, stop)
+        return Order(f"order-{self.chance.getrandbits(64):x}", unit, side, quantity, kind, limit, stop)
 
     def send(self, order: Order) -> None:
         """Send an order, which is remembered unless it was refused; one of unknown outcome is remembered."""
