@@ -39,11 +39,14 @@ def place_order(draft: Draft, order: Order) -> None:
     """Put an order on record with what it reserves.
 
     Raises:
-        InputError: the ledger does not know its unit, or its bucket does not have what it reserves, free.
+        InputError: the ledger does not know its unit, its quantity is not above 0, or its bucket does not have what it
+            reserves, free.
     """
     state = draft.state
     if order.unit not in state.units:
         raise InputError(f"{order.side} {order.unit}: expected an instrument of the ledger; `assign` adds one")
+    if order.quanta <= 0:
+        raise InputError(f"{order.side} {order.unit}: {order.quanta} quanta: expected more than 0")
     unit = state.units[order.reserved_unit]
     free = state.free(order.bucket, order.reserved_unit)
     if order.reserved > free:

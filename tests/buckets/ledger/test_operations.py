@@ -212,6 +212,11 @@ def test_an_order_for_an_unknown_instrument_is_refused(with_hunter: Ledger) -> N
         with_hunter.place(Order("a", "core", "buy", "NEW", 10**9, "USD", 1))
 
 
+def test_an_order_for_nothing_is_refused(with_hunter: Ledger) -> None:
+    with pytest.raises(InputError, match="sell NVDA: 0 quanta: expected more than 0"):
+        with_hunter.place(Order("a", "hunter", "sell", "NVDA", 0, "NVDA", 0))
+
+
 def test_a_fill_of_an_order_is_its_buckets_and_frees_what_it_reserved(with_hunter: Ledger) -> None:
     ledger = with_hunter
     ledger.place(Order("o1", "hunter", "buy", "NVDA", 4 * 10**9, "USD", 420 * 10**4))
