@@ -214,7 +214,8 @@ def _list(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
     for name in ("bucket", "status", "value", "share", "target", "free cash"):
         table.add_column(name, justify="left" if name in {"bucket", "status"} else "right")
     for row in rows:
-        cells = (row["bucket"], row["status"], row["value"], f"{row['share']:.2%}", row["target"] or "", row["free"])
+        target = f"{float(row['target']):.2%}" if row["target"] else ""
+        cells = (row["bucket"], row["status"], row["value"], f"{row['share']:.2%}", target, row["free"])
         table.add_row(*cells)
     console = open_console()
     console.print(table)

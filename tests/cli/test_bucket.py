@@ -71,7 +71,7 @@ def test_from_an_empty_account_to_two_satellites(account: Lab, bucket: Sdlab) ->
     )
     assert json.loads(bucket("show", "eddy", "--json"))["settings"]["sliders"]["risk"] == 0.2
     line = next(line for line in bucket("list").splitlines() if line.startswith("hunter"))
-    assert line.split() == ["hunter", "active", "672.00", "3.20%", "0.08", "672.00"]
+    assert line.split() == ["hunter", "active", "672.00", "3.20%", "8.00%", "672.00"]
     assert bucket("verify").startswith("12 entries hold\ndigest ")
     assert (account.root / "ledgers" / "mine.db").is_file()
 
