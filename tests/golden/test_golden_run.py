@@ -7,7 +7,7 @@ module rewrites the files in ``tests/golden``; the commit that does so must say 
 - ``ledger_*``: a SHA-256 of what the engine gives per scenario, bit by bit. Yahoo's prices change, so `vision` runs on
   the files of ``synthetic_prices``.
 - ``*_tables``: rows per table and a hash per column, so that a difference names what moved. Staging tables and what is
-  plain arithmetic on them count bit by bit. Fits, correlations, metrics and reports count to nine digits, since
+  plain arithmetic on them count bit by bit. Fits, correlations, metrics and reports count to eight digits, since
   libraries differ in their last bits between processors, and probabilities that were fitted to six decimals.
 - ``*_values``: some of the numbers themselves, for people, to a part in a billion, and the version of the
   prices.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-DIGITS = 9
+DIGITS = 8
 PROBABILITY, DECIMALS = "_probability", 6
 # What is this much smaller than the largest of its column is what rounding left of a zero.
 NOTHING = 1e-12
@@ -31,7 +31,7 @@ def rows_hash(arrays: Iterable[npt.NDArray[np.void]]) -> str:
 
 
 def column_hashes(table: pa.Table, exact: Iterable[str]) -> dict[str, str]:
-    """Return type and hash by column; floats of columns that are not exact are rounded, to 9 significant digits.
+    """Return type and hash by column; floats of columns that are not exact are rounded, to 8 significant digits.
 
     Probabilities are rounded to 6 decimals: they hang on where an optimiser stops.
     """
