@@ -89,26 +89,34 @@ class Store:
         """Open a transaction that reads one state, and does not wait for writers.
 
         Raises:
-            NotReadyError: there is no such ledger, or an older release made it.
+            NotReadyError: there is no such ledger, or another release made it.
         """
         if self.url is None and not self.file.exists():
             raise self._absent()
         with self._answering(), self._engine.connect().execution_options(**_READING) as connection:
-            if _revision(connection) != HEAD:
-                raise self._absent() if _revision(connection) is None else self._outdated()
+            if (revision := _revision(connection)) != HEAD:
+                raise self._absent() if revision is None else self._of_another_release(revision)
             yield connection
 
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:
-        """Say in our words that a database does not answer, or that others keep it locked.
+        """Say in our words that a database does not answer, is damaged or is none, or that others keep it locked.
 
         Raises:
             NotReadyError: it does not.
         """
         try:
             yield
-        except sa.exc.OperationalError as error:
-            raise NotReadyError(f"ledger {self.name}: {self.place}: {str(error.orig).strip()}") from error
+        except sa.exc.DatabaseError as error:
+            said = str(error.orig).strip()
+            if type(error) is sa.exc.DatabaseError:
+                # SQLite says so of a file, not of a statement.
+                said += ": expected a ledger: docs/ledger.md says how to restore a backup"
+            elif not isinstance(error, sa.exc.OperationalError):
+                raise
+            elif "locked" in said:
+                said += f" by another program, for {PATIENCE // 1000} seconds: try again when it is done"
+            raise NotReadyError(f"ledger {self.name}: {self.place}: {said}") from error
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -119,18 +127,26 @@ class Store:
             f"ledger {self.name}: expected a ledger at {self.place}: `sdlab bucket deposit` begins one"
         )
 
-    def _outdated(self) -> NotReadyError:
-        return NotReadyError(f"ledger {self.name}: an older release made it: any command that writes migrates it")
+    def _of_another_release(self, revision: str) -> NotReadyError:
+        if _is_known(revision):
+            return NotReadyError(f"ledger {self.name}: an older release made it: any command that writes migrates it")
+        return NotReadyError(f"ledger {self.name}: {self.place}: a newer release made it: install that release")
 
     @cached_property
     def prepared(self) -> Path | None:
-        """The ledger, created or migrated by the first look at this; the file of the backup before a migration."""
+        """The ledger, created or migrated by the first look at this; the file of the backup before a migration.
+
+        Raises:
+            NotReadyError: a newer release made it.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / f".{self.name}.lock"), self._answering():
             with self._engine.connect().execution_options(**_READING) as connection:
                 revision = _revision(connection)
             if revision == HEAD:
                 return None
+            if revision is not None and not _is_known(revision):
+                raise self._of_another_release(revision)
             if self.url is None:
                 with self._engine.connect().execution_options(**_PLAIN) as connection:
                     connection.exec_driver_sql("pragma journal_mode = wal")
@@ -226,6 +242,11 @@ def _revision(connection: Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(sa.text("select version_num from alembic_version")).scalar()
+
+
+def _is_known(revision: str) -> bool:
+    """Return whether this release has a migration, or a newer one brought it."""
+    return any(one.revision == revision for one in _script().walk_revisions())
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """Where a ledger is kept: its tables as declared, migrations that are whole or absent, backups, and what is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -78,6 +79,50 @@ def test_a_ledger_of_an_older_release_is_saved_before_it_is_migrated(
     (tmp_path / "backups" / "main-0001.db").rename(saved.file)
     with saved.reading() as connection:
         assert verify(connection).entries == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda file: b"no database" * 500, id="another file"),
+        pytest.param(lambda file: file[: len(file) // 2], id="truncated"),
+        pytest.param(lambda file: file[:4096] + b"\xff" * 20_000 + file[24_096:], id="overwritten"),
+    ],
+)
+def test_a_damaged_file_is_said_and_left_as_it_is(
+    ledger: Ledger, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    ledger.deposit(D(1))
+    whole = ledger.store.backup(tmp_path / "damaged")
+    whole.write_bytes(damage(whole.read_bytes()))
+    damaged, before = replace(ledger, store=Store("damaged", tmp_path)), whole.read_bytes()
+    with pytest.raises(NotReadyError, match="expected a ledger: docs/ledger.md says how to restore"), damaged.state():
+        pass
+    with pytest.raises(NotReadyError, match="expected a ledger: docs/ledger.md says how to restore"):
+        damaged.deposit(D(1))
+    assert whole.read_bytes() == before
+
+
+def test_a_ledger_of_a_newer_release_is_left_as_it_is(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.deposit(D(1))
+    with ledger.store.writing() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '0999'")
+    again = replace(ledger, store=Store("main", tmp_path))
+    with pytest.raises(NotReadyError, match="a newer release made it: install that release"), again.state():
+        pass
+    with pytest.raises(NotReadyError, match="a newer release made it: install that release"):
+        again.deposit(D(1))
+    assert not (tmp_path / "backups").exists()
+
+
+def test_a_ledger_that_another_program_keeps_says_when_to_come_back(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.deposit(D(1))
+    monkeypatch.setattr(store, "PATIENCE", 0)
+    again = replace(ledger, store=Store("main", tmp_path))
+    with ledger.store.writing(), pytest.raises(NotReadyError, match="locked by another program, for 0 seconds"):
+        again.deposit(D(1))
 
 
 def test_a_backup_holds_what_was_there(either: Ledger, fill_in: Callable[[Ledger], None], tmp_path: Path) -> None:
