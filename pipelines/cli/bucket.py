@@ -8,7 +8,7 @@ import csv
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -64,8 +64,20 @@ def _named(action: str) -> Write:
     return lambda ledger, asked: getattr(ledger, action)(asked.bucket, **_how(asked))
 
 
+def _once(action: str, given: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return values by name.
+
+    Raises:
+        InputError: a name was given twice.
+    """
+    names = [name for name, _ in given]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"{action}: {', '.join(twice)}: expected each name once")
+    return dict(given)
+
+
 def _create(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
-    settings: dict[str, Any] = dict(asked.settings)
+    settings = _once("create", asked.settings)
     dividends = settings.pop("dividends", None)
     toggles = {name: settings.pop(name) for name in vars(Toggles()) if name in settings}
     satellite = Satellite(
@@ -94,7 +106,7 @@ def _withdraw(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
 def _mark(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
     try:
         session = dt.date.fromisoformat(asked.session)
-        given = {name: Decimal(str(value)) for name, value in asked.prices}
+        given = {name: Decimal(str(value)) for name, value in _once("mark", asked.prices).items()}
     except (ValueError, ArithmeticError):
         raise InputError("mark: expected a date such as 2026-03-02, and prices such as NVDA=123.45") from None
     with ledger.state() as state:
@@ -123,22 +135,36 @@ def _reconcile(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
 def _statement(file: Path) -> dict[str, Decimal]:
     """Return what the broker has, by unit, from a CSV file.
 
+    A spreadsheet may have put a byte order mark before the header.
+
     Raises:
-        InputError: there is no such file, or a line is no unit with an amount.
+        InputError: there is no such file, it has another header, or a line is no unit with an amount.
     """
     if not file.is_file():
         raise InputError(f"reconcile: {file}: expected a CSV file of unit,amount")
     statement: dict[str, Decimal] = {}
-    with file.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.DictReader(lines), start=2):
-            try:
-                unit, amount = row["unit"].strip(), Decimal(row["amount"])
-            except (KeyError, AttributeError, TypeError, ArithmeticError):
-                raise InputError(f"{file}:{number}: expected unit,amount, such as USD,1250.50") from None
-            if unit in statement:
-                raise InputError(f"{file}:{number}: {unit}: expected each unit once")
-            statement[unit] = amount
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        lines = csv.reader(opened)
+        try:
+            header, *rows = [(lines.line_num, line) for line in lines if line] or [(1, [])]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{file}: expected a CSV file of unit,amount: {error}") from None
+    if header[1] != _STATEMENT:
+        raise InputError(f"{file}:{header[0]}: {','.join(header[1])!r}: expected the header unit,amount")
+    for number, row in rows:
+        try:
+            unit, amount = row[0].strip(), Decimal(row[1])
+        except (IndexError, ArithmeticError):
+            unit, amount = "", Decimal("NaN")
+        if not unit or len(row) > len(_STATEMENT) or not amount.is_finite():
+            raise InputError(f"{file}:{number}: {','.join(row)!r}: expected unit,amount, such as USD,1250.50")
+        if unit in statement:
+            raise InputError(f"{file}:{number}: {unit}: expected each unit once")
+        statement[unit] = amount
     return statement
+
+
+_STATEMENT = ["unit", "amount"]
 
 
 def _explained(state: State, one: Difference) -> dict[str, Any]:
@@ -154,7 +180,9 @@ def _explained(state: State, one: Difference) -> dict[str, Any]:
 
 WRITES: dict[str, Write] = {
     "create": _create,
-    "set": lambda ledger, asked: ledger.set(asked.bucket, dict(asked.settings), scale=asked.scale, **_how(asked)),
+    "set": lambda ledger, asked: ledger.set(
+        asked.bucket, _once("set", asked.settings), scale=asked.scale, **_how(asked)
+    ),
     "note": lambda ledger, asked: ledger.note(asked.bucket, asked.text, **_how(asked)),
     "start": lambda ledger, asked: ledger.start(asked.bucket, asked.early, **_how(asked)),
     **{name: _named(name) for name in ("abandon", "pause", "resume", "retire", "unlock", "harvest")},

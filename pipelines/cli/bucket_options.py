@@ -60,7 +60,7 @@ def _add_views(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     show.add_argument("bucket")
     add("verify", "recompute every digest and every balance")
     why = add("why", "everything that one entry says")
-    why.add_argument("entry", type=int)
+    why.add_argument("entry", type=_entry)
     forecast = add("forecast", "when satellites reach their shares by deposits alone")
     forecast.add_argument("--deposit", type=_amount, help="money per period (default: the study's deposits)")
     export = add("export", "every leg of the ledger, for other programs")
@@ -145,7 +145,7 @@ def _add_money(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     reconcile.add_argument("statement", metavar="FILE", help="CSV of what the broker has: unit,amount")
     reconcile.add_argument("--explain", action="store_true", help="show every unit and where to look, and book nothing")
     reverse = add("reverse", "take back an entry that was asked for")
-    reverse.add_argument("entry", type=int)
+    reverse.add_argument("entry", type=_entry)
     mark = add("mark", "value every bucket at closes that are given")
     mark.add_argument("session", metavar="DATE")
     mark.add_argument("prices", nargs="*", metavar="TICKER=PRICE", type=_setting, help="also rates: EUR=1.08")
@@ -154,11 +154,24 @@ def _add_money(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
+# Ledgers hold fewer digits before the point than this has.
+_TOO_MUCH = 10**15
+
+
 def _amount(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        amount = Decimal(text)
     except InvalidOperation:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number, such as 1250.50") from None
+        amount = Decimal("NaN")
+    if not amount.is_finite() or abs(amount) >= _TOO_MUCH:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number, such as 1250.50")
+    return amount
+
+
+def _entry(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected the number of an entry")
+    return int(text)
 
 
 def _setting(text: str) -> tuple[str, str | bool | float]:

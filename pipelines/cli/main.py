@@ -6,6 +6,7 @@ failed), 2 (the input was refused) or 130 (interrupted).
 
 import argparse
 import contextlib
+import errno
 import functools
 import importlib.metadata
 import re
@@ -40,10 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
         sys.stderr.close()
         return ExitCode.DONE
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in _NO_ROOM:
             raise
-        print(f"failed:\n{error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"failed:\n{error.filename or 'output'}: {error.strerror}", file=sys.stderr)
         return ExitCode.FAILED
+
+
+# What an output that takes nothing more says, without the name of a file.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _interrupted() -> ExitCode:

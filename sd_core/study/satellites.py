@@ -23,9 +23,9 @@ MAX_PCT = 0.15
 MAX_BUDGET = 0.30
 # Targets that sum to more than the budget by no more than this do so by rounding.
 ROUNDING = 1e-9
-# Owners in a ledger that are no satellites, and the book that is no plan.
-NO_SATELLITES = ("core", "outside")
+# The book that is no plan, and what ledgers call other things than satellites.
 LIVE = "live"
+NO_SATELLITES = ("core", "outside", LIVE)
 
 
 class SatelliteAsset(Part):

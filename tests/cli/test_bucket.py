@@ -186,8 +186,71 @@ def test_the_day_of_an_account(account: Lab, bucket: Sdlab, tmp_path: Path) -> N
     moved = bucket("transfer", "core", "hunter", "10").split()[1].rstrip(":")
     assert "  hunter → core  10.00 USD" in bucket("reverse", moved)
     statement.write_text("unit,amount\nUSD,much\n", encoding="utf-8")
-    assert f"{statement}:2: expected unit,amount" in bucket("reconcile", str(statement), refused=True)
+    assert f"{statement}:2: 'USD,much': expected unit,amount" in bucket("reconcile", str(statement), refused=True)
     assert " entries hold" in bucket("verify")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", ":1: '': expected the header unit,amount"),
+        (b"USD,100\n", ":1: 'USD,100': expected the header unit,amount"),
+        (b"unit;amount\nUSD;100\n", ":1: 'unit;amount': expected the header unit,amount"),
+        (b"unit,amount\nUSD,1,250.50\n", ":2: 'USD,1,250.50': expected unit,amount, such as"),
+        (b"unit,amount\n\nUSD,nan\n", ":3: 'USD,nan': expected unit,amount, such as"),
+        (b"unit,amount\n,5\n", ":2: ',5': expected unit,amount, such as"),
+        (b"unit,amount\nUSD,1\nUSD,2\n", ":3: USD: expected each unit once"),
+        (b"unit,amount\nUSD,\xff\n", ": expected a CSV file of unit,amount"),
+        (b"unit,amount\nUSD," + b"1" * 200_000, ": expected a CSV file of unit,amount: field larger"),
+    ],
+)
+def test_a_statement_that_is_no_statement_is_refused(bucket: Sdlab, tmp_path: Path, content: bytes, said: str) -> None:
+    bucket("deposit", "100")
+    statement = tmp_path / "broker.csv"
+    statement.write_bytes(content)
+    assert f"{statement}{said}" in bucket("reconcile", str(statement), refused=True)
+    assert json.loads(bucket("list", "--json"))["locks"] == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("create live --preset custom --instruments A --target 0.05", "live: expected a name that is free"),
+        ("assign core %s" % ("x" * 41), "expected a ticker of at most 40 characters"),
+        ("set live budget=0.1 budget=0.2", "set: budget: expected each name once"),
+        ("mark 2026-03-02 A=1 A=2", "mark: A: expected each name once"),
+        ("deposit 5 eur", "'eur': expected a currency"),
+        ("mark 9026-03-02", "mark: 9026-03-02: expected "),
+    ],
+)
+def test_what_is_asked_for_by_mistake_is_refused(bucket: Sdlab, command: str, said: str) -> None:
+    bucket("deposit", "100")
+    assert said in bucket(*command.split(), refused=True)
+    assert bucket("verify").startswith("2 entries hold")
+
+
+@pytest.mark.parametrize("amount", ["1,000", "nan", "sNaN", "inf", "1e400", ""])
+def test_an_amount_that_is_none_is_refused(account: Lab, amount: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["deposit", amount], ["forecast", "--deposit", amount], ["correct", amount, "a reason"]):
+        with pytest.raises(SystemExit, match="2"):
+            account.sdlab("bucket", *command)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="expected a device that is always full")
+def test_an_output_that_is_full_is_said(account: Lab, bucket: Sdlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket("deposit", "100")
+    command = [sys.executable, "-m", "pipelines.cli", "bucket", "list", "--study", str(account.study_file)]
+    monkeypatch.setenv("SD_HOME", str(account.root))
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=PROJECT, check=False)
+    assert (ended.returncode, ended.stderr) == (1, "failed:\noutput: No space left on device\n")
+
+
+def test_a_statement_may_begin_with_a_byte_order_mark(bucket: Sdlab, tmp_path: Path) -> None:
+    bucket("deposit", "100")
+    statement = tmp_path / "broker.csv"
+    statement.write_bytes(b"\xef\xbb\xbfunit,amount\r\nUSD,100\r\n")
+    assert "nothing is blocked" in bucket("reconcile", str(statement))
 
 
 def test_sd_ledger_names_the_database_that_holds_the_ledger(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from sd_core.buckets.ledger.draft import Draft
-from sd_core.buckets.ledger.quanta import Unit
+from sd_core.buckets.ledger.quanta import LARGEST, Unit
 from sd_core.buckets.ledger.satellites import activate_if_due
 from sd_core.errors import InputError
 
@@ -23,9 +23,12 @@ def mark(draft: Draft, session: dt.date, prices: Mapping[str, Decimal], rates: M
         rates: each foreign currency in the base currency.
 
     Raises:
-        InputError: a price or a rate is missing or not above 0, or the session is before the last one marked.
+        InputError: a price or a rate is missing or not above 0, a bucket would be worth more than can be written, or
+            the session is before the last one marked or still to come.
     """
     state, day = draft.state, session.isoformat()
+    if day > draft.head.effective:
+        raise InputError(f"mark: {day}: expected {draft.head.effective}, today, or a session before")
     if state.last_mark is not None and day < state.last_mark:
         raise InputError(f"mark: {day}: expected {state.last_mark}, the last session marked, or a later one")
     held = sorted({unit for _, unit in state.balances})
@@ -40,6 +43,8 @@ def mark(draft: Draft, session: dt.date, prices: Mapping[str, Decimal], rates: M
             )
             state.rates[code] = (day, rates[code])
     state.prices.update({unit: (day, price) for unit, price in prices.items() if unit in held})
+    if max(map(abs, state.values.values())) > LARGEST:
+        raise InputError(f"mark {day}: expected prices at which a bucket is worth less than a number of 16 digits")
     for (owner, unit), quanta in state.balances.items():
         if state.units[unit].kind == "instrument":
             draft.add(
@@ -64,4 +69,5 @@ def mark(draft: Draft, session: dt.date, prices: Mapping[str, Decimal], rates: M
 def _is_unpriced(unit: Unit, base: Unit, prices: Mapping[str, Decimal], rates: Mapping[str, Decimal]) -> bool:
     if unit.unit == base.unit:
         return False
-    return (prices if unit.kind == "instrument" else rates).get(unit.unit, Decimal(0)) <= 0
+    given = (prices if unit.kind == "instrument" else rates).get(unit.unit, Decimal(0))
+    return not given.is_finite() or given <= 0

@@ -3,6 +3,7 @@
 A quantum is 10^-scale of a unit: currencies have scale 4, instruments 9.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +15,7 @@ from sd_core.market.currencies import minor_digits
 CURRENCY_SCALE = 4
 INSTRUMENT_SCALE = 9
 LARGEST = 2**63 - 1
+CODE = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,13 @@ class Unit:
 
 
 def currency(code: str) -> Unit:
-    """Return a currency with the minor digits of ISO 4217."""
+    """Return a currency with the minor digits of ISO 4217.
+
+    Raises:
+        InputError: its code is other than three capital letters.
+    """
+    if not CODE.fullmatch(code):
+        raise InputError(f"{code!r}: expected a currency: three capital letters such as USD")
     return Unit(code, "currency", CURRENCY_SCALE, minor_digits(code))
 
 

@@ -4,6 +4,7 @@ Each function names everything that is unmet. What a setting comes to belongs in
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -23,6 +24,7 @@ from sd_core.schemas.kinds import Status
 
 BREAKER = "losses"
 HALT = "halt"
+TICKER = re.compile(r"\S{1,40}")
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,13 @@ def create(draft: Draft, satellite: Satellite, quote_currency: str) -> None:
 
 
 def refuse_currency(state: State, ticker: str, place: str) -> None:
-    """Refuse a currency where an instrument is expected.
+    """Refuse a currency where an instrument is expected, and what is no ticker at all.
 
     Raises:
-        InputError: the ledger knows it as a currency.
+        InputError: the ledger knows it as a currency, or it is empty, long or has blanks.
     """
+    if not TICKER.fullmatch(ticker):
+        raise InputError(f"{place}: {ticker!r}: expected a ticker of at most 40 characters, without blanks")
     if ticker in state.units and state.units[ticker].kind == "currency":
         raise InputError(f"{place}: {ticker}: expected an instrument, is a currency")
 
@@ -356,7 +360,9 @@ def _of_satellite(state: State, bucket: str, values: Mapping[str, Any]) -> dict[
             made[group][name] = value
             changed[group] = made[group]
         elif name in {"target", "min_pct", "harvest_line"}:
-            changed[name] = str(_fraction(f"set {bucket}", name, value))
+            changed[name] = str(fraction := _fraction(f"set {bucket}", name, value))
+            if name == "harvest_line" and not (fraction.is_finite() and 0 <= fraction <= 1):
+                raise InputError(f"set {bucket}: {name}={value}: expected a fraction from 0 to 1")
         elif name == "dividends":
             changed[name] = value
         else:

@@ -55,7 +55,7 @@ class Store:
         """
         if not NAME.fullmatch(self.name):
             raise InputError(f"ledger: {self.name!r}: expected small letters, digits and _, at most 40")
-        if self.url is not None and not self.url.startswith(f"{POSTGRESQL}://"):
+        if self.url is not None and not _is_address(self.url):
             raise InputError(f"SD_LEDGER: expected {POSTGRESQL}://USER:PASSWORD@HOST:PORT/DATABASE")
 
     @property
@@ -228,6 +228,13 @@ def _postgresql(url: str, schema: str) -> Engine:
     return engine
 
 
+def _is_address(url: str) -> bool:
+    try:
+        return sa.make_url(url).drivername == POSTGRESQL
+    except (ValueError, sa.exc.ArgumentError):
+        return False
+
+
 def _script() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
@@ -245,7 +252,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _is_known(revision: str) -> bool:
-    """Return whether this release has a migration, or a newer one brought it."""
+    """Return whether this release has a migration; one that it has not is of a newer release."""
     return any(one.revision == revision for one in _script().walk_revisions())
 
 

@@ -652,8 +652,11 @@ def test_a_mark_values_buckets_and_wakes_satellites(ledger: Ledger) -> None:
     satellite(ledger, "hunter", "0.05", "NVDA")
     ledger.transfer("core", "hunter", D(100))
     ledger.record(fill("b1", "NVDA", "1", "-100"))
-    with pytest.raises(InputError, match="mark 2026-03-02: NVDA: expected a price above 0 of each"):
-        ledger.mark(DAY, {})
+    for prices in ({}, {"NVDA": D(0)}, {"NVDA": D("NaN")}, {"NVDA": D("Infinity")}):
+        with pytest.raises(InputError, match="mark 2026-03-02: NVDA: expected a price above 0 of each"):
+            ledger.mark(DAY, prices)
+    with pytest.raises(InputError, match="mark 2026-03-02: expected prices at which a bucket is worth less"):
+        ledger.mark(DAY, {"NVDA": D("1e18")})
     # 250 of 10 150 is .0246, above the floor of .02.
     marked = ledger.mark(DAY, {"NVDA": D(250), "KO": D(60)})
     assert marked.numbers["values"] == {"core": "9900.00", "hunter": "250.00"}
@@ -663,6 +666,12 @@ def test_a_mark_values_buckets_and_wakes_satellites(ledger: Ledger) -> None:
         InputError, match="mark: 2026-02-27: expected 2026-03-02, the last session marked, or a later one"
     ):
         ledger.mark(dt.date(2026, 2, 27), {"NVDA": D(250)})
+
+
+@pytest.mark.parametrize("line", ["-0.01", "1.01", "NaN", "many"])
+def test_a_harvest_line_is_a_share_of_the_account(with_hunter: Ledger, line: str) -> None:
+    with pytest.raises(InputError, match=f"set hunter: harvest_line={line}: expected a fraction"):
+        with_hunter.set("hunter", {"harvest_line": line})
 
 
 def test_paused_purchases_are_cancelled_and_sales_stay(with_hunter: Ledger) -> None:

@@ -96,9 +96,9 @@ def test_a_damaged_file_is_said_and_left_as_it_is(
     whole = ledger.store.backup(tmp_path / "damaged")
     whole.write_bytes(damage(whole.read_bytes()))
     damaged, before = replace(ledger, store=Store("damaged", tmp_path)), whole.read_bytes()
-    with pytest.raises(NotReadyError, match="expected a ledger: docs/ledger.md says how to restore"), damaged.state():
+    with pytest.raises(NotReadyError, match=r"expected a ledger: docs/ledger\.md says how to restore"), damaged.state():
         pass
-    with pytest.raises(NotReadyError, match="expected a ledger: docs/ledger.md says how to restore"):
+    with pytest.raises(NotReadyError, match=r"expected a ledger: docs/ledger\.md says how to restore"):
         damaged.deposit(D(1))
     assert whole.read_bytes() == before
 
@@ -147,7 +147,7 @@ def test_a_name_that_no_file_or_schema_should_have_is_refused(tmp_path: Path, na
 
 
 def test_an_address_of_another_database_is_refused(tmp_path: Path) -> None:
-    for url in ("sqlite:///x.db", "nonsense", "mysql://x"):
+    for url in ("sqlite:///x.db", "nonsense", "mysql://x", "postgresql+psycopg://me@x:port/y"):
         with pytest.raises(InputError, match="SD_LEDGER: expected postgresql"):
             Store("main", tmp_path, url)
 
