@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.report.living import living_sentences, paying
-from pipelines.report.verdicts import NAMED, Headline, demerit, percent_of, read_headline, withdrawn
+from pipelines.report.verdicts import NAMED, Headline, demerit, money_of, percent_of, ratio_of, read_headline, withdrawn
 from sd_core.wording import counted
 
 
@@ -56,30 +56,24 @@ def _columns(headline: Headline) -> Iterator[Column]:
     yield Column(
         "reserve", lambda row: percent_of(row["reserve"], digits=None), "share of the capital left in cash at the start"
     )
-    yield Column("value", lambda row: f"{row['final_value']:,.0f}", "what the portfolio is worth at the last close")
+    yield Column("value", lambda row: money_of(row["final_value"]), "what the portfolio is worth at the last close")
     if any(row["withdrawals_scheduled"] for row in rows):
         yield Column("paid", withdrawn, "withdrawals paid to you, per year (share of what was due, where not all)")
     if all(row["is_of_a_year"] for row in rows):
         yield Column("CAGR", lambda row: percent_of(row["cagr"]), "growth per year, compounded; money added is none")
     else:
         yield Column("return", lambda row: percent_of(row["twr"]), "growth over the whole time, less than a year")
-    yield Column("Sharpe", _sharpe, "return above cash for the ups and downs taken; higher is better")
+    yield Column(
+        "Sharpe", lambda row: ratio_of(row["sharpe"]), "return above cash for the ups and downs taken; higher is better"
+    )
     yield Column("drawdown", lambda row: percent_of(row["max_drawdown"]), "the deepest fall below an earlier high")
     yield Column("cash", lambda row: percent_of(row["mean_cash_share"], 0), "share of the value in cash, on average")
     yield Column(
-        "earned", lambda row: _money(row["dividends_and_interest_per_year"]), "dividends and interest, per year"
+        "earned", lambda row: money_of(row["dividends_and_interest_per_year"]), "dividends and interest, per year"
     )
     yield Column(
-        "sales", lambda row: _money(row["harvest_net_per_year"]), "sales of the rule less its purchases, per year"
+        "sales", lambda row: money_of(row["harvest_net_per_year"]), "sales of the rule less its purchases, per year"
     )
-
-
-def _sharpe(row: dict[str, Any]) -> str:
-    return "-" if row["sharpe"] is None else f"{row['sharpe']:.2f}"
-
-
-def _money(amount: float | None) -> str:
-    return "-" if amount is None else f"{amount:,.0f}"
 
 
 def _table(headline: Headline, columns: Sequence[Column]) -> Table:

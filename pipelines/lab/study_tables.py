@@ -20,6 +20,7 @@ from sd_core.schemas.buckets import STUDY_BUCKET
 from sd_core.schemas.strategy import as_column, strategy_values
 from sd_core.simulation.rules import targets_of
 from sd_core.study.model import Study
+from sd_core.study.satellites import CORE
 
 
 def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
@@ -92,7 +93,7 @@ def _bucket_rows(study: Study) -> Iterator[dict[str, Any]]:
     """Yield the buckets of every plan, the core first; a key that a row leaves out is NULL."""
     for plan, parts in study.buckets.items():
         targets = [satellite.target_or_default for satellite in parts.satellites.values()]
-        core = {"bucket": "core", "position": 0, "target": 1.0 - math.fsum(targets), "tickers": []}
+        core = {"bucket": CORE, "position": 0, "target": 1.0 - math.fsum(targets), "tickers": []}
         yield {"plan": plan, **core, **parts.core.model_dump()}
         for position, (name, satellite) in enumerate(parts.satellites.items(), start=1):
             settings = settings_of(satellite)

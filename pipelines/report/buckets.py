@@ -5,20 +5,17 @@ from typing import Any
 
 import duckdb
 
-from pipelines.report.numbers import NOTHING, decimal, percent, typeset
+from pipelines.report.numbers import NOTHING, decimal, percent, ratio, typeset
 from pipelines.report.page import Cell, bullets, paragraph, table
 from pipelines.report.verdicts import Headline
 from pipelines.warehouse.records import records
+from sd_core.study.satellites import CORE
 
 _BUCKETS = "select * from report_bucket order by book, bucket <> 'core', bucket"
 _TRADED = "select * from report_bucket_attribution order by book, bucket, profit desc, ticker"
 _REGIMES = "select * from bucket_regime where bucket <> 'core' order by book, bucket, sessions desc, regime"
 
 Column = tuple[str, str, Callable[[Any], str]]
-
-
-def _ratio(number: float | None) -> str:
-    return decimal(number, 2)
 
 
 def bucket_part(connection: duckdb.DuckDBPyConnection, headline: Headline) -> str:
@@ -49,9 +46,9 @@ def _buckets(connection: duckdb.DuckDBPyConnection) -> str:
             ("share", "share", percent),
             ("target", "target", percent),
             ("CAGR", "cagr", percent),
-            ("Sharpe", "sharpe", _ratio),
+            ("Sharpe", "sharpe", ratio),
             ("worst drawdown", "max_drawdown", percent),
-            ("with the core", "correlation_with_core", _ratio),
+            ("with the core", "correlation_with_core", ratio),
             ("trades", "trades", decimal),
             ("wins", "win_rate", percent),
             ("mean win", "mean_win", percent),
@@ -62,7 +59,7 @@ def _buckets(connection: duckdb.DuckDBPyConnection) -> str:
 
 def _health(connection: duckdb.DuckDBPyConnection) -> str:
     """Return a row per satellite: how it is at the last close, and what keeps it from opening more."""
-    rows = [row for row in records(connection, _BUCKETS, []) if row["bucket"] != "core"]
+    rows = [row for row in records(connection, _BUCKETS, []) if row["bucket"] != CORE]
     return _table(
         rows,
         "Health of satellites",
@@ -107,7 +104,7 @@ def _regimes(connection: duckdb.DuckDBPyConnection) -> str:
             ("sessions", "sessions", decimal),
             ("episodes", "episodes", decimal),
             ("mean return per year", "mean_return", percent),
-            ("Sharpe", "sharpe", _ratio),
+            ("Sharpe", "sharpe", ratio),
             ("trades", "trades", decimal),
             ("wins", "win_rate", percent),
             ("mean trade", "mean_trade_return", percent),

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from pipelines.report import svg
-from pipelines.report.numbers import NOTHING, decimal, percent
+from pipelines.report.numbers import NOTHING, decimal, percent, ratio
 from pipelines.report.scales import dates, linear
 from pipelines.report.svg import BLACK, Figure, Key, Line, Span, Stroke
 from pipelines.warehouse.records import records
@@ -162,7 +162,7 @@ def correlation_heat_map(connection: duckdb.DuckDBPyConnection, most: int = MOST
             names,
             values,
             label=f"Correlation of daily returns of {len(names)} assets over the last {WINDOW_LONG} sessions.",
-            write=lambda value: decimal(value, 2),
+            write=ratio,
         ),
         (
             Key(f"{decimal(-1)}: opposite", svg.tint(-1)),

@@ -16,6 +16,11 @@ def decimal(number: float | None, digits: int = 0) -> str:
     return f"{MINUS}{text}" if number < 0 and text.strip("0.") else text
 
 
+def ratio(number: float | None) -> str:
+    """Return a ratio, such as that of Sharpe, with two decimals."""
+    return decimal(number, 2)
+
+
 def percent(fraction: float | None, digits: int = 1) -> str:
     """Return a fraction in percent."""
     return NOTHING if fraction is None else f"{decimal(fraction * 100, digits)}{THIN}%"

@@ -9,7 +9,7 @@ import duckdb
 
 from pipelines.report import svg
 from pipelines.report.choice import CHOSEN, Choice, Shown
-from pipelines.report.numbers import NOTHING, decimal, level, percent
+from pipelines.report.numbers import NOTHING, decimal, level, percent, ratio
 from pipelines.report.scales import Scale, compact_percent, dates, linear, logarithmic
 from pipelines.report.svg import BLUE, GREEN, VERMILLION, Figure, Key, Line, Part
 from pipelines.report.verdicts import Headline
@@ -241,7 +241,7 @@ def reserve_figures(connection: duckdb.DuckDBPyConnection, headline: Headline, c
         _reserve_figure(title, column, unit, write, axis, shown, levels)
         for title, column, unit, write, axis in (
             ("Growth per year (CAGR)", "cagr", "% per year", percent, compact_percent),
-            ("Sharpe ratio", "sharpe", "ratio", lambda value: decimal(value, 2), None),
+            ("Sharpe ratio", "sharpe", "ratio", ratio, None),
             ("Worst drawdown", "max_drawdown", "%", percent, compact_percent),
             ("Dividends, interest and net harvest per year", "income_per_year", f"{currency} per year", decimal, None),
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.report.numbers import decimal, level, percent
+from pipelines.report.numbers import decimal, level, percent, ratio
 from pipelines.report.page import Cell, table
 from pipelines.report.verdicts import Headline
 from pipelines.warehouse.records import records
@@ -31,7 +31,7 @@ def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline)
         ("TWR - buy-and-hold", "excess_over_same_reserve", percent),
         ("per year (CAGR)", "cagr", percent),
         ("volatility", "volatility", percent),
-        ("Sharpe", "sharpe", lambda value: decimal(value, 2)),
+        ("Sharpe", "sharpe", ratio),
         ("worst drawdown", "max_drawdown", percent),
         ("turnover per year", "turnover", percent),
         ("trades", "trades", decimal),

@@ -3,7 +3,7 @@
 import duckdb
 
 from pipelines.report.choice import CHOSEN, Choice
-from pipelines.report.numbers import decimal, percent
+from pipelines.report.numbers import decimal, percent, ratio
 from pipelines.report.page import Cell, table
 from pipelines.warehouse.records import records
 
@@ -26,7 +26,7 @@ def regime_table(connection: duckdb.DuckDBPyConnection, choice: Choice) -> str:
         ("of all sessions", "session_share", percent),
         ("mean return per year", "mean_return", percent),
         ("volatility", "volatility", percent),
-        ("Sharpe", "sharpe", lambda value: decimal(value, 2)),
+        ("Sharpe", "sharpe", ratio),
         ("days with a gain", "win_rate", percent),
         ("trades", "trades", decimal),
     )

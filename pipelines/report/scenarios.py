@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pipelines.report.numbers import decimal, level, percent
+from pipelines.report.numbers import decimal, level, percent, ratio
 from pipelines.report.page import Cell, table
 from pipelines.report.verdicts import Headline, demerit
 
@@ -28,10 +28,6 @@ _MONEY: Callable[[Any], str] = decimal
 _COUNT: Callable[[Any], str] = decimal
 
 
-def _ratio(number: float | None) -> str:
-    return decimal(number, 2)
-
-
 def _columns(currency: str) -> list[Column]:
     return [
         ("reserve", "reserve", level),
@@ -39,8 +35,8 @@ def _columns(currency: str) -> list[Column]:
         ("TWR", "twr", percent),
         ("per year (CAGR)", "cagr", percent),
         ("volatility", "volatility", percent),
-        ("Sharpe", "sharpe", _ratio),
-        ("Sortino", "sortino", _ratio),
+        ("Sharpe", "sharpe", ratio),
+        ("Sortino", "sortino", ratio),
         ("worst drawdown", "max_drawdown", percent),
         ("mean cash share", "mean_cash_share", percent),
         (f"dividends and interest per year, {currency}", "dividends_and_interest_per_year", _MONEY),
@@ -60,8 +56,8 @@ def _flow_columns(currency: str) -> list[Column]:
         (f"deposits, {currency}", "deposits", _MONEY),
         *_withdrawn_columns(currency),
         (f"withdrawals due, {currency}", "withdrawals_scheduled", _MONEY),
-        ("coverage, gross", "coverage_gross", _ratio),
-        ("coverage, net", "coverage_net", _ratio),
+        ("coverage, gross", "coverage_gross", ratio),
+        ("coverage, net", "coverage_net", ratio),
     ]
 
 

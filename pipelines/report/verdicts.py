@@ -178,16 +178,12 @@ def _unbought(connection: duckdb.DuckDBPyConnection, study: dict[str, Any]) -> l
 def _plan(book: dict[str, Any]) -> str:
     """Say what a plan came to beside its core alone, and the most that its satellites could lose."""
     return (
-        f"{book['book']}: {percent_of(book['cagr'])} a year, a Sharpe ratio of {_decimal(book['sharpe'])}, a worst "
+        f"{book['book']}: {percent_of(book['cagr'])} a year, a Sharpe ratio of {ratio_of(book['sharpe'])}, a worst "
         f"drawdown of {percent_of(book['max_drawdown'])}. Its core alone, {book['core_strategy']} at a reserve of "
-        f"{percent_of(book['core_reserve'], None)}: {percent_of(book['core_cagr'])}, {_decimal(book['core_sharpe'])} "
+        f"{percent_of(book['core_reserve'], None)}: {percent_of(book['core_cagr'])}, {ratio_of(book['core_sharpe'])} "
         f"and {percent_of(book['core_max_drawdown'])}. Satellites were {percent_of(book['mean_satellite_share'])} of "
         f"it on average and {percent_of(book['highest_satellite_share'])} at most: the most that they could lose."
     )
-
-
-def _decimal(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f}"
 
 
 def _chosen(rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None) -> list[Chosen]:
@@ -220,9 +216,19 @@ def best_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 def withdrawn(row: dict[str, Any]) -> str:
     """Return the withdrawals paid per year, with their share of what fell due where not all was paid."""
-    paid = "-" if row["withdrawals_per_year"] is None else f"{row['withdrawals_per_year']:,.0f}"
+    paid = money_of(row["withdrawals_per_year"])
     share = "" if row["paid_in_full"] else f" ({percent_of(row['withdrawals'] / row['withdrawals_scheduled'], 0)})"
     return paid + share
+
+
+def ratio_of(number: float | None) -> str:
+    """Return a ratio, such as that of Sharpe, or a dash for what is not known."""
+    return "-" if number is None else f"{number:.2f}"
+
+
+def money_of(amount: float | None) -> str:
+    """Return an amount without cents, or a dash for what is not known."""
+    return "-" if amount is None else f"{amount:,.0f}"
 
 
 def percent_of(fraction: float | None, digits: int | None = 1) -> str:

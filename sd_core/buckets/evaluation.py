@@ -15,8 +15,8 @@ import numpy as np
 
 from sd_core.buckets import allocator
 from sd_core.buckets.deposits import total_of
-from sd_core.buckets.lifecycle import CORE
 from sd_core.schemas.kinds import Probation, Status
+from sd_core.study.satellites import CORE
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from typing import Literal
 from sd_core.buckets.presets import PRESETS
 from sd_core.errors import InputError
 from sd_core.schemas.kinds import Status
+from sd_core.study.satellites import CORE, NO_SATELLITES
 from sd_core.wording import did_you_mean
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-CORE, OUTSIDE, LIVE = "core", "outside", "live"
 # Sessions of its book on paper after which a satellite may start without a reason.
 PAPER_SESSIONS = 63
 BOOST_DAYS = (7, 30)
@@ -146,7 +146,7 @@ def unmet_at_creation(
     found = []
     if not NAME.fullmatch(name):
         found.append(f"{name}: expected a name of small letters, digits and _, from a letter, of at most 40")
-    elif name in {CORE, OUTSIDE, LIVE, *names}:
+    elif name in {*NO_SATELLITES, *names}:
         found.append(f"{name}: expected a name that is free")
     if preset not in PRESETS:
         found.append(f"{name}: preset {preset}: expected one of {', '.join(PRESETS)}{did_you_mean(preset, PRESETS)}")

@@ -3,13 +3,11 @@
 What they are made from, the tables of the lake, is declared in ``buckets``.
 """
 
-from sd_core.schemas.analytics import REGIMES
 from sd_core.schemas.buckets import BUCKET_DAILY
 from sd_core.schemas.columns import (
     BELOW_ONE,
     COUNT,
     FRACTION,
-    FROM_ONE,
     MONEY,
     NOT_NEGATIVE,
     NOT_POSITIVE,
@@ -21,12 +19,12 @@ from sd_core.schemas.columns import (
     day,
     flag,
     number,
-    one_of,
     session,
     text,
     ticker,
     whole,
 )
+from sd_core.schemas.reports import REPORT_REGIME
 from sd_core.schemas.table import Table
 
 _OF_DAYS = BUCKET_DAILY.columns
@@ -204,20 +202,10 @@ BUCKET_REGIME = Table(
     key=("book", "bucket", "regime"),
     columns={
         **_bucket(),
-        "regime": text("Regime of the session before, as in market_regime.", one_of(REGIMES)),
-        "sessions": whole("Sessions after one of that regime.", COUNT, FROM_ONE),
-        "episodes": whole("Uninterrupted runs of the regime that these sessions belong to.", COUNT, FROM_ONE),
-        "mean_return": number(
-            "Mean return, annualised without compounding; NULL: fewer than 21 returns.", YEARLY, nullable=True
-        ),
-        "volatility": number(
-            "Annualised standard deviation of returns; NULL as above.", YEARLY, NOT_NEGATIVE, nullable=True
-        ),
-        "sharpe": number(
-            "Annualised mean excess return over its standard deviation; NULL as above, or all alike.",
-            RATIO,
-            nullable=True,
-        ),
+        **{
+            name: REPORT_REGIME.columns[name]
+            for name in ("regime", "sessions", "episodes", "mean_return", "volatility", "sharpe")
+        },
         "trades": whole(
             "Positions that were entered in it and closed; NULL: the core.", COUNT, NOT_NEGATIVE, nullable=True
         ),

@@ -23,9 +23,8 @@ MAX_PCT = 0.15
 MAX_BUDGET = 0.30
 # Targets that sum to more than the budget by no more than this do so by rounding.
 ROUNDING = 1e-9
-# The book that is no plan, and what ledgers call other things than satellites.
-LIVE = "live"
-NO_SATELLITES = ("core", "outside", LIVE)
+# What is no satellite: the core, all that is beyond the account, and the account itself, a book that is no plan.
+NO_SATELLITES = CORE, OUTSIDE, LIVE = ("core", "outside", "live")
 
 
 class SatelliteAsset(Part):

@@ -28,6 +28,7 @@ from sd_core.schemas.kinds import (
 )
 from sd_core.schemas.table import LakeTable
 from sd_core.simulation.results import SimulationResult
+from sd_core.study import satellites
 
 # Money of which less is the rounding of sums.
 DUST = 1e-9
@@ -165,7 +166,9 @@ class _Names:
         self.sessions = sessions
         # Places below 0 count from the end.
         self.tickers = pa.array([*tickers, None], pa.string())
-        self.buckets = pa.array([*(one.name for one in plan.satellites), "outside", "core"], pa.string())
+        self.buckets = pa.array(
+            [*(one.name for one in plan.satellites), satellites.OUTSIDE, satellites.CORE], pa.string()
+        )
 
     def table(self, declared: LakeTable, rows: Rows) -> pa.Table:
         """Return rows with the columns of a table of the lake."""

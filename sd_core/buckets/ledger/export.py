@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 
 from sd_core.buckets.ledger.quanta import Unit
 from sd_core.buckets.ledger.state import State
-from sd_core.buckets.ledger.tables import LIVE, OUTSIDE
 from sd_core.errors import InputError
+from sd_core.study.satellites import LIVE, OUTSIDE
 
 COLUMNS = ("entry", "effective", "kind", "source", "target", "unit", "quantity", "cause", "text")
 _LEGS = """

@@ -16,8 +16,8 @@ from sd_core.buckets.ledger.orders import fill_order
 from sd_core.buckets.ledger.quanta import by_ratio, in_words
 from sd_core.buckets.ledger.reversals import mirror
 from sd_core.buckets.ledger.splits import split_deposit
-from sd_core.buckets.ledger.tables import CORE, LIVE, OUTSIDE
 from sd_core.errors import InputError
+from sd_core.study.satellites import CORE, LIVE, OUTSIDE
 
 # Broker's kinds, with the kind of entry that each makes.
 ENTRY_OF = {

@@ -11,8 +11,8 @@ import numpy as np
 from sd_core.buckets.deposits import split_deposit
 from sd_core.buckets.ledger.splits import is_fed
 from sd_core.buckets.ledger.state import State
-from sd_core.buckets.ledger.tables import LIVE
 from sd_core.buckets.rules import at_least, floor_of, share_of
+from sd_core.study.satellites import LIVE
 
 # Fifty years of months.
 MOST_DEPOSITS = 600

@@ -23,8 +23,9 @@ from sd_core.buckets.ledger.quanta import Unit, currency, instrument
 from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.store import Store
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, CORE, LIVE
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG
 from sd_core.errors import InputError
+from sd_core.study.satellites import CORE, LIVE
 
 _LOG = logging.getLogger(__name__)
 Actor = Literal["person", "rule", "broker"]

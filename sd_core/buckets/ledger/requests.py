@@ -15,8 +15,8 @@ from sd_core.buckets.ledger.reversals import mirror
 from sd_core.buckets.ledger.satellites import BREAKER, activate_if_due, refuse_currency, taken_by
 from sd_core.buckets.ledger.splits import harvest_of
 from sd_core.buckets.ledger.state import State
-from sd_core.buckets.ledger.tables import CORE, LIVE
 from sd_core.errors import InputError
+from sd_core.study.satellites import CORE, LIVE
 
 # Whose entries may be taken back by a person: those that no broker stated.
 REVERSIBLE = {"transfer", "harvest", "reallocation", "reassignment"}

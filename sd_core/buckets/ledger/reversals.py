@@ -6,7 +6,7 @@ Who may reverse what belongs in ``requests`` and, for the broker's own correctio
 from typing import Any
 
 from sd_core.buckets.ledger.draft import Draft, HeldError
-from sd_core.buckets.ledger.tables import CORE
+from sd_core.study.satellites import CORE
 
 
 def mirror(draft: Draft, number: int) -> dict[str, Any]:

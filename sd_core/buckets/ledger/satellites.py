@@ -15,12 +15,12 @@ from sd_core.buckets.ledger.draft import Draft, canonical
 from sd_core.buckets.ledger.orders import close_order
 from sd_core.buckets.ledger.quanta import instrument
 from sd_core.buckets.ledger.state import State
-from sd_core.buckets.ledger.tables import CORE, LIVE
 from sd_core.buckets.lifecycle import Action, Facts, status_after_action, unmet_at_creation
 from sd_core.buckets.presets import PRESETS, rails, settings
 from sd_core.buckets.rules import at_least, floor_of, share_of
 from sd_core.errors import InputError
 from sd_core.schemas.kinds import Status
+from sd_core.study.satellites import CORE, LIVE
 
 BREAKER = "losses"
 HALT = "halt"

@@ -4,7 +4,7 @@ import numpy as np
 
 from sd_core.buckets import deposits
 from sd_core.buckets.ledger.state import State
-from sd_core.buckets.ledger.tables import LIVE
+from sd_core.study.satellites import LIVE
 
 
 def split_deposit(state: State, quanta: int) -> dict[str, int]:

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from sd_core.buckets.ledger.quanta import Unit
-from sd_core.buckets.ledger.tables import CORE, LIVE, OUTSIDE
 from sd_core.errors import InputError
+from sd_core.study.satellites import CORE, LIVE, OUTSIDE
 from sd_core.wording import did_you_mean
 
 # A query is looked at once.

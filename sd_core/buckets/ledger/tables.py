@@ -9,11 +9,6 @@ from functools import cached_property
 
 import sqlalchemy as sa
 
-# The account beyond the ledger: the broker's counterparties, and the owner of what has not arrived or has left.
-OUTSIDE = "outside"
-CORE = "core"
-LIVE = "live"
-
 # Entries that move money or shares have postings; the others have none.
 MONEY = (
     "opening",

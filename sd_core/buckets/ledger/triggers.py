@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, MONEY, OUTSIDE, ROWS, SEAL
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, MONEY, ROWS, SEAL
+from sd_core.study.satellites import OUTSIDE
 
 
 @dataclass(frozen=True)

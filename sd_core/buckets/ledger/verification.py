@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, text
 
 from sd_core.buckets.ledger.draft import Row, digest_of
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, OUTSIDE, ROWS, SEAL
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, ROWS, SEAL
 from sd_core.buckets.ledger.triggers import missing_triggers
+from sd_core.study.satellites import OUTSIDE
 
 
 @dataclass(frozen=True)
