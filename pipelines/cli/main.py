@@ -1,4 +1,4 @@
-"""The command line: ``sdlab run | ui | query | check | bucket``.
+"""The command line: ``sdlab run | ui | query | orders | check | bucket``.
 
 Each command opens one study, does its work through the modules beside this one, and ends with 0 (done), 1 (the run
 failed), 2 (the input was refused) or 130 (interrupted).
@@ -110,6 +110,14 @@ def _parser() -> argparse.ArgumentParser:
     query.add_argument("sql", metavar="SQL")
     query.set_defaults(command=_query)
 
+    orders = commands.add_parser(
+        "orders", parents=[study], help="where the rule trades next: limits and quantities after the last session"
+    )
+    orders.add_argument("--strategy", metavar="NAME", help="a strategy with a rule (default: the best one)")
+    orders.add_argument("--reserve", metavar="R", type=float, help="its reserve, such as 0.10 (default: the best one)")
+    orders.add_argument("--json", action="store_true", help="print JSON instead of text")
+    orders.set_defaults(command=_orders)
+
     check = commands.add_parser("check", parents=[study], help="validate a study and what the lake holds for it")
     check.add_argument("--fetch", action="store_true", help="also ask the price source for every ticker")
     check.set_defaults(command=_check)
@@ -144,6 +152,13 @@ def _query(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.lab.home import open_home
 
     return query(open_home(parsed.study), parsed.sql)
+
+
+def _orders(parsed: argparse.Namespace) -> ExitCode:
+    from pipelines.cli.orders import orders
+    from pipelines.lab.home import open_home
+
+    return orders(open_home(parsed.study), parsed.strategy, parsed.reserve, as_json=parsed.json)
 
 
 def _check(parsed: argparse.Namespace) -> ExitCode:

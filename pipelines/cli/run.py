@@ -105,6 +105,7 @@ def _print_published(console: Console, home: StudyHome, selection: "Selection | 
     resampled = selection is not None and selection.resamples
     with open_warehouse(home) as connection:
         print_headline(console, connection)
+        has_orders = connection.execute("from report_next_order").fetchone() is not None
     query = '"select strategy, reserve, cagr from report_strategy"'
     asked = (
         ('"select strategy, measure, verdict from report_reserve_verdict"', "these answers again")
@@ -121,6 +122,7 @@ def _print_published(console: Console, home: StudyHome, selection: "Selection | 
         f"  {command_line(home, 'query')} {query}",
         f"{asked[1]}:",
         f"  {command_line(home, 'query' if resampled else 'run')} {asked[0]}",
+        *(("where the rule trades next:", f"  {command_line(home, 'orders')}") if has_orders else ()),
         "web page:",
         f"  {command_line(home, 'ui')}",
     ):

@@ -189,7 +189,7 @@ def _orders(given: Given) -> str:
     found = history.order_tables(given.connection, given.choice, given.currency)
     words = (
         "The next rung up and the next rung down of each asset, after the last session of the study. Whether the bank "
-        "covers a purchase is said of each by itself."
+        "covers a purchase is said of each by itself. The command sdlab orders prints those of any scenario."
     )
     return _introduced(words, found)
 
