@@ -6,6 +6,8 @@ cached function alone.
 """
 
 import inspect
+from types import ModuleType
+from typing import Any
 
 from numba.extending import register_jitable
 
@@ -13,7 +15,17 @@ from sd_core.buckets import allocator, deposits, measures, rules
 
 MODULES = (rules, deposits, measures, allocator)
 
-for _module in MODULES:
-    for _, _function in inspect.getmembers(_module, inspect.isfunction):
-        if _function.__module__ == _module.__name__:
-            register_jitable(error_model="numpy")(_function)
+
+def register(*modules: ModuleType, **options: Any) -> None:
+    """Let compiled functions call every function of some modules.
+
+    Args:
+        options: that they are compiled with.
+    """
+    for module in modules:
+        for _, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == module.__name__:
+                register_jitable(**options)(function)
+
+
+register(*MODULES, error_model="numpy")

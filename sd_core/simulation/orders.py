@@ -16,7 +16,7 @@ import pyarrow as pa
 from sd_core.market.arrays import month_numbers
 from sd_core.market.panel import Panel
 from sd_core.schemas.lake import SIMULATION_ORDERS
-from sd_core.simulation.kernel.book import DUST, TOUCH
+from sd_core.simulation.amounts import DUST, TOUCH, WHOLE_LOT
 from sd_core.simulation.kernel.lookback import (
     CLOSE_RUNGS,
     FAR_RUNGS,
@@ -26,7 +26,7 @@ from sd_core.simulation.kernel.lookback import (
     USUAL_RUNGS,
 )
 from sd_core.simulation.kernel.rule import ON_THE_EDGE
-from sd_core.simulation.kernel.trades import SAME_SHARES, WHOLE_LOT
+from sd_core.simulation.kernel.trades import SAME_SHARES
 from sd_core.simulation.results import State
 from sd_core.simulation.rules import Rules, Sizing, Variant, Width
 from sd_core.study.scenario import Scenario

@@ -11,13 +11,9 @@ from numba import njit
 
 from sd_core.market.arrays import Floats
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE
+from sd_core.simulation.amounts import number
 from sd_core.simulation.results import Rows
 from sd_core.simulation.rules import Every, Rules
-
-# A price touches a limit that it misses by less than this share: rungs are products of many factors.
-TOUCH = 1e-12
-# Money. What the bank lacks by less than this, it covers; interest and payments below it are not booked.
-DUST = 1e-9
 
 NAN = np.nan
 
@@ -28,11 +24,6 @@ STRICT = {"error_model": "numpy", "_nrt": False}
 compiled = njit(**STRICT, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 # A call copies every field of the tuples below, which takes longer than what most functions do.
 inlined = njit(**STRICT, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
-
-
-def number(constant: int) -> np.int64:
-    """Return a constant that functions are called with: for each of Python's own a function is compiled again."""
-    return np.int64(constant)
 
 
 FIRST_SESSION, NONE_YET = number(0), number(0)

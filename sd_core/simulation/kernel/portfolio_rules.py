@@ -6,11 +6,12 @@ Withdrawals, which come after, belong in ``withdrawals``.
 import numpy as np
 
 from sd_core.schemas.kinds import Kind
-from sd_core.simulation.kernel.book import CLOSE, LAST, NO_ASSET, NONE_YET, PEAK, compiled, inlined, number
+from sd_core.simulation.amounts import fee_of, number, whole_lots
+from sd_core.simulation.kernel.book import CLOSE, LAST, NO_ASSET, NONE_YET, PEAK, compiled, inlined
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import volatility
 from sd_core.simulation.kernel.rule import ON_THE_EDGE, lower_edge, move_anchor, rung_sale, upper_edge
-from sd_core.simulation.kernel.trades import buy, fee_of, sell, sellable, whole_lots
+from sd_core.simulation.kernel.trades import buy, sell, sellable
 from sd_core.simulation.rules import Width
 
 # Money, as a share of the portfolio's value. A trade of less is not made, and sums that differ by less are the same.

@@ -6,9 +6,9 @@ What a trade changes belongs in ``trades``, what moves the rule itself in ``look
 import numpy as np
 
 from sd_core.schemas.kinds import Kind
+from sd_core.simulation.amounts import DUST, TOUCH, fee_of, number, whole_lots
 from sd_core.simulation.kernel.book import (
     ALL_LEGS,
-    DUST,
     HIGH,
     LAST,
     LEGS,
@@ -16,10 +16,8 @@ from sd_core.simulation.kernel.book import (
     NONE_YET,
     OPEN_PRICE,
     PEAK,
-    TOUCH,
     compiled,
     inlined,
-    number,
 )
 from sd_core.simulation.kernel.lanes import (
     LANES,
@@ -30,7 +28,7 @@ from sd_core.simulation.kernel.lanes import (
     lanes_other_than,
     lowest_lane,
 )
-from sd_core.simulation.kernel.trades import book_refusal, buy, fee_of, note_sale_limit, sell, sellable, whole_lots
+from sd_core.simulation.kernel.trades import book_refusal, buy, note_sale_limit, sell, sellable
 from sd_core.simulation.rules import Anchor, Order, Path, Sizing, Variant, Width
 
 # A weight counts as inside its band, or at its deviation or drift, when it is beyond by no more than this.

@@ -12,10 +12,10 @@ from pathlib import Path
 from numba import njit
 
 from sd_core.schemas.kinds import Kind
+from sd_core.simulation.amounts import DUST, fee_of, number, whole_lots
 from sd_core.simulation.kernel.book import (
     ARRIVAL,
     CLOSE,
-    DUST,
     FIRST_SESSION,
     LAST,
     NAN,
@@ -26,13 +26,12 @@ from sd_core.simulation.kernel.book import (
     Book,
     compiled,
     inlined,
-    number,
 )
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import MONTH, adapt_brackets, look_back, note_gaps
 from sd_core.simulation.kernel.portfolio_rules import affordable, follow_portfolio_rules, set_targets
 from sd_core.simulation.kernel.rule import forget_refusals, move_anchor, set_limits, touched_assets, trade
-from sd_core.simulation.kernel.trades import book_cash, buy, chain, fee_of, list_lot, whole_lots
+from sd_core.simulation.kernel.trades import book_cash, buy, chain, list_lot
 from sd_core.simulation.kernel.withdrawals import withdraw
 
 INITIAL_BUY, DIVIDEND, INTEREST, DEPOSIT, DEPOSIT_BUY, DIVIDEND_BUY = (
@@ -291,7 +290,8 @@ def _digest() -> int:
     """Return a number that changes with the sources of the kernel and with the rules and kinds that it knows."""
     here = Path(__file__).parent
     kinds = here.parents[1] / "schemas" / "kinds.py"
-    sources = [*sorted(here.glob("*.py")), here.parent / "results.py", here.parent / "rules.py", kinds]
+    beside = (here.parent / name for name in ("amounts.py", "results.py", "rules.py"))
+    sources = [*sorted(here.glob("*.py")), *beside, kinds]
     return int.from_bytes(hashlib.sha256(b"".join(source.read_bytes() for source in sources)).digest()[:7])
 
 

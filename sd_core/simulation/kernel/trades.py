@@ -4,32 +4,21 @@ Whether and how much is traded belongs in ``rule``, ``portfolio_rules`` and ``wi
 """
 
 import numpy as np
+from numba.extending import register_jitable
 
 from sd_core.schemas.kinds import Kind
-from sd_core.simulation.kernel.book import NAN, compiled, inlined, number
+from sd_core.simulation.amounts import WHOLE_LOT, fee_of, number, whole_lots
+from sd_core.simulation.kernel.book import NAN, STRICT, compiled, inlined
 from sd_core.simulation.rules import LotOrder, Proceeds, Shortfall
 
-# Lots count as whole when they miss a multiple by less than this.
-WHOLE_LOT = 1e-9
 # What a sale wants and what there is, in a lot or in all, are the same when they differ by less than this share of it.
 SAME_SHARES = 1e-9
 
 BUY, SELL = number(Kind.BUY), number(Kind.SELL)
+for _function in (fee_of, whole_lots):
+    register_jitable(**STRICT, forceinline=True)(_function)
+
 FIFO, NET, LOWEST_TAX = LotOrder.FIFO.value, Proceeds.NET.value, Shortfall.LOWEST_TAX.value
-
-
-@inlined
-def fee_of(terms, traded):
-    """Return the fee of a trade that is worth so much."""
-    return terms.fee_fixed + terms.fee_rate * traded
-
-
-@inlined
-def whole_lots(quantity, lot_size):
-    """Round a quantity down to whole lots; a lot size of 0 leaves it fractional."""
-    if lot_size == 0.0:
-        return quantity
-    return np.floor(quantity / lot_size + WHOLE_LOT) * lot_size
 
 
 @inlined

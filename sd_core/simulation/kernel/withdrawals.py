@@ -1,9 +1,10 @@
 """Withdrawals: what is due, whether it is covered, and what is sold where the bank does not hold it."""
 
 from sd_core.schemas.kinds import Kind
-from sd_core.simulation.kernel.book import CLOSE, DUST, NAN, NONE_YET, PEAK, PORTFOLIO, compiled, number
+from sd_core.simulation.amounts import DUST, fee_of, number
+from sd_core.simulation.kernel.book import CLOSE, NAN, NONE_YET, PEAK, PORTFOLIO, compiled
 from sd_core.simulation.kernel.portfolio_rules import TOO_SMALL, await_turn, take_turn, worth_of
-from sd_core.simulation.kernel.trades import book_cash, fee_of, lots_covering, sell
+from sd_core.simulation.kernel.trades import book_cash, lots_covering, sell
 from sd_core.simulation.rules import Shortfall
 
 # Gains that differ by less are the same, fractions of the price.

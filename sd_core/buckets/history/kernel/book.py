@@ -12,7 +12,7 @@ from sd_core.buckets import rules
 from sd_core.buckets.history.contract import CORE, NOT_YET, OUTSIDE, Rows
 from sd_core.market.arrays import Floats, Integers
 from sd_core.schemas.kinds import LEG_ARRIVAL
-from sd_core.simulation.kernel.book import inlined, number
+from sd_core.simulation.amounts import number
 
 NAN = np.nan
 
@@ -98,13 +98,11 @@ class Books(NamedTuple):
 LEDGER_ROWS, TRADE_ROWS, EVENT_ROWS = range(3)
 
 
-@inlined
 def free_cash(satellite):
     """Return what a satellite can spend: its cash, unless that is no more than rounding leaves."""
     return satellite.cash if satellite.cash > rules.NO_MONEY else 0.0
 
 
-@inlined
 def write(books, session, leg, place, counterparty, asset, kind, quantity, price, fee, amount):
     """Book one movement of a satellite's cash. Nothing else in the kernel changes it."""
     satellite = books.satellites[place]
@@ -125,7 +123,6 @@ def write(books, session, leg, place, counterparty, asset, kind, quantity, price
     books.counts[LEDGER_ROWS] += 1
 
 
-@inlined
 def note(books, session, place, event, cause, value, until):
     """Note what the rules changed about a satellite."""
     row = books.events[books.counts[EVENT_ROWS]]

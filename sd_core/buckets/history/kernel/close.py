@@ -6,7 +6,7 @@ What it buys and sells by them belongs in ``positions``.
 from sd_core.buckets import rules
 from sd_core.buckets.history.kernel.book import NAN, NO_DAY, NO_ORDER, note
 from sd_core.schemas.kinds import BucketEvent, ExitReason, Outcome, Signal, Sleep, Status
-from sd_core.simulation.kernel.book import compiled, inlined, number
+from sd_core.simulation.amounts import number
 
 ACTIVATED, HIBERNATED, WOKEN, LOCKED, UNLOCKED, COOLED_DOWN, REBASED = (
     number(event)
@@ -30,7 +30,6 @@ EX_DIVIDEND = number(Signal.EX_DIVIDEND)
 LATE_AFTER_DAYS = 10
 
 
-@inlined
 def worth(market, books, place, session):
     """Return what a satellite is worth: its cash and its positions at their last closes."""
     satellite = books.satellites[place]
@@ -42,7 +41,6 @@ def worth(market, books, place, session):
     return satellite.cash + invested
 
 
-@compiled
 def judge(market, books, place, session, value, total):
     """Mark a satellite at the close, apply its rules, and write its day."""
     satellite = books.satellites[place]
@@ -92,7 +90,6 @@ def judge(market, books, place, session, value, total):
     write_day(satellite, row, session, place)
 
 
-@inlined
 def write_day(satellite, row, session, place):
     """Write what a satellite's day says of its state, and begin the next one."""
     row.bucket = place
@@ -117,7 +114,6 @@ def write_day(satellite, row, session, place):
     satellite.cash_before = satellite.cash
 
 
-@compiled
 def count_round_trips(books, place, session, day):
     """Count the session's round trips, in the order of their exits, towards the breaker and the stage."""
     satellite = books.satellites[place]
@@ -137,7 +133,6 @@ def count_round_trips(books, place, session, day):
     satellite.closed = 0
 
 
-@inlined
 def rebase(books, place, session, day, drawdown):
     """Begin the drawdown again after a long sleep without positions; return what it is now."""
     satellite = books.satellites[place]
@@ -157,7 +152,6 @@ def rebase(books, place, session, day, drawdown):
     return drawdown
 
 
-@compiled
 def change_status(books, place, session, day, drawdown, share, floor):
     """Let a satellite start, fall asleep or wake up."""
     satellite = books.satellites[place]
@@ -183,7 +177,6 @@ def change_status(books, place, session, day, drawdown, share, floor):
         note(books, session, place, WOKEN, NO_CAUSE, share, NO_DAY)
 
 
-@inlined
 def cool_down(market, books, place, session, day):
     """Begin a cooldown where the index has risen far within 30 days, or since the last cooldown."""
     satellite = books.satellites[place]
@@ -205,7 +198,6 @@ def cool_down(market, books, place, session, day):
             note(books, session, place, COOLED_DOWN, NO_CAUSE, satellite.index / earlier - 1.0, ends)
 
 
-@compiled
 def order_exits(market, books, place, session, day):
     """Order what is sold at the next open, raise trailing stops, and order purchases for the session's dividends."""
     satellite = books.satellites[place]
@@ -230,7 +222,6 @@ def order_exits(market, books, place, session, day):
                 position.exit = exit_reason(market, satellite, position, asset, session, day)
 
 
-@inlined
 def exit_reason(market, satellite, position, asset, session, day):
     """Return why a position is sold at the next open, or that it is not."""
     is_dated = satellite.signal == EX_DIVIDEND and position.ex_date != NO_DAY

@@ -18,8 +18,7 @@ from sd_core.buckets.history.kernel.book import (
     write,
 )
 from sd_core.schemas.kinds import ExitReason, Kind, Signal
-from sd_core.simulation.kernel.book import NONE_YET, TOUCH, compiled, inlined, number
-from sd_core.simulation.kernel.trades import fee_of, whole_lots
+from sd_core.simulation.amounts import TOUCH, fee_of, number, whole_lots
 
 BUY, SELL, DIVIDEND_BUY = number(Kind.BUY), number(Kind.SELL), number(Kind.DIVIDEND_BUY)
 EX_DATE, STOP, TRAILING, TAKE = (
@@ -29,9 +28,9 @@ EX_DATE, STOP, TRAILING, TAKE = (
     number(ExitReason.TAKE),
 )
 EX_DIVIDEND = number(Signal.EX_DIVIDEND)
+NONE_YET = number(0)
 
 
-@compiled
 def trade(market, books, place, session):
     """Trade a satellite through a session."""
     satellite = books.satellites[place]
@@ -46,7 +45,6 @@ def trade(market, books, place, session):
             take_profits(market, books, place, session)
 
 
-@compiled
 def exit_at_open(market, books, place, session):
     """Sell at the open what was ordered to, and whose dividend it was bought for goes ex."""
     satellite = books.satellites[place]
@@ -61,7 +59,6 @@ def exit_at_open(market, books, place, session):
                 close_position(market, books, place, asset, session, AT_OPEN, price, position.exit)
 
 
-@compiled
 def reinvest(market, books, place, session):
     """Buy more at the open of what paid a dividend, for it or for what cash there is."""
     satellite = books.satellites[place]
@@ -80,7 +77,6 @@ def reinvest(market, books, place, session):
                 row.cost += cost
 
 
-@compiled
 def enter(market, books, place, session):
     """Open positions at the open, by the signals of the close before, as many and as large as the rules allow."""
     satellite = books.satellites[place]
@@ -104,7 +100,6 @@ def enter(market, books, place, session):
                 return
 
 
-@compiled
 def rank(market, books, place, session):
     """Put the tickers that may be bought in order: conviction falling, then order rising; return how many."""
     satellite = books.satellites[place]
@@ -128,7 +123,6 @@ def rank(market, books, place, session):
     return candidates
 
 
-@inlined
 def comes_before(market, session, asset, other):
     """Return whether an asset is bought before one that precedes it in the study."""
     ours, theirs = market.conviction[session, asset], market.conviction[session, other]
@@ -138,13 +132,11 @@ def comes_before(market, session, asset, other):
     return mine < its or (np.isnan(its) and not np.isnan(mine))
 
 
-@inlined
 def bought_for(market, position, price, money):
     """Return how much a sum buys, costs included, in whole lots; NaN without a price."""
     return whole_lots((money - market.fee_fixed) / (price * (1.0 + market.fee_rate)), position.lot_size)
 
 
-@inlined
 def pay(market, books, place, asset, session, kind, quantity, price):
     """Book a purchase at the open; return what it cost."""
     fee = fee_of(market, quantity * price)
@@ -153,7 +145,6 @@ def pay(market, books, place, asset, session, kind, quantity, price):
     return cost
 
 
-@compiled
 def open_position(market, books, place, asset, session, quantity, price):
     """Buy a position, and begin its row among the trades."""
     satellite = books.satellites[place]
@@ -195,7 +186,6 @@ def open_position(market, books, place, asset, session, quantity, price):
     books.counts[TRADE_ROWS] += 1
 
 
-@compiled
 def stop_out(market, books, place, session):
     """Sell what reaches its stop: at the open where that is beyond it, else at the stop."""
     satellite = books.satellites[place]
@@ -212,7 +202,6 @@ def stop_out(market, books, place, session):
                 close_position(market, books, place, asset, session, WITHIN_BAR, position.stop, reason)
 
 
-@compiled
 def take_profits(market, books, place, session):
     """Sell what reaches its take-profit: at the open where that is beyond it, else at the level."""
     satellite = books.satellites[place]
@@ -227,13 +216,11 @@ def take_profits(market, books, place, session):
                 close_position(market, books, place, asset, session, WITHIN_BAR, level, TAKE)
 
 
-@inlined
 def take_level(satellite, position):
     """Return the price of the take-profit."""
     return position.entry * (1.0 + satellite.take)
 
 
-@inlined
 def opens_at_profit(satellite, position, at_open, session):
     """Return whether an open is beyond the take-profit, which comes before anything else in the bar."""
     if satellite.trailing or position.opened == session:
@@ -241,7 +228,6 @@ def opens_at_profit(satellite, position, at_open, session):
     return at_open >= take_level(satellite, position) * (1.0 - TOUCH)
 
 
-@compiled
 def close_position(market, books, place, asset, session, leg, price, reason):
     """Sell a position, and end its row among the trades."""
     satellite = books.satellites[place]
