@@ -3,7 +3,7 @@
 Judging prices belongs in ``sd_core.market``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,6 +17,7 @@ from pipelines.steps.plan import version_of_metrics
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Version
 from sd_core.market.sources.states import RAW_PRICES
+from sd_core.study.model import Study
 from sd_core.wording import counted
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
         f"{counted(len(study.scenarios), 'scenario')}",
         soft_wrap=True,
     )
+    _print_findings(console, list(_about(study)), "study")
     console.print(_prices(home))
     _print_scenarios(console, home)
     console.print(
@@ -50,8 +52,21 @@ def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
     )
     if ask_source:
         return _ask_source(console, home)
-    _print_findings(console, _stored_findings(home))
+    _print_findings(console, _stored_findings(home), "prices")
     return ExitCode.DONE
+
+
+def _about(study: Study) -> Iterator[str]:
+    """Say which assets of a valid study may surprise its author."""
+    for ticker in study.never_bought:
+        counts = "sessions and correlations"
+        if study.benchmark == "universe":
+            counts += ", and the benchmark, all assets in equal parts, holds it"
+        if ticker != study.benchmark:
+            yield (
+                f"{ticker} is never bought: no strategy gives it a weight, a lower edge of a band or a place among "
+                f"candidates. Its prices count in {counts}."
+            )
 
 
 def _prices(home: StudyHome) -> Table:
@@ -92,9 +107,9 @@ def _stored_findings(home: StudyHome) -> Sequence[str]:
     return sentences
 
 
-def _print_findings(console: Console, sentences: Sequence[str]) -> None:
+def _print_findings(console: Console, sentences: Sequence[str], of: str) -> None:
     if sentences:
-        console.print(f"{counted(len(sentences), 'finding')} about the prices:")
+        console.print(f"{counted(len(sentences), 'finding')} about the {of}:")
     for sentence in sentences:
         console.print(f"- {sentence}", soft_wrap=True, markup=False, highlight=False)
 
@@ -118,7 +133,8 @@ def _ask_source(console: Console, home: StudyHome) -> ExitCode:
         raise InputError("\n".join(refused))
     if len(histories) < len(home.study.fetched_tickers):
         return ExitCode.FAILED
-    _print_findings(console, build(home.study, histories, home.study_file).price_findings["detail"].to_pylist())
+    found = build(home.study, histories, home.study_file).price_findings["detail"].to_pylist()
+    _print_findings(console, found, "prices")
     return ExitCode.DONE
 
 

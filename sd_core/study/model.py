@@ -241,6 +241,24 @@ class Study(Part):
         return self.market_tickers + (() if self.rate_ticker is None else (self.rate_ticker,))
 
     @property
+    def never_bought(self) -> tuple[str, ...]:
+        """The tickers of the universe that no strategy ever has a reason to buy, in the study's order.
+
+        Reasons are a target weight at any time, a lower edge of a band above 0, and a place among candidates.
+        """
+        bought = {ticker for strategy in self.strategies.values() for ticker in self._bought_by(strategy)}
+        return tuple(ticker for ticker in self.universe if ticker not in bought)
+
+    def _bought_by(self, strategy: Strategy) -> Iterator[str]:
+        own = {ticker: asset.weight for ticker, asset in self.universe.items()}
+        rows = [own] if strategy.allocation is None else strategy.allocation.rows.values()
+        yield from (ticker for row in rows for ticker, weight in row.items() if weight > 0)
+        if strategy.band is not None:
+            yield from (ticker for ticker, (low, _) in strategy.band.edges.items() if low > 0)
+        if strategy.cash is not None:
+            yield from strategy.cash.candidates
+
+    @property
     def reserve_levels(self) -> tuple[float, ...]:
         """The reserve levels, ascending."""
         return tuple(sorted(self.reserves))

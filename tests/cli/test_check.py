@@ -1,6 +1,7 @@
 """``sdlab check`` on prices: what it finds in those that are stored, and in those that the source delivers now."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -61,3 +62,37 @@ def test_check_refuses_a_calendar_that_does_not_reach_the_start(tmp_path: Path) 
     outcome = Lab(write_study(tmp_path / "small.yaml", study), tmp_path / "home").sdlab("check")
     assert outcome.code == 2
     assert "sessions: AIXK: expected a calendar known from 2005-01-03 to " in outcome.err
+
+
+NEVER = "is never bought: no strategy gives it a weight"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "keys", "is_said"),
+    [
+        ({}, {}, True),
+        ({"allocation": {"weights": {"AAA": 1.0, "CCC": 0.0}}}, {}, True),
+        ({"allocation": {"schedule": {"2023-01-01": {"AAA": 1.0}, "2023-06-01": {"CCC": 1.0}}}}, {}, False),
+        ({"cash": {"high": 0.2, "candidates": ["CCC"]}}, {}, False),
+        ({"band": {"CCC": [0.05, 0.2]}}, {}, False),
+        ({"band": {"CCC": [0.0, 0.2]}}, {}, True),
+        # It is in the universe to be compared with.
+        ({}, {"benchmark": "CCC"}, False),
+    ],
+)
+def test_check_names_an_asset_that_nothing_ever_buys(
+    tmp_path: Path, strategy: dict[str, Any], keys: dict[str, Any], is_said: bool
+) -> None:
+    study = small_study(write_prices(tmp_path / "prices")) | keys
+    study["universe"]["CCC"]["weight"] = 0
+    study["strategies"] = {"buy_and_hold": {}, "tried": strategy}
+    lab = Lab(write_study(tmp_path / "small.yaml", study), tmp_path / "home")
+    outcome = lab.sdlab("check")
+    assert outcome.code == 0, outcome.err
+    assert ("1 finding about the study:" in outcome.out, f"CCC {NEVER}" in outcome.out) == (is_said, is_said)
+    assert "AAA is never" not in outcome.out
+    assert ("the benchmark, all assets in equal parts, holds it" in outcome.out) == is_said
+
+
+def test_check_finds_nothing_about_a_study_that_buys_all_its_assets(fresh_lab: Lab) -> None:
+    assert "about the study" not in fresh_lab.sdlab("check").out
