@@ -12,7 +12,7 @@ from pipelines.report.buckets import bucket_part
 from pipelines.report.choice import Choice, choose
 from pipelines.report.equal_cash import equal_cash_tables
 from pipelines.report.living import living_table, paying
-from pipelines.report.numbers import decimal, percent, typeset
+from pipelines.report.numbers import date, decimal, percent, typeset
 from pipelines.report.paid import paid_tables
 from pipelines.report.performance import Days, income_figures, read_days, reserve_figures
 from pipelines.report.rebalancing import rebalancing_table
@@ -110,21 +110,30 @@ def _headline(given: Given) -> str:
 
 
 def _beside_benchmark(connection: duckdb.DuckDBPyConnection) -> str:
-    """Say how many scenarios beat the benchmark; empty where none was compared with it."""
+    """Say how many scenarios beat the benchmark, and over which sessions; empty where none was compared with it."""
     [found] = records(connection, _BENCHMARK, [SAME_RETURN])
     if not found["scenarios"]:
         return ""
     name = "the same assets in equal parts" if found["benchmark"] == "universe" else found["benchmark"]
+    per_year = found["is_of_a_year"] and found["cagr"] is not None
+    growth = f"{percent(found['cagr'])} a year" if per_year else percent(found["growth"])
     return page.paragraph(
-        f"The benchmark, {name}, returned {percent(found['benchmark_return'])}; {decimal(found['better'])} of "
-        f"{decimal(found['scenarios'])} scenarios returned more."
+        f"The benchmark, {name}, returned {growth} over the {decimal(found['sessions'])} sessions that it has in "
+        f"common with the scenarios, {date(found['first_session'])} to {date(found['last_session'])}; "
+        f"{decimal(found['better'])} of {decimal(found['scenarios'])} scenarios returned more."
     )
 
 
+# Of a scenario that lost all there are fewer sessions; what is said is of one that was compared to the end.
 _BENCHMARK = """
 select
     any_value(benchmark) as benchmark,
-    max(benchmark_return) as benchmark_return,
+    arg_max(benchmark_cagr, sessions) as cagr,
+    arg_max(benchmark_return, sessions) as growth,
+    arg_max(is_of_a_year, sessions) as is_of_a_year,
+    max(sessions) as sessions,
+    min(first_session) as first_session,
+    max(last_session) as last_session,
     count(*) filter (where excess_over_benchmark > $1) as better,
     count(*) as scenarios
 from report_benchmark

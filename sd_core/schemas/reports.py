@@ -448,12 +448,25 @@ REPORT_BENCHMARK = Table(
         **scenario(),
         "benchmark": lake.STUDY.columns["benchmark"],
         "sessions": whole("Sessions on which both have a return: all that follows is of these.", COUNT, FROM_ONE),
+        "first_session": day("Session from whose close on both are compared."),
+        "last_session": day("Last of these sessions."),
+        "is_of_a_year": flag("Whether a year lies between the two; if not, CAGR is no rate that lasted."),
         "portfolio_return": number("Time-weighted return of the scenario.", FRACTION),
         "benchmark_return": number(
             "Return of the benchmark, dividends reinvested, without costs.", FRACTION, AT_LEAST_TOTAL_LOSS
         ),
         "excess_over_benchmark": number(
             "Return of the scenario less that of the benchmark; above 0: it beat it.", FRACTION
+        ),
+        "portfolio_cagr": number(
+            "Compound annual growth rate of the scenario between these sessions; NULL: they are on one day, or more "
+            "than all was lost.",
+            YEARLY,
+            AT_LEAST_TOTAL_LOSS,
+            nullable=True,
+        ),
+        "benchmark_cagr": number(
+            "That of the benchmark; NULL: they are on one day.", YEARLY, AT_LEAST_TOTAL_LOSS, nullable=True
         ),
         "beta": number(
             "Slope of excess returns on those of the benchmark; NULL: fewer than two, or a benchmark that does not "

@@ -281,7 +281,16 @@ def test_benchmark_is_said_to_have_been_beaten_by_those_that_returned_more(small
 
     text = parse(small_report(index)).one("section", id="headline").text.replace("\u202f%", " %")
     # 6.95 % and 5 % are more, 4.5 % is not.
-    assert "The benchmark, SPY, returned 4.8 %; 2 of 3 scenarios returned more." in text
+    assert (
+        "The benchmark, SPY, returned 4.8 % over the 3 sessions that it has in common with the scenarios, 2024-01-02 "
+        "to 2024-01-04; 2 of 3 scenarios returned more."
+    ) in text
+
+    def many_years(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("update report_benchmark set sessions = 1234, benchmark_cagr = 0.083, is_of_a_year = true")
+
+    text = parse(small_report(index, many_years)).one("section", id="headline").text.replace("\u202f", " ")
+    assert "The benchmark, SPY, returned 8.3 % a year over the 1 234 sessions" in text
 
 
 def test_study_without_prices_of_its_benchmark_says_nothing_of_it(small_report: Report) -> None:

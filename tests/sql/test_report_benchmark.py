@@ -31,6 +31,10 @@ def compared(con: duckdb.DuckDBPyConnection, strategy: str, reserve: float) -> d
     return found
 
 
+def period(found: dict[str, object]) -> tuple[str, str]:
+    return str(found["first_session"]), str(found["last_session"])
+
+
 def measures(returns: np.ndarray, benchmark_returns: np.ndarray, cash: np.ndarray, periods: int) -> dict[str, float]:
     """Return what numpy finds: a least-squares line through excess returns, and the spread of differences."""
     excess, benchmark_excess = returns - cash, benchmark_returns - cash
@@ -56,6 +60,10 @@ def test_benchmark_is_bought_at_the_first_close_and_reinvests_its_dividends(smal
     returns = np.array([998 / 1000, 1045.5 / 998, 1069.5 / 1045.5]) - 1
     expected = measures(returns, np.array([0.0, 0.1, -0.05]), np.array([0.0, 0.0001, 0.0002]), 252)
     assert (found["benchmark"], found["sessions"]) == ("SPY", 3)
+    # Two days lie between the first close and the last; a year has 365.25.
+    assert (period(found), found["is_of_a_year"]) == ((SESSIONS[0], SESSIONS[2]), False)
+    per_year = {"portfolio_cagr": 1.0695 ** (365.25 / 2) - 1, "benchmark_cagr": 1.045 ** (365.25 / 2) - 1}
+    assert {name: found[name] for name in per_year} == pytest.approx(per_year, rel=1e-9)
     assert (found["portfolio_return"], found["benchmark_return"]) == pytest.approx((0.0695, 0.045), rel=1e-10)
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
 
@@ -65,6 +73,7 @@ def test_sessions_before_the_first_price_of_the_benchmark_are_left_out_of_both(s
     found = compared(small, "sd8", 0.1)
     # What the scenario did until the benchmark could be bought does not count.
     assert (found["sessions"], found["beta"], found["tracking_error"]) == (1, None, None)
+    assert period(found) == (SESSIONS[1], SESSIONS[2])
     assert (found["portfolio_return"], found["benchmark_return"]) == pytest.approx(
         (1069.5 / 1045.5 - 1, -0.1), rel=1e-10
     )
