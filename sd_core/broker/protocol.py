@@ -11,7 +11,21 @@ from typing import Literal, Protocol
 
 Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit", "stop"]
-Status = Literal["open", "partial", "filled", "cancelled"]
+Status = Literal["open", "partial", "filled", "cancelled", "expired", "refused"]
+Kind = Literal[
+    "deposit",
+    "withdrawal",
+    "fill",
+    "bust",
+    "dividend",
+    "fee",
+    "interest",
+    "fx",
+    "split",
+    "rename",
+    "adjustment",
+    "other",
+]
 
 
 class UnreachableError(Exception):
@@ -63,10 +77,23 @@ class OrderState:
 
 @dataclass(frozen=True)
 class Account:
-    """What an account has: currencies and instruments, without what is 0."""
+    """What an account has at a moment, without what is 0.
+
+    Attributes:
+        cash: by currency.
+        shares: by instrument.
+        costs: what the broker counts as the cost of the shares, by instrument, in the currency that they are quoted in.
+    """
 
     at: dt.datetime
-    balances: Mapping[str, Decimal]
+    cash: Mapping[str, Decimal]
+    shares: Mapping[str, Decimal]
+    costs: Mapping[str, Decimal]
+
+    @property
+    def balances(self) -> dict[str, Decimal]:
+        """Cash and shares by unit."""
+        return {**self.cash, **self.shares}
 
 
 @dataclass(frozen=True)
@@ -75,23 +102,39 @@ class Activity:
 
     Attributes:
         ref: the broker's reference, unique; the same activity always has the same.
-        kind: ``deposit``, ``fill``, ``bust`` (a fill taken back) or ``split``.
+        kind: a ``bust`` takes a fill back, an ``adjustment`` is money that the broker gives or takes with no other
+            reason, and ``other`` is what only a person can read.
         at: when it moved the account, which may be days before it is listed.
-        legs: what it adds (positive) or takes (negative), by unit; money after fees.
+        legs: what it adds (positive) or takes (negative), by unit; money after fees and taxes.
+        day: the date from which it counts, where that is another than ``at`` has in UTC.
+        unit: the instrument that it is about; units of the legs that are neither this nor ``old`` are currencies.
+        old: the instrument that a rename ends.
         order: the client id of a fill's order.
         fee: what of a fill's money is fees.
         ratio: new shares per old one of a split, such as ``2`` or ``3/2``.
+        ex_date: of a dividend, where the broker states it.
         previous: the reference of the fill that a bust takes back.
+        says: the broker's own words.
     """
 
     ref: str
-    kind: Literal["deposit", "fill", "bust", "split"]
+    kind: Kind
     at: dt.datetime
     legs: Mapping[str, Decimal]
+    day: dt.date | None = None
+    unit: str | None = None
+    old: str | None = None
     order: str | None = None
     fee: Decimal = Decimal(0)
     ratio: str | None = None
+    ex_date: dt.date | None = None
     previous: str | None = None
+    says: str | None = None
+
+    @property
+    def effective(self) -> dt.date:
+        """The date from which it counts."""
+        return self.day or self.at.date()
 
 
 class Broker(Protocol):

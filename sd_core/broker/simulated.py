@@ -5,10 +5,11 @@ Prices are given: :meth:`Simulated.trade` lets the market trade once at them.
 
 import datetime as dt
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from fractions import Fraction
+from typing import Literal
 
 from sd_core.broker.protocol import (
     Account,
@@ -30,6 +31,9 @@ RESERVE = Decimal("1.05")
 # which a fill is taken back, or a missing activity is listed.
 UNKNOWN_SECONDS, UNDER_WAY_MINUTES, RESTART_MINUTES = 59, 2880, 30
 BUST_DAYS, MISSING_DAYS = 3, 5
+# Days after which a dividend is paid, and the money of one event at most.
+PAYS_WITHIN_DAYS, MOST_PAID = 10, 1000
+FOREIGN, FOREIGN_RATE = "EUR", Decimal("1.08")
 RATIOS = (Fraction(2), Fraction(3), Fraction(3, 2), Fraction(1, 2), Fraction(1, 10))
 
 
@@ -63,6 +67,26 @@ class Faults:
     throttled: float = 0.0
     split: float = 0.0
     restart: float = 0.0
+
+
+@dataclass(frozen=True)
+class Events:
+    """How often something happens to the account by itself as a session begins, from 0 to 1.
+
+    Attributes:
+        deposit, withdrawal: the owner pays money in or out.
+        dividend: an instrument that is held goes ex, and pays within days.
+        interest: cash above 0 earns some.
+        fee: the broker charges a little, of an instrument that is held or of the account.
+        fx: money is changed into the foreign currency, or back.
+    """
+
+    deposit: float = 0.0
+    withdrawal: float = 0.0
+    dividend: float = 0.0
+    interest: float = 0.0
+    fee: float = 0.0
+    fx: float = 0.0
 
 
 @dataclass
@@ -102,6 +126,7 @@ class Simulated:
         faults: how often each occurs; none by default.
         currency: of the account and of all prices.
         fee: the part of an execution's worth that is charged.
+        events: how often each happens; none by default.
     """
 
     def __init__(
@@ -111,16 +136,22 @@ class Simulated:
         faults: Faults | None = None,
         currency: str = "USD",
         fee: Decimal = Decimal(0),
+        events: Events | None = None,
     ) -> None:
         self._chance = random.Random(seed)  # noqa: S311
+        # Faults are the same with and without events.
+        self._events, self._luck = events or Events(), random.Random(f"events-{seed}")  # noqa: S311
         self._clock = clock
         self._faults = faults or Faults()
         self._currency, self._fee = currency, fee
         self._balances: dict[str, Decimal] = {}
+        self._costs: dict[str, Decimal] = {}
         self._prices: dict[str, Decimal] = {}
         self._orders: dict[str, _Kept] = {}
         self._under_way: list[_Fill] = []
         self._busts: list[tuple[dt.datetime, Activity]] = []
+        # Dividends to be paid: when, of what, how much, and the ex-date.
+        self._unpaid: list[tuple[dt.datetime, str, Decimal, dt.date]] = []
         # Each with the moment from which it is listed.
         self._activities: list[tuple[dt.datetime, Activity]] = []
         self._down_until = clock()
@@ -130,7 +161,10 @@ class Simulated:
     def account(self) -> Account:
         """Return what the account has now."""
         self._enter()
-        return Account(self._clock(), self.balances)
+        has = self.balances
+        cash = {unit: amount for unit, amount in has.items() if unit in {self._currency, FOREIGN}}
+        shares = {unit: amount for unit, amount in has.items() if unit not in cash}
+        return Account(self._clock(), cash, shares, {unit: self._costs[unit].quantize(MONEY) for unit in shares})
 
     def activities(self, after: dt.datetime) -> list[Activity]:
         """Return what moved the account after a moment, with the faults of a listing."""
@@ -201,6 +235,15 @@ class Simulated:
         self._arrive()
         self._book(Activity(self._ref("deposit"), "deposit", self._clock(), {self._currency: amount}))
 
+    def pay_dividend(self, unit: str, per_share: Decimal, days: int = 0) -> None:
+        """Let an instrument go ex today; what is held of it now is paid for after some days."""
+        self._arrive()
+        amount = (self._balances.get(unit, Decimal(0)) * per_share).quantize(MONEY)
+        if amount:
+            now = self._clock()
+            self._unpaid.append((now + dt.timedelta(days=days), unit, amount, now.date()))
+            self._arrive()
+
     def split(self, unit: str, ratio: Fraction) -> None:
         """Split an instrument, after executions under way and with its orders cancelled; fractions are rounded down."""
         for fill in [fill for fill in self._under_way if fill.kept.order.unit == unit]:
@@ -213,7 +256,8 @@ class Simulated:
         held = self._balances.get(unit, Decimal(0))
         change = (held * ratio.numerator / ratio.denominator).quantize(SHARE, ROUND_DOWN) - held
         if change:
-            self._book(Activity(self._ref("split"), "split", self._clock(), {unit: change}, ratio=str(ratio)))
+            legs = {unit: change}
+            self._book(Activity(self._ref("split"), "split", self._clock(), legs, unit=unit, ratio=str(ratio)))
 
     def trade(self, prices: Mapping[str, Decimal]) -> None:
         """Let the market trade once.
@@ -224,9 +268,10 @@ class Simulated:
         self._arrive()
         if self._draw(self._faults.restart):
             self._down_until = self._clock() + dt.timedelta(minutes=self._chance.randint(1, RESTART_MINUTES))
-        held = [unit for unit in self.balances if unit != self._currency]
+        held = [unit for unit in self.balances if unit not in {self._currency, FOREIGN}]
         if held and self._draw(self._faults.split):
             self.split(self._chance.choice(held), self._chance.choice(RATIOS))
+        self._happen(sorted(held))
         self._prices.update(prices)
         for kept in [kept for kept in self._orders.values() if kept.is_open]:
             self._execute(kept)
@@ -258,6 +303,42 @@ class Simulated:
         self._busts = [(moment, stated) for moment, stated in self._busts if moment > now]
         for stated in due:
             self._bust(stated)
+        paid = [one for one in self._unpaid if one[0] <= now]
+        self._unpaid = [one for one in self._unpaid if one[0] > now]
+        for _, unit, amount, ex_date in paid:
+            ref = self._ref("dividend")
+            self._book(Activity(ref, "dividend", self._clock(), {self._currency: amount}, unit=unit, ex_date=ex_date))
+
+    def _happen(self, held: Sequence[str]) -> None:
+        """Let what happens by itself happen as a session begins."""
+        luck, events = self._luck, self._events
+        if held and luck.random() < events.dividend:
+            unit = luck.choice(held)
+            per_share = (self._prices[unit] * luck.randint(1, 100) / 10_000).quantize(MONEY)
+            self.pay_dividend(unit, per_share, luck.randint(0, PAYS_WITHIN_DAYS))
+        cash = self._balances.get(self._currency, Decimal(0))
+        if luck.random() < events.deposit:
+            self.deposit(Decimal(luck.randint(1, MOST_PAID)))
+        if luck.random() < events.withdrawal and cash > MOST_PAID:
+            self._move("withdrawal", -self._cents(MOST_PAID))
+        if luck.random() < events.interest and cash > 0:
+            self._move("interest", self._cents(9))
+        if luck.random() < events.fee:
+            self._move("fee", -self._cents(3), luck.choice([None, *held]))
+        if luck.random() < events.fx:
+            self._change_money()
+
+    def _cents(self, most: int) -> Decimal:
+        return Decimal(self._luck.randint(1, 100 * most)).scaleb(-2)
+
+    def _move(self, kind: Literal["withdrawal", "interest", "fee"], amount: Decimal, unit: str | None = None) -> None:
+        self._book(Activity(self._ref(kind), kind, self._clock(), {self._currency: amount}, unit=unit))
+
+    def _change_money(self) -> None:
+        """Change money into the foreign currency; what there is of it back."""
+        amount = -self._balances.get(FOREIGN, Decimal(0)) or self._cents(MOST_PAID // 10)
+        legs = {FOREIGN: amount, self._currency: (-amount * FOREIGN_RATE).quantize(MONEY)}
+        self._book(Activity(self._ref("fx"), "fx", self._clock(), legs))
 
     def _refuse(self, order: Order) -> None:
         place = f"order {order.client_id}"
@@ -329,7 +410,8 @@ class Simulated:
         worth = (fill.quantity * fill.price).quantize(MONEY)
         fee = (worth * self._fee).quantize(MONEY)
         legs = {order.unit: sign * fill.quantity, self._currency: -sign * worth - fee}
-        stated = Activity(self._ref("fill"), "fill", self._clock(), legs, order.client_id, fee)
+        ref = self._ref("fill")
+        stated = Activity(ref, "fill", self._clock(), legs, unit=order.unit, order=order.client_id, fee=fee)
         self._book(stated)
         if self._draw(self._faults.busted):
             days = self._chance.randint(1, BUST_DAYS)
@@ -337,16 +419,22 @@ class Simulated:
 
     def _bust(self, fill: Activity) -> None:
         """Take a fill back, unless its shares are no longer there."""
-        (unit,) = fill.legs.keys() - {self._currency}
+        unit = str(fill.unit)
         sold = self._waiting(lambda one: one.order.side == "sell" and one.order.unit == unit)
         if self._balances.get(unit, Decimal(0)) - sold >= fill.legs[unit]:
             legs = {name: -amount for name, amount in fill.legs.items()}
             ref = self._ref("bust")
-            self._book(Activity(ref, "bust", self._clock(), legs, fill.order, previous=fill.ref))
+            self._book(Activity(ref, "bust", self._clock(), legs, unit=unit, order=fill.order, previous=fill.ref))
 
     def _book(self, activity: Activity) -> None:
         for unit, amount in activity.legs.items():
-            self._balances[unit] = self._balances.get(unit, Decimal(0)) + amount
+            before = self._balances.get(unit, Decimal(0))
+            self._balances[unit] = before + amount
+            if unit == activity.unit and activity.kind != "split":
+                # Purchases add what they cost, sales take a part of it.
+                cost = self._costs.get(unit, Decimal(0))
+                paid = -activity.legs[self._currency]
+                self._costs[unit] = cost + paid if amount > 0 else cost * (before + amount) / before
         days = self._chance.randint(1, MISSING_DAYS) if self._draw(self._faults.missing) else 0
         self._activities.append((activity.at + dt.timedelta(days=days), activity))
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sd_core.broker.protocol import Activity, Order, OrderState, RefusedError, ThrottledError, UnreachableError
 from sd_core.broker.sending import send
-from sd_core.broker.simulated import Faults, Simulated
+from sd_core.broker.simulated import Events, Faults, Simulated
 
 T = TypeVar("T")
 BEGIN = dt.datetime(2026, 3, 2, 15, tzinfo=dt.UTC)
@@ -27,6 +27,7 @@ ROUGH = Faults(
     split=0.02,
     restart=0.1,
 )
+BUSY = Events(deposit=0.05, withdrawal=0.03, dividend=0.1, interest=0.05, fee=0.1, fx=0.03)
 
 
 class Clock:
@@ -53,11 +54,11 @@ def patiently(clock: Clock, ask: Callable[[], T]) -> T:
 
 
 class Customer:
-    """Who sends random orders: a few a day, at prices that wander."""
+    """Who sends random orders: a few a day, at prices that wander, while other things happen to the account."""
 
-    def __init__(self, seed: int, faults: Faults = ROUGH) -> None:
+    def __init__(self, seed: int, faults: Faults = ROUGH, events: Events = BUSY) -> None:
         self.clock = Clock()
-        self.broker = Simulated(seed, self.clock, faults, fee=Decimal("0.001"))
+        self.broker = Simulated(seed, self.clock, faults, fee=Decimal("0.001"), events=events)
         self.chance = random.Random(f"customer-{seed}")
         self.prices = dict(PRICES)
         self.sent: dict[str, Order] = {}

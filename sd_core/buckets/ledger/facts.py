@@ -172,7 +172,7 @@ def _withdrawal(draft: Draft, fact: Fact) -> Note:
         )
     main = _main(draft)
     draft.post(main, OUTSIDE, unit, -quanta, "withdrawal")
-    order = fact.details.get("order", "")
+    order = fact.details.get("order") or draft.state.request_for(unit, -quanta) or ""
     if (found := draft.state.order(order)) is not None:
         if draft.head.actor == "person" and found.status != "open":
             raise InputError(f"withdraw: {order}: expected an open request, is {found.status}")

@@ -107,10 +107,9 @@ class Ledger:
         with self._writing(dry_run) as connection:
             if (done := self._done(connection, key, request_of(activity.kind, self.book, content))) is not None:
                 return done
-            if by_hand and activity.kind == "deposit" and State(connection, self.book).setting(LIVE, "feed"):
-                raise InputError(
-                    "deposit: expected none by hand: the broker's feed books deposits (set live feed=false)"
-                )
+            broker = State(connection, self.book).setting(LIVE, "broker")
+            if by_hand and activity.kind in {"deposit", "withdrawal"} and broker != "none":
+                raise InputError(f"{activity.kind}: expected none by hand, as the feed of {broker} books it")
             self._store_activity(connection, activity, content)
             receipt = self._book(connection, activity.ref, key, "person" if by_hand else "broker")
             if receipt.entry is not None:
@@ -272,11 +271,15 @@ class Ledger:
         }
         return self._ask("mark", arguments, lambda draft: marks.mark(draft, session, prices, rates), **how)
 
-    def reconcile(self, statement: Mapping[str, Decimal], **how: Any) -> tuple[Receipt, list[Difference]]:
+    def reconcile(
+        self, statement: Mapping[str, Decimal], *, shares: Sequence[str] | None = None, **how: Any
+    ) -> tuple[Receipt, list[Difference]]:
         """Compare what the broker has with what is booked; correct what is small, and block what is not.
 
         Args:
             statement: what the broker has of each unit; one that it leaves out counts as 0.
+            shares: which of its units are instruments, where the broker itself was read, which ends its silence; None:
+                a statement of a person, whose units the ledger must know.
 
         Raises:
             InputError: it names a unit that the ledger does not know.
@@ -288,6 +291,10 @@ class Ledger:
                 held = _stored(draft.connection, self.book, ref)[0]
                 for name in held.legs:
                     draft.introduce(draft.state.units.get(name) or self._unit(name, held))
+            if shares is not None:
+                for name in sorted(set(statement) - set(draft.state.units)):
+                    draft.introduce(instrument(name, self.base_currency) if name in shares else currency(name))
+                reconciliation.end_silence(draft)
             found.extend(reconciliation.compare(draft.state, statement, draft.head.effective))
             reconciliation.reconcile(draft, found)
 
@@ -303,7 +310,18 @@ class Ledger:
                     self._book(connection, ref, f"{self.book}:{ref}", "rule")
 
         arguments = {unit: f"{amount:f}" for unit, amount in sorted(statement.items())}
+        if shares is not None:
+            how["actor"] = "broker"
         return self._ask("reconciliation", arguments, write, after=correct, **how), found
+
+    def fall_silent(self, since: str, **how: Any) -> Receipt:
+        """Stop all openings, as the broker states nothing since a date; a later reading of it allows them again."""
+
+        def write(draft: Draft) -> None:
+            draft.add("lock", subject=LIVE, cause=reconciliation.SILENT)
+            draft.event(LIVE, {"since": since}, f"the broker is silent since {since}: nothing is opened, exits run")
+
+        return self._ask("reconciliation", {"silent_since": since}, write, actor="rule", **how)
 
     # Satellites
 

@@ -12,13 +12,14 @@ from sd_core.buckets.ledger.draft import Draft
 from sd_core.buckets.ledger.quanta import Unit
 from sd_core.buckets.ledger.state import State
 from sd_core.errors import InputError
+from sd_core.study.satellites import LIVE
 
 # In units of a currency: less than this is rounding; less than this in the base currency is corrected; and more than
 # this in the base currency within so many days is not corrected any more.
 ROUNDING = Decimal("0.01")
 CORRECTED = Decimal("1.00")
 CORRECTED_IN_ALL, DAYS = Decimal("5.00"), 30
-CAUSE = "reconciliation"
+CAUSE, SILENT = "reconciliation", "silent"
 NONE, CORRECT, BLOCK = "none", "corrected", "blocked"
 
 
@@ -109,6 +110,12 @@ def _in_base(state: State, unit: Unit, quanta: int) -> Decimal | None:
     return state.base.decimal(state.in_base(unit.unit, quanta))
 
 
+def end_silence(draft: Draft) -> None:
+    """Lift the lock of a broker that was silent."""
+    if SILENT in draft.state.locks(LIVE, draft.head.effective):
+        draft.add("lock", subject=LIVE, cause=SILENT, until=draft.head.effective)
+
+
 def reconcile(draft: Draft, found: list[Difference]) -> None:
     """Write what was found, and lock the account or an instrument, or lift such a lock.
 
@@ -120,8 +127,8 @@ def reconcile(draft: Draft, found: list[Difference]) -> None:
         draft.add("reconciliation", **row, difference=one.difference, action=one.action)
     currencies = {unit for unit, of in state.units.items() if of.kind == "currency"}
     blocked = {one.unit for one in found if one.action == BLOCK}
-    locked = {subject for subject in ("live", *state.units) if CAUSE in state.locks(subject, today)}
-    wanted = {"live" if unit in currencies else unit for unit in blocked}
+    locked = {subject for subject in (LIVE, *state.units) if CAUSE in state.locks(subject, today)}
+    wanted = {LIVE if unit in currencies else unit for unit in blocked}
     for subject in sorted(wanted - locked):
         draft.add("lock", subject=subject, cause=CAUSE)
     for subject in sorted(locked - wanted):

@@ -24,6 +24,8 @@ from sd_core.study.satellites import CORE, LIVE
 
 BREAKER = "losses"
 HALT = "halt"
+# Whose feed books what moves the account.
+BROKERS = ("none", "alpaca")
 TICKER = re.compile(r"\S{1,40}")
 
 
@@ -263,8 +265,8 @@ def change(draft: Draft, subject: str, values: Mapping[str, Any], *, scale: bool
     """Change settings of a satellite, or of the account (``live``).
 
     Args:
-        values: by name. The account has ``budget`` and ``feed``; a satellite ``target``, ``min_pct``, ``harvest_line``,
-            ``dividends``, and each slider and toggle by its name.
+        values: by name. The account has ``budget`` and ``broker``; a satellite ``target``, ``min_pct``,
+            ``harvest_line``, ``dividends``, and each slider and toggle by its name.
         scale: whether a lower budget shrinks the targets in proportion.
 
     Raises:
@@ -340,10 +342,10 @@ def _of_account(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if name == "budget":
             changed[name] = str(_fraction("set live", name, value))
-        elif name == "feed" and isinstance(value, bool):
+        elif name == "broker" and value in BROKERS:
             changed[name] = value
         else:
-            raise InputError(f"set live: {name}={value}: expected budget=FRACTION or feed=true|false")
+            raise InputError(f"set live: {name}={value}: expected budget=FRACTION or broker={'|'.join(BROKERS)}")
     return changed
 
 

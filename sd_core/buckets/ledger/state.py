@@ -26,7 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "target": "0",
     "min_pct": "0.02",
     "dividends": "accumulate_cash",
-    "feed": False,
+    "broker": "none",
 }
 
 
@@ -320,6 +320,42 @@ class State:
     def first_of(self, kind: str) -> int | None:
         """Return the first entry of a kind."""
         found: int | None = self._one("select min(number) from entry where book = :book and kind = :kind", kind=kind)
+        return found
+
+    @property
+    def has_facts(self) -> bool:
+        """Whether the book has any fact, as an opening or a deposit is."""
+        return self._one("select 1 from activity where book = :book limit 1") is not None
+
+    def stored(self, ref: str) -> bool:
+        """Return whether an activity is stored, booked or held."""
+        return self._one("select 1 from activity where book = :book and ref = :ref", ref=ref) is not None
+
+    @property
+    def opening(self) -> tuple[dt.datetime, frozenset[str]] | None:
+        """When the broker's account was opened in the book, with what it had listed until then; None: it was not."""
+        found = next(self._rows("select at, raw from activity where book = :book and kind = 'opening'"), None)
+        listed = None if found is None else json.loads(found.raw)["details"].get("listed")
+        return None if found is None or listed is None else (dt.datetime.fromisoformat(found.at), frozenset(listed))
+
+    @property
+    def last_reading(self) -> dt.datetime | None:
+        """The moment at which the broker was read last."""
+        query = """
+            select max(recorded_at) from entry where book = :book and kind = 'reconciliation' and actor = 'broker'
+        """
+        found = self._one(query)
+        return None if found is None else dt.datetime.fromisoformat(found)
+
+    def request_for(self, unit: str, quanta: int) -> str | None:
+        """Return the oldest open request for a withdrawal of so much; None where there is none."""
+        query = """
+            select o.client_id from "order" o join order_step s on s.client_id = o.client_id
+            where o.book = :book and o.side = 'withdraw' and o.unit = :unit and o.quanta = :quanta
+            and s.step = (select max(step) from order_step l where l.client_id = o.client_id) and s.status = 'open'
+            order by o.entry limit 1
+        """
+        found: str | None = self._one(query, unit=unit, quanta=quanta)
         return found
 
     def reversed_by(self, number: int) -> int | None:

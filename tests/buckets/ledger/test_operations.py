@@ -104,7 +104,7 @@ def test_a_deposit_of_nothing_or_of_parts_of_a_cent_is_refused(ledger: Ledger, a
 
 def test_where_a_feed_books_deposits_none_is_taken_by_hand(ledger: Ledger) -> None:
     ledger.deposit(D(10))
-    ledger.set("live", {"feed": True})
+    ledger.set("live", {"broker": "alpaca"})
     with pytest.raises(InputError, match="deposit: expected none by hand"):
         ledger.deposit(D(10))
     assert ledger.record(Activity("d1", "deposit", DAY, {"USD": D(5)})).entry == 4

@@ -12,4 +12,4 @@ def test_books_equal_the_account_of_a_broker_with_all_faults(tmp_path: Path, see
     outcome = Account(seed, tmp_path).run(100)
     assert outcome.findings == []
     assert min(outcome.kinds["fill"], outcome.days["equal"]) >= 50
-    assert min(outcome.kinds["bust"], outcome.days["blocked"]) >= 5
+    assert min(outcome.kinds["reversal"], outcome.days["blocked"]) >= 5

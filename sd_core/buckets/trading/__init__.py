@@ -1,0 +1,4 @@
+"""An account at a broker: what the broker states is booked, what the satellites' rules order is sent.
+
+``feed`` reads and books. What is booked how belongs in ``ledger``, how a broker is asked in ``sd_core.broker``.
+"""
