@@ -20,6 +20,7 @@ from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.home import StudyHome
 from pipelines.steps.operate import open_ledger
+from pipelines.steps.trade import reconcile_with_broker
 from sd_core.buckets.ledger import export
 from sd_core.buckets.ledger.forecast import Forecast, forecast
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
@@ -28,6 +29,7 @@ from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.presets import Toggles
+from sd_core.buckets.trading.feed import Fed
 from sd_core.errors import InputError, NotReadyError
 from sd_core.wording import counted, did_you_mean
 
@@ -117,9 +119,12 @@ def _mark(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
 
 
 def _reconcile(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
-    statement = _statement(Path(asked.statement))
-    how = _how(asked) | ({"dry_run": True} if asked.explain else {})
-    receipt, found = ledger.reconcile(statement, **how)
+    if asked.statement is None:
+        fed = _fed(ledger, asked)
+        receipt, found = fed.receipt, fed.differences
+    else:
+        how = _how(asked) | ({"dry_run": True} if asked.explain else {})
+        receipt, found = ledger.reconcile(_statement(Path(asked.statement)), **how)
     if asked.explain:
         with ledger.state() as state:
             explained = [_explained(state, one) for one in found]
@@ -130,6 +135,24 @@ def _reconcile(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
                 _print_fields(one)
                 print()
     return receipt
+
+
+def _fed(ledger: Ledger, asked: argparse.Namespace) -> Fed:
+    """Read the account's broker, and say what was booked of it.
+
+    Raises:
+        InputError: nothing is to be booked, or no broker is named.
+    """
+    if asked.dry_run or asked.key:
+        raise InputError("reconcile: expected a FILE with --dry-run or --key: what the broker states is booked")
+    fed = reconcile_with_broker(ledger)
+    if not asked.json:
+        for booked in fed.booked:
+            print(f"entry {booked.entry}: {booked.text}")
+        for line in (*(f"activity {ref} is held" for ref in fed.held), *fed.refused):
+            print(line)
+    activities = {"booked": [one.entry for one in fed.booked], "held": fed.held, "refused": fed.refused}
+    return replace(fed, receipt=replace(fed.receipt, numbers={**fed.receipt.numbers, **activities}))
 
 
 def _statement(file: Path) -> dict[str, Decimal]:

@@ -142,8 +142,15 @@ def _add_money(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     correct.add_argument("reason")
     correct.add_argument("--currency", help="default: the study's")
     reconcile = add("reconcile", "compare what the broker has with what is booked")
-    reconcile.add_argument("statement", metavar="FILE", help="CSV of what the broker has: unit,amount")
-    reconcile.add_argument("--explain", action="store_true", help="show every unit and where to look, and book nothing")
+    reconcile.add_argument(
+        "statement",
+        metavar="FILE",
+        nargs="?",
+        help="CSV of what the broker has: unit,amount (default: read the account's broker and book what it states)",
+    )
+    reconcile.add_argument(
+        "--explain", action="store_true", help="show every unit and where to look; with a FILE, book nothing"
+    )
     reverse = add("reverse", "take back an entry that was asked for")
     reverse.add_argument("entry", type=_entry)
     mark = add("mark", "value every bucket at closes that are given")

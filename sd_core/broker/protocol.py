@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 Side = Literal["buy", "sell"]
-OrderType = Literal["market", "limit", "stop"]
+OrderType = Literal["market", "limit", "stop", "oco"]
+TimeInForce = Literal["day", "gtc"]
 Status = Literal["open", "partial", "filled", "cancelled", "expired", "refused"]
 Kind = Literal[
     "deposit",
@@ -48,8 +49,10 @@ class Order:
         client_id: ours; a broker accepts one order under it.
         unit: the instrument.
         quantity: how much of it, above 0.
+        type: ``oco`` is a limit and a stop at once, of which the first that is reached trades.
         limit_price: the worst price of a ``limit`` order.
         stop_price: the price from which a ``stop`` order trades.
+        time_in_force: until the end of the ``day``, or until it is cancelled.
     """
 
     client_id: str
@@ -59,6 +62,7 @@ class Order:
     type: OrderType = "market"
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
+    time_in_force: TimeInForce = "day"
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ UNKNOWN_SECONDS, UNDER_WAY_MINUTES, RESTART_MINUTES = 59, 2880, 30
 BUST_DAYS, MISSING_DAYS = 3, 5
 # Days after which a dividend is paid, and the money of one event at most.
 PAYS_WITHIN_DAYS, MOST_PAID = 10, 1000
+# What prices each type of an order has.
+PRICES_OF: dict[str, set[str]] = {"market": set(), "limit": {"limit"}, "stop": {"stop"}, "oco": {"limit", "stop"}}
 FOREIGN, FOREIGN_RATE = "EUR", Decimal("1.08")
 RATIOS = (Fraction(2), Fraction(3), Fraction(3, 2), Fraction(1, 2), Fraction(1, 10))
 
@@ -347,7 +349,7 @@ class Simulated:
         if order.quantity <= 0 or order.quantity != order.quantity.quantize(SHARE):
             raise RefusedError(f"{place}: {order.quantity}: expected more than 0, of at most 9 decimal digits")
         stated = {name for name in ("limit", "stop") if getattr(order, f"{name}_price") is not None}
-        if stated != {order.type} - {"market"}:
+        if stated != PRICES_OF[order.type]:
             raise RefusedError(f"{place}: {order.type}: expected its own price, and no other")
         if order.unit not in self._prices:
             raise RefusedError(f"{place}: {order.unit}: expected an instrument with a price")
@@ -433,7 +435,7 @@ class Simulated:
             if unit == activity.unit and activity.kind != "split":
                 # Purchases add what they cost, sales take a part of it.
                 cost = self._costs.get(unit, Decimal(0))
-                paid = -activity.legs[self._currency]
+                paid = -activity.legs.get(self._currency, Decimal(0))
                 self._costs[unit] = cost + paid if amount > 0 else cost * (before + amount) / before
         days = self._chance.randint(1, MISSING_DAYS) if self._draw(self._faults.missing) else 0
         self._activities.append((activity.at + dt.timedelta(days=days), activity))
@@ -442,6 +444,6 @@ class Simulated:
 def _is_reached(order: Order, price: Decimal) -> bool:
     """Return whether an order trades at a price."""
     sign = 1 if order.side == "buy" else -1
-    if order.limit_price is not None:
-        return sign * price <= sign * order.limit_price
-    return order.stop_price is None or sign * price >= sign * order.stop_price
+    is_limited = order.limit_price is not None and sign * price <= sign * order.limit_price
+    is_stopped = order.stop_price is not None and sign * price >= sign * order.stop_price
+    return order.type == "market" or is_limited or is_stopped

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.alpaca_server import Exchange, served
 from support.lab import PROJECT, Lab, small_study, write_study
 
 Sdlab = Callable[..., str]
@@ -272,3 +273,32 @@ def test_other_commands_import_neither_sqlalchemy_nor_the_ledger() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
     assert not {"sqlalchemy", "alembic", "sd_core.buckets.ledger"} & set(loaded.stdout.split())
+
+
+def test_reconcile_without_a_file_reads_the_broker_that_the_account_names(bucket: Sdlab, monkeypatch) -> None:
+    pytest.importorskip("alpaca.trading.client", reason="the extra alpaca is not installed")
+    bucket("set", "live", "budget=0.1")
+    said = bucket("reconcile", refused=True)
+    assert "expected an account with a broker: `sdlab bucket set live broker=alpaca`" in said
+    bucket("set", "live", "broker=alpaca")
+    for name in ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert "expected ALPACA_API_KEY and ALPACA_SECRET_KEY in the environment" in bucket("reconcile", refused=True)
+    exchange = Exchange(cash="2500", positions=[{"symbol": "NVDA", "qty": "2", "cost_basis": "240"}])
+    server = served(exchange)
+    monkeypatch.setenv("ALPACA_API_KEY", "a-key")
+    monkeypatch.setenv("ALPACA_SECRET_KEY", "a-secret")
+    monkeypatch.setenv("ALPACA_URL", f"http://127.0.0.1:{server.server_port}")
+    assert bucket("reconcile").splitlines() == [
+        "entry 4: opening: 2 NVDA, 2500.00 USD",
+        "entry 5: reconcile: nothing is blocked",
+    ]
+    exchange.cash = "2400"
+    exchange.activities = []
+    explained = json.loads(bucket("reconcile", "--explain", "--json"))
+    assert explained["numbers"]["blocked"] == ["USD"]
+    assert next(one for one in explained["numbers"]["units"] if one["unit"] == "USD")["difference"] == "-100.00 USD"
+    assert "a-key" not in bucket("export") + bucket("list")
+    assert "nothing is opened: reconciliation" in bucket("list")
+    server.shutdown()
+    server.server_close()

@@ -192,7 +192,8 @@ OTHER_WORDS = {
 }
 # A block with these keys is a study; others are parts, and alternatives beside each other.
 WHOLE = ("name", "source", "universe", "reserves", "strategies")
-CAPITAL_WORDS = {kind.name for kind in (*Kind, *Transfer)} | {"SD_STUDY", "SD_HOME", "SD_LEDGER", "DAGSTER_HOME"}
+VARIABLES = {"SD_STUDY", "SD_HOME", "SD_LEDGER", "DAGSTER_HOME", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "ALPACA_URL"}
+CAPITAL_WORDS = {kind.name for kind in (*Kind, *Transfer)} | VARIABLES
 
 
 def lower_words(page: Path) -> set[str]:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy import Connection, text
 
+from sd_core.broker.registry import NO_BROKER
 from sd_core.buckets.ledger import facts, marks, orders, reconciliation, requests, satellites
 from sd_core.buckets.ledger.draft import Draft, Head, HeldError, Row, canonical, request_of
 from sd_core.buckets.ledger.facts import Activity, Fact
@@ -108,7 +109,7 @@ class Ledger:
             if (done := self._done(connection, key, request_of(activity.kind, self.book, content))) is not None:
                 return done
             broker = State(connection, self.book).setting(LIVE, "broker")
-            if by_hand and activity.kind in {"deposit", "withdrawal"} and broker != "none":
+            if by_hand and activity.kind in {"deposit", "withdrawal"} and broker != NO_BROKER:
                 raise InputError(f"{activity.kind}: expected none by hand, as the feed of {broker} books it")
             self._store_activity(connection, activity, content)
             receipt = self._book(connection, activity.ref, key, "person" if by_hand else "broker")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from sd_core.broker.registry import BROKERS, NO_BROKER
 from sd_core.buckets import lifecycle
 from sd_core.buckets.ledger.draft import Draft, canonical
 from sd_core.buckets.ledger.orders import close_order
@@ -24,8 +25,6 @@ from sd_core.study.satellites import CORE, LIVE
 
 BREAKER = "losses"
 HALT = "halt"
-# Whose feed books what moves the account.
-BROKERS = ("none", "alpaca")
 TICKER = re.compile(r"\S{1,40}")
 
 
@@ -342,10 +341,11 @@ def _of_account(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if name == "budget":
             changed[name] = str(_fraction("set live", name, value))
-        elif name == "broker" and value in BROKERS:
+        elif name == "broker" and value in {NO_BROKER, *BROKERS}:
             changed[name] = value
         else:
-            raise InputError(f"set live: {name}={value}: expected budget=FRACTION or broker={'|'.join(BROKERS)}")
+            known = "|".join((NO_BROKER, *BROKERS))
+            raise InputError(f"set live: {name}={value}: expected budget=FRACTION or broker={known}")
     return changed
 
 

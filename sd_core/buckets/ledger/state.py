@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from sd_core.broker.registry import NO_BROKER
 from sd_core.buckets.ledger.quanta import Unit
 from sd_core.errors import InputError
 from sd_core.study.satellites import CORE, LIVE, OUTSIDE
@@ -26,7 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "target": "0",
     "min_pct": "0.02",
     "dividends": "accumulate_cash",
-    "broker": "none",
+    "broker": NO_BROKER,
 }
 
 

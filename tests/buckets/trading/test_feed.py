@@ -73,7 +73,7 @@ def test_a_withdrawal_that_was_asked_for_ends_its_request(desk):
         assert state.free("core", "USD") == 980 * 10**4
 
 
-def test_where_a_broker_is_named_nobody_books_its_movements_by_hand(desk):
+def test_where_a_broker_is_named_its_movements_are_not_booked_by_hand(desk):
     desk.read()
     with pytest.raises(InputError, match="deposit: expected none by hand, as the feed of alpaca books it"):
         desk.ledger.deposit(D(10))
@@ -82,7 +82,7 @@ def test_where_a_broker_is_named_nobody_books_its_movements_by_hand(desk):
         desk.ledger.withdrawn(request)
 
 
-def test_a_fill_belongs_to_the_bucket_of_its_order_and_what_ended_frees_its_reservation(desk):
+def test_a_fill_belongs_to_its_orders_bucket_and_what_ended_reserves_nothing(desk):
     desk.read()
     desk.ledger.assign(["NVDA"], "core")
     for client_id in ("filled", "ended"):
