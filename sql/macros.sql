@@ -273,7 +273,7 @@ create macro judged(judge_by, cagr, sharpe, withdrawals, final_value) as
     case judge_by
         when 'cagr' then cagr
         when 'sharpe' then sharpe
-        when 'income' then withdrawals
+        when 'withdrawals' then withdrawals
         when 'ending_value' then final_value
     end;
 

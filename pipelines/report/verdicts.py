@@ -54,7 +54,7 @@ order by study_strategy.position, report_equal_cash.reserve, report_equal_cash.c
 MEASURES = {
     "cagr": ("cagr", "growth"),
     "sharpe": ("sharpe", "Sharpe ratio"),
-    "income": ("withdrawals", "withdrawals paid"),
+    "withdrawals": ("withdrawals", "withdrawals paid"),
     "ending_value": ("final_value", "value at the end"),
 }
 # What is said of an asset is said of the scenario in which it came nearest to being bought.
@@ -343,7 +343,7 @@ def _said(row: dict[str, Any], judge_by: str) -> str:
     match judge_by:
         case "sharpe":
             return "had no Sharpe ratio" if row["sharpe"] is None else f"had a Sharpe ratio of {row['sharpe']:.2f}"
-        case "income":
+        case "withdrawals":
             return f"paid {row['withdrawals']:,.0f}"
         case "ending_value":
             return f"ended with {row['final_value']:,.0f}"

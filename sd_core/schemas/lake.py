@@ -38,7 +38,7 @@ from sd_core.schemas.table import LakeTable
 
 KEPT = one_of(["ledger", "daily", "metrics"])
 PERIODS = one_of(["month", "quarter", "year"])
-JUDGES = one_of(["cagr", "sharpe", "income", "ending_value"])
+JUDGES = one_of(["cagr", "sharpe", "withdrawals", "ending_value"])
 COMPARISONS = one_of(["rebalanced", "buy_and_hold", "cash_path"])
 
 STUDY = LakeTable(

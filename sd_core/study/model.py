@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from sd_core.study.fields import CalendarDate, Currency, Name, Reserves, RiskFree, Sessions, Ticker
 from sd_core.study.findings import MisfitError, show
@@ -48,8 +48,16 @@ def _tickers_named(strategy: Strategy) -> Iterator[tuple[str, str]]:
         yield from (("cash.candidates", ticker) for ticker in strategy.cash.candidates)
 
 
+def _not_income(judge: object) -> object:
+    if judge == "income":
+        raise ValueError(
+            "expected withdrawals, as what is paid to you is called; income is dividends, interest and harvest"
+        )
+    return judge
+
+
 # What a scenario is judged by.
-Judge = Literal["cagr", "sharpe", "income", "ending_value"]
+Judge = Annotated[Literal["cagr", "sharpe", "withdrawals", "ending_value"], BeforeValidator(_not_income)]
 # Of which periods the first sessions are starts.
 StartDates = Literal["year", "month"]
 
@@ -113,10 +121,10 @@ class Study(Part):
                     yield f"{place}withdrawals.indexed: true: expected false, since the study has no price_index"
 
     def _judge_misfits(self) -> Iterator[str]:
-        if self.judge_by == "income" and not any(map(self.withdrawals_of, self.strategies)):
+        if self.judge_by == "withdrawals" and not any(map(self.withdrawals_of, self.strategies)):
             yield (
-                "judge_by: 'income': expected cagr, sharpe or ending_value, since income is what withdrawals pay, and "
-                "the study has none"
+                "judge_by: 'withdrawals': expected cagr, sharpe or ending_value, since the study has no withdrawals to "
+                "be paid"
             )
 
     def _lump_sum_misfits(self) -> Iterator[str]:

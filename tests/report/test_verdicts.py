@@ -71,7 +71,7 @@ def test_verdict_counts_what_did_better_the_same_and_worse(rates: list[float], e
     ("judge_by", "others", "expected"),
     [
         ("sharpe", {"sharpe": 0.75}, ["had a Sharpe ratio of 0.50", "1 did better by Sharpe ratio", "of 0.75."]),
-        ("income", {"withdrawals": 900.0}, ["paid 0.", "1 did better by withdrawals paid", "paid 900."]),
+        ("withdrawals", {"withdrawals": 900.0}, ["paid 0.", "1 did better by withdrawals paid", "paid 900."]),
         ("ending_value", {"final_value": 9.0}, ["ended with 1,000.", "1 did worse by value at the end", "with 9."]),
     ],
 )

@@ -70,7 +70,7 @@ def test_differences_are_those_of_the_scenario_less_the_same_cash(small: duckdb.
         ("sharpe", {"sharpe": None}, None, None),
         ("ending_value", {}, "better", "better"),
         ("ending_value", {"final_value": 1069.5}, "the same", "the same"),
-        ("income", {"withdrawals": 9.0, "withdrawals_scheduled": 9.0}, "worse", None),
+        ("withdrawals", {"withdrawals": 9.0, "withdrawals_scheduled": 9.0}, "worse", None),
         # The same cash did not pay all of what was due, however much it grew.
         ("cagr", {"cagr": 1e6, "withdrawals": 8.0, "withdrawals_scheduled": 9.0}, "better", None),
     ],

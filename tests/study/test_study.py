@@ -609,9 +609,14 @@ def test_price_index_that_is_no_file_is_refused(tmp_path: Path, file: str) -> No
     ("changes", "found"),
     [
         ([(["judge_by"], "twr")], "judge_by: 'twr': expected"),
+        # The word of earlier studies, which means something else everywhere else.
         (
-            [(["judge_by"], "income")],
-            "judge_by: 'income': expected cagr, sharpe or ending_value, since income is what ",
+            [(["judge_by"], "income"), (["withdrawals"], {"amount": 10})],
+            "judge_by: 'income': expected withdrawals, ",
+        ),
+        (
+            [(["judge_by"], "withdrawals")],
+            "judge_by: 'withdrawals': expected cagr, sharpe or ending_value, since the study has no withdrawals",
         ),
     ],
 )
@@ -627,8 +632,8 @@ def test_start_dates_other_than_of_years_or_months_are_refused(tmp_path: Path, a
 
 def test_study_is_judged_by_growth_unless_it_says_otherwise(tmp_path: Path) -> None:
     assert load_study(written(tmp_path, changed())).judge_by == "cagr"
-    paying = changed((["judge_by"], "income"), (["withdrawals"], {"amount": 10}))
-    assert load_study(written(tmp_path, paying)).judge_by == "income"
+    paying = changed((["judge_by"], "withdrawals"), (["withdrawals"], {"amount": 10}))
+    assert load_study(written(tmp_path, paying)).judge_by == "withdrawals"
 
 
 def test_relative_price_index_starts_where_the_study_lies(tmp_path: Path) -> None:
