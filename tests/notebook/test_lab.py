@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal, assert_series_equal
 from support.lab import RESERVES, STRATEGIES, Lab
+from support.steps import refresh
 
 import sd_core as sd
 from pipelines.notebook import lab as opened
@@ -70,7 +71,7 @@ def test_taxes_withdrawals_and_a_path_band_change_nothing_of_that(
         path_band=True,
         strategies={"sd8": {"rule": {}}, "thin": {"rule": {"sd_n": 5}, "keep": "metrics"}},
     )
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     study = open_study(lab)
     assert study.simulate("sd8").metrics()["taxes"] > 0
     for strategy in ("sd8", "thin"):

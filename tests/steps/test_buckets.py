@@ -9,14 +9,13 @@ import pandas as pd
 import pytest
 from support.bucket_lab import PLANS, planned_study
 from support.lab import Lab, write_study
+from support.steps import prepare, refresh
 
 from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.keys import DERIVED_KEYS
 from pipelines.steps.datasets import BUCKETS
-from pipelines.steps.fetch import fetch_prices
 from pipelines.steps.plan import plan_run
-from pipelines.steps.prepare import prepare_market
 
 TABLES = ("bucket_ledger", "bucket_daily", "bucket_trade", "bucket_event", "bucket_evaluation", "bucket_signal")
 
@@ -73,10 +72,8 @@ def test_every_entry_is_one_that_the_signals_of_the_session_before_ask_for(bucke
 
 def stored_rows(lab: Lab, plan: str) -> dict[str, pd.DataFrame]:
     """Return the rows of a plan of a study of which nothing else is made."""
-    study, lake = lab.home.study, lab.home.lake
-    fetch_prices(study, lake, None)
-    prepare_market(study, lake, lab.study_file)
-    (made,) = BUCKETS.make(study, lake, keys=[plan]).values()
+    prepare(lab.home)
+    (made,) = BUCKETS.make(lab.home.study, lab.home.lake, keys=[plan]).values()
     return {name: made.read(name).to_pandas() for name in BUCKETS.tables}
 
 
@@ -121,7 +118,7 @@ def test_change_to_a_plan_simulates_that_plan_alone(bucket_lab: Lab, tmp_path: P
 def test_plan_that_is_no_longer_asked_for_leaves_the_tables(bucket_lab: Lab, tmp_path: Path) -> None:
     lab = with_plans(bucket_lab, tmp_path, dips=PLANS["dips"])
     assert list(plan_run(lab.home).derived) == []
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     assert set(lab.table("bucket_daily")["book"]) == {"dips"}
     assert set(lab.table("study_bucket")["plan"]) == {"dips"}
 

@@ -16,6 +16,7 @@ import dagster as dg
 import duckdb
 import pytest
 from support.lab import RESERVES, STRATEGIES, Lab
+from support.steps import publish
 
 from sd_core.lake import POINTER
 
@@ -79,8 +80,7 @@ def test_open_reader_keeps_its_version_while_the_next_is_published(
     assert reader.stdin is not None
     assert reader.stdout is not None
     assert reader.stdout.readline() == "3\n"
-    outcome = lab.sdlab("run", "--select", "report_strategy")
-    assert outcome.code == 0, outcome.err
+    publish(lab.home)
     assert set(lab.table("simulation_daily")["strategy"]) == {"buy_and_hold"}
     reader.stdin.write("again\n")
     reader.stdin.flush()

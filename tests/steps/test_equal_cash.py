@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from support.lab import RESERVES, Lab
+from support.steps import refresh, simulate_part
 
 KEY = ["strategy", "reserve", "comparison"]
 COMPARISONS = ["buy_and_hold", "cash_path", "rebalanced"]
@@ -23,7 +24,7 @@ def test_every_scenario_of_the_rule_is_compared_and_no_other(finished: Lab) -> N
 def test_change_of_a_strategy_compares_its_scenarios_alone_again(changed_study: Callable[..., Lab]) -> None:
     lab = changed_study(strategies={"buy_and_hold": {}, "sd8": {"rule": {"sd_n": 12}}, "ath_only": ATH_ONLY})
     before, pointers = lab.table("report_equal_cash"), lab.pointers()
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     after = lab.table("report_equal_cash")
     moved = (before.set_index(KEY)["comparison_cagr"] != after.set_index(KEY)["comparison_cagr"]).groupby("strategy")
     assert moved.all().to_dict() == {"ath_only": False, "sd8": True}
@@ -37,8 +38,7 @@ ATH_ONLY = {"rule": {"variant": "ath_only"}}
 def test_other_judge_rebuilds_the_tables_and_simulates_nothing(changed_study: Callable[..., Lab]) -> None:
     lab = changed_study(judge_by="sharpe")
     pointers = lab.pointers()
-    outcome = lab.sdlab("run")
-    assert outcome.code == 0, outcome.err
+    refresh(lab.home)
     unmoved = {name: version for name, version in lab.pointers().items() if name != "publication"}
     assert unmoved == {name: pointers[name] for name in unmoved}
     ranked = lab.table("report_strategy").sort_values("rank")
@@ -48,7 +48,7 @@ def test_other_judge_rebuilds_the_tables_and_simulates_nothing(changed_study: Ca
 
 def test_partial_run_keeps_what_other_scenarios_were_compared_with(changed_study: Callable[..., Lab]) -> None:
     lab = changed_study(costs={"bps": 50})
-    assert lab.sdlab("run", "--select", "sd8").code == 0
+    simulate_part(lab.home, "sd8")
     # The others were simulated under other costs: they are in the tables and compared with nothing.
     assert set(lab.table("report_equal_cash")["strategy"]) == {"sd8"}
     assert set(lab.table("report_strategy")["strategy"]) == {"buy_and_hold", "sd8", "ath_only"}
@@ -58,5 +58,5 @@ def test_partial_run_keeps_what_other_scenarios_were_compared_with(changed_study
 def test_what_is_kept_of_a_strategy_changes_no_comparison(keep: str, changed_study: Callable[..., Lab]) -> None:
     lab = changed_study(strategies={"buy_and_hold": {}, "sd8": {"rule": {}, "keep": keep}, "ath_only": ATH_ONLY})
     before = lab.table("report_equal_cash")
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     assert lab.table("report_equal_cash").equals(before)

@@ -6,12 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support.lab import Lab
+from support.steps import fit, prepare, publish, rebuilt, simulate_part
 
-from pipelines.lab.home import SQL
-from pipelines.steps.datasets import DERIVED, FITS
-from pipelines.steps.rebuild import rebuild
-from pipelines.warehouse.audit import read_identities
-from pipelines.warehouse.models import read_models
+from pipelines.steps.datasets import CORRELATIONS, FITS
 from sd_core.schemas.lake import CORRELATION_SUMMARY
 
 NAMES = {fit.name for fit in FITS}
@@ -39,41 +36,34 @@ def test_run_publishes_correlations_of_every_pair(finished: Lab) -> None:
 
 def test_fits_stay_while_prices_and_settings_are_the_same(lab: Lab) -> None:
     before = versions(lab)
-    outcome = lab.sdlab("run")
-    assert outcome.code == 0, outcome.err
+    fit(lab.home)
     assert versions(lab) == before
     assert before.keys() == NAMES
 
 
 def test_fits_of_the_same_market_have_the_same_bytes(finished: Lab, fresh_lab: Lab) -> None:
-    assert fresh_lab.sdlab("run").code == 0
-    for fit in FITS:
-        one, other = (lab.home.lake.current(fit.name) for lab in (finished, fresh_lab))
-        assert one
-        assert other
-        for table in fit.tables:
-            assert one.file(table).read_bytes() == other.file(table).read_bytes()
+    prepare(fresh_lab.home)
+    fit(fresh_lab.home)
+    for one in FITS:
+        stored, again = (lab.home.lake.current(one.name) for lab in (finished, fresh_lab))
+        assert stored
+        assert again
+        for table in one.tables:
+            assert stored.file(table).read_bytes() == again.file(table).read_bytes()
 
 
 def test_fits_of_other_prices_are_left_out_and_reported_until_recomputed(lab_with_prices: Lab) -> None:
     lab = lab_with_prices
     before = lab.table("correlation_summary")
     change_prices(lab)
-    for asset in ("raw_prices", "prices"):
-        assert lab.sdlab("run", "--select", asset).code == 0
-    outcome = lab.sdlab("run", "--select", "report_strategy")
-    assert outcome.code == 0, outcome.err
-    assert (
-        "variance_state, correlations, income_subset, start_date_outcome: of other prices or settings, so left out"
-        in " ".join(outcome.err.split())
-    )
+    prepare(lab.home)
+    made = publish(lab.home)
+    assert made.outdated_derived == ["variance_state", "correlations", "income_subset", "start_date_outcome"]
     assert lab.table("correlation_pair").empty
     assert lab.table("correlation_summary").empty
     assert len(lab.table("market_regime")) == len(lab.table("sessions"))
 
-    outcome = lab.sdlab("run", "--select", "r10|sd8")
-    assert outcome.code == 0, outcome.err
-    assert "variance_state" not in outcome.err
+    simulate_part(lab.home, "sd8", 0.1)
     after = lab.table("correlation_summary")
     assert list(after["session"]) == list(before["session"])
     assert (after["average_correlation"] != before["average_correlation"]).any()
@@ -91,7 +81,7 @@ def test_fits_of_other_prices_are_left_out_and_reported_until_recomputed(lab_wit
 def test_settings_that_fits_depend_on_refit_them(changed_study: Callable[..., Lab], keys) -> None:
     lab = changed_study(**keys)
     before = versions(lab)
-    assert lab.sdlab("run").code == 0
+    fit(lab.home)
     after = versions(lab)
     assert all(after[name] != before[name] for name in NAMES)
 
@@ -99,7 +89,7 @@ def test_settings_that_fits_depend_on_refit_them(changed_study: Callable[..., La
 def test_settings_that_fits_do_not_depend_on_leave_them(changed_study: Callable[..., Lab]) -> None:
     lab = changed_study(costs={"bps": 50})
     before = versions(lab)
-    assert lab.sdlab("run").code == 0
+    fit(lab.home)
     assert versions(lab) == before
 
 
@@ -110,12 +100,10 @@ def test_portfolios_stored_without_volatility_are_left_out_and_then_recomputed(l
     tables = {"income_subset": stored.read("income_subset").drop_columns("mean_volatility")}
     lab.home.lake.write("income_subset", "", tables, earlier)
     before = lab.pointers()["income_subset"]
-    outcome = lab.sdlab("run", "--select", "report_strategy")
-    assert outcome.code == 0, outcome.err
-    assert "income_subset: of other prices or settings, so left out" in " ".join(outcome.err.split())
+    assert publish(lab.home).outdated_derived == ["income_subset"]
     assert lab.pointers()["income_subset"] == before
 
-    assert lab.sdlab("run").code == 0
+    fit(lab.home)
     assert lab.pointers()["income_subset"] != before
     renewed = lab.home.lake.current("income_subset")
     assert renewed
@@ -123,18 +111,14 @@ def test_portfolios_stored_without_volatility_are_left_out_and_then_recomputed(l
 
 
 def test_average_that_is_not_that_of_its_pairs_is_found(lab: Lab) -> None:
-    fit = next(fit for fit in FITS if fit.name == "correlations")
-    stored = lab.home.lake.current(fit.name)
+    stored = lab.home.lake.current(CORRELATIONS.name)
     assert stored
-    tables = {name: stored.read(name) for name in fit.tables}
+    tables = {name: stored.read(name) for name in CORRELATIONS.tables}
     summary = tables["correlation_summary"].to_pandas()
     summary.loc[7, "average_correlation"] += 0.001
     tables["correlation_summary"] = tables["correlation_summary"].from_pandas(
         summary, CORRELATION_SUMMARY.arrow_schema, preserve_index=False
     )
-    lab.home.lake.write(fit.name, "", tables, stored.facts)
-    result = rebuild(
-        lab.home.study, lab.home.lake, lab.home.published, read_models(SQL), read_identities(SQL / "audit"), DERIVED
-    )
-    [verdict] = [verdict for verdict in result.verdicts if not verdict.passed]
+    lab.home.lake.write(CORRELATIONS.name, "", tables, stored.facts)
+    [verdict] = [verdict for verdict in rebuilt(lab.home).verdicts if not verdict.passed]
     assert (verdict.check, verdict.failures) == ("average_correlation_is_that_of_its_pairs", 1)

@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support import steps
 from support.lab import RESERVES, Lab, small_study, write_prices, write_study
+from support.steps import prepare, publish, refresh, simulate_part
 
 from pipelines.steps import simulate
 from pipelines.warehouse import reduction
 from pipelines.warehouse.audit import Identity
 from sd_core.lake import POINTER
+from sd_core.study.scenario import Scenario
 
 RULES = {"rule": {"sd_n": 10, "profit_share": 0.6, "order": "nav_opportunistic"}}
 FLOWS = {
@@ -39,8 +42,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """A finished run of one strategy's rules under three names, each keeping something else."""
     folder = tmp_path_factory.mktemp("kept")
     lab = Lab(write_study(folder / "small.yaml", study(write_prices(folder / "prices"))), folder / "home")
-    outcome = lab.sdlab("run")
-    assert outcome.code == 0, outcome.err
+    refresh(lab.home)
     return lab
 
 
@@ -83,7 +85,7 @@ def test_lake_holds_no_more_than_is_kept(kept: Lab) -> None:
 
 
 def test_headline_names_scenarios_that_keep_metrics_alone(kept: Lab) -> None:
-    outcome = kept.sdlab("run", "--select", "r10|summary")
+    outcome = kept.sdlab("run")
     assert outcome.code == 0, outcome.err
     assert any(re.match(r"summary +10 %", line) for line in outcome.out.splitlines())
 
@@ -93,11 +95,11 @@ def test_keeping_something_else_makes_a_scenario_outdated_until_it_is_run(kept: 
     changed = STRATEGIES | {"summary": RULES}
     file = write_study(tmp_path / "small.yaml", study(kept.study_file.parent / "prices", strategies=changed))
     lab = replace(lab, study_file=file)
-    assert lab.sdlab("run", "--select", "report_strategy").code == 0
+    publish(lab.home)
     report = lab.table("report_strategy").set_index("strategy")
     assert not report.loc["summary", "is_current"].any()
     assert report.loc["whole", "is_current"].all()
-    assert lab.sdlab("run", "--select", "summary").code == 0
+    simulate_part(lab.home, "summary")
     assert set(lab.table("simulation_ledger")["strategy"]) == {"buy_and_hold", "whole", "summary"}
     assert lab.table("report_strategy")["is_current"].all()
 
@@ -108,7 +110,7 @@ def test_metrics_that_other_sql_computed_are_not_published(kept: Lab, tmp_path: 
     noted = json.loads(pointer.read_text())
     noted["facts"]["metrics_version"] = "0" * 16
     pointer.write_text(json.dumps(noted))
-    assert lab.sdlab("run", "--select", "report_strategy").code == 0
+    publish(lab.home)
     assert rows_of(lab.table("report_strategy"), "summary")["reserve"].tolist() == [0.0]
 
 
@@ -125,17 +127,20 @@ def test_rows_that_break_a_law_are_refused(kept: Lab, tmp_path: Path, monkeypatc
 
     to_tables = simulate.to_tables
     monkeypatch.setattr(simulate, "to_tables", broken)
-    outcome = lab.sdlab("run")
-    assert outcome.code == 1
-    assert "bank_follows_ledger" in outcome.err
-    assert "r10|summary" in outcome.err
+    prepare(lab.home)
+    outcomes = simulate.simulate_into_lake(lab.home.study, lab.home.lake, lab.home.study.scenarios)
+    failures = {scenario: str(outcome) for scenario, outcome in outcomes if isinstance(outcome, Exception)}
+    # What was judged together is refused together.
+    assert {scenario.strategy for scenario in failures} == {"days", "summary"}
+    assert all("bank_follows_ledger" in message for message in failures.values())
     assert not (lab.home.lake.root / "simulations" / "summary" / "r10" / POINTER).exists()
     assert (lab.home.lake.root / "simulations" / "whole" / "r10" / POINTER).exists()
 
 
 def test_every_identity_about_a_scenarios_own_rows_is_asked_before_they_go(
-    kept: Lab, monkeypatch: pytest.MonkeyPatch
+    kept: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lab = kept.copy_to(tmp_path / "home")
     asked: list[str] = []
 
     def listening(connection, identities: list[Identity], tables):
@@ -143,7 +148,7 @@ def test_every_identity_about_a_scenarios_own_rows_is_asked_before_they_go(
         return iter(())
 
     monkeypatch.setattr(reduction, "audit", listening)
-    assert kept.sdlab("run", "--select", "r10|summary").code == 0
+    steps.simulate(lab.home, [Scenario(strategy="summary", reserve=0.1)])
     about_rows = {"amounts_add_up", "bank_follows_flows", "bank_follows_ledger", "fills_inside_bar"}
     about_rows |= {"holdings_not_negative", "lots_within_holdings", "value_is_bank_plus_holdings"}
     assert about_rows <= set(asked)
@@ -166,7 +171,7 @@ def test_path_band_has_every_path_with_what_the_strategy_would_have_come_to_on_i
         ),
     )
     lab = Lab(file, tmp_path / "home")
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     report = lab.table("report_strategy")
     assert report[["twr_low", "twr_high", "final_value_low", "final_value_high"]].isna().all().all()
     assert report["twr"].nunique() > len(RESERVES)

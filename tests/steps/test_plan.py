@@ -13,6 +13,7 @@ import duckdb
 import pandas as pd
 import pytest
 from support.lab import Lab
+from support.steps import refresh
 
 from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.instance import open_instance
@@ -79,7 +80,7 @@ def test_published_rows_of_a_partial_run_are_those_of_a_fresh_one(
     lab = changed_study(strategies={"buy_and_hold": {}, "sd8": {"rule": {"sd_n": 12}}, "new": {"rebalance": YEARLY}})
     assert lab.sdlab("run").code == 0
     fresh = Lab(lab.study_file, tmp_path / "fresh")
-    assert fresh.sdlab("run", "--fresh").code == 0
+    refresh(fresh.home, fresh=True)
     assert rows(lab) == rows(fresh)
     assert report(lab) == report(fresh)
 
@@ -94,7 +95,7 @@ def report(lab: Lab) -> bytes:
 def test_price_file_that_changed_is_fetched_and_all_that_follows_is_made_again(lab_with_prices: Lab) -> None:
     lab = lab_with_prices
     # The same bytes under another name are another source; it is fetched once.
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     assert plan_run(lab.home).is_empty
     file = Path(lab.home.study.source.folder or "") / "AAA.csv"
     bars = pd.read_csv(file, index_col="Date")
@@ -113,7 +114,7 @@ def test_price_file_that_changed_is_fetched_and_all_that_follows_is_made_again(l
 
 def test_price_file_that_was_only_touched_is_left_alone(lab_with_prices: Lab) -> None:
     lab = lab_with_prices
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     os.utime(Path(lab.home.study.source.folder or "") / "AAA.csv")
     assert plan_run(lab.home).is_empty
 
@@ -145,7 +146,7 @@ def test_published_file_that_is_not_the_one_published_is_made_again(lab: Lab, da
     else:
         lab.published.write_bytes(b"something else")
     assert plan_run(lab.home).publishes
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     assert not lab.table("report_strategy").empty
     assert plan_run(lab.home).is_empty
 
@@ -157,7 +158,7 @@ def test_log_that_another_tool_left_is_not_played_into_the_next_publication(lab:
     subprocess.run([sys.executable, "-c", tool, str(lab.published)], check=False)
     assert lab.home.published.log.exists()
     assert plan_run(lab.home).publishes
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     assert not lab.home.published.log.exists()
     assert lab.sdlab("query", "select count(*) as n from report_strategy").code == 0
     assert lab.sdlab("query", "select * from mine").code == 2
@@ -173,7 +174,7 @@ def test_scenario_whose_files_are_gone_is_simulated_again(lab: Lab) -> None:
     pointer = lab.home.lake.root / "simulations" / "sd8" / "r10" / "current.json"
     pointer.unlink()
     assert list(plan_run(lab.home).scenarios) == [Scenario(strategy="sd8", reserve=0.1)]
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     assert json.loads(pointer.read_text(encoding="utf-8"))["rows"]["daily"] == 260
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.lab import RESERVES, Lab, Outcome, small_study, write_prices, write_study
+from support.steps import publish, refresh
 
 from pipelines.lab.current import current_market, read_panel
 from sd_core.metrics.income import income_variability
@@ -32,7 +33,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, Outcome]:
         "reserves": [0.0, 0.1, 0.3],
     }
     lab = Lab(write_study(folder / "small.yaml", small_study(write_prices(folder / "prices")) | keys), folder / "home")
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     return lab, lab.sdlab("run", "--select", "reserve_bootstrap")
 
 
@@ -215,7 +216,7 @@ def test_histories_of_other_settings_are_left_out(asked: tuple[Lab, Outcome], tm
     file = tmp_path / "small.yaml"
     file.write_text(study, encoding="utf-8")
     changed = dataclasses.replace(there, study_file=file)
-    assert changed.sdlab("run", "--select", "report_reserve").code == 0
+    publish(changed.home)
     assert changed.table("reserve_bootstrap").empty
     assert changed.table("report_reserve")["histories"].isna().all()
 
@@ -234,7 +235,7 @@ def test_portfolios_of_some_assets_are_reported_with_a_slope_and_its_interval(
         "source": {"kind": "csv", "folder": str(folder)},
     }
     lab = Lab(write_study(tmp_path / "six.yaml", small_study(folder) | keys), tmp_path / "six")
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     subsets = lab.table("income_subset")
     assert len(subsets) == 20  # 3 of 6
     (report,) = lab.table("report_income_smoothing").to_dict("records")

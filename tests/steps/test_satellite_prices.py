@@ -1,9 +1,12 @@
 """Prices of satellites' tickers are fetched, prepared and published, and leave everything else what it was."""
 
 import pandas as pd
+import pytest
 from support.lab import Lab, small_study, write_study
+from support.steps import prepare, refresh
 
 from pipelines.steps.plan import plan_run
+from sd_core.errors import InputError
 
 OTHER_RUN = ("publication", "fetches", "market", "raw_prices")
 
@@ -34,15 +37,14 @@ def rows(table: pd.DataFrame) -> list[str]:
 
 
 def test_tickers_of_satellites_are_fetched_and_leave_scenarios_and_tables_alone(lab_with_prices: Lab) -> None:
-    assert lab_with_prices.sdlab("run").code == 0  # its price files are copies, which counts as a change
+    refresh(lab_with_prices.home)  # its price files are copies, which counts as a change
     before, tables = lab_with_prices.pointers(), lab_with_prices.tables()
     write_ticker(lab_with_prices, "DDD", 100.0)
     lab = with_satellites(lab_with_prices, DDD={})
     asked = plan_run(lab.home)
     assert (list(asked.tickers), asked.prepares) == (["DDD"], True)
 
-    outcome = lab.sdlab("run")
-    assert outcome.code == 0, outcome.err
+    refresh(lab.home)
     assert lab.pointers()["raw_prices/DDD"]
     assert moved(before, lab.pointers()) == set()
     published = lab.tables()
@@ -55,14 +57,12 @@ def test_tickers_of_satellites_are_fetched_and_leave_scenarios_and_tables_alone(
     # Other prices of it: the market is prepared again, and no scenario simulated.
     write_ticker(lab, "DDD", 101.0)
     assert list(plan_run(lab.home).tickers) == ["DDD"]
-    outcome = lab.sdlab("run")
-    assert outcome.code == 0, outcome.err
+    refresh(lab.home)
     assert moved(before, lab.pointers()) == set()
     assert lab.table("satellite_prices")["close"].iloc[-1] == 101.0
 
 
 def test_missing_file_of_a_ticker_of_satellites_is_refused_by_its_name(lab_with_prices: Lab) -> None:
-    outcome = with_satellites(lab_with_prices, EEE={}).sdlab("run")
-    assert outcome.code != 0
-    assert "EEE" in outcome.err
+    with pytest.raises(InputError, match="EEE"):
+        prepare(with_satellites(lab_with_prices, EEE={}).home)
     assert lab_with_prices.sdlab("check").code == 0

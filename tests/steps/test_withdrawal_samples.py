@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.lab import Lab, small_study, write_prices, write_study
+from support.steps import refresh, resample
 
 from pipelines.lab.current import current_market, read_panel
 from pipelines.steps import withdrawals
@@ -27,9 +28,8 @@ def lab_with(folder: Path, **keys: Any) -> Lab:
     index.rename_axis("Date").rename("Value").to_csv(folder / "index.csv")
     study = small_study(prices) | {"bootstrap": BOOTSTRAP} | keys
     lab = Lab(write_study(folder / "small.yaml", study), folder / "home")
-    for what in ([], ["--select", "reserve_bootstrap"]):
-        outcome = lab.sdlab("run", *what)
-        assert outcome.code == 0, outcome.err
+    refresh(lab.home)
+    resample(lab.home)
     return lab
 
 

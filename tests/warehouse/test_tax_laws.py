@@ -7,6 +7,7 @@ import duckdb
 import pytest
 from support.lab import RESERVES, STRATEGIES, Lab, small_study, write_study
 from support.lake_tables import add_taxes, build_only, connect, fill_small_study
+from support.steps import publish, refresh, simulate_part
 
 from pipelines.lab.home import SQL
 from pipelines.warehouse.audit import read_identities
@@ -28,8 +29,7 @@ def taxed(finished: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     folder = tmp_path_factory.mktemp("taxed")
     study = small_study(finished.study_file.parent / "prices") | {"taxes": TAXES}
     lab = Lab(write_study(folder / "small.yaml", study), finished.copy_to(folder / "home").root)
-    outcome = lab.sdlab("run")
-    assert outcome.code == 0, outcome.err
+    refresh(lab.home)
     return lab
 
 
@@ -66,7 +66,7 @@ def test_other_rates_need_no_simulation(taxed: Lab, tmp_path: Path) -> None:
     twice = {name: 2 * rate for name, rate in TAXES.items()}
     study = small_study(Path(taxed.home.study.source.folder)) | {"taxes": twice}
     lab = Lab(write_study(tmp_path / "small.yaml", study), taxed.copy_to(tmp_path / "home").root)
-    assert lab.sdlab("run", "--select", "report_strategy").code == 0
+    publish(lab.home)
     report = lab.table("report_strategy")
     assert report["is_current"].all()
     assert report["taxes"].to_numpy() == pytest.approx(2 * before["taxes"].to_numpy())
@@ -76,7 +76,7 @@ def test_taxes_asked_for_later_make_scenarios_outdated_until_they_are_simulated(
     changed_study: Callable[..., Lab],
 ) -> None:
     lab = changed_study(taxes=TAXES)
-    assert lab.sdlab("run", "--select", "sd8").code == 0
+    simulate_part(lab.home, "sd8")
     report = lab.table("report_strategy").set_index("strategy")
     assert report.loc["sd8", "is_current"].all()
     assert report.loc["sd8", AFTER_TAX].notna().all(axis=None)
