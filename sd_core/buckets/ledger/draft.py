@@ -5,16 +5,16 @@ What an operation means belongs in ``facts`` and the modules beside it. Nothing 
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from sd_core.buckets.ledger.quanta import Unit, currency, shares
 from sd_core.buckets.ledger.state import OpenLot, State
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, ROWS, SEAL
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, BALANCE_AFTER, ROWS, SEAL
 
 Row = dict[str, Any]
 
@@ -155,16 +155,54 @@ class Draft:
         Args:
             activity: the rows of the activity that the entry books, by table.
         """
-        previous = self.state.last_digest
+        previous, balances = self.state.last_digest, self._balances_after()
         for table in ROWS:
             if rows := self.rows.get(table.name):
                 names = {name for row in rows for name in row}
                 filled = [{name: row.get(name) for name in names} for row in rows]
-                self.connection.execute(sa.insert(table.clause), filled)
+                self.connection.execute(table.insert, filled)
         digest = digest_of(previous, {**self.rows, **(activity or {})})
+        if balances:
+            self.connection.execute(BALANCE_AFTER.insert, balances)
         seal = {"entry": self.number, "legs": len(self.legs), "digest": digest}
-        self.connection.execute(sa.insert(SEAL.clause), [seal])
+        self.connection.execute(SEAL.insert, [seal])
         return digest
+
+    def _balances_after(self) -> list[Row]:
+        """Return what each account that the entry touches has after it."""
+        quanta: Counter[tuple[str, str]] = Counter()
+        reserved: Counter[tuple[str, str]] = Counter()
+        for source, target, unit, moved in self.legs:
+            quanta[source, unit] -= moved
+            quanta[target, unit] += moved
+        steps: dict[str, int] = {}
+        placed = {row["client_id"]: row for row in self.rows.get("order", [])}
+        for step in self.rows.get("order_step", []):
+            client_id = step["client_id"]
+            if (order := placed.get(client_id)) is not None:
+                key, before = (order["bucket"], order["reserved_unit"]), 0
+            else:
+                found = self.state.order(client_id)
+                key, before = (found.bucket, found.reserved_unit), found.left
+            reserved[key] += step["reserved"] - steps.get(client_id, before)
+            steps[client_id] = step["reserved"]
+        return [
+            {
+                "account": account,
+                "entry": self.number,
+                "quanta": self.state.balance(*key) + quanta[key],
+                "reserved": self.state.reserved(*key) + reserved[key],
+            }
+            for key in sorted({*quanta, *reserved})
+            if (account := self.state.account(*key) or self._new_accounts.get(key)) is not None
+        ]
+
+    @property
+    def adds(self) -> set[str]:
+        """What held activities may wait for: instruments that the entry moves or orders, and the activity it books."""
+        moved = {unit for _, _, unit, _ in self.legs if self.state.units[unit].kind == "instrument"}
+        moved |= {row["unit"] for row in self.rows.get("order", [])}
+        return moved | ({self.head.activity} if self.head.activity else set())
 
 
 def canonical(content: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sd_core.buckets.ledger.draft import Draft, HeldError
 from sd_core.buckets.ledger.orders import fill_order
-from sd_core.buckets.ledger.quanta import by_ratio, in_words
+from sd_core.buckets.ledger.quanta import Unit, by_ratio, in_words
 from sd_core.buckets.ledger.reversals import mirror
 from sd_core.buckets.ledger.splits import split_deposit
 from sd_core.errors import InputError
@@ -87,6 +87,12 @@ class Fact:
         if len(found) != 1:
             raise InputError(f"{self.kind} {self.ref}: expected one leg in a {kind}, was {len(found)}")
         return found[0]
+
+
+def waits_for(activity: Activity, units: Mapping[str, Unit]) -> list[str]:
+    """Return what can make an activity bookable that is not yet: shares of its instruments, or the activity before."""
+    known = {unit for unit in activity.legs if unit not in units or units[unit].kind == "instrument"}
+    return sorted(known | {str(one) for one in (activity.previous, activity.details.get("of")) if one})
 
 
 Note = dict[str, Any]

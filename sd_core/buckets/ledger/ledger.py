@@ -8,12 +8,11 @@ import datetime as dt
 import json
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableSet, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
-import sqlalchemy as sa
 from sqlalchemy import Connection, text
 
 from sd_core.broker.registry import NO_BROKER
@@ -24,7 +23,7 @@ from sd_core.buckets.ledger.quanta import Unit, currency, instrument
 from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.store import Store
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, HELD
 from sd_core.errors import InputError
 from sd_core.study.satellites import CORE, LIVE
 
@@ -108,13 +107,14 @@ class Ledger:
         with self._writing(dry_run) as connection:
             if (done := self._done(connection, key, request_of(activity.kind, self.book, content))) is not None:
                 return done
-            broker = State(connection, self.book).setting(LIVE, "broker")
+            state = State(connection, self.book)
+            broker = state.setting(LIVE, "broker")
             if by_hand and activity.kind in {"deposit", "withdrawal"} and broker != NO_BROKER:
                 raise InputError(f"{activity.kind}: expected none by hand, as the feed of {broker} books it")
-            self._store_activity(connection, activity, content)
-            receipt = self._book(connection, activity.ref, key, "person" if by_hand else "broker")
-            if receipt.entry is not None:
-                self._book_held(connection)
+            self._store_activity(state, activity, content)
+            adds: set[str] = set()
+            receipt = self._book(state, activity.ref, key, "person" if by_hand else "broker", adds)
+            self._book_held(connection, adds)
             return replace(receipt, is_dry_run=dry_run)
 
     def deposit(
@@ -307,8 +307,8 @@ class Ledger:
                     legs = {one.unit: state.units[one.unit].decimal(one.difference)}
                     details = {"reason": f"reconciliation, entry {number}"}
                     activity = Activity(ref, "adjustment", self.clock().date(), legs, details=details)
-                    self._store_activity(connection, activity, _content(activity))
-                    self._book(connection, ref, f"{self.book}:{ref}", "rule")
+                    self._store_activity(state, activity, _content(activity))
+                    self._book(State(connection, self.book), ref, f"{self.book}:{ref}", "rule", set())
 
         arguments = {unit: f"{amount:f}" for unit, amount in sorted(statement.items())}
         if shares is not None:
@@ -354,7 +354,7 @@ class Ledger:
         paper = self.paper(bucket)
         if cash:
             activity = Activity("opening", "opening", self.clock().date(), {base.unit: base.decimal(cash)})
-            paper._store_activity(connection, activity, _content(activity))  # noqa: SLF001
+            paper._store_activity(State(connection, paper.book), activity, _content(activity))  # noqa: SLF001
             activity_ref, kind = "opening", "opening"
         else:
             activity_ref, kind = None, "book"
@@ -477,6 +477,7 @@ class Ledger:
             draft.seal()
             if after is not None:
                 after(connection, draft.number)
+            self._book_held(connection, draft.adds)
             return replace(_written(draft), is_dry_run=dry_run)
 
     def _done(self, connection: Connection, key: str, request: str) -> Receipt | None:
@@ -497,26 +498,24 @@ class Ledger:
 
     # Facts: stored, then booked or held
 
-    def _store_activity(self, connection: Connection, activity: Activity, content: Mapping[str, Any]) -> None:
+    def _store_activity(self, state: State, activity: Activity, content: Mapping[str, Any]) -> None:
         """Store a fact with its legs in quanta, unless it is held already.
 
         Raises:
             InputError: another fact of its reference is held.
         """
         raw = canonical(content)
-        query = text("select raw from activity where book = :book and ref = :ref")
-        held = connection.execute(query, {"book": self.book, "ref": activity.ref}).scalar()
+        held = state.stated(activity.ref)
         if held is not None:
             if held != raw:
                 raise InputError(
                     f"{activity.kind} {activity.ref}: expected what was stated before under this reference"
                 )
             return
-        known = State(connection, self.book).units
         place = f"{activity.kind} {activity.ref}"
         legs = []
         for name, amount in activity.legs.items():
-            unit = known.get(name) or self._unit(name, activity)
+            unit = state.units.get(name) or self._unit(name, activity)
             legs.append({"book": self.book, "ref": activity.ref, "unit": name, "quanta": unit.quanta(amount, place)})
         row: dict[str, Any] = {
             "book": self.book,
@@ -528,8 +527,8 @@ class Ledger:
         row |= {"at": at, "previous": activity.previous, "raw": raw}
         if not legs or any(leg["quanta"] == 0 for leg in legs):
             raise InputError(f"{place}: expected amounts other than 0")
-        connection.execute(sa.insert(ACTIVITY.clause), [row])
-        connection.execute(sa.insert(ACTIVITY_LEG.clause), legs)
+        state.connection.execute(ACTIVITY.insert, [row])
+        state.connection.execute(ACTIVITY_LEG.insert, legs)
 
     def _unit(self, name: str, activity: Activity) -> Unit:
         """Return a unit that the ledger does not know yet.
@@ -542,17 +541,16 @@ class Ledger:
             return currency(name)
         return instrument(name, activity.quoted.get(name, self.base_currency))
 
-    def _book(self, connection: Connection, ref: str, key: str, actor: Actor) -> Receipt:
-        """Book a stored fact; a receipt without an entry where it is held."""
-        activity, fact, rows = _stored(connection, self.book, ref)
-        state = State(connection, self.book)
-        reverses = (
-            state.entry_of(activity.previous).number
-            if activity.previous and state.entry_of(activity.previous)
-            else None
-        )
-        if activity.kind == "bust" and reverses is None:
-            return Receipt(None, "reversal", f"bust {ref}: held: {activity.previous} is not booked", {}, ())
+    def _book(self, state: State, ref: str, key: str, actor: Actor, adds: MutableSet[str]) -> Receipt:
+        """Book a stored fact; a receipt without an entry where it is held.
+
+        Args:
+            adds: what held facts may have waited for; what this one adds is added.
+        """
+        activity, fact, rows = _stored(state.connection, self.book, ref)
+        busted = state.entry_of(activity.previous) if activity.kind == "bust" and activity.previous else None
+        if activity.kind == "bust" and busted is None:
+            return self._hold(state, activity, f"{activity.previous} is not booked")
         request = request_of(activity.kind, self.book, _content(activity))
         recorded = self._dates()[1]
         head = Head(
@@ -564,25 +562,36 @@ class Ledger:
             fact.effective,
             recorded,
             activity=ref,
-            reverses=reverses if activity.kind == "bust" else None,
+            reverses=busted.number if busted else None,
             note=activity.details.get("reason"),
         )
-        draft = Draft(connection, head, state)
+        draft = Draft(state.connection, head, state)
         for name in fact.legs:
             draft.introduce(state.units.get(name) or self._unit(name, activity))
         try:
             facts.book_fact(draft, fact)
         except HeldError as error:
-            return Receipt(None, head.kind, f"{activity.kind} {ref}: held: {error}", {}, ())
+            return self._hold(state, activity, str(error))
         draft.seal(rows)
+        adds |= draft.adds
         return _written(draft)
 
-    def _book_held(self, connection: Connection) -> None:
-        """Book held facts until none of them can be."""
-        booked = True
+    def _hold(self, state: State, activity: Activity, reason: str) -> Receipt:
+        """Put on record that a fact is held, and what it waits for, unless it was before."""
+        if not state.is_held(activity.ref):
+            row = {"book": self.book, "ref": activity.ref, "reason": reason}
+            rows = [row | {"waits_for": one} for one in facts.waits_for(activity, state.units)]
+            state.connection.execute(HELD.insert, rows)
+        return Receipt(None, facts.ENTRY_OF[activity.kind], f"{activity.kind} {activity.ref}: held: {reason}", {}, ())
+
+    def _book_held(self, connection: Connection, adds: MutableSet[str]) -> None:
+        """Book held facts, the oldest first, as long as one can be with what others have added."""
+        booked = bool(adds)
         while booked:
-            held = State(connection, self.book).held()
-            booked = any(self._book(connection, ref, f"{self.book}:{ref}", "broker").entry is not None for ref in held)
+            booked = any(
+                self._book(State(connection, self.book), ref, f"{self.book}:{ref}", "broker", adds).entry is not None
+                for ref in State(connection, self.book).bookable(adds)
+            )
 
 
 def _content(activity: Activity) -> dict[str, Any]:
@@ -597,15 +606,17 @@ def _content(activity: Activity) -> dict[str, Any]:
     }
 
 
+_OF_ACTIVITY = {
+    table.name: text(f"select * from {table.name} where book = :book and ref = :ref")
+    for table in (ACTIVITY, ACTIVITY_LEG)
+}
+
+
 def _stored(connection: Connection, book: str, ref: str) -> tuple[Activity, Fact, dict[str, list[Row]]]:
     """Return a stored activity as it was stated, in quanta, and as its rows by table."""
+    where = {"book": book, "ref": ref}
     rows = {
-        table.name: [
-            dict(row)
-            for row in connection.execute(
-                sa.select(table.clause).where(table.clause.c.book == book, table.clause.c.ref == ref)
-            ).mappings()
-        ]
+        table.name: [dict(row) for row in connection.execute(_OF_ACTIVITY[table.name], where).mappings()]
         for table in (ACTIVITY, ACTIVITY_LEG)
     }
     (row,) = rows[ACTIVITY.name]

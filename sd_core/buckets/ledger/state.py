@@ -5,7 +5,7 @@ Nothing here changes anything; rows are added by ``draft``.
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property
@@ -68,18 +68,25 @@ class Bucket:
     status: str
 
 
+# Activities that are stored and not booked; several rows where one waits for several things.
+_HELD = """
+    select h.ref, a.effective from held h join activity a on a.book = h.book and a.ref = h.ref
+    where h.book = :book and not exists (select 1 from entry e where e.book = h.book and e.activity = h.ref)
+"""
+
+
 class State:
     """One book as it is at the beginning of an entry."""
 
     def __init__(self, connection: Connection, book: str = LIVE) -> None:
-        self._connection = connection
+        self.connection = connection
         self.book = book
 
     def _rows(self, query: str, **values: Any) -> Iterator[Any]:
-        return iter(self._connection.execute(_text(query), {"book": self.book, **values}))
+        return iter(self.connection.execute(_text(query), {"book": self.book, **values}))
 
     def _one(self, query: str, **values: Any) -> Any:
-        return self._connection.execute(_text(query), {"book": self.book, **values}).scalar()
+        return self.connection.execute(_text(query), {"book": self.book, **values}).scalar()
 
     # The end of the ledger
 
@@ -174,33 +181,32 @@ class State:
 
     def account(self, owner: str, unit: str) -> int | None:
         """Return an owner's account in a unit, where there is one."""
-        found: int | None = self._accounts.get((owner, unit))
-        return found
+        found = self._accounts.get((owner, unit))
+        return None if found is None else found.account
 
     @cached_property
-    def _accounts(self) -> dict[tuple[str, str], int]:
-        rows = self._rows("select owner, unit, account from account where book = :book")
-        return {(row.owner, row.unit): row.account for row in rows}
+    def _accounts(self) -> dict[tuple[str, str], Any]:
+        """Every account by owner and unit, with what it has and what is reserved of it."""
+        rows = self._rows("select owner, unit, account, quanta, reserved from balance where book = :book order by 1, 2")
+        return {(row.owner, row.unit): row for row in rows}
 
     # Money and shares
 
     def balance(self, owner: str, unit: str) -> int:
         """Return what an owner has of a unit, in quanta."""
-        query = "select quanta from balance where book = :book and owner = :owner and unit = :unit"
-        return int(self._one(query, owner=owner, unit=unit) or 0)
+        found = self._accounts.get((owner, unit))
+        return 0 if found is None else found.quanta
 
     @cached_property
     def balances(self) -> dict[tuple[str, str], int]:
         """What the buckets have, by owner and unit, without what is 0."""
-        # An added condition on the sum would have it computed twice.
-        query = "select owner, unit, quanta from balance where book = :book and owner <> :outside order by owner, unit"
-        rows = self._rows(query, outside=OUTSIDE)
-        return {(row.owner, row.unit): int(row.quanta) for row in rows if row.quanta}
+        balances = self._accounts.items()
+        return {key: row.quanta for key, row in balances if row.quanta and row.owner != OUTSIDE}
 
     def reserved(self, owner: str, unit: str) -> int:
         """Return what open orders and requests reserve of an owner's unit."""
-        query = "select sum(quanta) from reservation where book = :book and bucket = :owner and unit = :unit"
-        return int(self._one(query, owner=owner, unit=unit) or 0)
+        found = self._accounts.get((owner, unit))
+        return 0 if found is None else found.reserved
 
     def free(self, owner: str, unit: str) -> int:
         """Return the balance less what is reserved."""
@@ -217,19 +223,31 @@ class State:
         return {unit: quanta for unit, quanta in held.items() if self.units[unit].kind == "currency"}
 
     def lots(self, bucket: str, unit: str) -> list[OpenLot]:
-        """Return open lots, the oldest first."""
-        query = """
-            select l.lot, l.opened, l.quanta, l.cost, coalesce(sum(u.quanta), 0) as used
-            from lot l left join lot_use u on u.lot = l.lot
-            where l.book = :book and l.bucket = :bucket and l.unit = :unit
-            group by l.lot, l.opened, l.quanta, l.cost having coalesce(sum(u.quanta), 0) < l.quanta
-            order by l.opened, l.lot
+        """Return open lots, the oldest first.
+
+        Lots are used first in, first out, so that those still open are mostly the newest: they are read from there, as
+        far as the position goes, and not all that ever were.
         """
-        lots = []
-        for row in self._rows(query, bucket=bucket, unit=unit):
-            whole = OpenLot(row.lot, row.opened, row.quanta, row.cost, (row.quanta, row.cost), int(row.used))
-            lots.append(whole.part(row.quanta - int(row.used)))
-        return lots
+        query = """
+            select l.lot, l.opened, l.quanta, l.cost,
+            coalesce((select sum(u.quanta) from lot_use u where u.lot = l.lot), 0) as used
+            from lot l where l.book = :book and l.bucket = :bucket and l.unit = :unit
+            order by l.opened desc, l.lot desc limit :most offset :read
+        """
+        lots: list[OpenLot] = []
+        left, read, most = self.balance(bucket, unit), 0, 16
+        while left > 0:
+            rows = list(self._rows(query, bucket=bucket, unit=unit, most=most, read=read))
+            for row in rows:
+                used = int(row.used)
+                if used < row.quanta and left > 0:
+                    whole = OpenLot(row.lot, row.opened, row.quanta, row.cost, (row.quanta, row.cost), used)
+                    lots.append(whole.part(row.quanta - used))
+                    left -= row.quanta - used
+            if len(rows) < most:
+                break
+            read, most = read + most, 4 * most
+        return lots[::-1]
 
     def open_orders(self, bucket: str, unit: str | None = None) -> list[str]:
         """Return the ids of a bucket's open orders and requests."""
@@ -243,17 +261,39 @@ class State:
 
     def held(self) -> list[str]:
         """Return the references of activities that are stored and not booked."""
-        query = """
-            select a.ref from activity a where a.book = :book
-            and not exists (select 1 from entry e where e.book = a.book and e.activity = a.ref)
-            order by a.effective, a.ref
+        return [ref for _, ref in sorted({(row.effective, row.ref) for row in self._rows(_HELD)})]
+
+    def bookable(self, added: Collection[str]) -> list[str]:
+        """Return held activities that may be booked after something was added: an instrument, or another activity.
+
+        Those are left out that take more shares than all buckets have.
         """
-        return [row.ref for row in self._rows(query)]
+        query = f"""
+            {_HELD} and h.waits_for = :one and not exists (
+                select 1 from activity_leg l join unit u on u.unit = l.unit and u.kind = 'instrument'
+                where l.book = h.book and l.ref = h.ref and -l.quanta > (
+                    select coalesce(sum(b.quanta), 0) from balance b
+                    where b.book = h.book and b.unit = l.unit and b.owner <> '{OUTSIDE}'
+                )
+            )
+        """
+        rows = [row for one in added for row in self._rows(query, one=one)]
+        return [ref for _, ref in sorted({(row.effective, row.ref) for row in rows})]
+
+    def stated(self, ref: str) -> str | None:
+        """Return a stored activity as it was stated, as JSON; None where there is none."""
+        found: str | None = self._one("select raw from activity where book = :book and ref = :ref", ref=ref)
+        return found
+
+    def is_held(self, ref: str) -> bool:
+        """Return whether an activity is held, or was before it was booked."""
+        return self._one("select 1 from held where book = :book and ref = :ref", ref=ref) is not None
 
     def order(self, client_id: str) -> Any:
         """Return an order's bucket, size and latest step; None where there is none."""
         query = """
-            select o.bucket, o.quanta, o.reserved as whole, s.step, s.status, s.filled
+            select o.bucket, o.quanta, o.reserved_unit, o.reserved as whole,
+            s.step, s.status, s.filled, s.reserved as left
             from "order" o join order_step s on s.client_id = o.client_id
             where o.book = :book and o.client_id = :client_id order by s.step desc limit 1
         """
@@ -376,7 +416,8 @@ class State:
     def held_legs(self) -> dict[str, int]:
         """Return what held activities add together, in quanta by unit."""
         query = """
-            select l.unit, sum(l.quanta) as quanta from activity_leg l where l.book = :book
+            select l.unit, sum(l.quanta) as quanta from activity_leg l
+            join (select distinct book, ref from held) h on h.book = l.book and h.ref = l.ref where l.book = :book
             and not exists (select 1 from entry e where e.book = l.book and e.activity = l.ref) group by l.unit
         """
         return {row.unit: int(row.quanta) for row in self._rows(query)}
@@ -458,8 +499,9 @@ class State:
     def prices(self) -> dict[str, tuple[str, Decimal]]:
         """The last marked price of each instrument, with its session."""
         query = """
-            select m.unit, m.session, m.price from mark_position m where m.book = :book and m.entry =
-            (select max(entry) from mark_position l where l.book = m.book and l.unit = m.unit)
+            select m.unit, m.session, m.price from unit u
+            join mark_position m on m.book = :book and m.unit = u.unit and m.entry =
+            (select max(entry) from mark_position l where l.book = :book and l.unit = u.unit)
         """
         return {row.unit: (row.session, Decimal(row.price)) for row in self._rows(query)}
 
@@ -467,8 +509,9 @@ class State:
     def rates(self) -> dict[str, tuple[str, Decimal]]:
         """The last rate of each currency in the base currency, with its session."""
         query = """
-            select r.currency, r.session, r.rate from fx_rate r where r.book = :book and r.entry =
-            (select max(entry) from fx_rate l where l.book = r.book and l.currency = r.currency)
+            select r.currency, r.session, r.rate from unit u
+            join fx_rate r on r.book = :book and r.currency = u.unit and r.entry =
+            (select max(entry) from fx_rate l where l.book = :book and l.currency = u.unit)
         """
         return {row.currency: (row.session, Decimal(row.rate)) for row in self._rows(query)}
 

@@ -74,6 +74,11 @@ class LedgerTable:
         """The table as SQLAlchemy writes it."""
         return sa.table(self.name, *(sa.column(name) for name in self.columns))
 
+    @cached_property
+    def insert(self) -> sa.Insert:
+        """What adds rows to it."""
+        return sa.insert(self.clause)
+
 
 def _table(name: str, key: str, others: str = "", entry: str = "entry") -> LedgerTable:
     return LedgerTable(name, tuple(key.split()), tuple(others.split()), entry)
@@ -85,6 +90,10 @@ ENTRY = _table(
     "entry", "number", "book key request kind effective recorded_at actor activity reverses note", entry="number"
 )
 SEAL = _table("seal", "entry", "legs digest")
+# What follows from other rows, written with them so that nothing need be added up again; no digest covers it, as
+# ``verification`` recomputes it. What each account that an entry touches has after it, and what activities wait for.
+BALANCE_AFTER = _table("balance_after", "account entry", "quanta reserved")
+HELD = _table("held", "book waits_for ref", "reason", entry="")
 
 # In the order in which an entry writes them: what others refer to comes first.
 ROWS = (
@@ -112,3 +121,5 @@ ROWS = (
     _table("reconciliation", "entry unit", "book actual booked held difference action"),
     _table("event", "entry", "subject kind numbers text"),
 )
+
+EVERY = (*ROWS, SEAL, BALANCE_AFTER, ACTIVITY, ACTIVITY_LEG, HELD)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, MONEY, ROWS, SEAL
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, BALANCE_AFTER, EVERY, HELD, MONEY, ROWS, SEAL
 from sd_core.study.satellites import OUTSIDE
 
 
@@ -35,28 +35,42 @@ class Refusal:
 _SEALED = "exists (select 1 from seal where seal.entry = {row}.{column})"
 _UNKNOWN = "not exists (select 1 from entry where entry.number = NEW.{column})"
 _BOOKED = "exists (select 1 from entry where entry.book = NEW.book and entry.activity = NEW.ref)"
-# Shares or money of one account: what came less what left. Only the entry that is being sealed can be without a seal.
-_BALANCE = """(
-    (select coalesce(sum(quanta), 0) from posting where target = {account})
-    - (select coalesce(sum(quanta), 0) from posting where source = {account})
-)"""
-_RESERVED = """(
-    select coalesce(sum(reservation.quanta), 0) from reservation
-    where reservation.book = {a}.book and reservation.bucket = {a}.owner and reservation.unit = {a}.unit
-)"""
-_OPEN_LOTS = """(
-    (select coalesce(sum(quanta), 0) from lot
-     where lot.book = {a}.book and lot.bucket = {a}.owner and lot.unit = {a}.unit)
-    - (select coalesce(sum(lot_use.quanta), 0) from lot_use join lot on lot.lot = lot_use.lot
-       where lot.book = {a}.book and lot.bucket = {a}.owner and lot.unit = {a}.unit)
-)"""
+_BEFORE = """coalesce((
+    select b.{column} from balance_after b where b.account = s.account and b.entry < NEW.entry
+    order by b.entry desc limit 1
+), 0)"""
+_STEPS = """
+    select r.account, t.client_id, t.step, t.reserved from order_step t join "order" o on o.client_id = t.client_id
+    join account r on r.book = o.book and r.owner = o.bucket and r.unit = o.reserved_unit where t.entry = NEW.entry
+"""
+# Every account that an entry touches, with what its legs add to it, and what its orders reserve more or less.
 _TOUCHED = f"""
-    select a.book, a.owner, a.unit, a.account from posting p join account a on a.account in (p.source, p.target)
-    where p.entry = NEW.entry and a.owner <> '{OUTSIDE}'
-    union
-    select a.book, a.owner, a.unit, a.account from lot l
-    join account a on a.book = l.book and a.owner = l.bucket and a.unit = l.unit
-    where l.entry = NEW.entry or exists (select 1 from lot_use u where u.lot = l.lot and u.entry = NEW.entry)
+    select c.account, sum(c.quanta) as quanta, sum(c.reserved) as reserved from (
+        select p.target as account, p.quanta, 0 as reserved from posting p where p.entry = NEW.entry
+        union all
+        select p.source, -p.quanta, 0 from posting p where p.entry = NEW.entry
+        union all
+        select t.account, 0, t.reserved - coalesce((
+            select l.reserved from order_step l where l.client_id = t.client_id and l.step = t.step - 1
+        ), 0) from ({_STEPS}) t
+        union all
+        select s.account, 0, 0 from balance_after s where s.entry = NEW.entry
+    ) c group by c.account
+"""
+# Shares that an entry moves between buckets, and lots that it opens and uses: together nothing, by account.
+_SHARES = f"""
+    select m.account, a.owner, m.quanta from (
+        select p.target as account, p.quanta from posting p where p.entry = NEW.entry
+        union all
+        select p.source, -p.quanta from posting p where p.entry = NEW.entry
+        union all
+        select r.account, -l.quanta from lot l
+        join account r on r.book = l.book and r.owner = l.bucket and r.unit = l.unit where l.entry = NEW.entry
+        union all
+        select r.account, v.quanta from lot_use v join lot l on l.lot = v.lot
+        join account r on r.book = l.book and r.owner = l.bucket and r.unit = l.unit where v.entry = NEW.entry
+    ) m join account a on a.account = m.account and a.owner <> '{OUTSIDE}'
+    join unit u on u.unit = a.unit and u.kind = 'instrument'
 """
 _STATUS = """(
     select status from state where state.subject = {bucket}
@@ -67,7 +81,7 @@ _STATUS = """(
 def _of_rows() -> list[Refusal]:
     """Return what holds for every table: an entry adds rows before its seal, and they stay as they are."""
     refusals = []
-    for table in ROWS:
+    for table in (*ROWS, BALANCE_AFTER):
         name, column = table.name, table.entry
         refusals.append(Refusal(f"{name}_is_never_changed", name, "update", f"{name}: rows are never changed"))
         sealed = _SEALED.format(row="OLD", column=column)
@@ -77,7 +91,7 @@ def _of_rows() -> list[Refusal]:
             refusals.append(
                 Refusal(f"{name}_before_the_seal", name, "insert", f"{name}: expected an entry without a seal", closed)
             )
-    for table in (SEAL, ACTIVITY, ACTIVITY_LEG):
+    for table in (SEAL, ACTIVITY, ACTIVITY_LEG, HELD):
         for event in ("update", "delete"):
             refusals.append(
                 Refusal(f"{table.name}_{event}", table.name, event, f"{table.name}: rows are never changed")
@@ -136,6 +150,13 @@ _REFUSALS = (
         "not exists (select 1 from activity a where a.book = NEW.book and a.ref = NEW.ref)"
         " or exists (select 1 from activity_leg l where l.book = NEW.book and l.ref = NEW.ref and l.unit = NEW.unit)",
     ),
+    Refusal(
+        "held_is_not_booked",
+        "held",
+        "insert",
+        "held: expected an activity that is stored and not booked",
+        f"{_BOOKED} or not exists (select 1 from activity a where a.book = NEW.book and a.ref = NEW.ref)",
+    ),
     # Accounts and postings, also where foreign keys are off
     Refusal(
         "account_known",
@@ -169,6 +190,23 @@ _REFUSALS = (
         "insert",
         "lot_use: unknown lot",
         "not exists (select 1 from lot where lot = NEW.lot)",
+    ),
+    # Orders
+    Refusal(
+        "order_step_next",
+        "order_step",
+        "insert",
+        "order_step: expected the step after the last of a known order",
+        'not exists (select 1 from "order" o where o.client_id = NEW.client_id) or NEW.step <>'
+        " (select coalesce(max(t.step), 0) + 1 from order_step t where t.client_id = NEW.client_id)",
+    ),
+    Refusal(
+        "order_step_account",
+        "order_step",
+        "insert",
+        "order_step: expected an account to reserve from",
+        'NEW.reserved > 0 and not exists (select 1 from "order" o join account a on a.book = o.book'
+        " and a.owner = o.bucket and a.unit = o.reserved_unit where o.client_id = NEW.client_id)",
     ),
     # What buckets own, and their status
     Refusal(
@@ -231,18 +269,28 @@ _REFUSALS = (
 )""",
     ),
     Refusal(
+        "seal_balances",
+        "seal",
+        "insert",
+        "seal: expected for each account touched what it had before, with what the entry adds",
+        f"""exists (
+    select 1 from ({_TOUCHED}) c left join balance_after s on s.account = c.account and s.entry = NEW.entry
+    where s.account is null
+    or s.quanta <> c.quanta + {_BEFORE.format(column="quanta")}
+    or s.reserved <> c.reserved + {_BEFORE.format(column="reserved")}
+)""",
+    ),
+    Refusal(
         "seal_cover",
         "seal",
         "insert",
         "seal: an account that is drawn on would end below what is reserved of it",
         f"""exists (select 1 from entry e where e.number = NEW.entry and e.activity is null) and exists (
-    select 1 from account a where a.owner <> '{OUTSIDE}' and a.account in (
-        select p.source from posting p where p.entry = NEW.entry
-        union
-        select r.account from "order" o
-        join account r on r.book = o.book and r.owner = o.bucket and r.unit = o.reserved_unit
-        where o.entry = NEW.entry
-    ) and {_BALANCE.format(account="a.account")} < {_RESERVED.format(a="a")}
+    select 1 from balance_after s join account a on a.account = s.account
+    where s.entry = NEW.entry and a.owner <> '{OUTSIDE}' and s.quanta < s.reserved and (
+        s.reserved > {_BEFORE.format(column="reserved")}
+        or exists (select 1 from posting p where p.entry = NEW.entry and p.source = s.account)
+    )
 )""",
     ),
     Refusal(
@@ -250,20 +298,24 @@ _REFUSALS = (
         "seal",
         "insert",
         "seal: a position would end below 0, or differ from its open lots",
-        f"exists (select 1 from ({_TOUCHED}) a join unit u on u.unit = a.unit and u.kind = 'instrument'"
-        f" where {_BALANCE.format(account='a.account')} < 0"
-        f" or {_BALANCE.format(account='a.account')} <> {_OPEN_LOTS.format(a='a')})"
-        " or exists (select 1 from lot l"
-        " where exists (select 1 from lot_use u where u.lot = l.lot and u.entry = NEW.entry)"
-        " and l.quanta < (select sum(u.quanta) from lot_use u where u.lot = l.lot))",
+        f"""exists (
+    select 1 from balance_after s join account a on a.account = s.account and a.owner <> '{OUTSIDE}'
+    join unit u on u.unit = a.unit and u.kind = 'instrument' where s.entry = NEW.entry and s.quanta < 0
+) or exists (select 1 from ({_SHARES}) m group by m.account having sum(m.quanta) <> 0)
+or exists (
+    select 1 from lot_use v join lot l on l.lot = v.lot where v.entry = NEW.entry
+    and l.quanta < (select sum(o.quanta) from lot_use o where o.lot = l.lot)
+)""",
     ),
     Refusal(
         "seal_retired",
         "seal",
         "insert",
         "seal: a retired bucket receives and pays nothing",
-        f"exists (select 1 from ({_TOUCHED}) a where a.book = 'live'"
-        f" and coalesce({_STATUS.format(bucket='a.owner')}, '') = 'retired')",
+        f"""exists (
+    select 1 from balance_after s join account a on a.account = s.account
+    where s.entry = NEW.entry and a.book = 'live' and coalesce({_STATUS.format(bucket="a.owner")}, '') = 'retired'
+)""",
     ),
 )
 
@@ -278,7 +330,7 @@ def create_triggers(connection: Connection) -> None:
             connection.exec_driver_sql(statement)
     if not is_sqlite:
         connection.exec_driver_sql(_NO_TRUNCATION)
-        for table in (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG):
+        for table in EVERY:
             connection.exec_driver_sql(
                 f'create trigger never_truncated before truncate on "{table.name}" execute function never_truncated()'
             )

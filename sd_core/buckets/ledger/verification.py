@@ -41,6 +41,7 @@ def verify(connection: Connection) -> Verified:
         *_chain(rows, seals),
         *_balances(connection),
         *_lots(connection),
+        *_held(connection),
     ]
     return Verified(len(seals), seals[max(seals)]["digest"] if seals else "", findings)
 
@@ -81,18 +82,17 @@ def _chain(rows: Mapping[int, Mapping[str, list[Row]]], seals: Mapping[int, Row]
 
 
 def _balances(connection: Connection) -> Iterator[str]:
-    """Compare the balances of each book, added up here, with the view and with what the broker stated."""
+    """Add the balances of each account up again; compare them with what is written and with what the broker stated."""
     owners = {row.account: (row.book, row.owner, row.unit) for row in connection.execute(text("select * from account"))}
     kinds = {row.unit: row.kind for row in connection.execute(text("select unit, kind from unit"))}
-    held: dict[tuple[str, str, str], int] = defaultdict(int)
-    query = "select source, target, quanta from posting join seal on seal.entry = posting.entry"
-    for row in connection.execute(text(query)):
-        held[owners[row.source]] -= row.quanta
-        held[owners[row.target]] += row.quanta
-    for row in connection.execute(text("select book, owner, unit, quanta from balance")):
-        added = held[row.book, row.owner, row.unit]
-        if row.quanta != added:
-            yield f"{row.book}, {row.owner}: {row.unit}: postings add up to {added}, not {row.quanta}"
+    added: dict[int, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for (account, entry), (moved, written) in sorted(_moves(connection).items()):
+        after = added[account] = (added[account][0] + moved[0], added[account][1] + moved[1])
+        if written != after:
+            of_book, owner, name = owners[account]
+            said = f"rows up to entry {entry} add up to {_amounts(after)}, not {_amounts(written)}"
+            yield f"{of_book}, {owner}: {name}: {said}"
+    held = {owners[account]: quanta for account, (quanta, _) in added.items()}
     stated: dict[tuple[str, str], int] = defaultdict(int)
     query = """
         select l.book, l.unit, l.quanta from activity_leg l join entry e on e.book = l.book and e.activity = l.ref
@@ -107,23 +107,69 @@ def _balances(connection: Connection) -> Iterator[str]:
             if quanta < 0 and kinds[unit] == "instrument":
                 yield f"{book}, {owner}: {unit}: a position of {quanta} quanta"
     for book, unit in sorted({*stated, *of_buckets}):
-        said, have = stated[book, unit], of_buckets[book, unit]
-        if said != have:
-            yield f"{book}: {unit}: the broker stated {said} quanta, buckets have {have}"
+        broker, have = stated[book, unit], of_buckets[book, unit]
+        if broker != have:
+            yield f"{book}: {unit}: the broker stated {broker} quanta, buckets have {have}"
+
+
+def _moves(connection: Connection) -> dict[tuple[int, int], tuple[list[int], tuple[int, int] | None]]:
+    """Return what each sealed entry adds to each account, in quanta and reserved ones, with what is written."""
+    moves: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for row in connection.execute(text(_SEALED.format(table="posting"))):
+        moves[row.source, row.entry][0] -= row.quanta
+        moves[row.target, row.entry][0] += row.quanta
+    accounts = connection.execute(text(_RESERVED_FROM))
+    reserved_from = {row.client_id: (row.account, row.entry) for row in accounts}
+    left: dict[str, int] = defaultdict(int)
+    for row in connection.execute(text(f"{_SEALED.format(table='order_step')} order by client_id, step")):
+        account, since = reserved_from.get(row.client_id, (0, row.entry + 1))
+        if since <= row.entry:
+            moves[account, row.entry][1] += row.reserved - left[row.client_id]
+        left[row.client_id] = row.reserved
+    written = {
+        (row.account, row.entry): (row.quanta, row.reserved)
+        for row in connection.execute(text(_SEALED.format(table="balance_after")))
+    }
+    return {key: (moves[key], written.get(key)) for key in {*moves, *written}}
+
+
+_SEALED = "select {table}.* from {table} join seal on seal.entry = {table}.entry"
+_RESERVED_FROM = """
+    select o.client_id, a.account, a.entry from "order" o
+    join account a on a.book = o.book and a.owner = o.bucket and a.unit = o.reserved_unit
+"""
+
+
+def _amounts(after: tuple[int, int] | None) -> str:
+    return "nothing" if after is None else f"{after[0]} quanta, {after[1]} reserved"
 
 
 def _lots(connection: Connection) -> Iterator[str]:
+    """Compare the open lots of each position with it."""
     query = """
-        select a.book, a.owner, a.unit, b.quanta,
-        (select coalesce(sum(l.quanta), 0) from lot l where l.book = a.book and l.bucket = a.owner and l.unit = a.unit)
-        - (select coalesce(sum(u.quanta), 0) from lot_use u join lot l on l.lot = u.lot
-           where l.book = a.book and l.bucket = a.owner and l.unit = a.unit) as lots
+        select a.book, a.owner, a.unit, b.quanta, coalesce(l.quanta, 0) - coalesce(u.quanta, 0) as lots
         from account a join unit on unit.unit = a.unit and unit.kind = 'instrument'
-        join balance b on b.account = a.account where a.owner <> :outside
+        join balance b on b.account = a.account
+        left join (select book, bucket, unit, sum(quanta) as quanta from lot group by book, bucket, unit) l
+            on l.book = a.book and l.bucket = a.owner and l.unit = a.unit
+        left join (select l.book, l.bucket, l.unit, sum(u.quanta) as quanta from lot_use u join lot l on l.lot = u.lot
+            group by l.book, l.bucket, l.unit) u on u.book = a.book and u.bucket = a.owner and u.unit = a.unit
+        where a.owner <> :outside
     """
     for row in connection.execute(text(query), {"outside": OUTSIDE}):
         if row.quanta != row.lots:
             yield f"{row.book}, {row.owner}: {row.unit}: open lots of {row.lots} quanta, a position of {row.quanta}"
+
+
+def _held(connection: Connection) -> Iterator[str]:
+    """Return activities that are stored, and neither booked nor held: nothing would ever book them."""
+    query = """
+        select a.book, a.ref from activity a
+        where not exists (select 1 from entry e where e.book = a.book and e.activity = a.ref)
+        and not exists (select 1 from held h where h.book = a.book and h.ref = a.ref) order by a.book, a.ref
+    """
+    for row in connection.execute(text(query)):
+        yield f"{row.book}: activity {row.ref}: neither booked nor held"
 
 
 def _damage(connection: Connection) -> Iterator[str]:

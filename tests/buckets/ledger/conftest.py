@@ -61,7 +61,7 @@ def fill(ref: str, unit: str, quantity: str, money: str, **details: object) -> A
 
 @pytest.fixture
 def fill_in() -> Callable[[Ledger], None]:
-    """Return what fills a ledger with a core, two satellites, a retired one, a position and an order."""
+    """Return what fills a ledger with a core, two satellites, a retired one, a position, an order and a held sale."""
 
     def run(ledger: Ledger) -> None:
         ledger.deposit(D(10_000), key="first")
@@ -75,5 +75,6 @@ def fill_in() -> Callable[[Ledger], None]:
         ledger.record(fill("buy-1", "NVDA", "2", "-401", fee="1"))
         ledger.reverse(ledger.transfer("core", "eddy", D(5)).entry)
         ledger.withdraw(D(100))
+        ledger.record(fill("early", "KO", "-1", "60"))
 
     return run

@@ -10,10 +10,26 @@ import sqlalchemy as sa
 
 from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.store import Store
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, ROWS, SEAL
+from sd_core.buckets.ledger.tables import EVERY
 from sd_core.buckets.ledger.verification import verify
 
 HASH = "f" * 64
+# What each account has after an entry, from its legs and the orders it adds; and no row that is there already.
+BALANCES = """
+insert into balance_after (account, entry, quanta, reserved)
+select a.account, {entry}, a.quanta + sum(moved.quanta), a.reserved + sum(moved.reserved) from (
+    select target as account, quanta, 0 as reserved from posting where entry = {entry}
+    union all
+    select source, -quanta, 0 from posting where entry = {entry}
+    union all
+    select r.account, 0, s.reserved - coalesce((
+        select l.reserved from order_step l where l.client_id = s.client_id and l.step = s.step - 1
+    ), 0) from order_step s join "order" o on o.client_id = s.client_id
+    join account r on r.book = o.book and r.owner = o.bucket and r.unit = o.reserved_unit where s.entry = {entry}
+) moved join balance a on a.account = moved.account
+where not exists (select 1 from balance_after s where s.account = a.account and s.entry = {entry})
+group by a.account, a.quanta, a.reserved
+"""
 
 
 class Forger:
@@ -26,9 +42,20 @@ class Forger:
             self.accounts = {(row.book, row.owner, row.unit): row.account for row in rows}
             kinds = connection.execute(sa.text("select kind, max(number) as number from entry group by kind"))
             self.last = {row.kind: row.number for row in kinds}
+            balances = connection.execute(sa.text("select account, quanta from balance"))
+            self.balances = {row.account: row.quanta for row in balances}
+            self.request = connection.execute(
+                sa.text("select client_id from \"order\" where side = 'withdraw'")
+            ).scalar()
 
     def account(self, owner: str, unit: str = "USD", book: str = "live") -> int:
         return self.accounts[book, owner, unit]
+
+    def balance(self, owner: str, unit: str = "USD") -> int:
+        return self.balances[self.account(owner, unit)]
+
+    def held(self, ref: str) -> str:
+        return f"insert into held (book, waits_for, ref, reason) values ('live', 'NVDA', '{ref}', 'forged')"
 
     def entry(self, kind: str, *, number: int | None = None, actor: str = "person", **more: Any) -> str:
         row = {"book": "live", "key": f"forged-{kind}-{number}", "activity": None, "reverses": None} | more
@@ -49,6 +76,10 @@ class Forger:
         )
 
     def seal(self, legs: int, entry: int | None = None) -> str:
+        """Seal an entry, after writing what each account has after it as it should be."""
+        return f"{BALANCES.format(entry=entry or self.next)};\n{self.seal_alone(legs, entry)}"
+
+    def seal_alone(self, legs: int, entry: int | None = None) -> str:
         return f"insert into seal (entry, legs, digest) values ({entry or self.next}, {legs}, '{'e' * 64}')"
 
     def activity(self, *legs: tuple[str, int], ref: str = "forged") -> list[str]:
@@ -62,10 +93,33 @@ class Forger:
         ]
 
     def transfer(self, *legs: str, kind: str = "transfer") -> list[str]:
-        return [self.entry(kind), *legs, self.seal(len(legs))]
+        moves = [statement for statement in legs if statement.startswith("insert into posting")]
+        return [self.entry(kind), *legs, self.seal(len(moves))]
 
     def fact(self, *legs: str, states: list[tuple[str, int]], rows: tuple[str, ...] = ()) -> list[str]:
         return [*self.activity(*states), self.entry("fill", activity="forged"), *legs, *rows, self.seal(len(legs))]
+
+    def has(self, owner: str, quanta: int, reserved: int = 0, *, entry: int | None = None) -> str:
+        """Write what an account has after an entry, as if it had nothing before."""
+        return (
+            "insert into balance_after (account, entry, quanta, reserved) values"
+            f" ({self.account(owner)}, {entry or self.next}, {quanta}, {reserved})"
+        )
+
+    def order(self, reserved: int, *, unit: str = "USD") -> list[str]:
+        return [
+            (
+                'insert into "order" (client_id, entry, book, bucket, unit, side, type, quanta, reserved_unit,'
+                f" reserved) values ('o-1', {self.next}, 'live', 'eddy', 'KO', 'buy', '', 1, '{unit}', {reserved})"
+            ),
+            self.step("o-1", 1, reserved),
+        ]
+
+    def step(self, order: str, step: int, reserved: int) -> str:
+        return (
+            "insert into order_step (client_id, step, entry, status, filled, reserved) values"
+            f" ('{order}', {step}, {self.next}, 'open', 0, {reserved})"
+        )
 
     def setting(self, statement: str, *, actor: str = "person", kind: str = "set") -> list[str]:
         return [self.entry(kind, actor=actor), statement, self.seal(0)]
@@ -107,6 +161,7 @@ REASONS = {
         "a transfer beyond the balance",
         "a transfer of what is reserved",
         "an order that reserves what is not there",
+        "a request that reserves more than before",
     ],
     "seal: a position would": [
         "a position below 0",
@@ -125,6 +180,10 @@ REASONS = {
         "a seal removed",
         "a lot's cost changed",
         "a setting changed",
+        "a balance changed",
+        "a balance removed",
+        "a held activity changed",
+        "a held activity forgotten",
         "a leg replaced while it is changed",
     ],
     "universe: only a person": ["an instrument given to the core by a rule"],
@@ -137,6 +196,16 @@ REASONS = {
         "an entry of another book reversed",
     ],
     "activity: stored before": ["an activity replaced"],
+    "seal: expected for each account": [
+        "a balance that its legs do not come to",
+        "a balance left out",
+        "a balance of an account that nothing moves",
+        "a reservation forgotten",
+    ],
+    "balance_after: expected an entry without": ["a balance of a sealed entry", "a balance replaced"],
+    "order_step: expected the step": ["a step left out", "a step of an order that is not there"],
+    "order_step: expected an account": ["an order that reserves from an account that is not there"],
+    "held: expected": ["an activity held that is booked", "an activity held that is not there"],
     "constraint": [
         "a leg of nothing",
         "a negative leg",
@@ -222,18 +291,42 @@ BREACHES: dict[str, Breach] = {
     "a transfer of what is reserved": lambda f: f.transfer(
         f.leg(f.account("core"), f.account("hunter"), 8_950 * 10**4)
     ),
-    "an order that reserves what is not there": lambda f: [
+    "an order that reserves what is not there": lambda f: [f.entry("order"), *f.order(10), f.seal(0)],
+    "an order that reserves from an account that is not there": lambda f: [
         f.entry("order"),
-        (
-            'insert into "order" (client_id, entry, book, bucket, unit, side, type, quanta, reserved_unit, reserved)'
-            f" values ('o-1', {f.next}, 'live', 'eddy', 'KO', 'buy', 'market', 1, 'USD', 10)"
-        ),
-        (
-            "insert into order_step (client_id, step, entry, status, filled, reserved) values"
-            f" ('o-1', 1, {f.next}, 'open', 0, 10)"
-        ),
+        *f.order(10, unit="NVDA"),
         f.seal(0),
     ],
+    "a request that reserves more than before": lambda f: [
+        f.entry("order_step"),
+        f.step(f.request, 2, 10**10),
+        f.seal(0),
+    ],
+    "a step left out": lambda f: [f.entry("order_step"), f.step(f.request, 3, 0), f.seal(0)],
+    "a step of an order that is not there": lambda f: [f.entry("order_step"), f.step("nil", 1, 0), f.seal(0)],
+    # What accounts have after an entry
+    "a balance that its legs do not come to": lambda f: f.transfer(
+        f.leg(f.account("core"), f.account("hunter"), 10), f.has("hunter", 10)
+    ),
+    "a balance left out": lambda f: [
+        f.entry("transfer"),
+        f.leg(f.account("core"), f.account("hunter"), 10),
+        f.seal_alone(1),
+    ],
+    "a balance of an account that nothing moves": lambda f: f.transfer(
+        f.leg(f.account("core"), f.account("hunter"), 10), f.has("eddy", 10)
+    ),
+    "a reservation forgotten": lambda f: f.transfer(
+        f.leg(f.account("core"), f.account("hunter"), 10), f.has("core", f.balance("core") - 10)
+    ),
+    "a balance of a sealed entry": lambda f: [f.has("eddy", 10, entry=2)],
+    "a balance changed": lambda f: ["update balance_after set quanta = quanta + 1"],
+    "a balance removed": lambda f: ["delete from balance_after where entry = 2"],
+    # What is held
+    "an activity held that is booked": lambda f: [f.held("buy-1")],
+    "an activity held that is not there": lambda f: [f.held("nil")],
+    "a held activity changed": lambda f: ["update held set waits_for = 'USD'"],
+    "a held activity forgotten": lambda f: ["delete from held"],
     "a position below 0": lambda f: f.fact(
         f.leg(f.account("hunter", "NVDA"), f.account("outside", "NVDA"), 3 * 10**9, "NVDA"),
         states=[("NVDA", -3 * 10**9)],
@@ -299,6 +392,9 @@ BREACHES: dict[str, Breach] = {
 
 # What is written in another way in SQLite alone.
 REPLACING = {
+    "a balance replaced": lambda f: [
+        "insert or replace into balance_after select account, entry, 7, 0 from balance_after"
+    ],
     "a leg replaced": lambda f: [
         (
             "insert or replace into posting (entry, leg, book, source, target, unit, quanta, cause)"
@@ -320,8 +416,7 @@ def content(ledger: Ledger) -> dict[str, list[tuple[object, ...]]]:
     """Return all rows of a ledger."""
     with ledger.store.reading() as connection:
         return {
-            table.name: sorted(map(tuple, connection.execute(sa.select(table.clause))), key=repr)
-            for table in (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG)
+            table.name: sorted(map(tuple, connection.execute(sa.select(table.clause))), key=repr) for table in EVERY
         }
 
 
@@ -337,7 +432,7 @@ def run_raw(ledger: Ledger, statements: list[str], *, foreign_keys: bool = True)
         connection = psycopg.connect(host=address.query["host"], user=address.username, dbname=address.database)
         connection.execute(f'set search_path to "{ledger.store.name}"')
     try:
-        for statement in statements:
+        for statement in ";\n".join(statements).split(";\n"):
             connection.execute(statement)
         connection.commit()
     finally:
@@ -358,7 +453,7 @@ def test_each_breach_is_refused_by_the_database(either: Ledger, fill_in: Callabl
     fill_in(either)
     for name, breach in BREACHES.items():
         refuse(either, breach, REASON[name])
-    assert len(BREACHES) >= 18
+    assert len(BREACHES) >= 65
 
 
 def test_each_breach_is_refused_with_foreign_keys_off(ledger: Ledger, fill_in: Callable[[Ledger], None]) -> None:
@@ -409,7 +504,7 @@ def test_without_foreign_keys_an_unsealed_entry_counts_for_nothing_and_blocks(
 def test_postgresql_empties_no_table(postgresql: str, tmp_path: Path, fill_in: Callable[[Ledger], None]) -> None:
     ledger = Ledger(Store("truncated", tmp_path, postgresql))
     fill_in(ledger)
-    for table in (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG):
+    for table in EVERY:
         refuse(ledger, lambda _, name=table.name: [f'truncate "{name}" cascade'], "rows are never removed")
     ledger.store.close()
 
@@ -422,3 +517,22 @@ def test_a_trigger_that_was_removed_is_found(ledger: Ledger, fill_in: Callable[[
     assert findings[0] == "trigger posting_is_never_changed: missing, switched off or changed"
     assert "entry 2: its rows are not those that were sealed" in findings
     assert any(finding.startswith("live: USD: the broker stated") for finding in findings)
+
+
+def test_a_balance_that_was_written_over_is_found(ledger: Ledger, fill_in: Callable[[Ledger], None]) -> None:
+    fill_in(ledger)
+    change = "update balance_after set quanta = 7 where entry = 2"
+    run_raw(ledger, ["drop trigger balance_after_is_never_changed", change])
+    with ledger.store.reading() as connection:
+        findings = verify(connection).findings
+    # Entry 2 is the deposit of 10,000.00.
+    assert "live, core: USD: rows up to entry 2 add up to 100000000 quanta, 0 reserved, not 7 quanta, 0 reserved" in (
+        findings
+    )
+
+
+def test_an_activity_that_nothing_would_ever_book_is_found(ledger: Ledger, fill_in: Callable[[Ledger], None]) -> None:
+    fill_in(ledger)
+    run_raw(ledger, Forger(ledger).activity(("USD", 10)))
+    with ledger.store.reading() as connection:
+        assert verify(connection).findings == ["live: activity forged: neither booked nor held"]

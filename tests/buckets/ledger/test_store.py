@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from sd_core.buckets.ledger import export, store
 from sd_core.buckets.ledger.ledger import Ledger
+from sd_core.buckets.ledger.migrations.versions import first_ledger
 from sd_core.buckets.ledger.store import Store
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, ROWS, SEAL
-from sd_core.buckets.ledger.triggers import missing_triggers
+from sd_core.buckets.ledger.tables import EVERY
+from sd_core.buckets.ledger.triggers import drop_triggers, missing_triggers
 from sd_core.buckets.ledger.verification import verify
 from sd_core.errors import InputError, NotReadyError
 
@@ -28,9 +29,8 @@ def test_the_database_has_the_tables_columns_and_triggers_that_are_declared(eith
         }
         keys = {name: tuple(inspector.get_pk_constraint(name)["constrained_columns"]) for name in found}
         assert missing_triggers(connection) == []
-    declared = (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG)
-    assert found == {table.name: set(table.columns) for table in declared} | {"alembic_version": {"version_num"}}
-    assert {table.name: table.key for table in declared} == {table.name: keys[table.name] for table in declared}
+    assert found == {table.name: set(table.columns) for table in EVERY} | {"alembic_version": {"version_num"}}
+    assert {table.name: table.key for table in EVERY} == {table.name: keys[table.name] for table in EVERY}
 
 
 def test_sqlite_waits_for_the_disk_and_checks_types(ledger: Ledger) -> None:
@@ -67,18 +67,60 @@ def test_a_ledger_of_an_older_release_is_saved_before_it_is_migrated(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.deposit(D(1))
-    newer = Store("main", tmp_path)
-    monkeypatch.setattr(store, "HEAD", "0002")
-    renumber = "update alembic_version set version_num = '0002'"
+    newer, saved_as = Store("main", tmp_path), f"main-{store.HEAD}.db"
+    monkeypatch.setattr(store, "HEAD", "0999")
+    renumber = "update alembic_version set version_num = '0999'"
     monkeypatch.setattr(store, "_migrate", lambda connection: connection.exec_driver_sql(renumber))
     with pytest.raises(NotReadyError, match="an older release made it"), newer.reading():
         pass
-    assert newer.prepared == tmp_path / "backups" / "main-0001.db"
+    assert newer.prepared == tmp_path / "backups" / saved_as
     monkeypatch.undo()
-    saved = Store("main-0001".replace("-", "_"), tmp_path / "backups")
-    (tmp_path / "backups" / "main-0001.db").rename(saved.file)
+    saved = Store("main_saved", tmp_path / "backups")
+    (tmp_path / "backups" / saved_as).rename(saved.file)
     with saved.reading() as connection:
         assert verify(connection).entries == 2
+
+
+def test_what_accounts_have_is_filled_in_from_what_an_older_release_wrote(
+    either: Ledger, fill_in: Callable[[Ledger], None]
+) -> None:
+    fill_in(either)
+    names = ("balance_after", "held")
+    columns = {"balance_after": "account, entry, quanta, reserved", "held": "book, ref, waits_for"}
+
+    def content() -> dict[str, list[tuple[object, ...]]]:
+        with either.store.reading() as connection:
+            queries = {name: sa.text(f"select {columns[name]} from {name} order by 1, 2, 3") for name in names}
+            return {name: [tuple(row) for row in connection.execute(query)] for name, query in queries.items()}
+
+    before = content()
+    assert len(before["balance_after"]) == 19
+    assert before["held"] == [("live", "early", "KO")]
+    with either.store.writing() as connection:
+        as_first_released(connection)
+    again = replace(either, store=replace(either.store))
+    again.note("hunter", "the first command of the release")
+    again.store.close()
+    assert content() == before
+    with either.store.reading() as connection:
+        assert verify(connection).findings == []
+
+
+def as_first_released(connection: sa.Connection) -> None:
+    """Take from a database what migrations after the first have added."""
+    drop_triggers(connection)
+    tables = ("drop view balance", "drop table balance_after", "drop table held")
+    for statement in (
+        *tables,
+        *(f"drop index {one}" for one in INDEXES),
+        *(f"create view {view}" for view in first_ledger._VIEWS),
+    ):
+        connection.exec_driver_sql(statement)
+    connection.exec_driver_sql("create index lot_of_position on lot (book, bucket, unit)")
+    connection.exec_driver_sql("update alembic_version set version_num = '0001'")
+
+
+INDEXES = ("entry_of_day", "mark_of_session", "rate_of_currency", "order_step_of_entry", "lot_of_position")
 
 
 @pytest.mark.parametrize(
