@@ -27,6 +27,7 @@ from benchmarks.market import DAILY_VOLATILITY, make_panel, with_drift
 from pipelines.lab.current import current_market, current_scenarios, stored_scenarios
 from pipelines.lab.home import SQL, StudyHome
 from pipelines.steps.datasets import RESERVE_BOOTSTRAP
+from pipelines.steps.derived import register_all
 from pipelines.steps.rebuild import register_scenarios
 from pipelines.steps.simulate import simulate_into_lake
 from pipelines.warehouse.lake_views import register_market
@@ -182,7 +183,7 @@ def _verdicts(home: StudyHome) -> dict[str, str]:
     with contextlib.closing(duckdb.connect()) as connection:
         register_market(connection, home.study, market)
         register_scenarios(connection, stored, current_scenarios(home.study, stored, market))
-        RESERVE_BOOTSTRAP.register(connection, home.study, home.lake, market)
+        register_all(connection, [RESERVE_BOOTSTRAP], home.study, home.lake, market)
         models, macros = _models()
         build(connection, models, macros)
         return dict(connection.execute(f"select measure, conclusion from {TABLE}").fetchall())

@@ -281,6 +281,18 @@ comment on macro judged is
     'The measure by which the study judges, of those given: the growth rate, the Sharpe ratio, what was paid of '
     'withdrawals, or the value at the end.';
 
+create macro is_of_ledger(book) as
+    book = 'live' or starts_with(book, 'paper:');
+
+comment on macro is_of_ledger is
+    'Whether a book is of the account''s ledger, the account itself or a bucket on paper, and no plan of the study.';
+
+create macro is_daily(sessions, days, periods_per_year) as
+    sessions + 2 >= 0.9 * days * periods_per_year / 365.25;
+
+comment on macro is_daily is
+    'Whether there are about as many sessions as so many days have: what is annualised from fewer is no rate.';
+
 create macro at_least(amount, bound) as
     amount >= bound - 1e-12;
 

@@ -58,7 +58,7 @@ def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan |
     from pipelines.orchestration.selection import select_all, select_named, select_outdated
 
     if plan is not None:
-        selection = select_outdated(home.study, plan)
+        selection = select_outdated(home, plan)
     else:
         selection = select_all(home.study) if select is None else select_named(home, select)
         console.print(f"{home.study.name}: {selection.description}")

@@ -51,6 +51,11 @@ class StudyHome:
         return Lake(self.root / "warehouse" / self.study.name)
 
     @property
+    def ledgers(self) -> Path:
+        """The folder of the home's ledgers and their backups."""
+        return ledgers_beside(self.lake)
+
+    @property
     def published(self) -> Published:
         """The published warehouse and its report."""
         return Published(self.root / "warehouse" / f"{self.study.name}.duckdb", self.lake.root / "report.html")
@@ -59,6 +64,11 @@ class StudyHome:
     def dagster_home(self) -> Path:
         """The folder of Dagster's runs and settings for this study."""
         return self.root / ".dagster" / self.study.name
+
+
+def ledgers_beside(lake: Lake) -> Path:
+    """Return the folder of the ledgers of the home that a study's lake lies in."""
+    return lake.root.parents[1] / "ledgers"
 
 
 def open_home(study: str | None = None) -> StudyHome:

@@ -5,7 +5,6 @@ The study itself belongs in ``sd_core.study``.
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -93,26 +92,18 @@ def _bucket_rows(study: Study) -> Iterator[dict[str, Any]]:
     """Yield the buckets of every plan, the core first; a key that a row leaves out is NULL."""
     for plan, parts in study.buckets.items():
         targets = [satellite.target_or_default for satellite in parts.satellites.values()]
+        book = {"plan": plan, "budget": parts.budget_or_default}
         core = {"bucket": CORE, "position": 0, "target": 1.0 - math.fsum(targets), "tickers": []}
-        yield {"plan": plan, **core, **parts.core.model_dump()}
+        yield {**book, **core, **parts.core.model_dump()}
         for position, (name, satellite) in enumerate(parts.satellites.items(), start=1):
-            settings = settings_of(satellite)
-            values = settings.parameters
             yield {
-                "plan": plan,
+                **book,
                 "position": position,
                 "bucket": name,
                 "target": satellite.target_or_default,
                 "min_pct": satellite.min_pct,
                 "tickers": [ticker for ticker in study.satellite_universe if ticker in satellite.tickers],
-                "preset": satellite.preset,
-                **{f"slider_{name}": at for name, at in asdict(settings.sliders).items()},
-                **{f"toggle_{name}": is_on for name, is_on in asdict(settings.toggles).items()},
-                "dividends": settings.dividends.name.lower(),
-                **{name: getattr(values, name) for name in ("size", "stop", "days", "positions", "take", "trail")},
-                "signal": settings.signal.name.lower(),
-                "breakout_window": values.window or None,
-                "dip_depth": values.depth or None,
+                **settings_of(satellite).columns,
             }
 
 

@@ -13,12 +13,12 @@ from pipelines.lab.current import current_market
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
-from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_TABLE_OWNER
+from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_TABLE_OWNERS
 from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, leave_alone
 from pipelines.orchestration.names import MODELS_GROUP, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.progress import report_progress
-from pipelines.steps.datasets import BUCKETS, REFRESHED, RESERVE_BOOTSTRAP
+from pipelines.steps.datasets import BUCKETS, LEDGER, REFRESHED, RESERVE_BOOTSTRAP
 from pipelines.steps.derived import Derived, make_all
 from sd_core.errors import InputError
 from sd_core.lake import Version
@@ -32,10 +32,11 @@ class PlansConfig(dg.Config):
 
 def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
     """Return the assets of all derived datasets for one study: those of a refresh are made together, side by side."""
-    side_by_side = [one for one in REFRESHED if one is not BUCKETS]
+    side_by_side = [one for one in REFRESHED if one not in (BUCKETS, LEDGER)]
     return [
         _step(home, "derived_datasets", side_by_side),
         _buckets(home),
+        _step(home, LEDGER.name, [LEDGER]),
         _step(home, RESERVE_BOOTSTRAP.name, [RESERVE_BOOTSTRAP]),
     ]
 
@@ -72,12 +73,15 @@ def _made_or_left(
     outdated = []
     for one in chosen:
         current = one.current(home.study, home.lake, market)
-        if why := _why_left(context, one, one.outdated(home.study, home.lake, market)):
+        why = _why_left(context, one, one.outdated(home.study, home.lake, market))
+        if not one.parts(home.study, home.lake):
+            why = "the study has none"
+        if why:
             key = DERIVED_KEYS[one.name]
             yield dg.MaterializeResult(key, metadata=_noted(current) | leave_alone(context, key, why))
         else:
             fresh = context.run.tags.get(FRESH_TAG) == ALL or not one.refreshed
-            outdated.append((one, [key for key in one.parts(home.study) if fresh or key not in current]))
+            outdated.append((one, [key for key in one.parts(home.study, home.lake) if fresh or key not in current]))
     for one, made in make_all(outdated, home.study, home.lake, partial(report_progress, context)):
         yield dg.MaterializeResult(DERIVED_KEYS[one.name], metadata=_noted(made))
 
@@ -102,7 +106,7 @@ def _noted(versions: Mapping[str, Version]) -> dict[str, Any]:
 def _spec(derived: Derived) -> dg.AssetSpec:
     return dg.AssetSpec(
         DERIVED_KEYS[derived.name],
-        deps=[LAKE_TABLE_OWNER[name] for name in derived.inputs],
+        deps=[key for name in derived.inputs for key in LAKE_TABLE_OWNERS[name]],
         group_name=MODELS_GROUP if derived.refreshed else "simulation",
         kinds={"python", "parquet"},
         owners=OWNERS,

@@ -23,9 +23,12 @@ LAKE_KEYS = (RAW_PRICES_KEY, *MARKET_KEYS.values(), SIMULATIONS_KEY, *DERIVED_KE
 TABLE_KEYS = {name: dg.AssetKey(name) for name in TABLES}
 REPORT_HTML_KEY = dg.AssetKey("report_html")
 
-# By table of the lake, the asset that leaves it. The study's own tables come from its file and from no asset.
-LAKE_TABLE_OWNER: dict[str, dg.AssetKey] = {
-    **MARKET_KEYS,
-    **{table: DERIVED_KEYS[one.name] for one in DERIVED for table in one.tables},
-    **{f"simulation_{name}": SIMULATIONS_KEY for name in (*ROWS, "partition", "metrics", "path_band", "equal_cash")},
+# By table of the lake, the assets that leave its rows. Those of the study itself come from its file and from no asset.
+LAKE_TABLE_OWNERS: dict[str, list[dg.AssetKey]] = {
+    **{table: [key] for table, key in MARKET_KEYS.items()},
+    **{
+        table: [DERIVED_KEYS[one.name] for one in DERIVED if table in one.tables]
+        for table in dict.fromkeys(table for one in DERIVED for table in one.tables)
+    },
+    **{f"simulation_{name}": [SIMULATIONS_KEY] for name in (*ROWS, "partition", "metrics", "path_band", "equal_cash")},
 }

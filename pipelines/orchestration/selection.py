@@ -75,14 +75,19 @@ def select_all(study: Study) -> Selection:
     return Selection(REFRESH, [*(key for key in LAKE_KEYS if key != BOOTSTRAP_KEY), *_TABLES], study.scenarios)
 
 
-def select_outdated(study: Study, plan: Plan) -> Selection:
+def select_outdated(home: StudyHome, plan: Plan) -> Selection:
     """Return the selection of what is outdated, and of what might be once that is done."""
+    study = home.study
     moves = bool(plan.tickers) or plan.prepares
     assets = [
         *([RAW_PRICES_KEY] if plan.tickers else []),
         *(MARKET_KEYS.values() if moves else []),
         *([SIMULATIONS_KEY] if moves or plan.scenarios else []),
-        *(DERIVED_KEYS[one.name] for one in REFRESHED if moves or one.name in plan.derived),
+        *(
+            DERIVED_KEYS[one.name]
+            for one in REFRESHED
+            if one.name in plan.derived or (moves and one.parts(study, home.lake))
+        ),
         *_TABLES,
     ]
     return Selection(REFRESH, assets, study.scenarios, fresh=False)

@@ -12,7 +12,7 @@ from pipelines.lab.home import SQL, StudyHome
 from pipelines.lab.publication import current_publication
 from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
-from pipelines.orchestration.keys import LAKE_TABLE_OWNER, REPORT_HTML_KEY, TABLE_KEYS
+from pipelines.orchestration.keys import LAKE_TABLE_OWNERS, REPORT_HTML_KEY, TABLE_KEYS
 from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import LEFT_ALONE, computes_all, leave_alone
 from pipelines.orchestration.partitions import partition_key
@@ -91,7 +91,7 @@ def _spec(model: Model) -> dg.AssetSpec:
         model.name,
         deps=[
             *model.depends_on,
-            *sorted({LAKE_TABLE_OWNER[name] for name in model.lake_tables if name in LAKE_TABLE_OWNER}),
+            *sorted({key for name in model.lake_tables for key in LAKE_TABLE_OWNERS.get(name, ())}),
         ],
         group_name=table.layer,
         kinds={"duckdb", "sql"},

@@ -3,17 +3,12 @@
 What happens within a session belongs in ``sd_core.buckets``, the signals and the market's regime in ``sql``.
 """
 
-import contextlib
-
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from pipelines.lab.current import read_panel
-from pipelines.lab.home import SQL
 from pipelines.steps.progress import Progress
-from pipelines.warehouse.lake_views import register_market, register_table
-from pipelines.warehouse.models import build, needed_for, own_models, read_macros
+from pipelines.steps.signals import judged
 from sd_core.buckets.history.contract import SatellitePanel, Signals
 from sd_core.buckets.history.engine import simulate
 from sd_core.buckets.history.plans import core_rules, plan_deposits, plan_of, tickers_of
@@ -21,7 +16,6 @@ from sd_core.buckets.history.tables import to_tables
 from sd_core.lake import Version
 from sd_core.market.build import panel_arrays
 from sd_core.schemas.kinds import Regime
-from sd_core.schemas.lake import VARIANCE_STATE
 from sd_core.simulation.walk import Walk
 from sd_core.study.model import Study
 
@@ -49,7 +43,8 @@ def simulate_plan(study: Study, market: Version, _: Progress) -> dict[str, pa.Ta
 
 def _signals(study: Study, market: Version, panel: SatellitePanel) -> Signals:
     """Return what SQL says at each close of the tickers of the one plan."""
-    signals, regimes = _evaluate(study, market)
+    with judged(study, market) as connection:
+        signals, regimes = (connection.sql(query).to_arrow_table() for query in (SIGNALS, REGIMES))
     shape = panel.close.shape
     at = (
         np.searchsorted(panel.sessions, signals["session"].to_numpy()),
@@ -72,13 +67,3 @@ def _signals(study: Study, market: Version, panel: SatellitePanel) -> Signals:
         next_ex_date=by_ticker("next_ex_day", NO_DAY).astype(np.int64),
         regime=regime,
     )
-
-
-def _evaluate(study: Study, market: Version) -> tuple[pa.Table, pa.Table]:
-    """Build the signals of the one plan and the market's regimes in memory."""
-    with contextlib.closing(duckdb.connect()) as connection:
-        register_market(connection, study, market)
-        # The regime does not depend on it; it lies beside it in the table.
-        register_table(connection, VARIANCE_STATE.name, VARIANCE_STATE.arrow_schema.empty_table())
-        build(connection, needed_for(own_models(), ["bucket_signal", "market_regime"]), read_macros(SQL))
-        return connection.sql(SIGNALS).to_arrow_table(), connection.sql(REGIMES).to_arrow_table()

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.current import lake_key
 from pipelines.lab.fingerprints import scenario_fingerprint
+from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
 from sd_core import versions
-from sd_core.lake import Version
-from sd_core.schemas.buckets import BUCKET_TABLES
+from sd_core.lake import Lake, Version
+from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -27,13 +28,13 @@ def _market_settings(study: Study) -> dict[str, Any]:
     return {"assets": assets, "benchmark": study.benchmark}
 
 
-def _variance_state(study: Study, market: Version, progress: Progress) -> "Tables":
+def _variance_state(study: Study, _: Lake, market: Version, progress: Progress) -> "Tables":
     from pipelines.steps.fit import fit_variance_state
 
     return fit_variance_state(study, market, progress)
 
 
-def _correlations(study: Study, market: Version, progress: Progress) -> "Tables":
+def _correlations(study: Study, _: Lake, market: Version, progress: Progress) -> "Tables":
     from pipelines.steps.fit import fit_correlations
 
     return fit_correlations(study, market, progress)
@@ -51,7 +52,7 @@ def _bootstrap_settings(study: Study) -> dict[str, Any]:
     }
 
 
-def _histories(study: Study, market: Version, progress: Progress) -> "Tables":
+def _histories(study: Study, _: Lake, market: Version, progress: Progress) -> "Tables":
     from pipelines.steps.resample import draw_histories
     from pipelines.steps.withdrawals import simulate_withdrawals
 
@@ -72,7 +73,7 @@ def _subset_settings(study: Study) -> dict[str, Any]:
     return {"seed": study.bootstrap.seed, "scenarios": _fingerprints(study, [scenario] if scenario else [])}
 
 
-def _subsets(study: Study, market: Version, _: Progress) -> "Tables":
+def _subsets(study: Study, _: Lake, market: Version, __: Progress) -> "Tables":
     from pipelines.steps.resample import simulate_subsets
 
     return simulate_subsets(study, smoothed_scenario(study), market)
@@ -85,13 +86,13 @@ def _start_settings(study: Study) -> dict[str, Any]:
     return {"start_dates": study.start_dates, "scenarios": _fingerprints(study, study.scenarios)}
 
 
-def _starts(study: Study, market: Version, progress: Progress) -> "Tables":
+def _starts(study: Study, _: Lake, market: Version, progress: Progress) -> "Tables":
     from pipelines.steps.starts import simulate_starts
 
     return simulate_starts(study, market, progress)
 
 
-def _plans(study: Study) -> dict[str, Study]:
+def _plans(study: Study, _: Lake) -> dict[str, Study]:
     """Return, by the name of each plan, the study with that plan alone."""
     return {name: study.model_copy(update={"buckets": {name: plan}}) for name, plan in study.buckets.items()}
 
@@ -110,10 +111,21 @@ def _plan_settings(study: Study) -> dict[str, Any]:
     }
 
 
-def _plan(study: Study, market: Version, progress: Progress) -> "Tables":
+def _plan(study: Study, _: Lake, market: Version, progress: Progress) -> "Tables":
     from pipelines.steps.buckets import simulate_plan
 
     return simulate_plan(study, market, progress)
+
+
+def _ledger_settings(study: Study) -> dict[str, Any]:
+    # Signals and the regime of the market are noted of positions; a ledger in another currency is left out.
+    return {**_market_settings(study), "currency": study.currency}
+
+
+def _books(study: Study, lake: Lake, market: Version, _: Progress) -> "Tables":
+    from pipelines.steps.landing import read_books
+
+    return read_books(study, lake, market)
 
 
 VARIANCE_STATE = Derived(
@@ -167,6 +179,17 @@ BUCKETS = Derived(
     compute=_plan,
     parts=_plans,
 )
+LEDGER = Derived(
+    name="ledger",
+    description="The books of the account's ledger, live and on paper: what moved, marked days, positions, balances.",
+    version=versions.LEDGER,
+    inputs=("sessions", "prices", "satellite_prices", "rates"),
+    tables=tuple(table.name for table in (STUDY_BUCKET, *BUCKET_TABLES, *LEDGER_TABLES)),
+    settings=_ledger_settings,
+    compute=_books,
+    parts=ledger_of,
+    outside=ending_of,
+)
 # The bootstrap samples take some minutes, so they are no part of the refresh.
 RESERVE_BOOTSTRAP = Derived(
     name="reserve_bootstrap",
@@ -179,5 +202,5 @@ RESERVE_BOOTSTRAP = Derived(
     refreshed=False,
 )
 FITS = (VARIANCE_STATE, CORRELATIONS)
-DERIVED = (*FITS, INCOME_SUBSET, START_DATES, BUCKETS, RESERVE_BOOTSTRAP)
+DERIVED = (*FITS, INCOME_SUBSET, START_DATES, BUCKETS, LEDGER, RESERVE_BOOTSTRAP)
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)

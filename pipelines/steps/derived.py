@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.current import VERSION_OF_SATELLITES, current_market
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
 
     Tables = Mapping[str, pa.Table]
 
+# Tables that the study itself leaves, to which a dataset may add rows.
+STUDY_TABLES = ("study_bucket",)
 
-def _in_one_part(study: Study) -> Mapping[str, Study]:
+
+def _in_one_part(study: Study, _: Lake) -> Mapping[str, Study]:
     return {"": study}
+
+
+def _nothing(_: Study, __: Lake) -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -39,9 +47,10 @@ class Derived:
         inputs: tables of the lake that it is computed from.
         tables: what it leaves, each declared among the tables of the lake.
         settings: returns everything in a study that its rows depend on, prices apart, as JSON can hold it.
-        compute: makes the tables from a study and its stored market; it is called while the lake is not pruned.
+        compute: makes the tables from a study and its lake, with the stored market; meanwhile the lake is not pruned.
         refreshed: whether a whole run makes it; what is not is made on request, and is not missed before.
         parts: returns, by key in the lake, what of a study a part answers; by default all of it, in one part.
+        outside: returns, as JSON can hold it, what it depends on that is neither in the study nor in the lake.
     """
 
     name: str
@@ -50,32 +59,34 @@ class Derived:
     inputs: tuple[str, ...]
     tables: tuple[str, ...]
     settings: Callable[[Study], Mapping[str, Any]]
-    compute: Callable[[Study, Version, Progress], Tables]
+    compute: Callable[[Study, Lake, Version, Progress], Tables]
     refreshed: bool = True
-    parts: Callable[[Study], Mapping[str, Study]] = _in_one_part
+    parts: Callable[[Study, Lake], Mapping[str, Study]] = _in_one_part
+    outside: Callable[[Study, Lake], Mapping[str, Any]] = _nothing
 
-    def facts(self, part: Study, market: Version) -> dict[str, str]:
+    def facts(self, part: Study, lake: Lake, market: Version) -> dict[str, Any]:
         """Return what a stored version must have noted to be the answer to a part of a study on a market."""
         versions = [VERSION_OF_SATELLITES] if "satellite_prices" in self.inputs else []
         return {
             **{name: market.facts[name] for name in ("prices_version", *versions)},
             "study_hash": fingerprint(self.settings(part)),
             "version": self.version,
+            **self.outside(part, lake),
         }
 
     def current(self, study: Study, lake: Lake, market: Version) -> dict[str, Version]:
         """Return, by key, what the lake holds that answers what the study asks now on the prices of now."""
-        stored = {key: (part, lake.current(self.name, key)) for key, part in self.parts(study).items()}
+        stored = {key: (part, lake.current(self.name, key)) for key, part in self.parts(study, lake).items()}
         return {
             key: version
             for key, (part, version) in stored.items()
-            if version is not None and version.facts == self.facts(part, market)
+            if version is not None and version.facts == self.facts(part, lake, market)
         }
 
     def outdated(self, study: Study, lake: Lake, market: Version) -> list[str]:
         """Return the keys of the parts that are missing or answer something else."""
         current = self.current(study, lake, market)
-        return [key for key in self.parts(study) if key not in current]
+        return [key for key in self.parts(study, lake) if key not in current]
 
     def make(
         self, study: Study, lake: Lake, progress: Progress = unheard, keys: Collection[str] | None = None
@@ -86,12 +97,14 @@ class Derived:
             NotReadyError: the lake has no market for the study.
         """
         made = {}
-        for key, part in self.parts(study).items():
+        for key, part in self.parts(study, lake).items():
             if keys is None or key in keys:
                 with lake.shared():
                     market = current_market(study, lake)
-                    tables = self.compute(part, market, progress)
-                made[key] = lake.write(self.name, key, tables, self.facts(part, market))
+                    # Noted as they were before: what moves meanwhile makes the tables outdated.
+                    facts = self.facts(part, lake, market)
+                    tables = self.compute(part, lake, market, progress)
+                made[key] = lake.write(self.name, key, tables, facts)
         return made
 
     def is_missed(self, study: Study, lake: Lake, market: Version) -> bool:
@@ -99,18 +112,6 @@ class Derived:
         return any(
             self.refreshed or lake.current(self.name, key) is not None for key in self.outdated(study, lake, market)
         )
-
-    def register(self, connection: duckdb.DuckDBPyConnection, study: Study, lake: Lake, market: Version) -> None:
-        """Show the tables to SQL models; empty where they answer something else than the study asks now."""
-        from pipelines.warehouse.lake_views import register_files, register_table
-        from sd_core.schemas.lake import LAKE_TABLES
-
-        stored = self.current(study, lake, market).values()
-        for name in self.tables:
-            if stored:
-                register_files(connection, name, [version.file(name) for version in stored])
-            else:
-                register_table(connection, name, LAKE_TABLES[name].arrow_schema.empty_table())
 
 
 def make_all(
@@ -138,11 +139,35 @@ def make_all(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def register_all(
+    connection: duckdb.DuckDBPyConnection, derived: Iterable[Derived], study: Study, lake: Lake, market: Version
+) -> None:
+    """Show the tables of datasets to SQL models, without what answers something else than the study asks now.
+
+    Several datasets may leave rows of one table, and some add to a table of the study itself.
+    """
+    from pipelines.warehouse.lake_views import add_files, register_files, register_table
+    from sd_core.schemas.lake import LAKE_TABLES
+
+    files: dict[str, list[Path]] = {}
+    for one in derived:
+        stored = one.current(study, lake, market).values()
+        for name in one.tables:
+            files.setdefault(name, []).extend(version.file(name) for version in stored)
+    for name, of_table in files.items():
+        if name in STUDY_TABLES:
+            add_files(connection, name, of_table)
+        elif of_table:
+            register_files(connection, name, of_table)
+        else:
+            register_table(connection, name, LAKE_TABLES[name].arrow_schema.empty_table())
+
+
 def missed(derived: Iterable[Derived], study: Study, lake: Lake, market: Version) -> list[str]:
     """Return the names of the datasets that the tables lack, in whole or in part."""
     return [one.name for one in derived if one.is_missed(study, lake, market)]
 
 
-def lake_keys(derived: Iterable[Derived], study: Study) -> list[tuple[str, str]]:
+def lake_keys(derived: Iterable[Derived], study: Study, lake: Lake) -> list[tuple[str, str]]:
     """Return name and key of every part of datasets."""
-    return [(one.name, key) for one in derived for key in one.parts(study)]
+    return [(one.name, key) for one in derived for key in one.parts(study, lake)]

@@ -3,9 +3,8 @@
 What is booked in it belongs in ``sd_core.buckets.ledger``.
 """
 
-import os
-
 from pipelines.lab.home import StudyHome
+from pipelines.steps.books import place_of
 from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.store import Store
 
@@ -16,5 +15,4 @@ def open_ledger(home: StudyHome) -> Ledger:
     Raises:
         InputError: ``SD_LEDGER`` is no address of PostgreSQL, or its driver is missing.
     """
-    store = Store(home.study.ledger, home.root / "ledgers", os.environ.get("SD_LEDGER") or None)
-    return Ledger(store, home.study.currency)
+    return Ledger(Store(*place_of(home.study, home.lake)), home.study.currency)

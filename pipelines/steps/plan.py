@@ -56,7 +56,7 @@ def plan_run(home: StudyHome) -> Plan:
         market = lake.current(MARKET)
         if market is None or prepares:
             # Whether anything is still of use shows when there are prices.
-            return Plan(tickers, True, study.scenarios, [one.name for one in REFRESHED if one.parts(study)], True)
+            return Plan(tickers, True, study.scenarios, [one.name for one in REFRESHED if one.parts(study, lake)], True)
         derived = [one.name for one in REFRESHED if one.outdated(study, lake, market)]
         return Plan(
             tickers,
@@ -69,7 +69,7 @@ def plan_run(home: StudyHome) -> Plan:
 
 def is_warehouse_current(home: StudyHome) -> bool:
     """Return whether publishing again would give what is published."""
-    inputs = inputs_of(home.study, home.lake, lake_keys(DERIVED, home.study))
+    inputs = inputs_of(home.study, home.lake, lake_keys(DERIVED, home.study, home.lake))
     return is_published(home.lake, home.published, inputs)
 
 

@@ -17,7 +17,7 @@ from pipelines.lab.current import TAX_LOTS, WHOLE_RUN_FIRST, current_market, cur
 from pipelines.lab.home import SQL, Published
 from pipelines.lab.publication import inputs_of, note
 from pipelines.report.file import draft_of, write_draft
-from pipelines.steps.derived import Derived, lake_keys, missed
+from pipelines.steps.derived import Derived, lake_keys, missed, register_all
 from pipelines.warehouse.audit import Identity, Verdict, checks
 from pipelines.warehouse.lake_views import (
     ROWS,
@@ -86,7 +86,7 @@ def rebuild(
         draft = lake.root / "draft.duckdb"
         _remove(draft)
         with lake.shared():
-            inputs = inputs_of(study, lake, lake_keys(derived, study))
+            inputs = inputs_of(study, lake, lake_keys(derived, study, lake))
             market = current_market(study, lake)
             stored = stored_scenarios(study, lake, metrics_version)
             if not stored:
@@ -96,8 +96,7 @@ def rebuild(
                 current = current_scenarios(study, stored, market)
                 register_market(connection, study, market)
                 register_scenarios(connection, stored, current)
-                for dataset in derived:
-                    dataset.register(connection, study, lake, market)
+                register_all(connection, derived, study, lake, market)
                 connection.execute("use warehouse")
                 began = time.perf_counter()
                 judging = checks(identities)

@@ -39,6 +39,12 @@ def register_files(connection: duckdb.DuckDBPyConnection, name: str, files: Sequ
     connection.execute(f"create view lake.{name} as from {_scan(files)}")
 
 
+def add_files(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path]) -> None:
+    """Add the rows of Parquet files to a table that is shown already."""
+    if files:
+        connection.execute(f"insert into lake.{name} by name from {_scan(files)}")
+
+
 def register_rows(connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path]) -> None:
     """Show the files of one of ``ROWS`` as one view; a column that an older engine did not write is NULL there."""
     register_table(connection, f"no_{name}", no_rows(name))

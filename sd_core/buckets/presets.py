@@ -127,6 +127,21 @@ class Settings:
             dividends=self.dividends.value,
         )
 
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What ``study_bucket`` says of them, by column; None for what the signal has none of."""
+        values = self.parameters
+        return {
+            "preset": self.preset,
+            **{f"slider_{name}": at for name, at in asdict(self.sliders).items()},
+            **{f"toggle_{name}": is_on for name, is_on in asdict(self.toggles).items()},
+            "dividends": self.dividends.name.lower(),
+            **{name: getattr(values, name) for name in ("size", "stop", "days", "positions", "take", "trail")},
+            "signal": self.signal.name.lower(),
+            "breakout_window": values.window or None,
+            "dip_depth": values.depth or None,
+        }
+
 
 @dataclass(frozen=True)
 class Preset:

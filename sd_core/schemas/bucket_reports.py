@@ -48,10 +48,16 @@ def _growth() -> dict[str, Column]:
         "twr": number("Time-weighted return, whatever money came and went.", FRACTION),
         "cagr": number("Growth per year of 365.25 days, compounded; NULL: a single session.", YEARLY, nullable=True),
         "volatility": number(
-            "Annualised standard deviation of returns; NULL: fewer than two.", YEARLY, NOT_NEGATIVE, nullable=True
+            "Annualised standard deviation of returns; NULL: fewer than two, or marks that are days apart.",
+            YEARLY,
+            NOT_NEGATIVE,
+            nullable=True,
         ),
         "sharpe": number(
-            "Annualised mean excess return over its standard deviation; NULL: all alike.", RATIO, nullable=True
+            "Annualised mean excess return over its standard deviation; NULL: all alike, marks that are days apart, or "
+            "sessions without a rate.",
+            RATIO,
+            nullable=True,
         ),
     }
 
@@ -59,8 +65,8 @@ def _growth() -> dict[str, Column]:
 REPORT_BOOK = Table(
     name="report_book",
     layer="reports",
-    description="Every plan as a whole, its core and satellites together, beside the scenario that its core is without "
-    "them.",
+    description="Every book as a whole, core and satellites together; a plan's beside the scenario that its core is "
+    "without them.",
     key=("book",),
     columns={
         "book": _OF_DAYS["book"],
@@ -76,10 +82,11 @@ REPORT_BOOK = Table(
         ),
         "mean_satellite_share": number("The same on average; NULL as above.", FRACTION, nullable=True),
         "highest_satellite_share": number("The highest of any close; NULL as above.", FRACTION, nullable=True),
-        "core_strategy": text("Strategy of the core."),
-        "core_reserve": number("Reserve of the core.", FRACTION, BELOW_ONE),
+        "core_strategy": text("Strategy of a plan's core; NULL: a book of a ledger.", nullable=True),
+        "core_reserve": number("Reserve of a plan's core; NULL as above.", FRACTION, BELOW_ONE, nullable=True),
         "core_cagr": number(
-            "Growth per year of the scenario with the core's strategy and reserve, without satellites; NULL: outdated.",
+            "Growth per year of the scenario with the core's strategy and reserve, without satellites; NULL: outdated, "
+            "or no plan.",
             YEARLY,
             nullable=True,
         ),
@@ -107,12 +114,14 @@ REPORT_BUCKET = Table(
         "target": number("Share of all buckets that it is to have, at the last close.", FRACTION, SHARE),
         **_growth(),
         "sortino": number(
-            "Annualised mean excess return over its downside deviation; NULL: none below 0.", RATIO, nullable=True
+            "Annualised mean excess return over its downside deviation; NULL: none below 0, or as sharpe.",
+            RATIO,
+            nullable=True,
         ),
         "max_drawdown": number("Deepest fall of the index below its peak, never rebased.", FRACTION, NOT_POSITIVE),
         "calmar": number("CAGR over the size of max_drawdown; NULL: there is none.", RATIO, nullable=True),
         "correlation_with_core": correlation(
-            "Correlation of its returns with those of the core; NULL: the core, or returns all alike."
+            "Correlation of its returns with those of the core; NULL: the core, on paper, or returns all alike."
         ),
         "mean_cash_share": number("Mean share of its value in cash.", FRACTION, nullable=True),
         "active_share": number(
@@ -137,7 +146,8 @@ REPORT_BUCKET = Table(
         "mean_days_of_wins": number("Mean calendar days that wins were held; NULL: none.", "days", nullable=True),
         "mean_days_of_losses": number("Mean calendar days that losses were held; NULL: none.", "days", nullable=True),
         "adherence": number(
-            "Share of positions that a signal of its strategy asked for; NULL: no position, or the core.",
+            "Share of positions that a signal of its strategy asked for; NULL: no position of which that is known, or "
+            "the core.",
             FRACTION,
             SHARE,
             nullable=True,
@@ -165,7 +175,9 @@ REPORT_BUCKET_ATTRIBUTION = Table(
         "wins": whole("Positions closed above cost.", COUNT, NOT_NEGATIVE),
         "losses": whole("Positions closed more than 1 % below cost.", COUNT, NOT_NEGATIVE),
         "profit": number(
-            "Proceeds and dividends less cost, fees included; what is open is worth its last close.", MONEY
+            "Proceeds and dividends less cost, fees included; what is open is worth its last close, of an account the "
+            "last marked one, and left out where there is none.",
+            MONEY,
         ),
         "open_profit": number("The part of it that is open.", MONEY),
         "mean_return": number("Mean return of positions closed; NULL: none.", FRACTION, nullable=True),

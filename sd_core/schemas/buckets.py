@@ -1,7 +1,7 @@
 """Declarations of the tables of buckets: a core and its satellites, each book of them in the same columns.
 
-A book is a plan of the study simulated over its history, an account, or a bucket on paper. Rules and their numbers
-belong in ``buckets``.
+A book is a plan of the study simulated over its history, an account, or a bucket on paper; the last two are of the
+account's ledger. Rules and their numbers belong in ``buckets``.
 """
 
 from collections.abc import Callable
@@ -36,6 +36,7 @@ from sd_core.schemas.columns import (
 from sd_core.schemas.kinds import (
     LEG_ARRIVAL,
     LEG_CLOSE,
+    Booking,
     BucketEvent,
     Dividends,
     ExitReason,
@@ -54,7 +55,7 @@ from sd_core.study.satellites import Preset
 
 
 def _book() -> Column:
-    return text("Name of the plan, or of the books that it is kept in.")
+    return text("Name of the plan; of a ledger, live for the account and paper: before a bucket on paper.")
 
 
 def _bucket() -> Column:
@@ -67,15 +68,18 @@ def _of_satellite(column: Callable[..., Column], description: str, *unit_and_che
 
 STUDY_BUCKET = LakeTable(
     name="study_bucket",
-    description="The buckets of the study's plans: the core, and the satellites with their settings and parameters.",
+    description="The buckets of every book: the core, and the satellites with their settings and parameters.",
     key=("plan", "bucket"),
     columns={
-        "plan": text("Name of the plan in the study."),
+        "plan": _book(),
         "position": whole("Place of a satellite in the plan, from 1; 0: the core.", COUNT, NOT_NEGATIVE),
         "bucket": _bucket(),
-        "strategy": text("Strategy of the core; NULL: a satellite.", nullable=True),
-        "reserve": number("Reserve of the core; NULL: a satellite.", FRACTION, BELOW_ONE, nullable=True),
-        "target": number("Share of all buckets that it is to have at the start.", FRACTION, SHARE),
+        "strategy": text("Strategy of the core; NULL: a satellite, or of a ledger.", nullable=True),
+        "reserve": number("Reserve of the core; NULL as above.", FRACTION, BELOW_ONE, nullable=True),
+        "budget": number("Share of all buckets that the satellites of the book may have together.", FRACTION, SHARE),
+        "target": number(
+            "Share of all buckets that it is to have: of a plan at the start, of a ledger now.", FRACTION, SHARE
+        ),
         "min_pct": _of_satellite(number, "Share of all buckets below which it does not trade", FRACTION, SHARE),
         "tickers": texts("What it trades, in the study's order; of the core, nothing, since the universe is its."),
         "preset": _of_satellite(text, "Preset that its settings began as", one_of(get_args(Preset))),
@@ -195,10 +199,11 @@ BUCKET_LEDGER = LakeTable(
     columns={
         "book": _book(),
         "seq": whole("Place in the book's order of booking, from 1.", COUNT, FROM_ONE, stored="int32"),
-        "session": session(),
+        "session": day("Session at whose close it counts; NULL: a ledger's that no mark has followed.", nullable=True),
+        "effective": day("Date from which it counts as stated; of a plan, the session."),
         "leg": whole(
             f"Part of the session: {LEG_ARRIVAL} cash that arrives, 0 the open, 1 resting orders within the bar; of "
-            f"the core, 0 to 3 the path of the bar and {LEG_CLOSE} the close.",
+            f"the core, 0 to 3 the path of the bar and {LEG_CLOSE} the close; of a ledger, 0 what moves shares.",
             "leg",
             from_to(LEG_ARRIVAL, LEG_CLOSE),
             stored="int8",
@@ -206,9 +211,14 @@ BUCKET_LEDGER = LakeTable(
         "bucket": _bucket(),
         "counterparty": text("Bucket that the cash comes from or goes to; outside: none."),
         "ticker": text("Ticker of the asset; NULL: cash alone.", nullable=True),
-        "kind": text("Kind of movement or refusal.", one_of(kind.name for kind in (*Kind, *Transfer))),
-        "quantity": number("Shares bought, or sold where negative; NULL: none moved.", SHARES, nullable=True),
-        "price": number("Price of the trade; of a DIVIDEND, dividend per share.", PER_SHARE, POSITIVE, nullable=True),
+        "kind": text("Kind of movement or refusal.", one_of(kind.name for kind in (*Kind, *Transfer, *Booking))),
+        "quantity": number("Shares that came, or went where negative; NULL: none moved.", SHARES, nullable=True),
+        "price": number(
+            "Price of the trade; of a plan's DIVIDEND, dividend per share; NULL: none.",
+            PER_SHARE,
+            POSITIVE,
+            nullable=True,
+        ),
         "fee": number("Fee of the trade, part of amount.", MONEY, NOT_NEGATIVE),
         "amount": number("Cash received, or paid where negative.", MONEY),
         "cash_after": number("Cash of the bucket after the booking.", MONEY),
@@ -283,23 +293,40 @@ BUCKET_TRADE = LakeTable(
         "ticker": ticker(),
         "opened": day("Session of the entry."),
         "closed": day("Session of the exit; NULL: open.", nullable=True),
-        "entry_price": number("Price of the entry.", PER_SHARE, POSITIVE),
+        "entry_price": number("Price of the entry; NULL: shares without cost.", PER_SHARE, POSITIVE, nullable=True),
         "exit_price": number("Price of the exit; NULL: open.", PER_SHARE, POSITIVE, nullable=True),
         "quantity": number("Shares bought, with dividends that were reinvested.", SHARES, POSITIVE),
-        "cost": number("What they cost, with fees.", MONEY, POSITIVE),
+        "cost": number("What they cost, with fees.", MONEY, NOT_NEGATIVE),
         "proceeds": number("Proceeds of the exit, less its fee; NULL: open.", MONEY, nullable=True),
         "dividends": number("Dividends while they were held.", MONEY, NOT_NEGATIVE),
         "trade_return": number("(proceeds + dividends) / cost - 1; NULL: open.", FRACTION, nullable=True),
         "outcome": text("Whether it is a loss, a win, or neither; NULL: open.", one_of(words(Outcome)), nullable=True),
-        "exit_reason": text("Why it was closed; NULL: open.", one_of(words(ExitReason)), nullable=True),
-        "conviction": number("Share of the signal's confirmations that held.", FRACTION, SHARE),
-        "factor": number("Factor that it was opened at.", FRACTION, POSITIVE),
+        "exit_reason": text(
+            "Why it was closed; NULL: open, or a ledger that does not know.", one_of(words(ExitReason)), nullable=True
+        ),
+        "conviction": number(
+            "Share of the signal's confirmations that held; NULL: a ledger's, of no known price.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "factor": number(
+            "Factor that it was opened at; NULL: a ledger that does not know.", FRACTION, NOT_NEGATIVE, nullable=True
+        ),
         "premium": number(
-            "Price of the entry over the asset's highest earlier close, less 1.", FRACTION, AT_LEAST_TOTAL_LOSS
+            "Price of the entry over the asset's highest earlier close, less 1; NULL: unknown.",
+            FRACTION,
+            AT_LEAST_TOTAL_LOSS,
+            nullable=True,
         ),
         "regime": text("Market regime at the close before the entry.", one_of(words(Regime))),
-        "is_on_strategy": flag("Whether a signal of the bucket's strategy asked for it."),
-        "is_test": flag("Whether it was the test position of a breaker."),
+        "is_on_strategy": flag(
+            "Whether a signal of the bucket's strategy asked for it; NULL: a ledger's, of no known price.",
+            nullable=True,
+        ),
+        "is_test": flag(
+            "Whether it was the test position of a breaker; NULL: a ledger that does not know.", nullable=True
+        ),
     },
 )
 
@@ -318,7 +345,7 @@ BUCKET_EVENT = LakeTable(
             one_of([cause for cause in words(Sleep) if cause != "none"]),
             nullable=True,
         ),
-        "value": number("The number that the rule looked at.", RATIO),
+        "value": number("The number that the rule looked at; NULL: not kept.", RATIO, nullable=True),
         "until": day("Date on which it ends by itself; NULL: it does not.", nullable=True),
     },
 )
@@ -368,4 +395,43 @@ BUCKET_EVALUATION = LakeTable(
     },
 )
 
+# What plans leave, and ledgers too.
 BUCKET_TABLES = (BUCKET_LEDGER, BUCKET_DAILY, BUCKET_TRADE, BUCKET_EVENT, BUCKET_EVALUATION)
+
+BUCKET_BALANCE = LakeTable(
+    name="bucket_balance",
+    description="What every bucket of a ledger has of every currency and instrument now, and what was stated from "
+    "outside.",
+    key=("book", "unit", "bucket"),
+    columns={
+        "book": _book(),
+        "unit": text("Currency or instrument."),
+        "bucket": text("Name of the bucket; outside: the world beyond, as activities state it."),
+        "is_currency": flag("Whether it is a currency."),
+        "quanta": whole("What it has, in whole quanta; of outside, what it gave, as a negative number.", "quanta"),
+        "amount": number("The same in units.", "units"),
+        "price": number(
+            "Last marked price of an instrument, in its quote currency; NULL: none.", PER_SHARE, POSITIVE, nullable=True
+        ),
+        "marked": day("Session of that price; NULL: none.", nullable=True),
+    },
+)
+
+BUCKET_RECONCILIATION = LakeTable(
+    name="bucket_reconciliation",
+    description="What the broker had of each unit at every reconciliation of a ledger, and what was booked.",
+    key=("book", "entry", "unit"),
+    columns={
+        "book": _book(),
+        "entry": whole("Number of the ledger's entry.", COUNT, FROM_ONE),
+        "effective": day("Date of the reconciliation."),
+        "unit": text("Currency or instrument."),
+        "actual": number("What the broker had.", "units"),
+        "booked": number("What the buckets had together.", "units"),
+        "held": number("What activities add that are stored and not booked.", "units"),
+        "difference": number("actual - booked - held.", "units"),
+        "action": text("What was done about it.", one_of(["none", "corrected", "blocked"])),
+    },
+)
+
+LEDGER_TABLES = (BUCKET_BALANCE, BUCKET_RECONCILIATION)

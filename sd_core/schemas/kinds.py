@@ -42,6 +42,22 @@ class Transfer(IntEnum):
     DIVIDEND_SENT = 67
 
 
+class Booking(IntEnum):
+    """Kind of movement that only the ledger of an account has, beside those of a ``Kind`` and a ``Transfer``."""
+
+    TRANSFER = 0
+    REASSIGNMENT = 1
+    FEE = 2
+    FX = 3
+    REVALUATION = 4
+    CORRECTION = 5
+    REVERSAL = 6
+    SPLIT = 7
+    RENAME = 8
+    MERGER = 9
+    SPIN_OFF = 10
+
+
 class Status(IntEnum):
     """Where a satellite is in its life."""
 

@@ -4,7 +4,7 @@ The published tables that are copies of them follow from these declarations, and
 the engine writes, and the tables that tests make by hand.
 """
 
-from sd_core.schemas.buckets import BUCKET_TABLES, STUDY_BUCKET
+from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
 from sd_core.schemas.columns import (
     AT_LEAST_TOTAL_LOSS,
     COUNT,
@@ -588,5 +588,6 @@ LAKE_TABLES: dict[str, LakeTable] = {
         CORRELATION_SUMMARY,
         CORRELATION_STATE,
         *BUCKET_TABLES,
+        *LEDGER_TABLES,
     )
 }

@@ -1,7 +1,7 @@
 """Declarations of the staging layer: the lake's tables as stored, and the two that a query changes."""
 
 from sd_core.schemas import lake
-from sd_core.schemas.buckets import BUCKET_TABLES, PUBLISHED_STUDY_BUCKET
+from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, PUBLISHED_STUDY_BUCKET
 from sd_core.schemas.columns import COUNT, FROM_ONE, text, whole
 from sd_core.schemas.table import Table
 
@@ -58,5 +58,5 @@ STAGING = (
     INCOME_SUBSET,
     lake.START_DATE_OUTCOME.published(),
     lake.SIMULATION_TAX_LOTS.published(),
-    *(table.published() for table in BUCKET_TABLES),
+    *(table.published() for table in (*BUCKET_TABLES, *LEDGER_TABLES)),
 )

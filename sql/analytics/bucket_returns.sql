@@ -28,7 +28,8 @@ select
     end as excess_return,
     drawdown(daily.twr_index, max(daily.twr_index) over by_session) as drawdown
 from bucket_daily as daily
-inner join rates using (session)
+-- An account may have been marked on days of which the study knows no rate.
+left join rates using (session)
 left join entries using (book, bucket, session)
 window by_session as (partition by daily.book, daily.bucket order by daily.session)
 order by daily.book, daily.bucket, daily.session

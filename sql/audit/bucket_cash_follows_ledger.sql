@@ -1,7 +1,8 @@
--- The cash of a bucket at every close is what it started with and everything booked up to then.
+-- The cash of a bucket at every close is what it started with and everything that counts at closes up to then.
 -- table: bucket_daily
 with
--- What satellites start with is booked; the core starts with the rest of the capital.
+-- What satellites start with is booked; the core of a plan starts with the rest of the capital. Books of a ledger start
+-- with nothing.
 openings as (
     select book, sum(amount) filter (where kind = 'OPENING') as opened
     from bucket_ledger
@@ -18,7 +19,7 @@ started as (
         daily.bucket,
         daily.session,
         daily.cash,
-        case when daily.bucket = 'core' then study.capital - coalesce(openings.opened, 0) else 0 end as capital,
+        case when daily.bucket = 'core' and not is_of_ledger(daily.book) then study.capital - coalesce(openings.opened, 0) else 0 end as capital,
         coalesce(booked.amount, 0) as amount,
         coalesce(booked.moved, 0) as moved
     from bucket_daily as daily

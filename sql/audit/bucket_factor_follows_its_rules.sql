@@ -29,7 +29,8 @@ inputs as (
     from bucket_daily
     inner join study_bucket on bucket_daily.book = study_bucket.plan and bucket_daily.bucket = study_bucket.bucket
     left join market_regime on bucket_daily.session = market_regime.session
-    where study_bucket.position > 0
+    -- A mark of a ledger that judged no rules has no factor.
+    where study_bucket.position > 0 and not (is_of_ledger(bucket_daily.book) and bucket_daily.factor is null)
 ),
 expected as (
     select

@@ -1,4 +1,4 @@
--- No fill of a bucket lies outside the bar of its session.
+-- No fill of a bucket lies outside the bar of its session, where that is known of a real fill.
 -- table: bucket_ledger
 with
 bars as (
@@ -23,6 +23,7 @@ left join bars
         and (ledger.bucket = 'core') = bars.is_core
 where
     ledger.quantity is not null
+    and not is_of_ledger(ledger.book)
     and (
         bars.low is null
         or ledger.price < bars.low * (1 - 1e-9)

@@ -5,6 +5,7 @@ moved as (
     select
         book,
         session,
+        effective,
         kind,
         least(bucket, counterparty) as one,
         greatest(bucket, counterparty) as other,

@@ -1,4 +1,4 @@
--- The positions of a satellite add up to what its ledger paid, received and still holds of a ticker.
+-- The positions of a plan's satellite add up to what its ledger paid, received and still holds of a ticker.
 -- table: bucket_trade
 with
 positions as (
@@ -12,6 +12,7 @@ positions as (
         sum(case when closed is null then quantity else 0 end) as shares,
         sum(quantity) as bought
     from bucket_trade
+    where not is_of_ledger(book)
     group by all
 ),
 booked as (
@@ -24,7 +25,7 @@ booked as (
         sum(case when kind = 'DIVIDEND' then amount else 0 end) as dividends,
         sum(coalesce(quantity, 0)) as shares
     from bucket_ledger
-    where bucket <> 'core' and ticker is not null
+    where bucket <> 'core' and ticker is not null and not is_of_ledger(book)
     group by all
 )
 select

@@ -1,4 +1,4 @@
--- A bucket books nothing of a ticker that is not its own.
+-- A bucket of a plan books nothing of a ticker that is not its own.
 -- table: bucket_ledger
 select
     ledger.book,
@@ -11,6 +11,7 @@ left join study_bucket on ledger.book = study_bucket.plan and ledger.bucket = st
 left join study_asset on ledger.ticker = study_asset.ticker
 where
     ledger.ticker is not null
+    and not is_of_ledger(ledger.book)
     and case
         when ledger.bucket = 'core' then study_asset.ticker is not null
         else list_contains(string_split(study_bucket.tickers, ', '), ledger.ticker)

@@ -1,9 +1,10 @@
--- Every bucket of a plan has a row at every close, and its share of the value of all of them.
+-- Every bucket has its share of the value of all at every close, and those of a plan all have a row.
 -- table: bucket_daily
 with
 planned as (
     select plan as book, count(*) as planned_buckets
     from study_bucket
+    where not is_of_ledger(plan)
     group by plan
 ),
 added as (
@@ -20,7 +21,7 @@ added as (
 )
 select added.*, planned.planned_buckets
 from added
-inner join planned using (book)
+left join planned using (book)
 where
     added.buckets <> planned.planned_buckets
     -- An account that is worth nothing has no shares.

@@ -1,4 +1,4 @@
--- A position is opened at the factor of the close before, which is above 0.
+-- A position is opened at the factor of the close before, which is above 0, but for what a person traded in an account.
 -- table: bucket_trade
 with
 known as (
@@ -18,4 +18,6 @@ select
     known.known_factor
 from bucket_trade as trade
 left join known on trade.book = known.book and trade.bucket = known.bucket and trade.opened = known.session
-where (trade.factor = known.known_factor and trade.factor > 0) is not true
+where
+    not (is_of_ledger(trade.book) and trade.factor is null)
+    and (trade.factor = known.known_factor and trade.factor > 0) is not true

@@ -1,4 +1,4 @@
--- Every plan as a whole, its core and satellites together, beside the scenario that its core is without them.
+-- Every book as a whole, core and satellites together; a plan's beside the scenario that its core is without them.
 -- Grain: book.
 -- Sources: bucket_daily, study_bucket, report_strategy, simulation_partition, rates, study.
 with
@@ -31,7 +31,7 @@ returns as (
         ) as simple_return,
         rates.risk_free_return
     from totals
-    inner join rates using (session)
+    left join rates using (session)
 ),
 
 growth as (
@@ -67,8 +67,15 @@ books as (
         avg(growth.satellite_share) as mean_satellite_share,
         max(growth.satellite_share) as highest_satellite_share,
         arg_max(growth.twr_index, growth.session) as growth,
-        annualised_volatility(growth.simple_return, study.periods_per_year) as volatility,
-        sharpe(growth.excess_return, study.periods_per_year) as sharpe,
+        case when is_daily(count(growth.session), days, study.periods_per_year)
+            then annualised_volatility(growth.simple_return, study.periods_per_year)
+        end as volatility,
+        case
+            when
+                is_daily(count(growth.session), days, study.periods_per_year)
+                and count(growth.excess_return) = count(growth.simple_return)
+                then sharpe(growth.excess_return, study.periods_per_year)
+        end as sharpe,
         min(falls.drawdown) as max_drawdown
     from growth
     inner join falls using (book, session)
@@ -98,7 +105,7 @@ select
     alone.sharpe as core_sharpe,
     alone.max_drawdown as core_max_drawdown
 from books
-inner join study_bucket as core on books.book = core.plan and core.position = 0
+left join study_bucket as core on books.book = core.plan and core.position = 0
 left join simulation_partition as stored
     on core.strategy = stored.strategy and core.reserve = stored.reserve and stored.is_current
 left join report_strategy as alone on stored.strategy = alone.strategy and stored.reserve = alone.reserve

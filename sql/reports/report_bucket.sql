@@ -7,6 +7,8 @@ performance as (
         returns.book,
         returns.bucket,
         annualised_volatility(returns.simple_return, study.periods_per_year) as volatility,
+        -- Without the rate of every session they would be of some of them alone.
+        count(returns.excess_return) = count(returns.simple_return) as has_rates,
         sharpe(returns.excess_return, study.periods_per_year) as sharpe,
         sortino(returns.excess_return, study.periods_per_year) as sortino,
         min(returns.drawdown) as max_drawdown,
@@ -14,7 +16,7 @@ performance as (
             when returns.bucket <> 'core' then correlation(returns.simple_return, cores.simple_return)
         end as correlation_with_core
     from bucket_returns as returns
-    inner join bucket_returns as cores
+    left join bucket_returns as cores
         on returns.book = cores.book and returns.session = cores.session and cores.bucket = 'core'
     cross join study
     group by returns.book, returns.bucket, study.periods_per_year
@@ -24,6 +26,7 @@ days as (
     select
         book,
         bucket,
+        count(session) as sessions,
         min(session) as first_session,
         max(session) as last_session,
         max(session) - min(session) as days,
@@ -74,9 +77,13 @@ select
     days.target,
     days.growth - 1 as twr,
     cagr(days.growth, days.days) as cagr,
-    performance.volatility,
-    performance.sharpe,
-    performance.sortino,
+    case when is_daily(days.sessions, days.days, study.periods_per_year) then performance.volatility end as volatility,
+    case
+        when performance.has_rates and is_daily(days.sessions, days.days, study.periods_per_year) then performance.sharpe
+    end as sharpe,
+    case
+        when performance.has_rates and is_daily(days.sessions, days.days, study.periods_per_year) then performance.sortino
+    end as sortino,
     performance.max_drawdown,
     calmar(cagr, performance.max_drawdown) as calmar,
     performance.correlation_with_core,
@@ -102,5 +109,6 @@ select
     days.last.losses as losses_in_a_row
 from days
 inner join performance using (book, bucket)
+cross join study
 left join trades using (book, bucket)
 order by days.book, days.bucket

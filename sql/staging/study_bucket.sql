@@ -1,4 +1,4 @@
--- The buckets of the study's plans: the core, and the satellites with their settings and parameters.
+-- The buckets of every book: the core, and the satellites with their settings and parameters.
 -- Grain: plan, bucket.
 -- Sources: lake.study_bucket.
 select
@@ -7,6 +7,7 @@ select
     bucket,
     strategy,
     reserve,
+    budget,
     target,
     min_pct,
     case when position > 0 then array_to_string(tickers, ', ') end as tickers,

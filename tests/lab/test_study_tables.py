@@ -360,6 +360,7 @@ def test_buckets_are_the_core_and_satellites_with_their_parameters() -> None:
         "bucket": "core",
         "strategy": "sd8",
         "reserve": 0.1,
+        "budget": 0.15,
         "target": pytest.approx(0.87, abs=1e-15),
         "tickers": [],
     }

@@ -43,7 +43,7 @@ def _rows(table: LakeTable, *without: str) -> np.dtype:
 # its tickers (-1: none), ``bucket`` and ``counterparty`` places in the plan; ``locked_until``, ``cooldown_until`` and
 # ``until`` are days since 1970-01-01, -1 for none. Texts are the numbers of their enumerations in ``schemas.kinds``;
 # ``exit_reason`` is -1 and ``outcome`` 0 while a position is open. NaN is NULL, and so is an ``is_told_apart`` of -1.
-LEDGER = _rows(buckets.BUCKET_LEDGER, "seq")
+LEDGER = _rows(buckets.BUCKET_LEDGER, "seq", "effective")
 DAILY = _rows(buckets.BUCKET_DAILY)
 TRADES = _rows(buckets.BUCKET_TRADE)
 EVENTS = _rows(buckets.BUCKET_EVENT, "seq")

@@ -185,6 +185,8 @@ class _Names:
                 column = self.tickers.take(pa.array(rows["asset"] % len(self.tickers)))
             case "bucket" | "counterparty":
                 column = self.buckets.take(pa.array(rows[name] % len(self.buckets)))
+            case "effective":
+                column = pa.array(self.sessions[rows["session"]])
             case "session" | "opened" | "closed":
                 column = pa.array(self.sessions[rows[name]], mask=rows[name] < 0)
             case "until" | "locked_until" | "cooldown_until":

@@ -33,6 +33,10 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 POSTGRESQL = "postgresql+psycopg"
 
 
+class AbsentError(NotReadyError):
+    """There is no ledger yet."""
+
+
 @dataclass(frozen=True)
 class Store:
     """One ledger's database.
@@ -89,7 +93,8 @@ class Store:
         """Open a transaction that reads one state, and does not wait for writers.
 
         Raises:
-            NotReadyError: there is no such ledger, or another release made it.
+            AbsentError: there is no such ledger.
+            NotReadyError: another release made it, or it cannot be read.
         """
         if self.url is None and not self.file.exists():
             raise self._absent()
@@ -122,10 +127,8 @@ class Store:
         """Close the connections that are kept open."""
         self._engine.dispose()
 
-    def _absent(self) -> NotReadyError:
-        return NotReadyError(
-            f"ledger {self.name}: expected a ledger at {self.place}: `sdlab bucket deposit` begins one"
-        )
+    def _absent(self) -> AbsentError:
+        return AbsentError(f"ledger {self.name}: expected a ledger at {self.place}: `sdlab bucket deposit` begins one")
 
     def _of_another_release(self, revision: str) -> NotReadyError:
         if _is_known(revision):
