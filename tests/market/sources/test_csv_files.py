@@ -3,6 +3,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -310,10 +311,12 @@ def test_every_real_price_file_is_read_whole(shared_market: Path) -> None:
     source = CsvSource(shared_market)
     for ticker in price_tickers(shared_market):
         bars = source.prices(ticker, START, None).bars
-        # pandas' own reader as the other opinion.
-        other = pd.read_csv(shared_market / f"{ticker}.csv", index_col="Date")
+        # The other opinion is pandas' own reader, which is right to the last bit only by this option.
+        other = pd.read_csv(shared_market / f"{ticker}.csv", index_col="Date", float_precision="round_trip")
         assert [f"{day:%Y-%m-%d}" for day in bars.index] == list(other.index), ticker
-        assert (bars.to_numpy() == other[["Open", "High", "Low", "Close"]].to_numpy()).all(), ticker
+        np.testing.assert_array_equal(
+            bars.to_numpy(), other[["Open", "High", "Low", "Close"]].to_numpy(), err_msg=ticker, strict=True
+        )
 
 
 def test_every_real_dividends_file_is_read_whole(shared_market: Path) -> None:
