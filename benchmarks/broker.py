@@ -27,6 +27,7 @@ from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.store import Store
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.trading.feed import Fed, reconcile
+from sd_core.buckets.trading.sending import resume, send_order
 from sd_core.errors import InputError, NotReadyError
 from sd_core.study.satellites import LIVE
 from tests.support.brokers import Customer
@@ -82,8 +83,10 @@ class Account:
         money = order.unit if is_sale else "USD"
         bucket = OWNERS[order.unit]
         with contextlib.suppress(InputError):
-            self.ledger.place(Order(order.client_id, bucket, order.side, order.unit, quanta, money, reserved))
-            self.customer.send(order)
+            prices = (None if price is None else f"{price:f}" for price in (order.limit_price, order.stop_price))
+            what = (order.client_id, bucket, order.side, order.unit, quanta, money, reserved, order.type, *prices)
+            self.ledger.place(Order(*what))
+            send_order(self.ledger, self.customer.broker, order.client_id, wait=self.customer.clock.wait)
 
     def read(self) -> Fed | None:
         """Book and reconcile what the broker states; None where it does not answer."""
@@ -97,7 +100,8 @@ class Account:
         return fed
 
     def evening(self, day: int) -> str:
-        """Read the broker; return whether books and account are equal."""
+        """Finish what was begun and read the broker; return whether books and account are equal."""
+        resume(self.ledger, self.customer.broker, wait=self.customer.clock.wait)
         fed = self.read()
         if fed is None:
             return "silent"

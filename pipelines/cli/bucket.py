@@ -20,16 +20,18 @@ from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.home import StudyHome
 from pipelines.steps.operate import open_ledger
-from pipelines.steps.trade import reconcile_with_broker
+from pipelines.steps.trade import approve_orders, cancel_openings, reconcile_with_broker
 from sd_core.buckets.ledger import export
 from sd_core.buckets.ledger.forecast import Forecast, forecast
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
 from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.state import State
+from sd_core.buckets.ledger.tables import PARTIAL, PROPOSED, RESERVING, SENT
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.presets import Toggles
 from sd_core.buckets.trading.feed import Fed
+from sd_core.buckets.trading.sending import Sent
 from sd_core.errors import InputError, NotReadyError
 from sd_core.wording import counted, did_you_mean
 
@@ -137,6 +139,21 @@ def _reconcile(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
     return receipt
 
 
+def _and_call_off(ledger: Ledger, receipt: Receipt, asked: argparse.Namespace, bucket: str | None = None) -> Receipt:
+    """Call off at the broker what must not be opened any more, and say so in the receipt."""
+    if asked.dry_run or receipt.kind == "lift":
+        return receipt
+    done = cancel_openings(ledger, bucket)
+    if not asked.json:
+        _print_sent(done)
+    return replace(receipt, numbers={**receipt.numbers, "called_off": [vars(one) for one in done]})
+
+
+def _print_sent(done: Sequence[Sent]) -> None:
+    for one in done:
+        print(f"order {one.client_id}: {one.status}" + (f": {one.says}" if one.says else ""))
+
+
 def _fed(ledger: Ledger, asked: argparse.Namespace) -> Fed:
     """Read the account's broker, and say what was booked of it.
 
@@ -208,9 +225,10 @@ WRITES: dict[str, Write] = {
     ),
     "note": lambda ledger, asked: ledger.note(asked.bucket, asked.text, **_how(asked)),
     "start": lambda ledger, asked: ledger.start(asked.bucket, asked.early, **_how(asked)),
-    **{name: _named(name) for name in ("abandon", "pause", "resume", "retire", "unlock", "harvest")},
+    **{name: _named(name) for name in ("abandon", "resume", "retire", "unlock", "harvest")},
+    "pause": lambda ledger, asked: _and_call_off(ledger, _named("pause")(ledger, asked), asked, asked.bucket),
     "boost": lambda ledger, asked: ledger.boost(asked.bucket, asked.days, **_how(asked)),
-    "halt": lambda ledger, asked: ledger.halt(lift=asked.lift, **_how(asked)),
+    "halt": lambda ledger, asked: _and_call_off(ledger, ledger.halt(lift=asked.lift, **_how(asked)), asked),
     "deposit": lambda ledger, asked: ledger.deposit(asked.amount, asked.currency, **_how(asked)),
     "withdraw": _withdraw,
     "transfer": lambda ledger, asked: ledger.transfer(
@@ -337,6 +355,57 @@ def _show(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
     return ExitCode.DONE
 
 
+def _orders(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
+    with ledger.state() as state:
+        found = [_shown_order(state, one) for one in state.orders(() if asked.all else (PROPOSED, *RESERVING))]
+    if asked.json:
+        _print_json(found)
+        return ExitCode.DONE
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("order", "bucket", "status", "what", "filled", "reserved", "why"):
+        table.add_column(name, overflow="fold")
+    for one in found:
+        why = " ".join(filter(None, (one["reason"], one["session"])))
+        table.add_row(one["order"], one["bucket"], one["status"], one["what"], one["filled"], one["reserved"], why)
+    open_console().print(table if found else "no open order")
+    return ExitCode.DONE
+
+
+def _shown_order(state: State, row: Any) -> dict[str, Any]:
+    """Return an order or a request as people read it, with what ordered it."""
+    unit, money = state.units[row.unit], state.units[row.reserved_unit]
+    prices = [f"{name} {price}" for name, price in (("limit", row.limit_price), ("stop", row.stop_price)) if price]
+    kind = [] if row.side == "withdraw" or row.type == "market" else [row.type, *prices]
+    return {
+        "order": row.client_id,
+        "bucket": row.bucket,
+        "status": row.status,
+        "what": " ".join((row.side, unit.shown(row.quanta), *kind)),
+        "filled": unit.number(row.filled),
+        "reserved": money.shown(row.left),
+        "needs": money.shown(row.reserved),
+        "reason": row.reason,
+        "session": row.session,
+        "decision": state.decision(row.client_id),
+    }
+
+
+def _approve(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
+    with ledger.state() as state:
+        proposed = [one.client_id for one in state.orders((PROPOSED,))]
+    chosen = proposed if asked.all else asked.orders
+    if not chosen:
+        known = ", ".join(proposed) or "none is proposed"
+        raise InputError(f"approve: expected proposed orders, or --all: {known}")
+    done = approve_orders(ledger, chosen)
+    if asked.json:
+        _print_json([vars(one) for one in done])
+    else:
+        _print_sent(done)
+    is_done = all(one.status in {SENT, PARTIAL, "filled", "cancelled"} for one in done)
+    return ExitCode.DONE if is_done else ExitCode.FAILED
+
+
 def _print_fields(fields: Mapping[str, Any]) -> None:
     """Print names and values, a line each, lists a line per item; what is empty is left out."""
     shown = {name: value for name, value in fields.items() if value not in (None, "", [], {})}
@@ -422,6 +491,8 @@ def _backup(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode
 READS: dict[str, Read] = {
     "list": _list,
     "show": _show,
+    "orders": _orders,
+    "approve": _approve,
     "verify": _verify,
     "why": _why,
     "forecast": _forecast,

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-# What a command asks of the ledger, and whether it writes.
-READING = {"list", "show", "verify", "why", "forecast", "export", "backup"}
+# Commands that book nothing, and those that ask a broker, whose answers are no dry run.
+READING = {"orders", "approve", "list", "show", "verify", "why", "forecast", "export", "backup"}
 
 
 def add_bucket_commands(
@@ -45,6 +45,7 @@ def add_bucket_commands(
         return action
 
     _add_views(add)
+    _add_orders(add)
     _add_satellites(add)
     _add_money(add)
 
@@ -68,6 +69,14 @@ def _add_views(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     export.add_argument("--book", default="live", help="live, or paper:NAME (default: %(default)s)")
     backup = add("backup", "write the whole ledger into a new file")
     backup.add_argument("file", nargs="?", help="default: a file in ledgers/backups with the date in its name")
+
+
+def _add_orders(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    orders = add("orders", "what is proposed, approved and at the broker, and what each order reserves")
+    orders.add_argument("--all", action="store_true", help="those that are done, too")
+    approve = add("approve", "approve proposed orders, and send them to the broker of the account")
+    approve.add_argument("orders", nargs="*", metavar="ORDER")
+    approve.add_argument("--all", action="store_true", help="every order that is proposed")
 
 
 def _add_satellites(add: Callable[[str, str], argparse.ArgumentParser]) -> None:

@@ -13,20 +13,22 @@ SECONDS = 60.0
 TRIES = 10
 
 
-def send(broker: Broker, order: Order, wait: Callable[[float], None]) -> OrderState:
+def send(broker: Broker, order: Order, wait: Callable[[float], None], *, is_uncertain: bool = False) -> OrderState:
     """Send an order and return its state.
 
     Args:
         broker: where it goes.
         order: what is traded; it must be on record before.
         wait: pauses for so many seconds.
+        is_uncertain: whether it may have been sent before, so that it is asked for first.
 
     Raises:
         RefusedError: the broker does not accept it.
         UnreachableError: whether it was accepted is unknown still; asking again later is safe, sending is not.
         ThrottledError: it was not sent, for too many requests.
     """
-    is_uncertain = False
+    if is_uncertain and (found := look_up(broker, order.client_id, wait)) is not None:
+        return found
     for _ in range(TRIES):
         try:
             return broker.submit(order)
@@ -34,17 +36,17 @@ def send(broker: Broker, order: Order, wait: Callable[[float], None]) -> OrderSt
             wait(SECONDS)
         except UnreachableError:
             is_uncertain = True
-            if (found := _look_up(broker, order.client_id, wait)) is not None:
+            if (found := look_up(broker, order.client_id, wait)) is not None:
                 return found
         except RefusedError:
             # The id may be taken by our own order, of which no answer came.
-            if is_uncertain and (found := _look_up(broker, order.client_id, wait)) is not None:
+            if is_uncertain and (found := look_up(broker, order.client_id, wait)) is not None:
                 return found
             raise
     raise ThrottledError(f"order {order.client_id}: not sent after {TRIES} tries")
 
 
-def _look_up(broker: Broker, client_id: str, wait: Callable[[float], None]) -> OrderState | None:
+def look_up(broker: Broker, client_id: str, wait: Callable[[float], None]) -> OrderState | None:
     """Return an order whose answer was lost; None where it was not accepted for certain.
 
     Raises:

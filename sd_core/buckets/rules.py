@@ -306,6 +306,21 @@ def regime_factor(signal: int, regime: int) -> float:
     return 0.25 if signal == DIP and regime == BEAR else 0.5
 
 
+def first_stop(entry: float, stop: float) -> float:
+    """Return the stop of a new position, a price.
+
+    Args:
+        entry: the price of the entry.
+        stop: distance below it, a fraction.
+    """
+    return entry * (1.0 - stop)
+
+
+def take_price(entry: float, take: float) -> float:
+    """Return the price of a take-profit; arguments as of ``first_stop``."""
+    return entry * (1.0 + take)
+
+
 def arms(close: float, entry: float) -> bool:
     """Return whether a close arms the trailing stop: a gain of more than 15 % over the entry price."""
     return above(close / entry - 1.0, ARMS_ABOVE_GAIN)

@@ -4,12 +4,16 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.alpaca_server import Exchange, served
 from support.lab import PROJECT, Lab, small_study, write_study
+
+from sd_core.buckets.ledger.ledger import Ledger
+from sd_core.buckets.ledger.orders import Order
+from sd_core.buckets.ledger.store import Store
 
 Sdlab = Callable[..., str]
 
@@ -275,30 +279,70 @@ def test_other_commands_import_neither_sqlalchemy_nor_the_ledger() -> None:
     assert not {"sqlalchemy", "alembic", "sd_core.buckets.ledger"} & set(loaded.stdout.split())
 
 
-def test_reconcile_without_a_file_reads_the_broker_that_the_account_names(bucket: Sdlab, monkeypatch) -> None:
+@pytest.fixture
+def exchange(monkeypatch: pytest.MonkeyPatch) -> Iterator[Exchange]:
+    """Return what is behind a server that speaks Alpaca's API, whose address and keys are in the environment."""
     pytest.importorskip("alpaca.trading.client", reason="the extra alpaca is not installed")
-    bucket("set", "live", "budget=0.1")
-    said = bucket("reconcile", refused=True)
-    assert "expected an account with a broker: `sdlab bucket set live broker=alpaca`" in said
-    bucket("set", "live", "broker=alpaca")
-    for name in ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    assert "expected ALPACA_API_KEY and ALPACA_SECRET_KEY in the environment" in bucket("reconcile", refused=True)
     exchange = Exchange(cash="2500", positions=[{"symbol": "NVDA", "qty": "2", "cost_basis": "240"}])
     server = served(exchange)
     monkeypatch.setenv("ALPACA_API_KEY", "a-key")
     monkeypatch.setenv("ALPACA_SECRET_KEY", "a-secret")
     monkeypatch.setenv("ALPACA_URL", f"http://127.0.0.1:{server.server_port}")
+    yield exchange
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_broker_is_named_and_its_keys_are_in_the_environment(bucket: Sdlab, monkeypatch, exchange) -> None:
+    bucket("set", "live", "budget=0.1")
+    said = bucket("reconcile", refused=True)
+    assert "expected an account with a broker: `sdlab bucket set live broker=alpaca`" in said
+    bucket("set", "live", "broker=alpaca")
+    for name in ("ALPACA_API_KEY", "ALPACA_SECRET_KEY"):
+        monkeypatch.delenv(name)
+    assert "expected ALPACA_API_KEY and ALPACA_SECRET_KEY in the environment" in bucket("reconcile", refused=True)
+
+
+def test_reconcile_without_a_file_reads_the_broker(bucket: Sdlab, exchange: Exchange) -> None:
+    bucket("set", "live", "broker=alpaca")
     assert bucket("reconcile").splitlines() == [
-        "entry 4: opening: 2 NVDA, 2500.00 USD",
-        "entry 5: reconcile: nothing is blocked",
+        "entry 3: opening: 2 NVDA, 2500.00 USD",
+        "entry 4: reconcile: nothing is blocked",
     ]
     exchange.cash = "2400"
-    exchange.activities = []
     explained = json.loads(bucket("reconcile", "--explain", "--json"))
     assert explained["numbers"]["blocked"] == ["USD"]
     assert next(one for one in explained["numbers"]["units"] if one["unit"] == "USD")["difference"] == "-100.00 USD"
     assert "a-key" not in bucket("export") + bucket("list")
     assert "nothing is opened: reconciliation" in bucket("list")
-    server.shutdown()
-    server.server_close()
+
+
+def test_orders_are_listed_approved_and_sent_and_a_halt_calls_them_off(
+    bucket: Sdlab, account: Lab, exchange: Exchange
+) -> None:
+    bucket("set", "live", "broker=alpaca")
+    bucket("reconcile")
+    ledger = Ledger(Store("mine", account.root / "ledgers"))
+    for name in ("first", "second"):
+        order = Order(name, "core", "buy", "NVDA", 10**9, "USD", 126 * 10**4, session="2026-03-02", reason="entry")
+        ledger.propose(order, {"factor": 0.5})
+    ledger.store.close()
+    assert "first" in bucket("approve", refused=True)
+    assert bucket("approve", "first") == "order first: sent\n"
+    assert [(one["client_order_id"], one["qty"]) for one in exchange.orders] == [("first", "1")]
+    listed = json.loads(bucket("orders", "--json"))
+    assert [(one["order"], one["status"], one["reserved"]) for one in listed] == [
+        ("first", "sent", "126.00 USD"),
+        ("second", "proposed", "0.00 USD"),
+    ]
+    assert (listed[1]["needs"], listed[1]["decision"], listed[1]["what"]) == (
+        "126.00 USD",
+        {"factor": 0.5},
+        "buy 1 NVDA",
+    )
+    line = bucket("orders").splitlines()[1]
+    assert " ".join(line.split()) == "first core sent buy 1 NVDA 0 126.00 USD entry 2026-03-02"
+    assert "order first: cancelled\n" in bucket("halt")
+    assert exchange.orders[0]["status"] == "canceled"
+    assert bucket("orders") == "no open order\n"
+    assert len(json.loads(bucket("orders", "--all", "--json"))) == 2

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 
 from sd_core.broker.registry import NO_BROKER
-from sd_core.buckets.ledger import facts, marks, orders, reconciliation, requests, satellites
+from sd_core.buckets.ledger import facts, marks, orders, reconciliation, requests, satellites, tables
 from sd_core.buckets.ledger.draft import Draft, Head, HeldError, Row, canonical, request_of
 from sd_core.buckets.ledger.facts import Activity, Fact
 from sd_core.buckets.ledger.quanta import Unit, currency, instrument
@@ -145,7 +145,7 @@ class Ledger:
             ref = f"hand:{key}"
             if found is None or (found.status != "open" and state.entry_of(ref) is None):
                 raise InputError(f"withdraw: {request}: expected an open request, one of {', '.join(known) or 'none'}")
-            unit = state.units[state.order_unit(request)]
+            unit = state.units[found.unit]
         legs = {unit.unit: -unit.decimal(found.quanta)}
         activity = Activity(ref, "withdrawal", self.clock().date(), legs, details={"order": request})
         return self.record(activity, key=key, dry_run=dry_run, by_hand=True)
@@ -191,8 +191,11 @@ class Ledger:
 
         return self._ask("order", {"side": "withdraw", "amount": str(amount), "currency": code}, write, **how)
 
-    def place(self, order: orders.Order, **how: Any) -> Receipt:
+    def place(self, order: orders.Order, decision: Mapping[str, Any] | None = None, **how: Any) -> Receipt:
         """Put an order on record before it is sent, with what it reserves.
+
+        Args:
+            decision: what the rules ordered it by; None: a person's.
 
         Raises:
             InputError: its bucket does not have what it reserves, free, or may open nothing now.
@@ -202,13 +205,58 @@ class Ledger:
             draft.state.bucket(order.bucket, order.side)
             requests.refuse_opening(draft, order)
             orders.place_order(draft, order)
-            text = f"{order.side} {draft.state.units[order.unit].shown(order.quanta)}"
-            draft.event(order.bucket, {"order": order.client_id}, f"order: {text}")
+            _say_order(draft, order, "order", decision)
 
         return self._ask("order", {**vars(order)}, write, **how)
 
+    def propose(self, order: orders.Order, decision: Mapping[str, Any], **how: Any) -> Receipt:
+        """Put an order on record that waits for a person to approve it; until then it reserves nothing.
+
+        Args:
+            decision: what the rules ordered it by.
+
+        Raises:
+            InputError: its bucket is not in use, or the ledger does not know its instrument.
+        """
+
+        def write(draft: Draft) -> None:
+            draft.state.bucket(order.bucket, order.side)
+            orders.propose_order(draft, order)
+            _say_order(draft, order, "proposal", decision)
+
+        return self._ask("order", {**vars(order), "status": tables.PROPOSED}, write, actor="rule", **how)
+
+    def approve(self, client_id: str, **how: Any) -> Receipt:
+        """Let a proposed order be sent, which reserves what it may take.
+
+        Raises:
+            InputError: there is no such proposal, its bucket does not have what it reserves, free, or may open nothing
+                now.
+        """
+
+        def write(draft: Draft) -> None:
+            order = orders.approve_order(draft, client_id)
+            requests.refuse_opening(draft, order)
+            what = f"{order.side} {draft.state.units[order.unit].shown(order.quanta)}"
+            draft.event(order.bucket, {"order": client_id, "status": tables.APPROVED}, f"approve: {what}: {client_id}")
+
+        return self._ask("order_step", {"order": client_id, "status": tables.APPROVED}, write, **how)
+
+    def sent(self, client_id: str, **how: Any) -> Receipt:
+        """Note that the broker has accepted an approved order.
+
+        Raises:
+            InputError: there is no such order.
+        """
+
+        def write(draft: Draft) -> None:
+            bucket = orders.order_sent(draft, client_id)
+            draft.event(bucket, {"order": client_id, "status": tables.SENT}, f"order {client_id}: sent")
+
+        return self._ask("order_step", {"order": client_id, "status": tables.SENT}, write, actor="broker", **how)
+
     def close(self, client_id: str, status: str = "cancelled", **how: Any) -> Receipt:
-        """End an open order or request (``cancelled``, ``refused`` or ``expired``), which frees what it reserves.
+        """End an order, a proposal or a request (``cancelled``, ``refused`` or ``expired``), and free what it reserves.
 
         Raises:
             InputError: there is no such order, or it is done.
@@ -592,6 +640,12 @@ class Ledger:
                 self._book(State(connection, self.book), ref, f"{self.book}:{ref}", "broker", adds).entry is not None
                 for ref in State(connection, self.book).bookable(adds)
             )
+
+
+def _say_order(draft: Draft, order: orders.Order, kind: str, decision: Mapping[str, Any] | None) -> None:
+    text = f"{kind}: {order.side} {draft.state.units[order.unit].shown(order.quanta)}"
+    numbers = {"order": order.client_id} | ({"decision": dict(decision)} if decision else {})
+    draft.event(order.bucket, numbers, f"{text}: {order.client_id}")
 
 
 def _content(activity: Activity) -> dict[str, Any]:

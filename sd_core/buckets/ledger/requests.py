@@ -191,12 +191,19 @@ def refuse_opening(draft: Draft, order: Order) -> None:
     """Refuse a purchase where nothing may be opened; sales are exits, and always may.
 
     Raises:
-        InputError: the account is halted or blocked, the instrument is blocked, or the bucket is overdrawn or not
-            active; each reason is named.
+        InputError: it may not be opened now; each reason is named.
+    """
+    if unmet := unmet_at_opening(draft.state, order, draft.head.effective):
+        raise InputError("\n".join(f"buy {order.unit}: {one}" for one in unmet))
+
+
+def unmet_at_opening(state: State, order: Order, today: str) -> list[str]:
+    """Return why a purchase may not be made today; nothing for a sale.
+
+    The account is halted, blocked or silent, the instrument is blocked, or the bucket is overdrawn or not active.
     """
     if order.side != "buy":
-        return
-    state, today = draft.state, draft.head.effective
+        return []
     status = state.buckets[order.bucket].status
     overdrawn = [code for code, quanta in state.cash(order.bucket).items() if quanta < 0]
     unmet = [f"the account is locked: {cause}" for cause in state.locks(LIVE, today)]
@@ -205,8 +212,7 @@ def refuse_opening(draft: Draft, order: Order) -> None:
     unmet += [f"{order.bucket} is overdrawn in {code}" for code in overdrawn]
     if state.book == LIVE and status not in {"core", "active"}:
         unmet.append(f"{order.bucket} is {status}: expected active")
-    if unmet:
-        raise InputError("\n".join(f"buy {order.unit}: {one}" for one in unmet))
+    return unmet
 
 
 def money(state: State, code: str, place: str) -> Unit:

@@ -16,6 +16,7 @@ from sd_core.buckets.ledger.draft import Draft, canonical
 from sd_core.buckets.ledger.orders import close_order
 from sd_core.buckets.ledger.quanta import instrument
 from sd_core.buckets.ledger.state import State
+from sd_core.buckets.ledger.tables import PROPOSED, RESERVING
 from sd_core.buckets.lifecycle import Action, Facts, status_after_action, unmet_at_creation
 from sd_core.buckets.presets import PRESETS, rails, settings
 from sd_core.buckets.rules import at_least, floor_of, share_of
@@ -154,17 +155,27 @@ def abandon(draft: Draft, bucket: str) -> None:
 def pause(draft: Draft, bucket: str) -> None:
     """Stop what a satellite opens until it is resumed; exits and stops run on.
 
-    Its open purchases are closed on record; cancelling them at the broker is the caller's.
+    Its proposals are closed on record, and so are purchases that the account has no broker for; others, when they are
+    cancelled there.
 
     Raises:
         InputError: it does not accumulate, is not active and does not hibernate.
     """
-    state = draft.state
     act(draft, Action.PAUSE, bucket, Facts(draft.head.actor))
-    cancelled = [order for order in state.open_orders(bucket) if state.order_side(order) == "buy"]
+    draft.event(bucket, {"cancelled": _cancel_purchases(draft, bucket)}, f"pause: {bucket}")
+
+
+def _cancel_purchases(draft: Draft, bucket: str | None = None) -> list[str]:
+    """Close the purchases of a bucket, or of all, that no broker may still fill; return their ids."""
+    has_broker = draft.state.setting(LIVE, "broker") != NO_BROKER
+    cancelled = [
+        order.client_id
+        for order in draft.state.orders((PROPOSED,) if has_broker else (PROPOSED, *RESERVING))
+        if order.side == "buy" and bucket in {None, order.bucket}
+    ]
     for order in cancelled:
         close_order(draft, order, "cancelled")
-    draft.event(bucket, {"cancelled": cancelled}, f"pause: {bucket}")
+    return cancelled
 
 
 def resume(draft: Draft, bucket: str) -> None:
@@ -241,7 +252,7 @@ def unlock(draft: Draft, bucket: str) -> None:
 
 
 def halt(draft: Draft, *, lift: bool) -> None:
-    """Stop all openings of the account, or allow them again.
+    """Stop all openings of the account, or allow them again; purchases are closed as by a pause.
 
     Raises:
         InputError: it is halted already, or is not.
@@ -250,7 +261,9 @@ def halt(draft: Draft, *, lift: bool) -> None:
     if is_halted is not lift:
         raise InputError(f"halt: expected an account that is {'halted' if lift else 'not halted'}")
     draft.add("lock", subject=LIVE, cause=HALT, **({"until": draft.head.effective} if lift else {}))
-    draft.event(LIVE, {}, "lift: openings are allowed again" if lift else "halt: nothing is opened, exits run")
+    cancelled = [] if lift else _cancel_purchases(draft)
+    text = "lift: openings are allowed again" if lift else "halt: nothing is opened, exits run"
+    draft.event(LIVE, {"cancelled": cancelled} if cancelled else {}, text)
 
 
 def note(draft: Draft, bucket: str, text: str) -> None:

@@ -5,7 +5,7 @@ Nothing here changes anything; rows are added by ``draft``.
 
 import datetime as dt
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property
@@ -15,10 +15,16 @@ from sqlalchemy import Connection, text
 
 from sd_core.broker.registry import NO_BROKER
 from sd_core.buckets.ledger.quanta import Unit
+from sd_core.buckets.ledger.tables import RESERVING
 from sd_core.errors import InputError
 from sd_core.study.satellites import CORE, LIVE, OUTSIDE
 from sd_core.wording import did_you_mean
 
+_ORDERS = """
+    select o.*, s.step, s.status, s.filled, s.reserved as left
+    from "order" o join order_step s on s.client_id = o.client_id
+"""
+_LAST_STEP = "(select max(step) from order_step l where l.client_id = o.client_id)"
 # A query is looked at once.
 _text = cache(text)
 # Settings that hold where none was written, by name.
@@ -250,14 +256,27 @@ class State:
         return lots[::-1]
 
     def open_orders(self, bucket: str, unit: str | None = None) -> list[str]:
-        """Return the ids of a bucket's open orders and requests."""
-        query = """
-            select o.client_id from "order" o join order_step s on s.client_id = o.client_id
-            where o.book = :book and o.bucket = :bucket and s.status in ('open', 'partial')
-            and s.step = (select max(step) from order_step l where l.client_id = o.client_id)
+        """Return the ids of a bucket's orders and requests that may still be filled, and reserve what that takes."""
+        return [one.client_id for one in self.orders(RESERVING) if one.bucket == bucket and unit in {None, one.unit}]
+
+    def orders(self, statuses: Sequence[str] = ()) -> list[Any]:
+        """Return orders and requests with their latest step, in the order in which they were put on record.
+
+        Args:
+            statuses: of the step; all where none is named.
         """
-        rows = self._rows(query + (" and o.unit = :unit" if unit else ""), bucket=bucket, unit=unit)
-        return [row.client_id for row in rows]
+        query = f"{_ORDERS} where o.book = :book and s.step = {_LAST_STEP} {{}} order by o.entry, o.client_id"
+        named = ", ".join(f"'{one}'" for one in statuses)
+        return list(self._rows(query.format(f"and s.status in ({named})" if named else "")))
+
+    def decision(self, client_id: str) -> dict[str, Any]:
+        """Return what ordered an order: factor, conviction and what else its proposal or exit says; empty: a person."""
+        query = """
+            select e.numbers from "order" o join event e on e.entry = o.entry
+            where o.book = :book and o.client_id = :client_id
+        """
+        found = self._one(query, client_id=client_id)
+        return {} if found is None else dict(json.loads(found).get("decision", {}))
 
     def held(self) -> list[str]:
         """Return the references of activities that are stored and not booked."""
@@ -290,22 +309,12 @@ class State:
         return self._one("select 1 from held where book = :book and ref = :ref", ref=ref) is not None
 
     def order(self, client_id: str) -> Any:
-        """Return an order's bucket, size and latest step; None where there is none."""
-        query = """
-            select o.bucket, o.quanta, o.reserved_unit, o.reserved as whole,
-            s.step, s.status, s.filled, s.reserved as left
-            from "order" o join order_step s on s.client_id = o.client_id
-            where o.book = :book and o.client_id = :client_id order by s.step desc limit 1
+        """Return an order with its latest step; None where there is none.
+
+        Its columns are those of the order, and ``step``, ``status``, ``filled`` and ``left``, what is still reserved.
         """
+        query = f"{_ORDERS} where o.book = :book and o.client_id = :client_id order by s.step desc limit 1"
         return next(self._rows(query, client_id=client_id), None)
-
-    def order_unit(self, client_id: str) -> str:
-        """Return what an order buys, sells or withdraws."""
-        return str(self._one('select unit from "order" where client_id = :client_id', client_id=client_id))
-
-    def order_side(self, client_id: str) -> str:
-        """Return whether an order buys, sells or withdraws."""
-        return str(self._one('select side from "order" where client_id = :client_id', client_id=client_id))
 
     # One entry
 
@@ -367,10 +376,6 @@ class State:
     def has_facts(self) -> bool:
         """Whether the book has any fact, as an opening or a deposit is."""
         return self._one("select 1 from activity where book = :book limit 1") is not None
-
-    def stored(self, ref: str) -> bool:
-        """Return whether an activity is stored, booked or held."""
-        return self._one("select 1 from activity where book = :book and ref = :ref", ref=ref) is not None
 
     @property
     def opening(self) -> tuple[dt.datetime, frozenset[str]] | None:

@@ -53,6 +53,12 @@ OTHER = (
     "reconciliation",
 )
 
+# Statuses of an order that is not done. A request for a withdrawal is open; an order is approved before it is sent.
+REQUESTED, PROPOSED, APPROVED, SENT, PARTIAL = "open", "proposed", "approved", "sent", "partial"
+# Those that may still be filled, and reserve what that takes.
+RESERVING = (REQUESTED, APPROVED, SENT, PARTIAL)
+DONE = ("filled", "cancelled", "refused", "expired")
+
 
 @dataclass(frozen=True)
 class LedgerTable:
@@ -111,7 +117,10 @@ ROWS = (
     _table("note", "subject entry", "text"),
     _table("lock", "subject cause entry", "until"),
     _table(
-        "order", "client_id", "entry book bucket unit side type limit_price stop_price quanta reserved_unit reserved"
+        "order",
+        "client_id",
+        "entry book bucket unit side type limit_price stop_price quanta reserved_unit reserved"
+        " time_in_force session reason",
     ),
     _table("order_step", "client_id step", "entry status filled reserved"),
     _table("mark", "book bucket session revision", "entry cash value"),

@@ -17,6 +17,7 @@ from sd_core.broker.reading import Reading, ask, read
 from sd_core.buckets.ledger.facts import ENTRY_OF, Activity
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
 from sd_core.buckets.ledger.reconciliation import SILENT, Difference
+from sd_core.buckets.ledger.tables import PARTIAL, SENT
 from sd_core.calendars import ONE_DAY, calendar_sessions
 from sd_core.errors import InputError, NotReadyError
 from sd_core.study.satellites import LIVE
@@ -137,7 +138,7 @@ def _new(ledger: Ledger, reading: Reading) -> list[Activity]:
         if not state.has_facts:
             return [_opening(reading)] if reading.account.balances else []
         opening = state.opening
-        new = [one for one in reading.activities if not state.stored(one.ref)]
+        new = [one for one in reading.activities if state.stated(one.ref) is None]
     if opening is not None:
         opened, listed = opening
         new = [one for one in new if one.at >= opened and one.ref not in listed]
@@ -159,9 +160,7 @@ def _opening(reading: Reading) -> Activity:
 def _ended(ledger: Ledger, broker: Broker, wait: Wait) -> Iterator[tuple[str, str]]:
     """Yield open orders that the broker has ended, with how; what they still reserve is free then."""
     with ledger.state() as state:
-        open_ones = [
-            one for bucket in state.buckets for one in state.open_orders(bucket) if state.order_side(one) != "withdraw"
-        ]
+        open_ones = [one.client_id for one in state.orders((SENT, PARTIAL))]
     for client_id in open_ones:
         found = ask(functools.partial(broker.order, client_id), wait)
         if found is not None and found.status in {"cancelled", "expired", "refused"}:

@@ -113,6 +113,7 @@ def as_first_released(connection: sa.Connection) -> None:
     for statement in (
         *tables,
         *(f"drop index {one}" for one in INDEXES),
+        *(f'alter table "order" drop column {one}' for one in ("time_in_force", "session", "reason")),
         *(f"create view {view}" for view in first_ledger._VIEWS),
     ):
         connection.exec_driver_sql(statement)

@@ -89,6 +89,7 @@ def test_a_fill_belongs_to_its_orders_bucket_and_what_ended_reserves_nothing(des
         desk.ledger.place(Placed(client_id, "core", "buy", "NVDA", 10**9, "USD", 126 * 10**4, "limit", "120"))
         limit = D(120) if client_id == "filled" else D(1)
         desk.broker.submit(Order(client_id, "NVDA", "buy", D(1), "limit", limit))
+        desk.ledger.sent(client_id)
     desk.broker.trade({})
     desk.broker.cancel("ended")
     fed = desk.read()

@@ -152,7 +152,7 @@ def open_position(market, books, place, asset, session, quantity, price):
     cost = pay(market, books, place, asset, session, BUY, quantity, price)
     position.quantity = quantity
     position.entry = price
-    position.stop = price * (1.0 - satellite.stop)
+    position.stop = rules.first_stop(price, satellite.stop)
     position.highest = 0.0
     position.trade = books.counts[TRADE_ROWS]
     position.opened = session
@@ -209,23 +209,18 @@ def take_profits(market, books, place, session):
         asset = market.tickers[turn]
         position = books.positions[asset]
         if position.quantity > 0.0:
-            level = take_level(satellite, position)
+            level = rules.take_price(position.entry, satellite.take)
             if opens_at_profit(satellite, position, market.open[session, asset], session):
                 close_position(market, books, place, asset, session, AT_OPEN, market.open[session, asset], TAKE)
             elif market.high[session, asset] >= level * (1.0 - TOUCH):  # a missing bar compares false
                 close_position(market, books, place, asset, session, WITHIN_BAR, level, TAKE)
 
 
-def take_level(satellite, position):
-    """Return the price of the take-profit."""
-    return position.entry * (1.0 + satellite.take)
-
-
 def opens_at_profit(satellite, position, at_open, session):
     """Return whether an open is beyond the take-profit, which comes before anything else in the bar."""
     if satellite.trailing or position.opened == session:
         return False
-    return at_open >= take_level(satellite, position) * (1.0 - TOUCH)
+    return at_open >= rules.take_price(position.entry, satellite.take) * (1.0 - TOUCH)
 
 
 def close_position(market, books, place, asset, session, leg, price, reason):

@@ -1,0 +1,174 @@
+"""Orders on record, sent to the broker and called off there: each once, whatever answers are lost.
+
+An order is on record, with what it reserves, before it is sent. What is to be ordered belongs in ``proposals`` and
+``exits``, how one order survives a lost answer in ``sd_core.broker.sending``.
+"""
+
+import contextlib
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sd_core.broker import protocol
+from sd_core.broker.protocol import Broker, RefusedError, ThrottledError, UnreachableError
+from sd_core.broker.reading import ask
+from sd_core.broker.sending import look_up, send
+from sd_core.buckets.ledger.ledger import Ledger
+from sd_core.buckets.ledger.orders import order_of
+from sd_core.buckets.ledger.requests import unmet_at_opening
+from sd_core.buckets.ledger.tables import APPROVED, PARTIAL, PROPOSED, SENT
+from sd_core.errors import InputError
+
+Wait = Callable[[float], None]
+ENDED = ("cancelled", "expired", "refused")
+# An order that is called off may take seconds to end: so often, and so many seconds apart, it is asked for.
+TRIES, PAUSE = 5, 2.0
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The outcome of sending an order, or of calling it off.
+
+    Attributes:
+        client_id: ours.
+        status: on record now; ``unknown`` where the broker may or may not have it.
+        says: why it is not sent, in words.
+    """
+
+    client_id: str
+    status: str
+    says: str = ""
+
+
+def approve(ledger: Ledger, broker: Broker, client_ids: Sequence[str], *, wait: Wait = time.sleep) -> list[Sent]:
+    """Approve proposed orders and send them, one after the other.
+
+    One that the ledger refuses stays proposed.
+
+    Args:
+        client_ids: of the proposals.
+        wait: pauses for so many seconds.
+    """
+    done = []
+    for client_id in client_ids:
+        try:
+            ledger.approve(client_id)
+        except InputError as error:
+            done.append(Sent(client_id, _status(ledger, client_id), str(error)))
+            continue
+        done.append(send_order(ledger, broker, client_id, wait=wait))
+    return done
+
+
+def send_order(
+    ledger: Ledger, broker: Broker, client_id: str, *, is_uncertain: bool = False, wait: Wait = time.sleep
+) -> Sent:
+    """Send an approved order, and note what the broker made of it.
+
+    Args:
+        is_uncertain: whether it may have been sent before; then it is asked for first.
+        wait: pauses for so many seconds.
+    """
+    order = protocol_order(ledger, client_id)
+    try:
+        found = send(broker, order, wait, is_uncertain=is_uncertain)
+    except RefusedError as error:
+        ledger.close(client_id, "refused", actor="broker", note=str(error))
+        return Sent(client_id, "refused", str(error))
+    except (UnreachableError, ThrottledError) as error:
+        return Sent(client_id, UNKNOWN, str(error))
+    ledger.sent(client_id)
+    if found.status in ENDED:
+        ledger.close(client_id, found.status, actor="broker")
+    return Sent(client_id, _status(ledger, client_id))
+
+
+def resume(ledger: Ledger, broker: Broker, *, wait: Wait = time.sleep) -> list[Sent]:
+    """Ask for orders that were approved and not seen to arrive, and send those that did not.
+
+    Purchases that may not be opened any more are called off instead.
+    """
+    done = []
+    with ledger.state() as state:
+        today = ledger.clock().date().isoformat()
+        left = [(one.client_id, unmet_at_opening(state, order_of(one), today)) for one in state.orders((APPROVED,))]
+    for client_id, unmet in left:
+        if unmet:
+            is_ended = cancel(ledger, broker, client_id, wait=wait)
+            done.append(Sent(client_id, "cancelled" if is_ended else UNKNOWN, "; ".join(unmet)))
+        else:
+            done.append(send_order(ledger, broker, client_id, is_uncertain=True, wait=wait))
+    return done
+
+
+def cancel_openings(
+    ledger: Ledger, broker: Broker, bucket: str | None = None, *, wait: Wait = time.sleep
+) -> list[Sent]:
+    """Call off every purchase of a bucket, or of all: proposals on record, others at the broker."""
+    with ledger.state() as state:
+        open_ones = [
+            one
+            for one in state.orders((PROPOSED, APPROVED, SENT, PARTIAL))
+            if one.side == "buy" and bucket in {None, one.bucket}
+        ]
+    done = []
+    for one in open_ones:
+        if one.status == PROPOSED:
+            ledger.close(one.client_id)
+            done.append(Sent(one.client_id, "cancelled"))
+            continue
+        try:
+            is_ended = cancel(ledger, broker, one.client_id, wait=wait)
+        except UnreachableError as error:
+            done.append(Sent(one.client_id, UNKNOWN, str(error)))
+        else:
+            status = _status(ledger, one.client_id)
+            done.append(Sent(one.client_id, status, "" if is_ended else "the broker has not ended it"))
+    return done
+
+
+def cancel(ledger: Ledger, broker: Broker, client_id: str, *, wait: Wait = time.sleep) -> bool:
+    """End an order at the broker, and then on record; return whether it is ended.
+
+    An order is not where it was filled meanwhile, which the feed will book, or where the broker takes its time.
+
+    Raises:
+        UnreachableError: no answer came.
+    """
+    if _status(ledger, client_id) == APPROVED:
+        if look_up(broker, client_id, wait) is None:
+            ledger.close(client_id, actor="rule")
+            return True
+        ledger.sent(client_id)
+    with contextlib.suppress(RefusedError):
+        ask(functools.partial(broker.cancel, client_id), wait)
+    for place in range(TRIES):
+        if place:
+            wait(PAUSE)
+        found = ask(functools.partial(broker.order, client_id), wait)
+        if found is not None and found.status in ENDED:
+            ledger.close(client_id, found.status, actor="broker")
+            return True
+        if found is None or found.status == "filled":
+            return False
+    return False
+
+
+def protocol_order(ledger: Ledger, client_id: str) -> protocol.Order:
+    """Return an order on record as a broker takes it."""
+    with ledger.state() as state:
+        row = state.order(client_id)
+        quantity = state.units[row.unit].decimal(row.quanta)
+    limit, stop = (None if price is None else Decimal(price) for price in (row.limit_price, row.stop_price))
+    side: Any = row.side
+    return protocol.Order(client_id, row.unit, side, quantity, row.type, limit, stop, row.time_in_force or "day")
+
+
+def _status(ledger: Ledger, client_id: str) -> str:
+    with ledger.state() as state:
+        found = state.order(client_id)
+    return UNKNOWN if found is None else str(found.status)
