@@ -1,6 +1,6 @@
 """The books of a ledger as rows of the tables that plans have: what moved, every marked day, positions, and settings.
 
-Nothing is written here. Positions belong in ``trips``; what signals and prices say of them is added where these
+Nothing is written here. Positions belong in ``positions``; what signals and prices say of them is added where these
 are known; what the columns mean is declared in ``schemas.buckets``.
 """
 
