@@ -3,6 +3,7 @@
 import dagster as dg
 
 from pipelines.lab.home import StudyHome
+from pipelines.orchestration.account_assets import account_assets, account_jobs, account_schedules, ledger_sensor
 from pipelines.orchestration.derived_assets import derived_assets
 from pipelines.orchestration.jobs import nightly_refresh, rebuild_sensor, refresh_job, reserve_question_job
 from pipelines.orchestration.lake_assets import lake_assets
@@ -12,9 +13,9 @@ from pipelines.orchestration.warehouse_assets import warehouse_assets
 def build_definitions(home: StudyHome) -> dg.Definitions:
     """Return everything that Dagster runs for a study."""
     return dg.Definitions(
-        assets=[*lake_assets(home), *derived_assets(home), warehouse_assets(home)],
-        jobs=[refresh_job(home.study), reserve_question_job(home.study)],
-        schedules=nightly_refresh(home.study),
-        sensors=[rebuild_sensor()],
+        assets=[*lake_assets(home), *derived_assets(home), warehouse_assets(home), *account_assets(home)],
+        jobs=[refresh_job(home.study), reserve_question_job(home.study), *account_jobs()],
+        schedules=[*nightly_refresh(home.study), *account_schedules(home)],
+        sensors=[rebuild_sensor(), ledger_sensor(home)],
         executor=dg.in_process_executor,
     )

@@ -3,6 +3,7 @@
 What they are belongs in ``steps``.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -16,8 +17,9 @@ from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
 from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_TABLE_OWNERS
 from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, leave_alone
-from pipelines.orchestration.names import MODELS_GROUP, REFRESH, RESERVE_QUESTION
+from pipelines.orchestration.names import EVALUATE_ACCOUNT, MODELS_GROUP, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.progress import report_progress
+from pipelines.steps.books import LEDGER_CHECKS, VERIFIES
 from pipelines.steps.datasets import BUCKETS, LEDGER, REFRESHED, RESERVE_BOOTSTRAP
 from pipelines.steps.derived import Derived, make_all
 from sd_core.errors import InputError
@@ -36,7 +38,7 @@ def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
     return [
         _step(home, "derived_datasets", side_by_side),
         _buckets(home),
-        _step(home, LEDGER.name, [LEDGER]),
+        _ledger(home),
         _step(home, RESERVE_BOOTSTRAP.name, [RESERVE_BOOTSTRAP]),
     ]
 
@@ -64,6 +66,46 @@ def _buckets(home: StudyHome) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(DERIVED_KEYS[BUCKETS.name], metadata=_noted(made))
 
     return buckets
+
+
+def _ledger(home: StudyHome) -> dg.AssetsDefinition:
+    key = DERIVED_KEYS[LEDGER.name]
+
+    @dg.multi_asset(
+        name=LEDGER.name,
+        specs=[_spec(LEDGER)],
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=key, description=description, blocking=True)
+            for name, description in LEDGER_CHECKS.items()
+        ],
+    )
+    def ledger(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+        found = _examined(home)
+        for name, findings in found.items():
+            # What a person has to settle about the account stops what follows for it, and no research.
+            blocks = name == VERIFIES or context.run.job_name == EVALUATE_ACCOUNT
+            yield dg.AssetCheckResult(
+                asset_key=key,
+                check_name=name,
+                passed=not findings,
+                severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
+                metadata={"findings": dg.MetadataValue.text("\n".join(findings) or "none")},
+            )
+        if found[VERIFIES]:
+            raise dg.Failure("\n".join([f"ledger {home.study.ledger} does not verify:", *found[VERIFIES]]))
+        with as_failures():
+            yield from _made_or_left(context, home, [LEDGER])
+
+    return ledger
+
+
+def _examined(home: StudyHome) -> Mapping[str, Sequence[str]]:
+    """Return what speaks against the ledger by check; where there is none, without waiting for its libraries."""
+    if not LEDGER.parts(home.study, home.lake):
+        return {name: [] for name in LEDGER_CHECKS}
+    from pipelines.steps.account import examine
+
+    return examine(home, dt.datetime.now(dt.UTC))
 
 
 def _made_or_left(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from pipelines.orchestration.keys import DERIVED_KEYS
-from pipelines.orchestration.names import MODELS_GROUP, REFRESH, RESERVE_QUESTION
+from pipelines.orchestration.names import ACCOUNT_GROUP, MODELS_GROUP, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.partitions import range_tags
 from pipelines.orchestration.private import UnresolvedAssetJobDefinition
 from pipelines.steps.datasets import RESERVE_BOOTSTRAP
@@ -38,7 +38,7 @@ def refresh_job(study: Study) -> UnresolvedAssetJobDefinition:
     """Return the job that takes every asset from prices to reports, in one run over the whole grid."""
     return dg.define_asset_job(
         REFRESH,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.groups(ACCOUNT_GROUP),
         description=(
             f"Prices, every scenario, the warehouse and the reports of the study {study.name}, in one run. Bootstrap "
             f"samples are left as they are: the job {RESERVE_QUESTION} makes them."

@@ -2,6 +2,11 @@
 
 REFRESH = "refresh"
 RESERVE_QUESTION = "reserve_question"
+MARK_ACCOUNT = "mark_account"
+RECONCILE_ACCOUNT = "reconcile_account"
+EVALUATE_ACCOUNT = "evaluate_account"
+LAND_ACCOUNT = "land_account"
 MODELS_GROUP = "models"
+ACCOUNT_GROUP = "account"
 # Which process works on a run from the command line.
 PROCESS_TAG = "sdlab/process"

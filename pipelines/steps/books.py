@@ -14,6 +14,14 @@ from sd_core.buckets.ledger.ending import Ending, ending
 from sd_core.lake import Lake
 from sd_core.study.model import Study
 
+# What must hold of a ledger before anything follows from it.
+VERIFIES, RECONCILED, MARKED = "ledger_verifies", "reconciled", "marks_complete"
+LEDGER_CHECKS: Mapping[str, str] = {
+    VERIFIES: "Every digest, balance and lot of the ledger is what its entries say.",
+    RECONCILED: "No reconciliation blocks the account or an instrument, its broker answers, and no activity is held.",
+    MARKED: "Every session in New York was marked, from the first mark or the first satellite's start on.",
+}
+
 
 def place_of(study: Study, lake: Lake) -> tuple[str, Path, str | None]:
     """Return name, folder and address of the ledger: in ``SD_LEDGER``'s PostgreSQL, else a file below the home."""

@@ -14,8 +14,8 @@ from pipelines.steps.signals import judged
 from pipelines.warehouse.records import records
 from sd_core.buckets.ledger.books import Book, Row, books_of
 from sd_core.buckets.ledger.chronicle import evaluation_rows, event_rows
-from sd_core.buckets.ledger.store import Store
 from sd_core.buckets.ledger.positions import trade_rows
+from sd_core.buckets.ledger.store import Store
 from sd_core.lake import Lake, Version
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
 from sd_core.study.model import Study

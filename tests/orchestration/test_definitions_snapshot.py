@@ -75,7 +75,7 @@ def schedule(one: Any) -> dict[str, Any]:
 def sensor(graph: Any, one: Any) -> dict[str, Any]:
     return {
         "kind": one.sensor_type.name,
-        "target": names(one.asset_selection.resolve(graph)),
+        "target": names(one.asset_selection.resolve(graph)) if one.asset_selection else one.job_name,
         "seconds": one.minimum_interval_seconds,
         "default": one.default_status.value,
     }

@@ -1,0 +1,131 @@
+"""The account each evening: closes for its books, what its broker has, and what keeps anything from following.
+
+These steps write to the ledger, but for :func:`examine`, so no run of a study takes them. What is booked belongs in
+``sd_core.buckets``, what the broker is asked in ``trade``.
+"""
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.lab.current import current_market
+from pipelines.lab.home import StudyHome
+from pipelines.steps.books import MARKED, RECONCILED, VERIFIES
+from pipelines.steps.operate import open_ledger
+from sd_core.buckets.ledger.books import IN_USE, Book
+from sd_core.buckets.ledger.ledger import Ledger, Receipt
+from sd_core.buckets.ledger.reconciliation import CAUSE, SILENT
+from sd_core.buckets.ledger.state import State
+from sd_core.buckets.ledger.verification import verify
+from sd_core.calendars import ONE_DAY, calendar_sessions
+from sd_core.errors import NotReadyError
+from sd_core.study.satellites import LIVE
+
+CALENDAR = "XNYS"
+NEW_YORK = ZoneInfo("America/New_York")
+# From then on the session of a day is to be marked.
+MARKED_BY = dt.time(21, 15)
+
+
+def examine(home: StudyHome, now: dt.datetime) -> dict[str, list[str]]:
+    """Return what speaks against going on with the account, in words, by the checks of ``books``.
+
+    Args:
+        home: of the study that names the ledger.
+        now: the moment; sessions count up to the last evening before it.
+    """
+    with contextlib.closing(open_ledger(home).store) as store:
+        try:
+            with store.reading() as connection:
+                state = State(connection)
+                return {
+                    VERIFIES: verify(connection).findings,
+                    RECONCILED: list(_blocks(state, now.astimezone(NEW_YORK).date().isoformat())),
+                    MARKED: list(_unmarked(Book(connection, LIVE), last_evening(now))),
+                }
+        except NotReadyError as error:
+            return {VERIFIES: [str(error)], RECONCILED: [], MARKED: []}
+
+
+def _blocks(state: State, today: str) -> Iterator[str]:
+    for subject in (LIVE, *state.units):
+        for cause in {CAUSE, SILENT} & state.locks(subject, today).keys():
+            yield f"{'the account' if subject == LIVE else subject} is locked: {cause}"
+    for ref in state.held():
+        yield f"activity {ref} is held"
+
+
+def _unmarked(book: Book, evening: dt.date) -> Iterator[str]:
+    """Yield the sessions that no mark has, from the first mark on or from when a satellite in use started."""
+    marked = {mark.session for mark in book.marks}
+    starts = [
+        start
+        for bucket, of in book.state.buckets.items()
+        if of.status in IN_USE
+        for status, start, _ in book.state.statuses(bucket)
+        if status == "accumulating"
+    ]
+    first = min([*marked, *starts], default=None)
+    if first is None or first > evening.isoformat():
+        return
+    for session in calendar_sessions(CALENDAR, dt.date.fromisoformat(first), evening):
+        if str(session) not in marked:
+            yield f"{session} is not marked"
+
+
+def last_evening(now: dt.datetime) -> dt.date:
+    """Return the last day in New York whose evening has come at a moment."""
+    there = now.astimezone(NEW_YORK)
+    return there.date() if there.time() >= MARKED_BY else there.date() - ONE_DAY
+
+
+def mark_account(home: StudyHome, session: dt.date) -> list[Receipt]:
+    """Mark the account and the satellites on paper at the closes of a session that the lake has.
+
+    Again for the same session and closes it changes nothing.
+
+    Raises:
+        InputError: an instrument that a bucket holds has no close, or a currency no rate.
+        NotReadyError: the prices in the lake do not reach the session, or there is no ledger.
+    """
+    closes = _closes(home, session)
+    ledger = open_ledger(home)
+    with contextlib.closing(ledger.store):
+        with ledger.state() as state:
+            research = [bucket for bucket, of in state.buckets.items() if of.status == "research"]
+        books = (ledger, *map(ledger.paper, research))
+        return [_mark(book, session, closes) for book in books]
+
+
+def _mark(book: Ledger, session: dt.date, closes: Mapping[str, Decimal]) -> Receipt:
+    with book.state() as state:
+        held = {unit for _, unit in state.balances}
+    prices = {unit: price for unit, price in sorted(closes.items()) if unit in held}
+    return book.mark(session, prices, actor="rule", key=f"{book.book}:mark:{session}")
+
+
+def _closes(home: StudyHome, session: dt.date) -> dict[str, Decimal]:
+    """Return the last closes of the study's tickers up to a session.
+
+    Raises:
+        NotReadyError: there are no prices, or none of the session.
+    """
+    study, lake = home.study, home.lake
+    with lake.shared():
+        market = current_market(study, lake)
+        last = market.read("sessions")["session"].to_numpy().max()
+        if last < np.datetime64(session):
+            raise NotReadyError(f"mark: {session}: the prices in the lake end on {last}: fetch them first")
+        prices = pa.concat_tables([market.read(name).select(("session", "ticker", "close")) for name in _PRICED])
+    known = prices.filter((pc.field("session") <= session) & pc.field("close").is_valid()).sort_by("session")
+    closes = zip(known["ticker"].to_pylist(), known["close"].to_pylist(), strict=True)
+    return {ticker: Decimal(repr(close)) for ticker, close in closes}
+
+
+_PRICED = ("prices", "satellite_prices")

@@ -1,0 +1,191 @@
+"""The account in Dagster: its books in a run, checks that stop what follows, the sensor, and the schedules."""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from support.account_lab import LAST, Clock, book_account, open_account
+from support.lab import Lab
+
+from pipelines.orchestration.account_assets import MARKS_KEY, account_schedules, ledger_sensor
+from pipelines.orchestration.assembly import build_definitions
+from pipelines.orchestration.keys import DERIVED_KEYS
+from pipelines.orchestration.names import REFRESH
+from pipelines.orchestration.partitions import range_tags
+from pipelines.steps.account import examine, last_evening, mark_account
+from pipelines.steps.books import MARKED, RECONCILED, VERIFIES
+from sd_core.errors import NotReadyError
+
+LEDGER_KEY = DERIVED_KEYS["ledger"]
+NEW_YORK = ZoneInfo("America/New_York")
+EVENING = dt.datetime.combine(LAST, dt.time(22), NEW_YORK)
+
+
+@pytest.fixture
+def account(bucket_lab: Lab, tmp_path: Path) -> Lab:
+    """Return the lab of the study with plans beside an account, before a run has seen it."""
+    lab = bucket_lab.copy_to(tmp_path / "home")
+    book_account(lab).store.close()
+    return lab
+
+
+@pytest.fixture
+def at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let checks be made in the evening of the account's last mark."""
+    from pipelines.steps import account
+
+    monkeypatch.setattr(account, "last_evening", lambda _: LAST)
+
+
+def landed(lab: Lab, *, job: str = REFRESH) -> tuple[bool, dict[str, dg.AssetCheckEvaluation]]:
+    """Land the books in a run of a job; return whether it went well, and what the checks found."""
+    definitions = build_definitions(lab.home)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            asset_selection=[LEDGER_KEY],
+            tags=range_tags(lab.home.study.scenarios),
+            raise_on_error=False,
+        )
+    return result.success, {one.check_name: one for one in result.get_asset_check_evaluations()}
+
+
+@pytest.mark.usefixtures("at_the_end")
+def test_checks_of_a_sound_account_pass(account: Lab) -> None:
+    success, checks = landed(account)
+    assert success
+    assert {name: check.passed for name, check in checks.items()} == {VERIFIES: True, RECONCILED: True, MARKED: True}
+
+
+def test_session_that_no_mark_has_is_named(account: Lab) -> None:
+    found = examine(account.home, EVENING + dt.timedelta(days=3))
+    # The ninth is a Friday.
+    assert found == {VERIFIES: [], RECONCILED: [], MARKED: ["2023-06-12 is not marked"]}
+    assert examine(account.home, EVENING - dt.timedelta(hours=2))[MARKED] == []
+
+
+def change_a_leg(lab: Lab) -> None:
+    """Change an amount past the database's own guard, as a program that writes to the file could."""
+    engine = sa.create_engine(f"sqlite:///{lab.root / 'ledgers' / 'main.db'}")
+    with engine.begin() as connection:
+        for name in (
+            connection.execute(sa.text("select name from sqlite_master where type = 'trigger'")).scalars().all()
+        ):
+            connection.exec_driver_sql(f"drop trigger {name}")
+        connection.exec_driver_sql("update posting set quanta = quanta + 1 where entry = 2")
+    engine.dispose()
+
+
+def cut_off(lab: Lab) -> None:
+    """Leave half of the file, as a full disk could."""
+    file = lab.root / "ledgers" / "main.db"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+@pytest.mark.usefixtures("at_the_end")
+@pytest.mark.parametrize(("damage", "said"), [(change_a_leg, "entry 2: its rows are not"), (cut_off, "ledger main: ")])
+def test_damaged_ledger_is_not_landed_and_stops_what_follows(
+    account: Lab, damage: Callable[[Lab], None], said: str
+) -> None:
+    damage(account)
+    success, checks = landed(account)
+    assert not success
+    assert (checks[VERIFIES].passed, checks[VERIFIES].severity) == (False, dg.AssetCheckSeverity.ERROR)
+    assert said in str(checks[VERIFIES].metadata["findings"].value)
+    assert account.home.lake.current("ledger") is None
+    outcome = account.sdlab("run")
+    assert outcome.code == 1
+    assert "failed:\nledger main does not verify:" in outcome.err
+
+
+@pytest.mark.usefixtures("at_the_end")
+def test_blocked_account_is_landed_and_said_to_be_blocked(account: Lab) -> None:
+    ledger = open_account(account.root, Clock(LAST))
+    ledger.reconcile({})
+    ledger.store.close()
+    success, checks = landed(account)
+    assert success
+    assert (checks[RECONCILED].passed, checks[RECONCILED].severity) == (False, dg.AssetCheckSeverity.WARN)
+    said = str(checks[RECONCILED].metadata["findings"].value).splitlines()
+    assert said == ["the account is locked: reconciliation", "DDD is locked: reconciliation"]
+    rows = account.home.lake.current("ledger")
+    assert rows is not None
+    assert rows.rows["bucket_reconciliation"] == 2
+
+
+def test_all_checks_of_the_books_block(bucket_lab: Lab) -> None:
+    graph = build_definitions(bucket_lab.home).resolve_asset_graph()
+    specs = {key.name: graph.get_check_spec(key) for key in graph.get(LEDGER_KEY).check_keys}
+    assert {name: spec.blocking for name, spec in specs.items()} == {VERIFIES: True, RECONCILED: True, MARKED: True}
+
+
+def test_sensor_asks_once_for_each_state_of_the_ledger(account: Lab, bucket_lab: Lab) -> None:
+    def asked(lab: Lab) -> list[dg.RunRequest]:
+        definitions = build_definitions(lab.home)
+        sensor = ledger_sensor(lab.home)
+        with dg.DagsterInstance.ephemeral() as instance:
+            context = dg.build_sensor_context(instance, definitions=definitions)
+            return list(sensor.evaluate_tick(context).run_requests or [])
+
+    assert asked(bucket_lab) == []
+    [first] = asked(account)
+    assert [request.run_key for request in asked(account)] == [first.run_key]
+    assert landed(account)[0]
+    assert asked(account) == []
+    ledger = open_account(account.root, Clock(LAST))
+    ledger.note("dipper", "more of it")
+    [second] = asked(account)
+    assert second.run_key != first.run_key
+    ledger.store.close()
+
+
+def test_schedules_of_the_evening_are_off_and_skip_days_without_trading(account: Lab, bucket_lab: Lab) -> None:
+    crons = {one.job_name: one.cron_schedule for one in account_schedules(account.home)}
+    assert crons["mark_account"] == "15 21 * * 1-5"
+    assert crons["reconcile_account"] == "30 21 * * 1-5"
+    for one in account_schedules(account.home):
+        assert (one.default_status, one.execution_timezone) == (dg.DefaultScheduleStatus.STOPPED, "America/New_York")
+
+    def answer(lab: Lab, day: dt.date) -> object:
+        mark = account_schedules(lab.home)[0]
+        evening = dt.datetime.combine(day, dt.time(21, 15), NEW_YORK)
+        return mark(dg.build_schedule_context(scheduled_execution_time=evening))
+
+    assert isinstance(answer(account, LAST), dg.RunRequest)
+    assert isinstance(answer(account, dt.date(2023, 6, 19)), dg.SkipReason)  # Juneteenth
+    assert isinstance(answer(bucket_lab, LAST), dg.SkipReason)
+
+
+def test_marks_take_the_closes_of_the_lake(account: Lab) -> None:
+    day = LAST + dt.timedelta(days=3)
+    receipts = mark_account(account.home, day)
+    again = mark_account(account.home, day)
+    assert [one.is_new for one in receipts] == [True, True]
+    assert [(one.entry, one.is_new) for one in again] == [(one.entry, False) for one in receipts]
+    ledger = open_account(account.root, Clock(LAST))
+    with ledger.state() as state:
+        session, price = state.prices["DDD"]
+    prices = account.table("satellite_prices")
+    close = prices[(prices["ticker"] == "DDD") & (prices["session"] == str(day))]["close"].iloc[0]
+    assert (session, float(price)) == (day.isoformat(), close)
+    with ledger.paper("idea").state() as state:
+        assert state.sessions == 1
+    ledger.store.close()
+    with pytest.raises(NotReadyError, match="the prices in the lake end on"):
+        mark_account(account.home, dt.date(2026, 1, 5))
+
+
+def test_run_of_the_study_takes_nothing_that_writes_to_the_ledger(account: Lab) -> None:
+    job = build_definitions(account.home).resolve_job_def(REFRESH)
+    assert MARKS_KEY not in job.asset_layer.selected_asset_keys
+    assert LEDGER_KEY in job.asset_layer.selected_asset_keys
+
+
+def test_evening_begins_when_the_session_is_to_be_marked() -> None:
+    before = dt.datetime(2023, 6, 10, 1, 14, tzinfo=dt.UTC)
+    assert last_evening(before) == dt.date(2023, 6, 8)
+    assert last_evening(before + dt.timedelta(minutes=1)) == LAST
