@@ -1,6 +1,6 @@
 """How close amounts and prices must be to count as equal, and how a trade is cut to lots and charged.
 
-Plain Python, so that what never compiles need not wait for numba; ``kernel.trades`` registers the functions with it.
+Plain Python, so that what never compiles need not wait for numba; ``kernel.book`` registers the functions with it.
 """
 
 from typing import Protocol

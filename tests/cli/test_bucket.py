@@ -177,7 +177,7 @@ def test_the_day_of_an_account(account: Lab, bucket: Sdlab, tmp_path: Path) -> N
     bucket("halt")
     assert "nothing is opened: halt" in bucket("list")
     bucket("halt", "--lift")
-    assert bucket("mark", "2026-03-02", "NVDA=100").endswith("mark: 2026-03-02, 10000.00 USD\n")
+    assert bucket("mark", "2026-03-02", "NVDA=100").endswith(": 2026-03-02, 10000.00 USD; hunter activated\n")
     assert "expected a date such as 2026-03-02" in bucket("mark", "today", refused=True)
     statement = tmp_path / "broker.csv"
     statement.write_text("unit,amount\nUSD,10003.50\n", encoding="utf-8")

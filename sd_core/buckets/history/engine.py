@@ -128,6 +128,7 @@ def _open(plan: Plan, sessions: int) -> Books:
     satellites["index"] = satellites["peak"] = 1.0
     for name in (
         "lock_ends",
+        "boost_ends",
         "cooldown_ends",
         "awake_since",
         "failed_on",

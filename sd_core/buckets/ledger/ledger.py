@@ -19,6 +19,7 @@ from sd_core.broker.registry import NO_BROKER
 from sd_core.buckets.ledger import facts, marks, orders, reconciliation, requests, satellites, tables
 from sd_core.buckets.ledger.draft import Draft, Head, HeldError, Row, canonical, request_of
 from sd_core.buckets.ledger.facts import Activity, Fact
+from sd_core.buckets.ledger.marked import MarketDay
 from sd_core.buckets.ledger.quanta import Unit, currency, instrument
 from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.state import State
@@ -309,16 +310,23 @@ class Ledger:
         return self._ask("reversal", {"reverses": number}, lambda draft: requests.reverse(draft, number), **how)
 
     def mark(
-        self, session: dt.date, prices: Mapping[str, Decimal], rates: Mapping[str, Decimal] | None = None, **how: Any
+        self,
+        session: dt.date,
+        prices: Mapping[str, Decimal],
+        rates: Mapping[str, Decimal] | None = None,
+        *,
+        market: MarketDay | None = None,
+        **how: Any,
     ) -> Receipt:
-        """Value every bucket at the closes of a session; see :func:`~sd_core.buckets.ledger.marks.mark`."""
-        rates = rates or {}
+        """Value and judge every bucket at the closes of a session; see :func:`~sd_core.buckets.ledger.marks.mark`."""
+        rates, market = rates or {}, market or MarketDay()
         arguments = {
             "session": session.isoformat(),
             "prices": {unit: str(price) for unit, price in prices.items()},
             "rates": {code: str(rate) for code, rate in rates.items()},
+            "market": [market.regime.name, repr(market.cash_return), sorted(market.trend_lost)],
         }
-        return self._ask("mark", arguments, lambda draft: marks.mark(draft, session, prices, rates), **how)
+        return self._ask("mark", arguments, lambda draft: marks.mark(draft, session, prices, rates, market), **how)
 
     def reconcile(
         self, statement: Mapping[str, Decimal], *, shares: Sequence[str] | None = None, **how: Any

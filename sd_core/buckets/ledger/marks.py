@@ -8,19 +8,22 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from sd_core.buckets.ledger.draft import Draft
+from sd_core.buckets.ledger.marked import MarketDay, mark_buckets
 from sd_core.buckets.ledger.quanta import LARGEST, Unit
-from sd_core.buckets.ledger.satellites import activate_if_due
 from sd_core.errors import InputError
 
 
-def mark(draft: Draft, session: dt.date, prices: Mapping[str, Decimal], rates: Mapping[str, Decimal]) -> None:
-    """Book closes and rates of a session, what each bucket is worth at them, and satellites that became active by it.
+def mark(
+    draft: Draft, session: dt.date, prices: Mapping[str, Decimal], rates: Mapping[str, Decimal], market: MarketDay
+) -> None:
+    """Book closes and rates of a session, what each bucket is worth at them, and what the rules make of that.
 
     A session that was marked before gets another revision.
 
     Args:
         prices: the close of each instrument that a bucket holds, in its quote currency; others are left out.
         rates: each foreign currency in the base currency.
+        market: what is known of the session besides.
 
     Raises:
         InputError: a price or a rate is missing or not above 0, a bucket would be worth more than can be written, or
@@ -61,9 +64,10 @@ def mark(draft: Draft, session: dt.date, prices: Mapping[str, Decimal], rates: M
     for bucket, value in state.values.items():
         cash = sum(state.in_base(code, quanta) for code, quanta in state.cash(bucket).items())
         draft.add("mark", book=state.book, bucket=bucket, session=day, revision=revision, cash=cash, value=value)
-    activate_if_due(draft, {}, state.base.unit)
+    changed = mark_buckets(draft, day, market)
     numbers = {bucket: state.base.number(value) for bucket, value in state.values.items()}
-    draft.event(draft.head.book, {"session": day, "values": numbers}, f"mark: {day}, {state.base.shown(state.total)}")
+    text = "; ".join([f"mark: {day}, {state.base.shown(state.total)}", *changed])
+    draft.event(draft.head.book, {"session": day, "values": numbers}, text)
 
 
 def _is_unpriced(unit: Unit, base: Unit, prices: Mapping[str, Decimal], rates: Mapping[str, Decimal]) -> bool:

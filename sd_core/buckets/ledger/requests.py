@@ -12,9 +12,9 @@ from sd_core.buckets.ledger.draft import Draft, HeldError
 from sd_core.buckets.ledger.orders import Order
 from sd_core.buckets.ledger.quanta import Unit, instrument
 from sd_core.buckets.ledger.reversals import mirror
-from sd_core.buckets.ledger.satellites import BREAKER, activate_if_due, refuse_currency, taken_by
+from sd_core.buckets.ledger.satellites import activate_if_due, refuse_currency, taken_by
 from sd_core.buckets.ledger.splits import harvest_of
-from sd_core.buckets.ledger.state import State
+from sd_core.buckets.ledger.state import BREAKER, State
 from sd_core.errors import InputError
 from sd_core.study.satellites import CORE, LIVE
 

@@ -13,9 +13,10 @@ from typing import Any
 from sd_core.broker.registry import BROKERS, NO_BROKER
 from sd_core.buckets import lifecycle
 from sd_core.buckets.ledger.draft import Draft, canonical
+from sd_core.buckets.ledger.marked import at_last_mark, date_of
 from sd_core.buckets.ledger.orders import close_order
 from sd_core.buckets.ledger.quanta import instrument
-from sd_core.buckets.ledger.state import State
+from sd_core.buckets.ledger.state import BREAKER, HALT, State
 from sd_core.buckets.ledger.tables import PROPOSED, RESERVING
 from sd_core.buckets.lifecycle import Action, Facts, status_after_action, unmet_at_creation
 from sd_core.buckets.presets import PRESETS, rails, settings
@@ -24,8 +25,6 @@ from sd_core.errors import InputError
 from sd_core.schemas.kinds import Status
 from sd_core.study.satellites import CORE, LIVE
 
-BREAKER = "losses"
-HALT = "halt"
 TICKER = re.compile(r"\S{1,40}")
 
 
@@ -238,14 +237,16 @@ def act(draft: Draft, action: Action, bucket: str, facts: Facts) -> str:
 
 
 def unlock(draft: Draft, bucket: str) -> None:
-    """Lift the lock that losses in a row have set.
+    """Lift the lock that losses in a row have set, or what is left of it while only tests may be opened.
 
     Raises:
         InputError: losses lock nothing.
     """
     state = draft.state
     state.satellite(bucket, "unlock")
-    if BREAKER not in state.locks(bucket, draft.head.effective):
+    last = at_last_mark(state, bucket)
+    lock_ends = None if last is None else date_of(last.memory.lock_ends)
+    if lock_ends is None or state.locks(bucket, "").get(BREAKER) != lock_ends:
         raise InputError(f"unlock: {bucket}: expected a lock by losses in a row, has none")
     draft.add("lock", subject=bucket, cause=BREAKER, until=draft.head.effective)
     draft.event(bucket, {}, f"unlock: {bucket}")

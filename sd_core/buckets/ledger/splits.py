@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sd_core.buckets import deposits
+from sd_core.buckets import deposits, rules
+from sd_core.buckets.ledger.marked import at_last_mark, day_of_date
 from sd_core.buckets.ledger.state import State
 from sd_core.study.satellites import LIVE
 
@@ -46,8 +47,13 @@ def harvest_of(state: State, bucket: str) -> int:
 
 
 def is_fed(state: State, bucket: str) -> bool:
-    """Return whether deposits reach a satellite: it accumulates, is active, or hibernates for its share."""
+    """Return whether deposits reach a satellite: it accumulates, is active, or hibernates for its share alone."""
     status = state.buckets[bucket].status
-    return status in {"accumulating", "active"} or (
-        status == "hibernating" and state.statuses(bucket)[-1][2] == "share"
-    )
+    if status != "hibernating":
+        return status in {"accumulating", "active"}
+    last = at_last_mark(state, bucket)
+    if last is None:
+        return False
+    floor = rules.floor_of(float(state.fraction(bucket, "target")), float(state.fraction(bucket, "min_pct")))
+    day = day_of_date(last.session)
+    return rules.sleeps_for_share(last.day.drawdown, last.day.share, floor, last.memory.failed_on, day)

@@ -27,6 +27,8 @@ _ORDERS = """
 _LAST_STEP = "(select max(step) from order_step l where l.client_id = o.client_id)"
 # A query is looked at once.
 _text = cache(text)
+# Causes of locks: losses in a row, of a satellite; a person, of the account.
+BREAKER, HALT = "losses", "halt"
 # Settings that hold where none was written, by name.
 DEFAULTS: dict[str, Any] = {
     "budget": "0",
@@ -90,6 +92,10 @@ class State:
 
     def _rows(self, query: str, **values: Any) -> Iterator[Any]:
         return iter(self.connection.execute(_text(query), {"book": self.book, **values}))
+
+    def rows(self, query: str, **values: Any) -> Iterator[Any]:
+        """Return the rows of a query, in which ``:book`` is the book's name."""
+        return self._rows(query, **values)
 
     def _one(self, query: str, **values: Any) -> Any:
         return self.connection.execute(_text(query), {"book": self.book, **values}).scalar()

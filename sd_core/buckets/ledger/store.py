@@ -28,7 +28,7 @@ from sd_core.locks import locked
 # How long a writer of SQLite waits for others, in milliseconds.
 PATIENCE = 30_000
 # The newest migration: named here, so that a command need not look through their folder.
-HEAD = "0003"
+HEAD = "0004"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 POSTGRESQL = "postgresql+psycopg"
 

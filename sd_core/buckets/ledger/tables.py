@@ -125,6 +125,21 @@ ROWS = (
     _table("order_step", "client_id step", "entry status filled reserved"),
     _table("mark", "book bucket session revision", "entry cash value"),
     _table("mark_position", "book bucket session revision unit", "entry quanta price value"),
+    _table(
+        "mark_state",
+        "book bucket session revision",
+        "entry given simple_return twr_index peak drawdown share share_level drawdown_level cooldown reawakening"
+        " regime_factor factor reasons status losses stage lock_ends cooldown_ends is_test awake_since sessions_below"
+        " failed_on quiet_since activated_on probation trades cash_return",
+    ),
+    _table(
+        "mark_trade",
+        "book bucket session revision trade",
+        "entry unit opened closed held quantity cost proceeds dividends entry_price exit_price stop highest is_armed"
+        " is_test exit_reason ex_date reinvest outcome trade_return conviction factor premium regime is_on_strategy"
+        " is_counted",
+    ),
+    _table("mark_event", "book bucket session revision place", "entry event cause value until"),
     _table("fx_rate", "book session revision currency", "entry rate"),
     _table("evaluation", "entry", "book session content digest"),
     _table("reconciliation", "entry unit", "book actual booked held difference action"),

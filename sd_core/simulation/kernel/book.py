@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from sd_core.market.arrays import Floats
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE
-from sd_core.simulation.amounts import number
+from sd_core.simulation.amounts import fee_of, number, whole_lots
 from sd_core.simulation.results import Rows
 from sd_core.simulation.rules import Every, Rules
 
@@ -24,6 +25,8 @@ STRICT = {"error_model": "numpy", "_nrt": False}
 compiled = njit(**STRICT, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 # A call copies every field of the tuples below, which takes longer than what most functions do.
 inlined = njit(**STRICT, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+for _function in (fee_of, whole_lots):
+    register_jitable(**STRICT, forceinline=True)(_function)
 
 
 FIRST_SESSION, NONE_YET = number(0), number(0)

@@ -4,20 +4,16 @@ Whether and how much is traded belongs in ``rule``, ``portfolio_rules`` and ``wi
 """
 
 import numpy as np
-from numba.extending import register_jitable
 
 from sd_core.schemas.kinds import Kind
-from sd_core.simulation.amounts import WHOLE_LOT, fee_of, number, whole_lots
-from sd_core.simulation.kernel.book import NAN, STRICT, compiled, inlined
+from sd_core.simulation.amounts import WHOLE_LOT, number, whole_lots
+from sd_core.simulation.kernel.book import NAN, compiled, inlined
 from sd_core.simulation.rules import LotOrder, Proceeds, Shortfall
 
 # What a sale wants and what there is, in a lot or in all, are the same when they differ by less than this share of it.
 SAME_SHARES = 1e-9
 
 BUY, SELL = number(Kind.BUY), number(Kind.SELL)
-for _function in (fee_of, whole_lots):
-    register_jitable(**STRICT, forceinline=True)(_function)
-
 FIFO, NET, LOWEST_TAX = LotOrder.FIFO.value, Proceeds.NET.value, Shortfall.LOWEST_TAX.value
 
 

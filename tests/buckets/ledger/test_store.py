@@ -112,6 +112,7 @@ def as_first_released(connection: sa.Connection) -> None:
     tables = ("drop view balance", "drop table balance_after", "drop table held")
     for statement in (
         *tables,
+        *(f"drop table {one}" for one in ("mark_event", "mark_trade", "mark_state")),
         *(f"drop index {one}" for one in INDEXES),
         *(f'alter table "order" drop column {one}' for one in ("time_in_force", "session", "reason")),
         *(f"create view {view}" for view in first_ledger._VIEWS),

@@ -30,12 +30,13 @@ def _record(floats: str, integers: str) -> np.dtype:
 # cash now and at the last close; value, index, level and factor of the last close; flows of the session that is going
 # on. The breaker and the cooldown end on days; sleep and probation begin on days; it is awake, and active for the first
 # time, since a session. Positions open, test positions among them at the last close, and whether only such are opened;
-# positions ever opened, and how many were closed in this session.
+# positions ever opened, and how many were closed in this session. What stops the account, and a boost, which a history
+# has none of.
 SATELLITE = _record(
     "size stop take trail target min_pct cash cash_before value index peak open_flows close_flows level factor",
     "days positions signal trailing regime high_volatility dividends first last "
     "status losses lock_ends cooldown_ends stage awake_since below failed_on quiet_since activated_on active_since "
-    "held tests is_test trades closed",
+    "held tests is_test trades closed halted blocked boost_ends",
 )
 
 # A ticker: its lot size, then the position in it, of quantity 0 where there is none. The dividend of this session that

@@ -63,8 +63,8 @@ def judge(market, books, place, session, value, total):
     is_cooling = rules.is_in_force(satellite.cooldown_ends, day)
     is_test = rules.is_testing(satellite.lock_ends, day)
     hindered = rules.hindrances(
-        False,
-        False,
+        satellite.halted != 0,
+        satellite.blocked != 0,
         satellite.status,
         satellite.cash,
         rules.is_in_force(satellite.lock_ends, day),
@@ -72,7 +72,14 @@ def judge(market, books, place, session, value, total):
         satellite.high_volatility != 0,
     )
     factor, reasons = rules.factor_of(
-        hindered, by_share, by_drawdown, is_cooling, satellite.stage, False, of_regime, is_test
+        hindered,
+        by_share,
+        by_drawdown,
+        is_cooling,
+        satellite.stage,
+        rules.is_in_force(satellite.boost_ends, day),
+        of_regime,
+        is_test,
     )
     satellite.level = min(by_share, by_drawdown)
     satellite.factor = factor

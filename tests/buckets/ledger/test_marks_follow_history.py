@@ -1,0 +1,253 @@
+"""A plan that is simulated, and booked session by session into a ledger, comes to the same at every close.
+
+The history is the compiled engine's; the ledger gets its fills, dividends and deposits as facts, and does the rest
+itself. Prices are whole numbers and lots whole, so that no amount needs more digits than a ledger keeps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from support.satellite_plans import PlanCase, random_plan
+
+from sd_core.buckets.history.contract import History
+from sd_core.buckets.history.engine import simulate
+from sd_core.buckets.history.tables import to_tables
+from sd_core.buckets.ledger import book_rows
+from sd_core.buckets.ledger.closing import close
+from sd_core.buckets.ledger.facts import Activity
+from sd_core.buckets.ledger.ledger import Ledger
+from sd_core.buckets.ledger.marked import MarketDay, close_of, columns_of, memory_given
+from sd_core.buckets.ledger.satellites import Satellite
+from sd_core.buckets.ledger.state import State
+from sd_core.buckets.ledger.verification import verify
+from sd_core.buckets.presets import Settings, Sliders, Toggles
+from sd_core.market.arrays import last_known
+from sd_core.schemas.kinds import Dividends, ExitReason, Kind, Regime, Signal, Transfer
+
+PRESETS = {
+    Signal.BREAKOUT: "custom",
+    Signal.DIP: "custom",
+    Signal.STEADY: "steady_eddy",
+    Signal.EX_DIVIDEND: "dividend_catcher",
+}
+# The first sessions of the drawn plans, which hold starts, sleeps, locks and cooldowns.
+SESSIONS = 110
+# What evaluations, purchases and starts change between two closes, and what a position takes from one to the next.
+DECIDED = ("status", "probation", "failed_on", "trades", "awake_since", "activated_on", "stage")
+CARRIED = ("stop", "highest", "is_armed", "exit")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A plan in whole numbers, its settings as a ledger takes them, and what it came to."""
+
+    case: PlanCase
+    settings: tuple[Settings, ...]
+    history: History
+
+
+def drawn(seed: int) -> Drawn:
+    """Return the plan of a seed with at most three satellites, in whole prices and lots, and its history."""
+    case = random_plan(seed).until(SESSIONS)
+    rng = np.random.default_rng((seed, 7))
+    satellites, settings = [], []
+    for one in case.plan.satellites[:3]:
+        chosen = _in_steps(one.parameters, rng)
+        settings.append(chosen)
+        satellites.append(
+            replace(one, target=float(rng.choice([0.05, 0.08, 0.1])), min_pct=0.02, parameters=chosen.parameters)
+        )
+    panel, tickers = case.panel, len(case.plan.lot_sizes)
+    whole = {side: np.maximum(np.round(getattr(panel, side)), 1.0) for side in ("open", "high", "low", "close")}
+    case = replace(
+        case,
+        plan=replace(
+            case.plan,
+            capital=100_000.0,
+            budget=0.3,
+            satellites=tuple(satellites),
+            fee_fixed=1.0,
+            fee_rate=0.0,
+            lot_sizes=(1.0,) * tickers,
+            minor=100.0,
+        ),
+        panel=replace(panel, **whole, dividends=np.round(panel.dividends, 2), rates=np.zeros_like(panel.rates)),
+        deposits=np.round(case.deposits, 2),
+        core_returns=np.zeros(len(panel.sessions)),
+        core_withdrawals=np.zeros(len(panel.sessions)),
+    )
+    return Drawn(case, tuple(settings), simulate(case.plan, case.panel, case.signals, case.deposits, case.core()))
+
+
+def _in_steps(parameters, rng: np.random.Generator) -> Settings:
+    """Return settings of the same signal whose stops and take-profits are whole percents."""
+    signal = Signal(parameters.signal)
+    entry = {Signal.BREAKOUT: 0.8, Signal.DIP: 0.2}.get(signal, 0.5)
+    risk, hold, spread, profit = rng.choice([0.0, 0.2, 0.4], size=4)
+    toggles = Toggles(
+        *(bool(getattr(parameters, name)) for name in ("trailing", "regime", "harvest", "high_volatility"))
+    )
+    return Settings(
+        PRESETS[signal],
+        Sliders(float(risk), float(hold), entry, float(spread), float(profit)),
+        toggles,
+        Dividends(parameters.dividends),
+    )
+
+
+def money(amount: float) -> Decimal:
+    return Decimal(repr(round(float(amount), 4)))
+
+
+class Booking:
+    """A ledger that is given what happened in a history, session by session."""
+
+    def __init__(self, drawn: Drawn, ledger: Ledger, clock) -> None:
+        self.drawn, self.ledger, self.clock = drawn, ledger, clock
+        self.plan, self.panel = drawn.case.plan, drawn.case.panel
+        self.tickers = [f"T{place}" for place in range(len(self.plan.lot_sizes))]
+        self.last = last_known(self.panel.close)
+        self.refs = 0
+
+    def name(self, bucket: int) -> str:
+        return self.plan.satellites[bucket].name
+
+    def open(self) -> None:
+        self.clock.day = self.panel.sessions[0].item()
+        self.ledger.deposit(money(self.plan.capital))
+        self.ledger.set("live", {"budget": "0.3"})
+        for one, settings, opening in zip(self.plan.satellites, self.drawn.settings, self.plan.openings, strict=True):
+            satellite = Satellite(
+                one.name,
+                settings.preset,
+                [self.tickers[place] for place in one.tickers],
+                Decimal(str(one.target)),
+                Decimal(str(one.min_pct)),
+                sliders=vars(settings.sliders),
+                toggles=vars(settings.toggles),
+                dividends=settings.dividends.name.lower(),
+            )
+            self.ledger.create(satellite)
+            self.ledger.start(one.name, early="a test")
+            if one.harvest_line is not None:
+                self.ledger.set(one.name, {"harvest_line": str(one.harvest_line)})
+            if opening:
+                self.ledger.transfer("core", one.name, money(opening))
+
+    def session(self, session: int) -> None:
+        self.clock.day = self.panel.sessions[session].item()
+        rows = self.drawn.history.ledger
+        today = rows[rows["session"] == session]
+        for row in today[today["kind"] == Transfer.HARVEST]:
+            self.ledger.harvest(self.name(row["bucket"]), actor="rule")
+        if (deposit := self.drawn.case.deposits[session]) > 0:
+            self.ledger.deposit(money(deposit))
+        for row in today:
+            if row["kind"] == Kind.DIVIDEND:
+                self.fact("dividend", {"USD": money(row["amount"])}, unit=self.tickers[row["asset"]])
+            elif row["kind"] in {Kind.BUY, Kind.SELL, Kind.DIVIDEND_BUY}:
+                self.fill(session, row)
+        self.mark(session)
+
+    def fill(self, session: int, row: np.void) -> None:
+        trades = self.drawn.history.trades
+        mine = trades[(trades["bucket"] == row["bucket"]) & (trades["asset"] == row["asset"])]
+        decision = {}
+        if row["kind"] == Kind.BUY:
+            trade = mine[mine["opened"] == session][0]
+            decision = {name: float(trade[name]) for name in ("conviction", "factor", "premium")}
+            decision["is_test"] = bool(trade["is_test"])
+            decision["regime"] = Regime(int(trade["regime"])).name.lower()
+            due = int(self.drawn.case.signals.next_ex_date[session - 1, row["asset"]])
+            if due >= 0:
+                decision["ex_date"] = str(np.datetime64(due, "D"))
+        elif row["kind"] == Kind.SELL:
+            trade = mine[mine["closed"] == session][0]
+            decision = {"reason": ExitReason(int(trade["exit_reason"])).name.lower()}
+        legs = {self.tickers[row["asset"]]: money(row["quantity"]), "USD": money(row["amount"])}
+        more = {"decision": decision} if decision else {}
+        self.fact("fill", legs, fee=str(row["fee"]), **more)
+
+    def fact(self, kind: str, legs: dict[str, Decimal], **details: object) -> None:
+        self.refs += 1
+        self.ledger.record(Activity(f"{kind}-{self.refs}", kind, self.clock.day, legs, details=details))
+
+    def mark(self, session: int) -> None:
+        signals = self.drawn.case.signals
+        prices = {
+            ticker: Decimal(repr(float(price)))
+            for ticker, price in zip(self.tickers, self.last[session], strict=True)
+            if price > 0
+        }
+        lost = frozenset(np.array(self.tickers)[signals.is_exit[session]].tolist())
+        market = MarketDay(Regime(int(signals.regime[session])), 0.0, lost)
+        self.ledger.mark(self.clock.day, prices, market=market)
+
+
+def rows_of(ledger: Ledger, of: Callable, book: str) -> list[dict]:
+    with ledger.store.reading() as connection:
+        return of(connection, book).to_pylist()
+
+
+def assert_rows_agree(found: list[dict], expected: list[dict], without: set[str]) -> None:
+    assert len(found) == len(expected)
+    for mine, its in zip(found, expected, strict=True):
+        for name, value in its.items():
+            if name in without:
+                continue
+            place = f"{its.get('session', its.get('opened'))} {its['bucket']} {name}: {mine}"
+            if isinstance(value, float):
+                assert mine[name] == pytest.approx(value, rel=1e-9, abs=1e-9), place
+            else:
+                assert mine[name] == value, place
+
+
+def tables_of(drawn: Drawn) -> dict[str, list[dict]]:
+    """Return a history's rows of satellites as tables; a ledger of the core is not needed for them."""
+    case, count = drawn.case, len(drawn.case.plan.lot_sizes)
+    from sd_core.simulation.results import LEDGER
+
+    class NoCore:
+        ledger = np.zeros(0, dtype=LEDGER)
+
+    tickers = tuple(f"T{place}" for place in range(count))
+    tables = to_tables(case.plan, tickers, case.panel.sessions, case.deposits, drawn.history, (), NoCore())
+    return {name: table.to_pylist() for name, table in tables.items()}
+
+
+@pytest.mark.parametrize("seed", [3, 5])
+def test_a_ledger_comes_to_what_the_history_came_to(ledger: Ledger, clock, seed: int) -> None:
+    plan = drawn(seed)
+    booking = Booking(plan, ledger, clock)
+    booking.open()
+    for session in range(len(plan.case.panel.sessions)):
+        booking.session(session)
+    expected = tables_of(plan)
+    live = {"book"}
+    days = [row for row in rows_of(ledger, book_rows.daily_rows, "live") if row["bucket"] != "core"]
+    assert_rows_agree(days, [row for row in expected["bucket_daily"] if row["bucket"] != "core"], live)
+    assert_rows_agree(rows_of(ledger, book_rows.trade_rows, "live"), expected["bucket_trade"], live)
+    assert_rows_agree(rows_of(ledger, book_rows.event_rows, "live"), expected["bucket_event"], {*live, "seq"})
+    with ledger.store.reading() as connection:
+        assert verify(connection).findings == []
+        assert_the_marks_alone_give_the_same_bytes(State(connection), [one.name for one in plan.case.plan.satellites])
+
+
+def assert_the_marks_alone_give_the_same_bytes(state: State, satellites: list[str]) -> None:
+    """Go through the marks with the closes that they were given, and never look at what they came to."""
+    for bucket in satellites:
+        rows = list(state.rows("select * from mark_state where bucket = :bucket order by session", bucket=bucket))
+        after, held, past = None, {}, []
+        for row in rows:
+            memory, at = memory_given(row.given), close_of(row.given)
+            if after is not None:
+                assert replace(memory, **{name: getattr(after, name) for name in DECIDED}) == after
+            for one in at.held:
+                assert one.trade not in held or all(getattr(one, x) == getattr(held[one.trade], x) for x in CARRIED)
+            outcome = close(memory, at, past)
+            assert columns_of(outcome, 0.0, is_satellite=True).items() <= dict(row._mapping).items()
+            after, held = outcome.memory, {one.trade: one for one in outcome.held}
+            past.append((at.day, after.twr_index))
