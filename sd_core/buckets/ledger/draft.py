@@ -160,12 +160,12 @@ class Draft:
             if rows := self.rows.get(table.name):
                 names = {name for row in rows for name in row}
                 filled = [{name: row.get(name) for name in names} for row in rows]
-                self.connection.execute(table.insert, filled)
+                table.add(self.connection, filled)
         digest = digest_of(previous, {**self.rows, **(activity or {})})
         if balances:
-            self.connection.execute(BALANCE_AFTER.insert, balances)
+            BALANCE_AFTER.add(self.connection, balances)
         seal = {"entry": self.number, "legs": len(self.legs), "digest": digest}
-        self.connection.execute(SEAL.insert, [seal])
+        SEAL.add(self.connection, [seal])
         return digest
 
     def _balances_after(self) -> list[Row]:

@@ -31,6 +31,7 @@ from sd_core.study.satellites import CORE, LIVE
 _LOG = logging.getLogger(__name__)
 Actor = Literal["person", "rule", "broker"]
 Write = Callable[[Draft], None]
+Rows = dict[str, list[Row]]
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,13 @@ class Ledger:
             if (done := self._done(connection, key, request_of(activity.kind, self.book, content))) is not None:
                 return done
             state = State(connection, self.book)
-            broker = state.setting(LIVE, "broker")
-            if by_hand and activity.kind in {"deposit", "withdrawal"} and broker != NO_BROKER:
-                raise InputError(f"{activity.kind}: expected none by hand, as the feed of {broker} books it")
-            self._store_activity(state, activity, content)
+            if by_hand and activity.kind in {"deposit", "withdrawal"}:
+                broker = state.setting(LIVE, "broker")
+                if broker != NO_BROKER:
+                    raise InputError(f"{activity.kind}: expected none by hand, as the feed of {broker} books it")
+            rows = self._store_activity(state, activity, content)
             adds: set[str] = set()
-            receipt = self._book(state, activity.ref, key, "person" if by_hand else "broker", adds)
+            receipt = self._book(state, rows, key, "person" if by_hand else "broker", adds)
             self._book_held(connection, adds)
             return replace(receipt, is_dry_run=dry_run)
 
@@ -345,7 +347,7 @@ class Ledger:
 
         def write(draft: Draft) -> None:
             for ref in draft.state.held():
-                held = _stored(draft.connection, self.book, ref)[0]
+                held, _ = _as_stated(_stored(draft.connection, self.book, ref))
                 for name in held.legs:
                     draft.introduce(draft.state.units.get(name) or self._unit(name, held))
             if shares is not None:
@@ -363,8 +365,8 @@ class Ledger:
                     legs = {one.unit: state.units[one.unit].decimal(one.difference)}
                     details = {"reason": f"reconciliation, entry {number}"}
                     activity = Activity(ref, "adjustment", self.clock().date(), legs, details=details)
-                    self._store_activity(state, activity, _content(activity))
-                    self._book(State(connection, self.book), ref, f"{self.book}:{ref}", "rule", set())
+                    rows = self._store_activity(state, activity, _content(activity))
+                    self._book(State(connection, self.book), rows, f"{self.book}:{ref}", "rule", set())
 
         arguments = {unit: f"{amount:f}" for unit, amount in sorted(statement.items())}
         if shares is not None:
@@ -410,17 +412,17 @@ class Ledger:
         paper = self.paper(bucket)
         if cash:
             activity = Activity("opening", "opening", self.clock().date(), {base.unit: base.decimal(cash)})
-            paper._store_activity(State(connection, paper.book), activity, _content(activity))  # noqa: SLF001
+            rows = paper._store_activity(State(connection, paper.book), activity, _content(activity))  # noqa: SLF001
             activity_ref, kind = "opening", "opening"
         else:
-            activity_ref, kind = None, "book"
+            activity_ref, kind, rows = None, "book", {}
         request = request_of(kind, paper.book, {"cash": base.number(cash)})
         head = Head(paper.book, kind, f"{paper.book}:opening", request, "rule", *self._dates(), activity=activity_ref)
         draft = Draft(connection, head, State(connection, paper.book))
         draft.add("book", book=paper.book, base_currency=base.unit)
         draft.post("outside", bucket, base.unit, cash, "opening")
         draft.event(bucket, {"cash": base.number(cash)}, f"opening: {base.shown(cash)} on paper for {bucket}")
-        draft.seal(_stored(connection, paper.book, "opening")[2] if cash else {})
+        draft.seal(rows)
 
     def start(self, bucket: str, early: str | None = None, **how: Any) -> Receipt:
         """Let a satellite accumulate; see :func:`~sd_core.buckets.ledger.satellites.start`."""
@@ -480,7 +482,7 @@ class Ledger:
         if self.store.prepared:
             _LOG.info("ledger migrated; as it was before: %s", self.store.prepared)
         with self.store.writing(keep=not dry_run) as connection:
-            if connection.execute(text("select 1 from entry limit 1")).scalar() is None:
+            if not self.store.has_begun(connection):
                 self._begin(connection)
             yield connection
 
@@ -554,8 +556,8 @@ class Ledger:
 
     # Facts: stored, then booked or held
 
-    def _store_activity(self, state: State, activity: Activity, content: Mapping[str, Any]) -> None:
-        """Store a fact with its legs in quanta, unless it is held already.
+    def _store_activity(self, state: State, activity: Activity, content: Mapping[str, Any]) -> Rows:
+        """Store a fact with its legs in quanta, unless it is held already; return its rows by table.
 
         Raises:
             InputError: another fact of its reference is held.
@@ -567,7 +569,7 @@ class Ledger:
                 raise InputError(
                     f"{activity.kind} {activity.ref}: expected what was stated before under this reference"
                 )
-            return
+            return _stored(state.connection, self.book, activity.ref)
         place = f"{activity.kind} {activity.ref}"
         legs = []
         for name, amount in activity.legs.items():
@@ -583,8 +585,9 @@ class Ledger:
         row |= {"at": at, "previous": activity.previous, "raw": raw}
         if not legs or any(leg["quanta"] == 0 for leg in legs):
             raise InputError(f"{place}: expected amounts other than 0")
-        state.connection.execute(ACTIVITY.insert, [row])
-        state.connection.execute(ACTIVITY_LEG.insert, legs)
+        ACTIVITY.add(state.connection, [row])
+        ACTIVITY_LEG.add(state.connection, legs)
+        return {ACTIVITY.name: [row], ACTIVITY_LEG.name: legs}
 
     def _unit(self, name: str, activity: Activity) -> Unit:
         """Return a unit that the ledger does not know yet.
@@ -597,13 +600,14 @@ class Ledger:
             return currency(name)
         return instrument(name, activity.quoted.get(name, self.base_currency))
 
-    def _book(self, state: State, ref: str, key: str, actor: Actor, adds: MutableSet[str]) -> Receipt:
+    def _book(self, state: State, rows: Rows, key: str, actor: Actor, adds: MutableSet[str]) -> Receipt:
         """Book a stored fact; a receipt without an entry where it is held.
 
         Args:
+            rows: of the fact, by table.
             adds: what held facts may have waited for; what this one adds is added.
         """
-        activity, fact, rows = _stored(state.connection, self.book, ref)
+        activity, fact = _as_stated(rows)
         busted = state.entry_of(activity.previous) if activity.kind == "bust" and activity.previous else None
         if activity.kind == "bust" and busted is None:
             return self._hold(state, activity, f"{activity.previous} is not booked")
@@ -617,7 +621,7 @@ class Ledger:
             actor,
             fact.effective,
             recorded,
-            activity=ref,
+            activity=fact.ref,
             reverses=busted.number if busted else None,
             note=activity.details.get("reason"),
         )
@@ -637,17 +641,20 @@ class Ledger:
         if not state.is_held(activity.ref):
             row = {"book": self.book, "ref": activity.ref, "reason": reason}
             rows = [row | {"waits_for": one} for one in facts.waits_for(activity, state.units)]
-            state.connection.execute(HELD.insert, rows)
+            HELD.add(state.connection, rows)
         return Receipt(None, facts.ENTRY_OF[activity.kind], f"{activity.kind} {activity.ref}: held: {reason}", {}, ())
 
     def _book_held(self, connection: Connection, adds: MutableSet[str]) -> None:
         """Book held facts, the oldest first, as long as one can be with what others have added."""
+
+        def book(ref: str) -> bool:
+            rows = _stored(connection, self.book, ref)
+            state = State(connection, self.book)
+            return self._book(state, rows, f"{self.book}:{ref}", "broker", adds).entry is not None
+
         booked = bool(adds)
         while booked:
-            booked = any(
-                self._book(State(connection, self.book), ref, f"{self.book}:{ref}", "broker", adds).entry is not None
-                for ref in State(connection, self.book).bookable(adds)
-            )
+            booked = any(book(ref) for ref in State(connection, self.book).bookable(adds))
 
 
 def _say_order(draft: Draft, order: orders.Order, kind: str, decision: Mapping[str, Any] | None) -> None:
@@ -674,21 +681,25 @@ _OF_ACTIVITY = {
 }
 
 
-def _stored(connection: Connection, book: str, ref: str) -> tuple[Activity, Fact, dict[str, list[Row]]]:
-    """Return a stored activity as it was stated, in quanta, and as its rows by table."""
+def _stored(connection: Connection, book: str, ref: str) -> Rows:
+    """Return the rows of a stored activity, by table."""
     where = {"book": book, "ref": ref}
-    rows = {
+    return {
         table.name: [dict(row) for row in connection.execute(_OF_ACTIVITY[table.name], where).mappings()]
         for table in (ACTIVITY, ACTIVITY_LEG)
     }
+
+
+def _as_stated(rows: Rows) -> tuple[Activity, Fact]:
+    """Return a stored activity as it was stated, and in quanta."""
     (row,) = rows[ACTIVITY.name]
     raw = json.loads(row["raw"])
     stated = {unit: Decimal(amount) for unit, amount in raw["legs"].items()}
     effective = dt.date.fromisoformat(row["effective"])
-    activity = Activity(ref, row["kind"], effective, stated, raw["quoted"], raw["details"], row["previous"])
+    ref, kind, previous = row["ref"], row["kind"], row["previous"]
+    activity = Activity(ref, kind, effective, stated, raw["quoted"], raw["details"], previous)
     in_quanta = {leg["unit"]: leg["quanta"] for leg in rows[ACTIVITY_LEG.name]}
-    fact = Fact(ref, row["kind"], row["effective"], in_quanta, raw["details"], row["previous"])
-    return activity, fact, rows
+    return activity, Fact(ref, kind, row["effective"], in_quanta, raw["details"], previous)
 
 
 def _receipt(connection: Connection, number: int) -> Receipt:

@@ -76,11 +76,7 @@ class Bucket:
     status: str
 
 
-# Activities that are stored and not booked; several rows where one waits for several things.
-_HELD = """
-    select h.ref, a.effective from held h join activity a on a.book = h.book and a.ref = h.ref
-    where h.book = :book and not exists (select 1 from entry e where e.book = h.book and e.activity = h.ref)
-"""
+_NOT_BOOKED = "not exists (select 1 from entry e where e.book = h.book and e.activity = h.ref)"
 
 
 class State:
@@ -286,24 +282,35 @@ class State:
 
     def held(self) -> list[str]:
         """Return the references of activities that are stored and not booked."""
-        return [ref for _, ref in sorted({(row.effective, row.ref) for row in self._rows(_HELD)})]
+        query = f"""
+            select distinct a.effective, h.ref from held h join activity a on a.book = h.book and a.ref = h.ref
+            where h.book = :book and {_NOT_BOOKED} order by 1, 2
+        """
+        return [row.ref for row in self._rows(query)]
 
     def bookable(self, added: Collection[str]) -> list[str]:
         """Return held activities that may be booked after something was added: an instrument, or another activity.
 
         Those are left out that take more shares than all buckets have.
         """
+        if not added:
+            return []
+        names = {f"one_{place}": one for place, one in enumerate(sorted(added))}
         query = f"""
-            {_HELD} and h.waits_for = :one and not exists (
-                select 1 from activity_leg l join unit u on u.unit = l.unit and u.kind = 'instrument'
-                where l.book = h.book and l.ref = h.ref and -l.quanta > (
-                    select coalesce(sum(b.quanta), 0) from balance b
-                    where b.book = h.book and b.unit = l.unit and b.owner <> '{OUTSIDE}'
-                )
-            )
+            select h.ref, a.effective, l.unit, l.quanta from held h
+            join activity a on a.book = h.book and a.ref = h.ref
+            join activity_leg l on l.book = h.book and l.ref = h.ref
+            where h.book = :book and h.waits_for in ({", ".join(f":{name}" for name in names)}) and {_NOT_BOOKED}
         """
-        rows = [row for one in added for row in self._rows(query, one=one)]
-        return [ref for _, ref in sorted({(row.effective, row.ref) for row in rows})]
+        rows = list(self._rows(query, **names))
+        beyond = {row.ref for row in rows if row.quanta < 0 and self._is_beyond(row.unit, -row.quanta)}
+        return [ref for _, ref in sorted({(row.effective, row.ref) for row in rows if row.ref not in beyond})]
+
+    def _is_beyond(self, unit: str, quanta: int) -> bool:
+        """Return whether a quantity is of an instrument, and more than all buckets have."""
+        if unit in self.units and self.units[unit].kind == "currency":
+            return False
+        return quanta > sum(held for (_, of), held in self.balances.items() if of == unit)
 
     def stated(self, ref: str) -> str | None:
         """Return a stored activity as it was stated, as JSON; None where there is none."""

@@ -103,6 +103,13 @@ class Store:
                 raise self._absent() if revision is None else self._of_another_release(revision)
             yield connection
 
+    def has_begun(self, connection: Connection) -> bool:
+        """Return whether the ledger has an entry; once it has, it is not asked again."""
+        begun = self.__dict__
+        if not begun.get("_has_begun"):
+            begun["_has_begun"] = connection.execute(sa.text("select 1 from entry limit 1")).scalar() is not None
+        return bool(begun["_has_begun"])
+
     @contextlib.contextmanager
     def _answering(self) -> Iterator[None]:
         """Say in our words that a database does not answer, is damaged or is none, or that others keep it locked.
@@ -155,6 +162,8 @@ class Store:
                     connection.exec_driver_sql("pragma journal_mode = wal")
             saved = None if revision is None else self.backup(self.folder / "backups" / f"{self.name}-{revision}")
             with self.writing() as connection:
+                if self.url is not None:
+                    connection.exec_driver_sql(f'create schema if not exists "{self.name}"')
                 if _revision(connection) != HEAD:
                     _migrate(connection)
             return saved
@@ -219,14 +228,17 @@ def _postgresql(url: str, schema: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _: Any) -> None:
-        connection.execute(f'create schema if not exists "{schema}"')
         connection.execute(f'set search_path to "{schema}"')
         connection.commit()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("sd_begin") is None:
+        kind = connection.get_execution_options().get("sd_begin")
+        if kind is None:
             connection.exec_driver_sql(f"select pg_advisory_xact_lock({queue})")
+        elif kind == "reading":
+            # All of its statements see one state, as in SQLite.
+            connection.exec_driver_sql("set transaction isolation level repeatable read, read only")
 
     return engine
 

@@ -4,8 +4,10 @@ The database's own declarations are made by the migrations; a test compares the 
 ``state``, how they are written in ``draft``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -81,9 +83,12 @@ class LedgerTable:
         return sa.table(self.name, *(sa.column(name) for name in self.columns))
 
     @cached_property
-    def insert(self) -> sa.Insert:
-        """What adds rows to it."""
+    def _insert(self) -> sa.Insert:
         return sa.insert(self.clause)
+
+    def add(self, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+        """Add rows that have the same columns; a single one is no batch, which would take PostgreSQL longer."""
+        connection.execute(self._insert, rows[0] if len(rows) == 1 else rows)
 
 
 def _table(name: str, key: str, others: str = "", entry: str = "entry") -> LedgerTable:

@@ -31,12 +31,13 @@ _TABLES = (
 )""",
 )
 
+# Columns that select most come first: without statistics, PostgreSQL takes any index that begins with the book.
 _INDEXES = (
     "create index balance_of_entry on balance_after (entry)",
-    "create index held_of_activity on held (book, ref)",
-    "create index entry_of_day on entry (book, kind, effective)",
-    "create index mark_of_session on mark (book, session, revision)",
-    "create index rate_of_currency on fx_rate (book, currency, entry)",
+    "create index held_of_activity on held (ref)",
+    "create index entry_of_day on entry (kind, effective)",
+    "create index mark_of_session on mark (session, book, revision)",
+    "create index rate_of_currency on fx_rate (currency, book, entry)",
     "create index order_step_of_entry on order_step (entry)",
     "drop index lot_of_position",
     "create index lot_of_position on lot (book, bucket, unit, opened, lot)",
