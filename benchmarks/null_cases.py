@@ -1,9 +1,13 @@
-"""How often a verdict about reserves claims a difference where there is none.
+"""How often a verdict claims a difference where there is none: between reserves, and beside the same cash.
 
 Data sets are drawn on which two reserves truly tie by a measure: independent returns, and a drift at which either is
 better in half of all histories. Each goes the way of the product, from prices through simulations and bootstrap
 samples to the table ``report_reserve_verdict``. There a best reserve by the measure of the tie is a false claim. No
 difference is too small to matter here. What is merely mechanical gets no verdict, whatever the data.
+
+In the same way the rule is compared with its cash path without the rule, on prices that are as likely to gain as to
+lose, an arithmetic mean of 0 above cash: nothing that trades them gains on average. There ``better`` and ``worse`` in
+``report_equal_cash`` are false claims.
 
     python -m benchmarks.null_cases [--json FILE]
 """
@@ -47,8 +51,8 @@ SEARCHED = 1_000
 FIRST_SEED = 1_000_000
 SURE = 0.95
 
-TABLE = "report_reserve_verdict"
-COLUMNS = ("strategy", "measure", "assets", "reserves", "drift, % a year", "data sets", "claims", "share", "at most")
+RESERVES, EQUAL_CASH, CASH_PATH = "report_reserve_verdict", "report_equal_cash", "cash_path"
+COLUMNS = ("strategy", "measure", "assets", "tie between", "drift, % a year", "data sets", "claims", "share", "at most")
 EVERY_DIFFERENCE = {"wealth": 0.0, "sharpe": 0.0, "max_drawdown": 0.0}
 
 
@@ -59,8 +63,8 @@ class Case:
     Attributes:
         strategy: its name.
         parts: what it is made of.
-        measure: by which its reserves tie.
-        reserves: two or more levels.
+        measure: by which it ties.
+        reserves: two or more levels that tie; or one, which ties with its own cash path without the rule.
         assets: with equal weights.
     """
 
@@ -70,10 +74,22 @@ class Case:
     reserves: tuple[float, ...]
     assets: int = 1
 
+    @property
+    def is_beside_cash(self) -> bool:
+        """Whether the rule ties with its cash path, and not reserves with each other."""
+        return len(self.reserves) == 1
+
+    @property
+    def between(self) -> str:
+        """What ties, in words."""
+        levels = ", ".join(f"{reserve:.0%}" for reserve in self.reserves)
+        return f"{levels}, {CASH_PATH}" if self.is_beside_cash else levels
+
     def study(self, panel: Panel) -> Study:
         """Return the study of a data set."""
         bootstrap = {"histories": SAMPLES, "smallest_difference": EVERY_DIFFERENCE}
-        return make_study(panel, self.reserves, {self.strategy: self.parts}, bootstrap=bootstrap)
+        keys = {"judge_by": self.measure} if self.is_beside_cash else {}
+        return make_study(panel, self.reserves, {self.strategy: self.parts}, bootstrap=bootstrap, **keys)
 
 
 LEVELS = (0.0, 0.1, 0.2, 0.3)
@@ -84,6 +100,9 @@ CASES = (
     Case("rebalanced", {"rebalance": {"every": "month"}}, "wealth", (0.3, 0.7)),
     Case("sd8", SD8, "wealth", (0.0, 0.3)),
     Case("sd8", SD8, "sharpe", (0.0, 0.3)),
+    Case("sd8", SD8, "cagr", (0.0,)),
+    Case("sd8", SD8, "cagr", (0.0,), assets=5),
+    Case("sd8", SD8, "sharpe", (0.0,)),
 )
 
 
@@ -118,8 +137,11 @@ def tie(case: Case, sessions: int = SESSIONS, searched: int = SEARCHED) -> float
 
     Cash earns nothing, so what is held ties where its log growth has the median 0, which for one asset is no drift. So
     it is for what is rebalanced to one share of cash and to the other share: with growths that are as likely as their
-    inverse, the two swap places. Other ties are found by simulation.
+    inverse, the two swap places. Other ties are found by simulation. Beside its cash path the rule ties where prices
+    gain nothing above cash on average, whatever is held of them.
     """
+    if case.is_beside_cash:
+        return -(DAILY_VOLATILITY**2) / 2
     if case.assets == 1 and case.strategy != "sd8":
         return 0.0
     panels = [make_panel(case.assets, sessions, seed) for seed in range(searched)]
@@ -152,7 +174,8 @@ def measure(cases: Sequence[Case] = CASES, data_sets: int = DATA_SETS, searched:
     for case in cases:
         drift = tie(case, searched=searched)
         claims = sum(
-            conclusion(case, with_drift(make_panel(case.assets, SESSIONS, FIRST_SEED + number), drift)) == "better"
+            conclusion(case, with_drift(make_panel(case.assets, SESSIONS, FIRST_SEED + number), drift))
+            in ("better", "worse")
             for number in range(data_sets)
         )
         found.append(Found(case, drift, data_sets, claims))
@@ -167,26 +190,28 @@ def conclusion(case: Case, panel: Panel) -> str:
         for scenario, stored in simulate_into_lake(study, home.lake, study.scenarios):
             if isinstance(stored, Exception):
                 raise RuntimeError(f"{scenario} was not stored") from stored
+        if case.is_beside_cash:
+            return _verdicts(home, EQUAL_CASH, "comparison, verdict")[CASH_PATH]
         RESERVE_BOOTSTRAP.make(study, home.lake)
-        return _verdicts(home)[case.measure]
+        return _verdicts(home, RESERVES, "measure, conclusion")[case.measure]
 
 
 @cache
-def _models() -> tuple[list[Any], str]:
-    return needed_for(own_models(), [TABLE]), read_macros(SQL)
+def _models(table: str) -> tuple[list[Any], str]:
+    return needed_for(own_models(), [table]), read_macros(SQL)
 
 
-def _verdicts(home: StudyHome) -> dict[str, str]:
-    """Build the verdicts, and what they are made from, of a lake."""
+def _verdicts(home: StudyHome, table: str, columns: str) -> dict[str, str]:
+    """Build the verdicts, and what they are made from, of a lake; return two columns of theirs."""
     market = current_market(home.study, home.lake)
     stored = stored_scenarios(home.study, home.lake, metrics_version)
     with contextlib.closing(duckdb.connect()) as connection:
         register_market(connection, home.study, market)
         register_scenarios(connection, stored, current_scenarios(home.study, stored, market))
         register_all(connection, [RESERVE_BOOTSTRAP], home.study, home.lake, market)
-        models, macros = _models()
+        models, macros = _models(table)
         build(connection, models, macros)
-        return dict(connection.execute(f"select measure, conclusion from {TABLE}").fetchall())
+        return dict(connection.execute(f"select {columns} from {table}").fetchall())
 
 
 def show(figures: Sequence[Found]) -> None:
@@ -196,7 +221,7 @@ def show(figures: Sequence[Found]) -> None:
             one.case.strategy,
             one.case.measure,
             f"{one.case.assets}",
-            ", ".join(f"{reserve:.0%}" for reserve in one.case.reserves),
+            one.case.between,
             f"{one.drift * 252:.1%}".removesuffix("%"),
             f"{one.data_sets}",
             f"{one.claims}",

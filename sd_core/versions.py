@@ -6,7 +6,7 @@ quick.
 
 FETCH = "3"
 MARKET = "3"
-ENGINE = "8"
+ENGINE = "9"
 CORRELATIONS = "3"
 VARIANCE_STATE = "2"
 SUBSETS = "1"

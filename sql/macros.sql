@@ -263,6 +263,13 @@ create macro is_significant(p_value) as
 comment on macro is_significant is
     'Whether a p-value, corrected for the number of verdicts, is at most 4 %, which leaves at most 5 % of false claims.';
 
+create macro holm(p_value, place, verdicts) as
+    least(1, max((verdicts - place + 1) * p_value) over (order by place));
+
+comment on macro holm is
+    'Window: a p-value corrected for the number of verdicts, given its place among them, the smallest first: it counts for '
+    'as many verdicts as there are, the next for one less, none below the last (Holm 1979).';
+
 create macro paid_in_full(paid, due) as
     paid >= due * (1 - 1e-9);
 
@@ -304,12 +311,6 @@ create macro exceeds(amount, bound) as
 
 comment on macro exceeds is
     'Whether a number is above a bound by more than rounding, 1e-12.';
-
-create macro is_distinguished(low, high) as
-    low > 1e-9 or high < -1e-9;
-
-comment on macro is_distinguished is
-    'Whether the interval of a difference, its ends given, leaves 0 out by more than rounding; NULL without one.';
 
 create macro least_squares_slope(outcome, regressor) as
     case

@@ -277,12 +277,15 @@ def _equal_cash(given: Given) -> str:
         "Cash makes a portfolio calmer without any rule. Each strategy of the rule, at its best reserve, beside "
         "portfolios that hold as much cash and have no rule, with the same costs and money in and out. What is "
         "rebalanced yearly, or bought and held, has the same average share of cash, known only afterwards. The "
-        "third returns each month to the share of the month before, so it could have been followed."
+        "third returns each month to the share of the month before, so it could have been followed: it alone has a "
+        "verdict. A share that is known only afterwards favours the rule: where prices rose it is high, and what held "
+        "it from the first session missed the rise."
     )
     doubt = (
         "The interval holds 95 % of the differences when the sessions of this history are resampled in blocks, alike "
-        "for both: what the order of this history could have made of the difference. It is no forecast. Where it holds "
-        "0, the difference is not significant."
+        "for both: what the order of this history could have made of the difference. It is no forecast, and it is of "
+        "one difference by itself. Verdicts go by p-values that are corrected for all of them: a difference is "
+        "significant where its corrected p-value is at most 4 %, and too small where it would not matter if it were."
     )
     return page.paragraph(words) + found + page.paragraph(doubt) if found else ""
 

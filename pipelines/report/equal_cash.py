@@ -30,6 +30,7 @@ def equal_cash_tables(headline: Headline) -> str:
             *_pair(row, "mean_cash_share"),
             *_pair(row, "cagr"),
             *_difference(row, "cagr", 100, 2),
+            Cell(decimal(row["p_value_holm"], 3), row["p_value_holm"]),
             Cell(row["verdict"] or NOTHING, is_number=False),
         ]
         for row in rows
@@ -39,7 +40,15 @@ def equal_cash_tables(headline: Headline) -> str:
         for row in rows
     ]
     by = MEASURES[headline.study["judge_by"]][1]
-    of_growth = ("cash", "its cash", "per year (CAGR)", "its CAGR", "difference, points", "95 % interval")
+    of_growth = (
+        "cash",
+        "its cash",
+        "per year (CAGR)",
+        "its CAGR",
+        "difference, points",
+        "95 % interval",
+        "corrected p",
+    )
     of_risk: tuple[str, ...] = ("Sharpe", "its Sharpe", "difference", "95 % interval", "worst drawdown", "its drawdown")
     if any(row["withdrawals"] for row in rows):
         of_risk += (f"withdrawn, {headline.study['currency']}", "its withdrawals")

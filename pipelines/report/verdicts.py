@@ -303,26 +303,54 @@ def _counts(outcomes: Sequence[str | None]) -> str:
 
 
 def _at_equal_cash(best: dict[str, Any] | None, compared: Sequence[dict[str, Any]], judge_by: str) -> Iterator[str]:
-    """Say whether the rule did better than the same cash without it, rebalanced yearly."""
-    rebalanced = [row for row in compared if row["comparison"] == "rebalanced"]
-    if not rebalanced:
+    """Say whether the rule did better than its cash path without it, and what a constant share of cash came to."""
+    followed = [row for row in compared if row["comparison"] == "cash_path"]
+    if not followed:
         return
-    outcomes = [row["outcome"] for row in rebalanced]
-    verdicts = [row["verdict"] for row in rebalanced]
-    significant = sum(verdict in ("better", "worse") for verdict in verdicts)
-    unknown = f", {verdicts.count(None)} cannot be judged" if None in verdicts else ""
+    verdicts = [row["verdict"] for row in followed]
     yield (
-        f"Is it the rule, or its cash? Beside the same average cash without the rule, rebalanced yearly, "
-        f"{_counts(outcomes)} by {MEASURES[judge_by][1]}; of these {counted(len(outcomes), 'difference')} "
-        f"{significant} {'is' if significant == 1 else 'are'} significant{unknown}."
+        "Is it the rule, or its cash? Beside portfolios without the rule that hold, each month, the share of cash that "
+        f"it had at the end of the month before, {_counts([row['outcome'] for row in followed])} by "
+        f"{MEASURES[judge_by][1]}; of these {counted(len(followed), 'difference')} "
+        f"{', '.join(_significance(verdicts, followed[0]['verdicts']))}."
     )
-    for row in rebalanced:
-        if best and (row["strategy"], row["reserve"]) == (best["strategy"], best["reserve"]):
-            yield (
-                f"{_place(best)}: {_both(row, best, '')}. "
-                f"As much cash, {percent_of(row['comparison_mean_cash_share'], 0)}, rebalanced: "
-                f"{_both(row, best, 'comparison_')}."
-            )
+    own = {
+        row["comparison"]: row
+        for row in compared
+        if best and (row["strategy"], row["reserve"]) == (best["strategy"], best["reserve"])
+    }
+    if best and "cash_path" in own:
+        row = own["cash_path"]
+        yield (
+            f"{_place(best)}: {_both(row, best, '')}. Its cash without the rule: {_both(row, best, 'comparison_')}."
+            f"{_difference(row, judge_by)}"
+        )
+    if best and "rebalanced" in own:
+        row = own["rebalanced"]
+        yield (
+            f"As much cash on average, {percent_of(row['comparison_mean_cash_share'], 0)}, rebalanced yearly: "
+            f"{_both(row, best, 'comparison_')}. Such a share is known only afterwards, which favours the rule."
+        )
+
+
+def _significance(verdicts: Sequence[str | None], corrected: int) -> Iterator[str]:
+    significant, small = sum(verdict in ("better", "worse") for verdict in verdicts), verdicts.count("too small")
+    many = f", corrected for {corrected} verdicts" if corrected > 1 else ""
+    yield f"{significant} {'is' if significant == 1 else 'are'} significant{many}"
+    if small:
+        yield f"{small} {'is' if small == 1 else 'are'} too small to matter"
+    if None in verdicts:
+        yield f"{verdicts.count(None)} cannot be judged"
+
+
+def _difference(row: dict[str, Any], judge_by: str) -> str:
+    """Say how large the difference is that a verdict is about, and how sure; nothing where there is no verdict."""
+    if row["p_value"] is None:
+        return ""
+    of, factor, unit, digits = ("sharpe", 1, "", 3) if judge_by == "sharpe" else ("cagr", 100, " points", 2)
+    size, low, high = (row[f"{of}_difference{end}"] * factor for end in ("", "_low", "_high"))
+    verdict = row["verdict"] if row["verdict"] in ("too small", "not significant") else "significant"
+    return f" The difference, {size:.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f}), is {verdict}."
 
 
 def _both(row: dict[str, Any], best: dict[str, Any], whose: str) -> str:

@@ -12,7 +12,7 @@ from sd_core.market.panel import Panel
 from sd_core.metrics.outcome import Calendar
 from sd_core.metrics.performance import performance
 from sd_core.metrics.returns import Rows, session_returns
-from sd_core.resampling.paired import SAMPLES, Intervals, mean_block, paired_intervals
+from sd_core.resampling.paired import SAMPLES, Certainty, mean_block, paired_certainty
 from sd_core.simulation.equal_cash import cash_shares, rivals
 from sd_core.simulation.rules import Rules
 
@@ -25,7 +25,7 @@ def comparisons(panel: Panel, rules: Rules, daily: Rows) -> list[dict[str, Any]]
     calendar = Calendar.of(panel)
     missing = [_missing(own, returns, calendar.periods_per_year) for returns in theirs]
     sure = [returns for returns, reason in zip(theirs, missing, strict=True) if reason is None]
-    intervals = paired_intervals(own, sure, calendar)
+    certainties = paired_certainty(own, sure, calendar)
     rows = []
     for (name, rival), returns, reason in zip(found.items(), theirs, missing, strict=True):
         days_of = rival.result.daily
@@ -37,7 +37,7 @@ def comparisons(panel: Panel, rules: Rules, daily: Rows) -> list[dict[str, Any]]
             "mean_cash_share": np.nanmean(cash_shares(days_of)),
             "withdrawals": days_of["withdrawals"].sum(),
             "withdrawals_scheduled": rival.result.withdrawals_scheduled,
-            **(_NO_INTERVALS if reason else _stored(next(intervals))),
+            **(_NOTHING_SURE if reason else _stored(next(certainties))),
             "interval_missing": reason,
             "samples": None if reason else SAMPLES,
             "block_length": None if reason else mean_block(len(own) - 1),
@@ -55,8 +55,8 @@ def _missing(own: Floats, rival: Floats, periods_per_year: int) -> str | None:
     return None
 
 
-_NO_INTERVALS = dict.fromkeys(f"{name.replace('_', '_difference_')}" for name in Intervals._fields)
+_NOTHING_SURE = dict.fromkeys(name.replace("_", "_difference_", 1) for name in Certainty._fields)
 
 
-def _stored(intervals: Intervals) -> dict[str, float | None]:
-    return {name: None if np.isnan(end) else end for name, end in zip(_NO_INTERVALS, intervals, strict=True)}
+def _stored(certainty: Certainty) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else value for name, value in zip(_NOTHING_SURE, certainty, strict=True)}

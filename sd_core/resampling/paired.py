@@ -20,18 +20,23 @@ SAMPLES = 2_000
 SEED = 1
 # Of the samples, the share outside the interval on each side.
 TAIL = 0.025
+# A difference of no more than this is rounding.
+NO_DIFFERENCE = 1e-12
 
 
-class Intervals(NamedTuple):
-    """Where 95 % of the differences lie over the samples: of the CAGR, a fraction per year, and of the Sharpe ratio.
+class Certainty(NamedTuple):
+    """How sure the differences of the CAGR, a fraction per year, and of the Sharpe ratio are.
 
-    Ends are NaN where a ratio cannot be computed.
+    ``low`` and ``high`` are the ends of the interval that holds 95 % of the samples' differences, ``p_value`` is that
+    of no difference, two-sided. All are NaN where a ratio cannot be computed.
     """
 
     cagr_low: float
     cagr_high: float
+    cagr_p_value: float
     sharpe_low: float
     sharpe_high: float
+    sharpe_p_value: float
 
 
 class Blocks(NamedTuple):
@@ -69,8 +74,12 @@ def draw_blocks(returns: int) -> Blocks:
     return Blocks(np.concatenate(begins), np.concatenate(lengths), np.array(samples))
 
 
-def paired_intervals(own: Floats, rivals: list[Floats], calendar: Calendar) -> Iterator[Intervals]:
-    """Yield the intervals of a portfolio's differences from each of its rivals.
+def paired_certainty(own: Floats, rivals: list[Floats], calendar: Calendar) -> Iterator[Certainty]:
+    """Yield how sure a portfolio's differences from each of its rivals are.
+
+    The p-value is that of Student's t with the history's difference over the samples' standard deviation, and with one
+    degree of freedom less than there are blocks: the deviation is estimated from so many. Unlike a count of samples it
+    has no least value, so it can be corrected for any number of verdicts.
 
     Args:
         own: return of the portfolio by session, fractions above -1, shape (sessions,). The first session, at whose
@@ -78,23 +87,28 @@ def paired_intervals(own: Floats, rivals: list[Floats], calendar: Calendar) -> I
         rivals: the same of others.
         calendar: of these sessions.
     """
-    measures = [_resampled(returns, calendar) for returns in (own, *rivals)]
-    for cagr, sharpe in measures[1:]:
-        yield Intervals(*_interval(measures[0][0] - cagr), *_interval(measures[0][1] - sharpe))
+    own_cagr, own_sharpe = _resampled(own, calendar)
+    blocks = len(own) / mean_block(len(own))
+    for cagr, sharpe in (_resampled(returns, calendar) for returns in rivals):
+        yield Certainty(*_certainty(own_cagr - cagr, blocks), *_certainty(own_sharpe - sharpe, blocks))
 
 
 def _resampled(returns: Floats, calendar: Calendar) -> tuple[Floats, Floats]:
-    """Return CAGR and Sharpe ratio of a portfolio in every sample; the ratio is NaN where returns have no spread."""
+    """Return CAGR and Sharpe ratio of a portfolio in the history and then in every sample.
+
+    The ratio is NaN where returns have no spread.
+    """
     blocks = draw_blocks(len(returns) - 1)
     excess = returns - calendar.risk_free_return
     terms = np.column_stack([np.log1p(returns), excess, excess**2])
     later = terms[1:]
     # Sums up to each session of the history written twice: a block is the difference of two of them.
     running = np.concatenate([np.zeros((1, 3)), np.cumsum(np.concatenate([later, later]), axis=0)])
-    growth, total, squares = (terms[0] + _sums(running, *blocks)).T
+    sums = np.concatenate([later.sum(axis=0)[None, :], _sums(running, *blocks)])
+    growth, total, squares = (terms[0] + sums).T
     count = len(returns)
     spread = np.sqrt(np.maximum(squares - total**2 / count, 0.0) / (count - 1))
-    sharpe = np.full(SAMPLES, np.nan)
+    sharpe = np.full(len(sums), np.nan)
     np.divide(total / count * np.sqrt(calendar.periods_per_year), spread, out=sharpe, where=spread > NO_SPREAD)
     return np.expm1(growth * DAYS_PER_CALENDAR_YEAR / calendar.days), sharpe
 
@@ -112,6 +126,16 @@ def _sums(running, begins, lengths, samples):  # type: ignore[no-untyped-def]
     return sums
 
 
-def _interval(differences: Floats) -> tuple[float, float]:
-    low, high = np.quantile(differences, [TAIL, 1.0 - TAIL])
-    return float(low), float(high)
+def _certainty(differences: Floats, blocks: float) -> tuple[float, float, float]:
+    """Return the interval of a difference and its p-value, of the history's difference and then the samples'."""
+    # With all of scipy's statistics it would take a second to import.
+    from scipy.special import stdtr
+
+    actual, samples = float(differences[0]), differences[1:]
+    low, high = np.quantile(samples, [TAIL, 1.0 - TAIL])
+    spread = float(np.std(samples, ddof=1))
+    if abs(actual) <= NO_DIFFERENCE:
+        p_value = 1.0
+    else:
+        p_value = float(2.0 * stdtr(blocks - 1.0, -abs(actual) / spread)) if spread > 0.0 else 0.0
+    return float(low), float(high), p_value if np.isfinite(low) else np.nan

@@ -67,7 +67,9 @@ STUDY = LakeTable(
         "tax_interest": number("Tax rate of interest; NULL: no taxes.", FRACTION, SHARE, nullable=True),
         **{
             f"smallest_difference_{measure}": number(
-                f"Smallest difference between two reserves in {words} that matters.", unit, NOT_NEGATIVE
+                f"Smallest difference in {words} that matters, between reserves or beside the same cash.",
+                unit,
+                NOT_NEGATIVE,
             )
             for measure, words, unit in (
                 ("wealth", "growth of wealth", YEARLY),
@@ -228,8 +230,10 @@ SIMULATION_EQUAL_CASH = LakeTable(
         "withdrawals_scheduled": number("Withdrawals that fell due.", MONEY, NOT_NEGATIVE),
         "cagr_difference_low": number("Lower end of the interval.", YEARLY, nullable=True),
         "cagr_difference_high": number("Upper end of the interval.", YEARLY, nullable=True),
+        "cagr_difference_p_value": number("Two-sided p-value of no difference.", FRACTION, SHARE, nullable=True),
         "sharpe_difference_low": number("Lower end of the interval.", RATIO, nullable=True),
         "sharpe_difference_high": number("Upper end of the interval.", RATIO, nullable=True),
+        "sharpe_difference_p_value": number("Two-sided p-value of no difference.", FRACTION, SHARE, nullable=True),
         "interval_missing": text("Why there is no interval.", nullable=True),
         "samples": whole("Bootstrap samples of the interval.", COUNT, nullable=True),
         "block_length": number("Mean length of their blocks.", "sessions", nullable=True),

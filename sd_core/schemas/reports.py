@@ -552,12 +552,28 @@ REPORT_EQUAL_CASH = Table(
             nullable=True,
         ),
         "verdict": text(
-            "The outcome where the interval leaves 0 out, that of the Sharpe ratio if the study judges by it, else of "
-            "the growth rate; not significant where it holds 0; NULL: there is no interval, one of the two did not pay "
-            "all, or the study judges by income.",
-            one_of(["better", "the same", "worse", "not significant"]),
+            "Of cash_path, which could have been followed: the outcome where it is significant and matters; too small: "
+            "a difference that does not matter; not significant: the data do not distinguish the two; the same: they "
+            "differ by rounding at most; NULL: verdict_missing says why.",
+            one_of(["better", "the same", "worse", "too small", "not significant"]),
             nullable=True,
         ),
+        "verdict_missing": text("Why there is no verdict; NULL: there is one.", nullable=True),
+        "p_value": number(
+            "Two-sided p-value of no difference in the Sharpe ratio if the study judges by it, else in growth; NULL: "
+            "there is no verdict, or the two are the same.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "p_value_holm": number(
+            "The same, corrected for all verdicts of this table by Holm's method; at most 4 % is significant.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "verdicts": whole("Verdicts of this table that have a p-value.", COUNT, NOT_NEGATIVE),
+        "smallest_difference": number("Smallest difference that matters, as the study has it.", "as the measure"),
         "interval_missing": text("Why there is no interval; NULL: there is one.", nullable=True),
         "samples": whole("Bootstrap samples of the interval; NULL: none.", COUNT, FROM_ONE, nullable=True),
         "block_length": number("Mean length of their blocks; NULL: none.", "sessions", FROM_ONE, nullable=True),

@@ -341,7 +341,7 @@ class Allocation(Part):
 
 
 class SmallestDifference(Part):
-    """Differences between two reserves that matter, by measure; 0 lets every one matter."""
+    """Differences between two reserves, or beside the same cash, that matter, by measure; 0 lets every one matter."""
 
     wealth: float = Field(0.001, ge=0, description="Of the growth of wealth.", json_schema_extra=YEARLY)
     sharpe: float = Field(0.01, ge=0, description="Of the Sharpe ratio.", json_schema_extra=RATIO)
@@ -369,7 +369,7 @@ class Bootstrap(Part):
     )
     smallest_difference: SmallestDifference = Field(
         SmallestDifference(wealth=0.001, sharpe=0.01, max_drawdown=0.01),
-        description="Smallest difference between two reserves that matters.",
+        description="Smallest difference that matters, between two reserves or beside the same cash.",
     )
     withdrawal_rates: Annotated[list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(_distinct_rates)] = Field(
         [0.04], description="Yearly withdrawals to try beside those of the study, fractions of the capital."

@@ -90,8 +90,7 @@ corrected as (
         measure,
         p_value,
         verdicts,
-        -- Holm 1979: the smallest counts for as many verdicts as there are, the next for one less, none below the last.
-        least(1, max((verdicts - place + 1) * p_value) over (order by place)) as p_value_holm
+        holm(p_value, place, verdicts) as p_value_holm
     from tested
 ),
 

@@ -260,6 +260,19 @@ def test_held_assets_tie_where_the_median_of_their_mean_is_what_was_paid():
     assert np.median(grown) == pytest.approx(1.0, abs=1e-4)
 
 
+def test_rule_ties_with_its_cash_path_where_prices_gain_nothing_on_average():
+    case = next(one for one in null_cases.CASES if one.is_beside_cash)
+    # exp of a normal variable has the mean 1 where its own mean is minus half of its variance.
+    assert null_cases.tie(case) == pytest.approx(-(0.015**2) / 2)
+
+
+def test_verdict_beside_the_cash_path_is_judged_by_the_product():
+    case = next(one for one in null_cases.CASES if one.is_beside_cash and one.measure == "sharpe")
+    assert null_cases.conclusion(case, market.make_panel(1, 300, 2)) in ("better", "worse", "not significant")
+    # Of less than a year there is no verdict.
+    assert null_cases.conclusion(case, market.make_panel(1, 200, 2)) is None
+
+
 def test_null_cases_are_judged_by_the_product(monkeypatch, capsys):
     monkeypatch.setattr(null_cases, "SESSIONS", 60)
     monkeypatch.setattr(null_cases, "SAMPLES", 60)

@@ -400,6 +400,7 @@ def test_rule_is_shown_beside_the_same_cash(small_report: Report) -> None:
         "withdrawals_scheduled": 0.0,
         "cagr_difference_low": -0.5,
         "cagr_difference_high": 2.25,
+        "cagr_difference_p_value": 0.125,
     }
     html = small_report(lambda con: insert(con, "simulation_equal_cash", beside))
     shown: dict[str, str] = {}
@@ -409,7 +410,7 @@ def test_rule_is_shown_beside_the_same_cash(small_report: Report) -> None:
     assert shown["the same cash"] == "its cash of the month before"
     assert [shown["its cash"], shown["its CAGR"], shown["its Sharpe"]] == [f"12.5{THIN}%", f"50.0{THIN}%", "1.250"]
     assert "−50.00 to 225.00" in html
-    assert shown["verdict by growth"] == "not significant"
+    assert (shown["corrected p"], shown["verdict by growth"]) == ("0.125", "not significant")
 
 
 def test_study_without_the_rule_has_no_part_about_the_same_cash(small_report: Report) -> None:

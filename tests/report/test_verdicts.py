@@ -28,7 +28,7 @@ def row(strategy: str, cagr: float, rank: int = 1, *, has_rule: bool = True, **o
     } | others
 
 
-def beside(strategy: str, outcome: str | None, verdict: str | None, comparison: str = "rebalanced") -> dict[str, Any]:
+def beside(strategy: str, outcome: str | None, verdict: str | None, comparison: str = "cash_path") -> dict[str, Any]:
     return {
         "strategy": strategy,
         "reserve": 0.0,
@@ -42,6 +42,14 @@ def beside(strategy: str, outcome: str | None, verdict: str | None, comparison: 
         "comparison_final_value": 1400.0,
         "comparison_cagr": 0.112,
         "comparison_sharpe": 0.846,
+        "verdicts": 3,
+        "p_value": None if verdict is None else 0.3,
+        "cagr_difference": 0.007,
+        "cagr_difference_low": -0.0123,
+        "cagr_difference_high": 0.0345,
+        "sharpe_difference": -0.03,
+        "sharpe_difference_low": -0.1,
+        "sharpe_difference_high": 0.2,
     }
 
 
@@ -104,20 +112,36 @@ def test_rule_is_compared_with_the_same_cash_and_not_with_the_risk_of_holding() 
     rows = [HOLDING, row("sd4", 0.04, rank=2), row("sd8", 0.03, rank=3)]
     compared = [
         beside("sd4", "better", "not significant"),
-        beside("sd4", "worse", "worse", "cash_path"),
+        beside("sd4", "worse", None, "rebalanced") | {"comparison_cagr": 0.13},
         beside("sd8", "worse", "worse"),
     ]
-    _, counts, best = sentences(rows, HOLDING, compared, "cagr")
-    assert counts.endswith("1 did better, 1 worse by growth; of these 2 differences 1 is significant.")
-    assert best == (
-        "sd4 at a reserve of 0 %: 11.9 % a year, a Sharpe ratio of 0.816. As much cash, 42 %, rebalanced: "
-        "11.2 % a year, a Sharpe ratio of 0.846."
+    _, counts, best, afterwards = sentences(rows, HOLDING, compared, "cagr")
+    assert counts.endswith(
+        "1 did better, 1 worse by growth; of these 2 differences 1 is significant, corrected for 3 verdicts."
     )
+    assert best == (
+        "sd4 at a reserve of 0 %: 11.9 % a year, a Sharpe ratio of 0.816. Its cash without the rule: "
+        "11.2 % a year, a Sharpe ratio of 0.846. The difference, 0.70 points (-1.23 to 3.45), is not significant."
+    )
+    assert afterwards == (
+        "As much cash on average, 42 %, rebalanced yearly: 13.0 % a year, a Sharpe ratio of 0.846. Such a share is "
+        "known only afterwards, which favours the rule."
+    )
+    *_, best, _ = sentences(rows, HOLDING, compared, "sharpe")
+    assert best.endswith(" The difference, -0.030 (-0.100 to 0.200), is not significant.")
 
 
 def test_differences_without_an_interval_are_not_counted_as_decided() -> None:
     _, counts, _ = sentences([HOLDING, row("sd4", 0.04)], HOLDING, [beside("sd4", "better", None)], "cagr")
-    assert counts.endswith("1 did better by growth; of these 1 difference 0 are significant, 1 cannot be judged.")
+    assert counts.endswith(
+        "1 did better by growth; of these 1 difference 0 are significant, corrected for 3 verdicts, 1 cannot be judged."
+    )
+
+
+def test_differences_that_do_not_matter_are_counted_as_too_small() -> None:
+    _, counts, best = sentences([HOLDING, row("sd4", 0.04)], HOLDING, [beside("sd4", "better", "too small")], "cagr")
+    assert counts.endswith("0 are significant, corrected for 3 verdicts, 1 is too small to matter.")
+    assert best.endswith(", is too small.")
 
 
 def test_portfolios_without_the_rule_are_compared_separately() -> None:

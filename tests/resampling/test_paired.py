@@ -1,11 +1,12 @@
-"""Intervals of paired differences: against indices resampled one by one, against arch, and where nothing differs."""
+"""How sure paired differences are: against indices resampled one by one, against arch, and where nothing differs."""
 
 import numpy as np
 import pytest
 from arch.bootstrap import StationaryBootstrap
+from scipy.stats import t
 
 from sd_core.metrics.outcome import Calendar
-from sd_core.resampling.paired import SAMPLES, draw_blocks, mean_block, paired_intervals
+from sd_core.resampling.paired import SAMPLES, draw_blocks, mean_block, paired_certainty
 
 DAYS, PERIODS = 1_461.0, 252
 
@@ -37,7 +38,7 @@ def test_samples_are_blocks_that_run_on_past_the_end() -> None:
     assert len(blocks.lengths) / SAMPLES == pytest.approx(1 + 999 / mean_block(1_000), abs=0.6)
 
 
-def test_intervals_are_percentiles_of_samples_taken_session_by_session() -> None:
+def test_intervals_and_p_values_are_those_of_samples_taken_session_by_session() -> None:
     own, rival, cash = pair(1, sessions=301)
     blocks = draw_blocks(300)
     differences = []
@@ -47,8 +48,11 @@ def test_intervals_are_percentiles_of_samples_taken_session_by_session() -> None
         taken = np.append(0, later)
         differences.append(np.subtract(measures(own[taken], cash[taken]), measures(rival[taken], cash[taken])))
     low, high = np.percentile(differences, [2.5, 97.5], axis=0)
-    (found,) = paired_intervals(own, [rival], calendar(cash))
-    np.testing.assert_allclose(found, [low[0], high[0], low[1], high[1]], rtol=1e-9)
+    actual = np.subtract(measures(own, cash), measures(rival, cash))
+    p_values = 2 * t.sf(np.abs(actual) / np.std(differences, axis=0, ddof=1), df=np.sqrt(301) - 1)
+    (found,) = paired_certainty(own, [rival], calendar(cash))
+    expected = [low[0], high[0], p_values[0], low[1], high[1], p_values[1]]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_intervals_are_those_of_arch_but_for_the_luck_of_sampling() -> None:
@@ -64,7 +68,7 @@ def test_intervals_are_those_of_arch_but_for_the_luck_of_sampling() -> None:
     (cagr_low, sharpe_low), (cagr_high, sharpe_high) = bootstrap.conf_int(
         differences, reps=4_000, method="percentile", size=0.95
     )
-    (found,) = paired_intervals(own, [rival], calendar(cash))
+    (found,) = paired_certainty(own, [rival], calendar(cash))
     # An end of 2000 samples has a standard error of about 1.5 % of the interval's width.
     assert found.cagr_low == pytest.approx(cagr_low, abs=0.06 * (cagr_high - cagr_low))
     assert found.cagr_high == pytest.approx(cagr_high, abs=0.06 * (cagr_high - cagr_low))
@@ -74,15 +78,16 @@ def test_intervals_are_those_of_arch_but_for_the_luck_of_sampling() -> None:
 
 def test_portfolios_that_are_the_same_differ_by_nothing() -> None:
     own, _, cash = pair(3)
-    (found,) = paired_intervals(own, [own.copy()], calendar(cash))
-    assert found == (0.0, 0.0, 0.0, 0.0)
+    (found,) = paired_certainty(own, [own.copy()], calendar(cash))
+    assert found == (0.0, 0.0, 1.0, 0.0, 0.0, 1.0)
 
 
 def test_ratio_without_spread_has_no_interval() -> None:
     cash = np.full(301, 0.0001)
-    (found,) = paired_intervals(pair(4, 301)[0], [cash.copy()], calendar(cash))
+    (found,) = paired_certainty(pair(4, 301)[0], [cash.copy()], calendar(cash))
     assert np.isfinite([found.cagr_low, found.cagr_high]).all()
-    assert np.isnan([found.sharpe_low, found.sharpe_high]).all()
+    assert np.isnan([found.sharpe_low, found.sharpe_high, found.sharpe_p_value]).all()
+    assert 0 < found.cagr_p_value < 1
 
 
 @pytest.mark.parametrize("measure", ["cagr", "sharpe"])
@@ -90,15 +95,16 @@ def test_portfolios_that_only_luck_distinguishes_are_seldom_significant(measure:
     claims = 0
     for seed in range(300):
         own, rival, cash = pair(100 + seed)
-        (found,) = paired_intervals(own, [rival], calendar(cash))
-        low, high = getattr(found, f"{measure}_low"), getattr(found, f"{measure}_high")
-        claims += low > 0 or high < 0
-    # One in twenty, and a little more since the blocks of a thousand sessions are few.
-    assert claims / 300 <= 0.08
+        (found,) = paired_certainty(own, [rival], calendar(cash))
+        claims += getattr(found, f"{measure}_p_value") <= 0.04
+    # One in twenty-five are expected, give or take 1.1 points.
+    assert 0.01 <= claims / 300 <= 0.06
 
 
 def test_difference_that_lasts_is_significant() -> None:
     own, rival, cash = pair(5, gap=0.001)
-    (found,) = paired_intervals(own, [rival], calendar(cash))
+    (found,) = paired_certainty(own, [rival], calendar(cash))
     assert found.cagr_low > 0
     assert found.sharpe_low > 0
+    # So sure that a count of 2000 samples could not say it, nor a correction for a hundred verdicts undo it.
+    assert max(found.cagr_p_value, found.sharpe_p_value) < 1e-4

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import pytest
 from support.generators import panel_of, rules_of
-from support.lake_tables import build_only, insert
+from support.lake_tables import add_scenario, build_only, insert
 from support.simulated_lake import fill_from_simulation
 
 from pipelines.steps.equal_cash import comparisons
@@ -19,8 +19,8 @@ from sd_core.simulation.rules import Every
 BESIDE = {
     "strategy": "sd8",
     "reserve": 0.1,
-    "comparison": "rebalanced",
-    "cash_share": 0.2,
+    "comparison": "cash_path",
+    "cash_share": None,
     "final_value": 1000.0,
     "cagr": 0.5,
     "volatility": 0.1,
@@ -31,8 +31,10 @@ BESIDE = {
     "withdrawals_scheduled": 0.0,
     "cagr_difference_low": 0.5,
     "cagr_difference_high": 9.0,
+    "cagr_difference_p_value": 0.01,
     "sharpe_difference_low": -1.0,
     "sharpe_difference_high": 1.0,
+    "sharpe_difference_p_value": 0.5,
     "samples": 2000,
     "block_length": 9.0,
 }
@@ -40,7 +42,7 @@ BESIDE = {
 
 def compared(con: duckdb.DuckDBPyConnection, judge_by: str = "cagr", **other: Any) -> dict[str, Any]:
     insert(con, "simulation_equal_cash", BESIDE | other)
-    con.execute("update lake.study set judge_by = ?", [judge_by])
+    con.execute("update lake.study set judge_by = ?, smallest_difference_wealth = 0.001", [judge_by])
     build_only(con, "report_equal_cash")
     [found] = con.sql("from report_equal_cash").to_arrow_table().to_pylist()
     return found
@@ -55,18 +57,29 @@ def test_differences_are_those_of_the_scenario_less_the_same_cash(small: duckdb.
     assert found["final_value_difference"] == pytest.approx(69.5, rel=1e-12)
     # Two days, from 1000 to 1069.5.
     assert found["cagr_difference"] == pytest.approx(1.0695 ** (365.25 / 2) - 1 - 0.5, rel=1e-9)
-    assert (found["comparison_sharpe"], found["cash_share"], found["samples"]) == (1.0, 0.2, 2000)
+    assert (found["comparison_sharpe"], found["cash_share"], found["samples"]) == (1.0, None, 2000)
 
 
 @pytest.mark.parametrize(
     ("judge_by", "other", "outcome", "verdict"),
     [
         ("cagr", {}, "better", "better"),
-        ("cagr", {"cagr_difference_low": -0.1}, "better", "not significant"),
-        ("cagr", {"cagr": 1e6, "cagr_difference_low": -9.0, "cagr_difference_high": -0.1}, "worse", "worse"),
-        ("cagr", {"cagr_difference_low": None, "cagr_difference_high": None}, "better", None),
+        ("cagr", {"cagr_difference_p_value": 0.041}, "better", "not significant"),
+        ("cagr", {"cagr": 1e6}, "worse", "worse"),
+        ("cagr", {"cagr_difference_p_value": None}, "better", None),
         ("sharpe", {"sharpe": 1e3}, "worse", "not significant"),
-        ("sharpe", {"sharpe": 1e3, "sharpe_difference_high": -0.1}, "worse", "worse"),
+        ("sharpe", {"sharpe": 1e3, "sharpe_difference_p_value": 0.04}, "worse", "worse"),
+        # A thousandth a year is the least that matters, of growth; two days grew 1.0695-fold.
+        ("cagr", {"cagr": 1.0695 ** (365.25 / 2) - 1 - 0.0009}, "better", "too small"),
+        # Not significant, and within a thousandth either way.
+        (
+            "cagr",
+            {"cagr_difference_p_value": 0.5, "cagr_difference_low": -0.0009, "cagr_difference_high": 0.0008},
+            "better",
+            "too small",
+        ),
+        # More money at the end, by slower growth.
+        ("ending_value", {"cagr": 1e6}, "better", None),
         ("sharpe", {"sharpe": None}, None, None),
         ("ending_value", {}, "better", "better"),
         ("ending_value", {"final_value": 1069.5}, "the same", "the same"),
@@ -80,6 +93,45 @@ def test_verdict_goes_by_payment_then_by_the_measure_and_its_interval(
 ) -> None:
     found = compared(small, judge_by, **other)
     assert (found["outcome"], found["verdict"]) == (outcome, verdict)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "corrected", "verdicts"),
+    [
+        # 3 x 0.012 and 2 x 0.02; 1 x 0.03 would be below the one before, so it is that one.
+        ([0.012, 0.03, 0.02], [0.036, 0.04, 0.04], ["better", "better", "better"]),
+        ([0.012, 0.03, 0.021], [0.036, 0.042, 0.042], ["better", "not significant", "not significant"]),
+        ([0.5, 0.02, None], [0.5, 0.04, None], ["not significant", "better", None]),
+    ],
+)
+def test_p_values_are_corrected_for_all_verdicts_of_the_table_by_holm(
+    small: duckdb.DuckDBPyConnection,
+    p_values: list[float | None],
+    corrected: list[float | None],
+    verdicts: list[str | None],
+) -> None:
+    reserves = [0.1, 0.2, 0.3]
+    for reserve, p_value in zip(reserves, p_values, strict=True):
+        if reserve != BESIDE["reserve"]:
+            add_scenario(small, "sd8", reserve, bank=(98.0, 205.5, 119.5), value=(998.0, 1045.5, 1069.5))
+        insert(small, "simulation_equal_cash", BESIDE | {"reserve": reserve, "cagr_difference_p_value": p_value})
+    build_only(small, "report_equal_cash")
+    columns = "reserve, p_value, p_value_holm, verdict, verdicts"
+    found = {name: rest for name, *rest in small.execute(f"select {columns} from report_equal_cash").fetchall()}
+    assert [found[name][0] for name in reserves] == p_values
+    assert [found[name][1] for name in reserves] == [one and pytest.approx(one, rel=1e-12) for one in corrected]
+    assert [found[name][2] for name in reserves] == verdicts
+    assert {counted for *_, counted in found.values()} == {sum(one is not None for one in p_values)}
+
+
+@pytest.mark.parametrize("comparison", ["rebalanced", "buy_and_hold"])
+def test_share_of_cash_known_only_afterwards_has_sizes_and_no_verdict(
+    small: duckdb.DuckDBPyConnection, comparison: str
+) -> None:
+    found = compared(small, comparison=comparison, cash_share=0.2)
+    assert (found["outcome"], found["verdict"], found["p_value"], found["verdicts"]) == ("better", None, None, 0)
+    assert "known only afterwards" in found["verdict_missing"]
+    assert (found["cagr_difference_low"], found["cagr_difference_high"]) == (0.5, 9.0)
 
 
 def test_outdated_scenarios_are_not_compared(small: duckdb.DuckDBPyConnection) -> None:
