@@ -13,6 +13,7 @@ from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.current import MARKET, OTHER_SETTINGS, WHOLE_RUN_FIRST, answers, current_scenarios, stored_scenarios
 from pipelines.lab.home import StudyHome
+from pipelines.steps.datasets import decided
 from pipelines.steps.plan import version_of_metrics
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Version
@@ -88,7 +89,11 @@ def _print_scenarios(console: Console, home: StudyHome) -> None:
     stored = stored_scenarios(home.study, home.lake, version_of_metrics)
     market = home.lake.current(MARKET)
     prepared = market is not None and answers(market, home.study)
-    current = len(current_scenarios(home.study, stored, market)) if market is not None and prepared else 0
+    current = (
+        len(current_scenarios(decided(home.study, home.lake, market), stored, market))
+        if market is not None and prepared
+        else 0
+    )
     console.print(
         f"scenarios: {current} up to date, {len(stored) - current} outdated, "
         f"{len(home.study.scenarios) - len(stored)} not simulated yet"

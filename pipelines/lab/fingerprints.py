@@ -15,12 +15,18 @@ from sd_core.simulation.targets import Targets
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
+# Of a scenario whose targets are not known; shorter than any hash.
+UNDECIDED = "undecided"
+
 
 def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
     """Return a hash of everything in a study that a scenario's rows depend on, prices apart.
 
-    Adding a strategy or a reserve to a study leaves the fingerprints of the others as they were.
+    Adding a strategy or a reserve to a study leaves the fingerprints of the others as they were. What a mix decided is
+    among the rest; where that is not known, nothing that is stored has this fingerprint.
     """
+    if not study.is_decided(scenario.strategy):
+        return UNDECIDED
     parts = dict(vars(resolve(study, scenario)))
     rules_of = study.strategies[scenario.strategy]
     kept: dict[str, Any] = {"keep": rules_of.keep, "path_band": study.path_band}

@@ -16,6 +16,7 @@ from sd_core.market.panel import periods_per_year
 from sd_core.market.sessions import session_after
 from sd_core.schemas import lake
 from sd_core.schemas.buckets import STUDY_BUCKET
+from sd_core.schemas.mixes import STUDY_MIX
 from sd_core.schemas.strategy import as_column, strategy_values
 from sd_core.simulation.rules import targets_of
 from sd_core.study.model import Study
@@ -23,7 +24,7 @@ from sd_core.study.satellites import CORE
 
 
 def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
-    """Return ``study`` (one row), ``study_asset``, ``study_strategy``, ``strategy_target`` and ``study_bucket``.
+    """Return what a study asks for: ``study`` (one row), and a table each of its assets, strategies, mixes and buckets.
 
     What is left to a default is null among an asset's overrides, and filled in for a strategy and a satellite.
     """
@@ -84,8 +85,21 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
         "study_asset": pa.Table.from_pylist(asset_rows, lake.STUDY_ASSET.arrow_schema),
         "study_strategy": pa.Table.from_pylist(strategy_rows, lake.STUDY_STRATEGY.arrow_schema),
         "strategy_target": _strategy_targets(study, sessions),
+        "study_mix": pa.Table.from_pylist(list(_mix_rows(study)), STUDY_MIX.arrow_schema),
         "study_bucket": pa.Table.from_pylist(list(_bucket_rows(study)), STUDY_BUCKET.arrow_schema),
     }
+
+
+def _mix_rows(study: Study) -> Iterator[dict[str, Any]]:
+    for position, (name, mix) in enumerate(study.mixes.items(), start=1):
+        yield {
+            "position": position,
+            "mix": name,
+            "method": mix.method,
+            "every": mix.every,
+            "window": None if mix.expanding else mix.window_or_default,
+            "keys": mix.model_dump_json(by_alias=True, exclude_unset=True),
+        }
 
 
 def _bucket_rows(study: Study) -> Iterator[dict[str, Any]]:
@@ -113,7 +127,7 @@ def _strategy_values(study: Study, name: str) -> dict[str, Any]:
     given = strategy.model_copy(update={"costs": study.costs_of(name), "withdrawals": withdrawals})
     values = strategy_values(given)
     values["dividends"] = strategy.dividends_or_default
-    values["rebalance_on_change"] = strategy.rebalances_on_change if strategy.has_schedule else None
+    values["rebalance_on_change"] = strategy.rebalances_on_change if strategy.has_changing_targets else None
     # Beside edges by ticker the band of all other assets is in columns of its own, those of its default.
     if strategy.band and (around := strategy.band.around_targets) and not strategy.band.edges:
         values["band_kind"] = around.kind
@@ -133,11 +147,12 @@ def _strategy_values(study: Study, name: str) -> dict[str, Any]:
 def _strategy_targets(study: Study, sessions: Dates) -> pa.Table:
     """Return the weights of every strategy by the session from whose close on they are in force.
 
-    Rows of targets that come into force on no session, or change nothing, are left out.
+    Rows of targets that come into force on no session, or change nothing, are left out, and strategies whose mix has
+    decided nothing yet.
     """
     rows = []
-    for name, strategy in study.strategies.items():
-        targets = targets_of(study, strategy)
+    for name in filter(study.is_decided, study.strategies):
+        targets = targets_of(study, name)
         in_force = targets.rows_by_session(sessions)
         weights = targets.weights[in_force]
         changes = (weights[1:] != weights[:-1]).any(axis=1)

@@ -20,7 +20,7 @@ from pipelines.orchestration.leaving import ALL, FRESH_TAG, leave_alone
 from pipelines.orchestration.names import EVALUATE_ACCOUNT, MODELS_GROUP, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.progress import report_progress
 from pipelines.steps.books import LEDGER_CHECKS, VERIFIES
-from pipelines.steps.datasets import BUCKETS, LEDGER, REFRESHED, RESERVE_BOOTSTRAP
+from pipelines.steps.datasets import BUCKETS, LEDGER, MIXES, REFRESHED, RESERVE_BOOTSTRAP
 from pipelines.steps.derived import Derived, make_all
 from sd_core.errors import InputError
 from sd_core.lake import Version
@@ -34,8 +34,9 @@ class PlansConfig(dg.Config):
 
 def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
     """Return the assets of all derived datasets for one study: those of a refresh are made together, side by side."""
-    side_by_side = [one for one in REFRESHED if one not in (BUCKETS, LEDGER)]
+    side_by_side = [one for one in REFRESHED if one not in (BUCKETS, LEDGER, MIXES)]
     return [
+        _step(home, MIXES.name, [MIXES]),
         _step(home, "derived_datasets", side_by_side),
         _buckets(home),
         _ledger(home),

@@ -13,10 +13,11 @@ import dagster as dg
 from pipelines.lab.current import OUTCOME, current_market, is_prepared, outdated_tickers
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.failures import as_failures
-from pipelines.orchestration.keys import MARKET_KEYS, RAW_PRICES_KEY, SIMULATIONS_KEY
+from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, RAW_PRICES_KEY, SIMULATIONS_KEY
 from pipelines.orchestration.leaving import computes_all, leave_alone
 from pipelines.orchestration.partitions import partition_key, scenarios_of, simulation_grid
 from pipelines.orchestration.progress import report_progress
+from pipelines.steps.datasets import MIXES
 from pipelines.steps.plan import outdated_scenarios
 from sd_core import versions
 from sd_core.lake import Version
@@ -165,7 +166,7 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=SIMULATIONS_KEY,
-        deps=[MARKET_KEYS["prices"], MARKET_KEYS["rates"], MARKET_KEYS["sessions"]],
+        deps=[MARKET_KEYS["prices"], MARKET_KEYS["rates"], MARKET_KEYS["sessions"], DERIVED_KEYS[MIXES.name]],
         partitions_def=simulation_grid(study),
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="simulation",

@@ -8,13 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.current import lake_key
-from pipelines.lab.fingerprints import scenario_fingerprint
+from pipelines.lab.fingerprints import UNDECIDED, scenario_fingerprint
 from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
 from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
+from sd_core.schemas.mixes import MIX_TABLES
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -48,7 +49,7 @@ def _bootstrap_settings(study: Study) -> dict[str, Any]:
     return {
         # What is concluded from the samples does not affect them.
         "bootstrap": study.bootstrap.model_dump(mode="json", exclude={"smallest_difference"}),
-        "scenarios": _fingerprints(study, study.scenarios),
+        "scenarios": _fingerprints(study, study.resampled),
     }
 
 
@@ -101,6 +102,8 @@ def _plan_settings(study: Study) -> dict[str, Any]:
     from sd_core.buckets.history.plans import core_rules, plan_of, tickers_of
 
     (name,) = study.buckets
+    if not study.is_decided(study.buckets[name].core.strategy):
+        return {"plan": UNDECIDED}
     deposits = study.deposits_of(name)
     return {
         **_market_settings(study),
@@ -126,6 +129,56 @@ def _books(study: Study, lake: Lake, market: Version, _: Progress) -> "Tables":
     from pipelines.steps.landing import read_books
 
     return read_books(study, lake, market)
+
+
+def _mixes(study: Study, _: Lake) -> dict[str, Study]:
+    """Return, by the name of each mix, the study with that mix and those that may answer in its place."""
+    return {
+        name: study.model_copy(update={"mixes": {one: study.mixes[one] for one in (name, *mix.other_mixes)}})
+        for name, mix in study.mixes.items()
+    }
+
+
+def _mix_settings(study: Study) -> dict[str, Any]:
+    from pipelines.steps.mixes import mix_settings
+
+    return mix_settings(study)
+
+
+def _mix(study: Study, lake: Lake, market: Version, progress: Progress) -> "Tables":
+    from pipelines.steps.mixes import decide_mix
+
+    before = lake.current(MIXES.name, next(iter(study.mixes)))
+    # Where the answer is there already, all of it is asked for again.
+    is_current = before is not None and before.facts == MIXES.facts(study, lake, market)
+    return decide_mix(study, market, progress, None if is_current else before)
+
+
+MIXES = Derived(
+    name="mixes",
+    description="Target weights that every mix decided on at the last session of each period, and how.",
+    version=versions.MIXES,
+    inputs=("sessions", "prices", "rates"),
+    tables=tuple(table.name for table in MIX_TABLES),
+    settings=_mix_settings,
+    compute=_mix,
+    parts=_mixes,
+)
+
+
+def decided(study: Study, lake: Lake, market: Version) -> Study:
+    """Return the study that knows what its mixes have decided on the prices of a market, as far as the lake holds it.
+
+    The caller holds the lake's shared lock.
+    """
+    if not study.mixes:
+        return study
+    from pipelines.steps.mixes import decisions_of
+
+    parts = _mixes(study, lake)
+    return study.with_decisions(
+        {name: decisions_of(parts[name], version) for name, version in MIXES.current(study, lake, market).items()}
+    )
 
 
 VARIANCE_STATE = Derived(
@@ -155,29 +208,32 @@ INCOME_SUBSET = Derived(
     name="income_subset",
     description="Correlation, volatility and variability of income in portfolios of some of the assets.",
     version=f"{versions.ENGINE}.{versions.SUBSETS}",
-    inputs=("sessions", "prices", "rates"),
+    inputs=("sessions", "prices", "rates", "mix_weight"),
     tables=("income_subset",),
     settings=_subset_settings,
     compute=_subsets,
+    informed=decided,
 )
 START_DATES = Derived(
     name="start_date_outcome",
     description="Outcome of each scenario from the first session of each year, or month, in studies with start_dates.",
     version=f"{versions.ENGINE}.{versions.STARTS}",
-    inputs=("sessions", "prices", "rates"),
+    inputs=("sessions", "prices", "rates", "mix_weight"),
     tables=("start_date_outcome",),
     settings=_start_settings,
     compute=_starts,
+    informed=decided,
 )
 BUCKETS = Derived(
     name="buckets",
     description="Every plan of a core with satellites, simulated: cash, days, positions, events and evaluations.",
     version=f"{versions.ENGINE}.{versions.BUCKETS}",
-    inputs=("sessions", "prices", "satellite_prices", "rates"),
+    inputs=("sessions", "prices", "satellite_prices", "rates", "mix_weight"),
     tables=tuple(table.name for table in BUCKET_TABLES),
     settings=_plan_settings,
     compute=_plan,
     parts=_plans,
+    informed=decided,
 )
 LEDGER = Derived(
     name="ledger",
@@ -202,5 +258,5 @@ RESERVE_BOOTSTRAP = Derived(
     refreshed=False,
 )
 FITS = (VARIANCE_STATE, CORRELATIONS)
-DERIVED = (*FITS, INCOME_SUBSET, START_DATES, BUCKETS, LEDGER, RESERVE_BOOTSTRAP)
+DERIVED = (*FITS, MIXES, INCOME_SUBSET, START_DATES, BUCKETS, LEDGER, RESERVE_BOOTSTRAP)
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)

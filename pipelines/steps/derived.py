@@ -36,6 +36,10 @@ def _nothing(_: Study, __: Lake) -> Mapping[str, Any]:
     return {}
 
 
+def _as_it_is(study: Study, *_: object) -> Study:
+    return study
+
+
 @dataclass(frozen=True)
 class Derived:
     """A dataset of the lake that answers the study on the present prices, or is made again, whole or part by part.
@@ -51,6 +55,7 @@ class Derived:
         refreshed: whether a whole run makes it; what is not is made on request, and is not missed before.
         parts: returns, by key in the lake, what of a study a part answers; by default all of it, in one part.
         outside: returns, as JSON can hold it, what it depends on that is neither in the study nor in the lake.
+        informed: returns the study that knows what other datasets of the lake say of it, on a market; by default none.
     """
 
     name: str
@@ -63,6 +68,7 @@ class Derived:
     refreshed: bool = True
     parts: Callable[[Study, Lake], Mapping[str, Study]] = _in_one_part
     outside: Callable[[Study, Lake], Mapping[str, Any]] = _nothing
+    informed: Callable[[Study, Lake, Version], Study] = _as_it_is
 
     def facts(self, part: Study, lake: Lake, market: Version) -> dict[str, Any]:
         """Return what a stored version must have noted to be the answer to a part of a study on a market."""
@@ -76,7 +82,8 @@ class Derived:
 
     def current(self, study: Study, lake: Lake, market: Version) -> dict[str, Version]:
         """Return, by key, what the lake holds that answers what the study asks now on the prices of now."""
-        stored = {key: (part, lake.current(self.name, key)) for key, part in self.parts(study, lake).items()}
+        parts = self.parts(self.informed(study, lake, market), lake)
+        stored = {key: (part, lake.current(self.name, key)) for key, part in parts.items()}
         return {
             key: version
             for key, (part, version) in stored.items()
@@ -97,10 +104,11 @@ class Derived:
             NotReadyError: the lake has no market for the study.
         """
         made = {}
-        for key, part in self.parts(study, lake).items():
+        for key in self.parts(study, lake):
             if keys is None or key in keys:
                 with lake.shared():
                     market = current_market(study, lake)
+                    part = self.parts(self.informed(study, lake, market), lake)[key]
                     # Noted as they were before: what moves meanwhile makes the tables outdated.
                     facts = self.facts(part, lake, market)
                     tables = self.compute(part, lake, market, progress)

@@ -22,16 +22,16 @@ from sd_core.study.model import Study
 
 def fit_variance_state(study: Study, market: Version, _: Progress) -> Mapping[str, pa.Table]:
     """Return how likely the benchmark is in its state of higher variance, by session."""
-    (daily,) = _evaluate(study, market, "benchmark_daily")
+    (daily,) = evaluated(study, market, "benchmark_daily")
     return {"variance_state": variance_state(daily)}
 
 
 def fit_correlations(study: Study, market: Version, _: Progress) -> Mapping[str, pa.Table]:
     """Return correlations by pair and as a whole, and how likely they are in their higher state."""
-    return correlation_tables(*_evaluate(study, market, "sessions", "prices", "study_asset"))
+    return correlation_tables(*evaluated(study, market, "sessions", "prices", "study_asset"))
 
 
-def _evaluate(study: Study, market: Version, *names: str) -> list[pa.Table]:
+def evaluated(study: Study, market: Version, *names: str) -> list[pa.Table]:
     """Build SQL models in memory from the market, and return those that are named."""
     models = needed_for(own_models(), names)
     with contextlib.closing(duckdb.connect()) as connection:

@@ -17,7 +17,7 @@ from pipelines.lab.current import (
 )
 from pipelines.lab.home import StudyHome
 from pipelines.lab.publication import inputs_of, is_published
-from pipelines.steps.datasets import DERIVED, REFRESHED
+from pipelines.steps.datasets import DERIVED, REFRESHED, decided
 from pipelines.steps.derived import lake_keys
 from sd_core.lake import Lake
 from sd_core.study.model import Study
@@ -79,7 +79,9 @@ def outdated_scenarios(study: Study, lake: Lake) -> list[Scenario]:
     Raises:
         NotReadyError: the lake has no market for the study.
     """
-    current = current_scenarios(study, stored_scenarios(study, lake, version_of_metrics), current_market(study, lake))
+    market = current_market(study, lake)
+    stored = stored_scenarios(study, lake, version_of_metrics)
+    current = current_scenarios(decided(study, lake, market), stored, market)
     return [scenario for scenario in study.scenarios if scenario not in current]
 
 

@@ -17,6 +17,7 @@ from pipelines.lab.current import TAX_LOTS, WHOLE_RUN_FIRST, current_market, cur
 from pipelines.lab.home import SQL, Published
 from pipelines.lab.publication import inputs_of, note
 from pipelines.report.file import draft_of, write_draft
+from pipelines.steps.datasets import decided
 from pipelines.steps.derived import Derived, lake_keys, missed, register_all
 from pipelines.warehouse.audit import Identity, Verdict, checks
 from pipelines.warehouse.lake_views import (
@@ -88,6 +89,7 @@ def rebuild(
         with lake.shared():
             inputs = inputs_of(study, lake, lake_keys(derived, study, lake))
             market = current_market(study, lake)
+            study = decided(study, lake, market)
             stored = stored_scenarios(study, lake, metrics_version)
             if not stored:
                 raise NotReadyError(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")

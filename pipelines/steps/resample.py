@@ -31,7 +31,7 @@ REPORTED_EVERY = 10
 def draw_from(study: Study, panel: Panel) -> tuple[Relatives, Iterator[Drawn], float]:
     """Return what bootstrap samples of a panel are made of: relatives, what is drawn, and the mean block length."""
     asked = study.bootstrap
-    weights = targets_of(study, next(iter(study.strategies.values()))).in_force(panel.sessions[0])
+    weights = targets_of(study, study.resampled[0].strategy).in_force(panel.sessions[0])
     block = asked.block or block_length(panel, weights)
     relatives = Relatives.of(panel, asked.years)
     drawn = draw_samples(
@@ -46,9 +46,11 @@ def draw_from(study: Study, panel: Panel) -> tuple[Relatives, Iterator[Drawn], f
 
 
 def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping[str, pa.Table]:
-    """Return the outcome of every scenario in each bootstrap sample of the market."""
+    """Return the outcome of every scenario in each bootstrap sample of the market, those of mixes apart."""
+    if not study.resampled:
+        return {"reserve_bootstrap": RESERVE_BOOTSTRAP.arrow_schema.empty_table()}
     panel = read_panel(study, market)
-    rules = [resolve(study, scenario) for scenario in study.scenarios]
+    rules = [resolve(study, scenario) for scenario in study.resampled]
     relatives, drawn, block = draw_from(study, panel)
     wanted = study.bootstrap.histories
     histories = []
@@ -57,7 +59,7 @@ def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping
         if done % REPORTED_EVERY == 0 or done == wanted:
             progress("bootstrap samples simulated", done, wanted)
     drawn_from = {"block_length": block, "years": relatives.years}
-    return {"reserve_bootstrap": _bootstrap_table(study.scenarios, histories, drawn_from)}
+    return {"reserve_bootstrap": _bootstrap_table(study.resampled, histories, drawn_from)}
 
 
 def _bootstrap_table(

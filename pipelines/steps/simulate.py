@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from pipelines.lab.current import OUTCOME, SIMULATIONS, TAX_LOTS, current_market, lake_key, read_panel
 from pipelines.lab.fingerprints import scenario_fingerprint
+from pipelines.steps.datasets import decided
 from pipelines.steps.equal_cash import comparisons
 from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction
@@ -58,6 +59,7 @@ def simulate_into_lake(
     """
     with lake.shared():  # the market's files stay while they are read
         market = current_market(study, lake)
+        study = decided(study, lake, market)
         panel = read_panel(study, market)
         reduction = Reduction(study, market)
         threads = os.cpu_count() or 1
@@ -91,6 +93,7 @@ def simulated_alone(study: Study, lake: Lake, scenario: Scenario) -> Iterator[du
     """
     with lake.shared():
         market = current_market(study, lake)
+        study = decided(study, lake, market)
         panel = read_panel(study, market)
         (result,) = simulate(panel, [resolve(study, scenario)])
         rows = _rows_of(study, panel, scenario, result)

@@ -54,16 +54,16 @@ def simulate_withdrawals(study: Study, market: Version, progress: Progress) -> M
 
     The tables are empty where the study neither withdraws nor names rates to try.
     """
-    cases = [case for scenario in study.scenarios for case in _cases(study, scenario)]
+    cases = [case for scenario in study.resampled for case in _cases(study, scenario)]
     if not cases:
         return _tables(study, cases, [], 1)
     panel = read_panel(study, market)
     if study.price_index is None:
         panel = replace(panel, price_index=None)  # nothing is known of prices that are 1 throughout
-    rules = [resolve(study, scenario) for scenario in study.scenarios]
+    rules = [resolve(study, scenario) for scenario in study.resampled]
     units = [
         with_withdrawals(one, study.withdrawals_at(scenario.strategy, 1.0))
-        for scenario, one in zip(study.scenarios, rules, strict=True)
+        for scenario, one in zip(study.resampled, rules, strict=True)
     ]
     relatives, drawn, _ = draw_from(study, panel)
     workers = os.cpu_count() or 1
@@ -105,7 +105,7 @@ def _cases(study: Study, scenario: Scenario) -> Iterator[Case]:
 
 def _brackets(study: Study, cases: Sequence[Case], outcomes: Sequence[Paid]) -> tuple[Floats, Floats]:
     """Return per scenario the highest rate of the capital that was paid, and the lowest above it that was not."""
-    places = {scenario: place for place, scenario in enumerate(study.scenarios)}
+    places = {scenario: place for place, scenario in enumerate(study.resampled)}
     low, high = np.zeros(len(places)), np.full(len(places), np.inf)
     known = [
         (places[case.scenario], case.rate, outcome.first_unpaid_year)
@@ -161,7 +161,7 @@ def _tables(study: Study, cases: Sequence[Case], answers: Sequence[Answer], year
             "is_beyond": one is not None and one.is_beyond,
             "years": years,
         }
-        for place, scenario in enumerate(study.scenarios)
+        for place, scenario in enumerate(study.resampled)
         for number, one in zip(histories, (answer.highest[place] for answer in answers), strict=True)
     ]
     schema = WITHDRAWAL_OUTCOME.arrow_schema

@@ -1,7 +1,7 @@
-"""What a row of a ledger may be, and which part of a session it belongs to; what may be the matter with a bucket."""
+"""What a row of a ledger may be, and which part of a session it belongs to; what may be with a bucket or a mix."""
 
 from collections.abc import Iterable
-from enum import IntEnum, IntFlag
+from enum import IntEnum, IntFlag, StrEnum
 
 
 class Kind(IntEnum):
@@ -163,6 +163,18 @@ class Probation(IntEnum):
     PASSED = 1
     EXTENDED = 2
     FAILED = 3
+
+
+class FitStatus(StrEnum):
+    """How a mix's own fit ended, or why it was not begun: no whole window yet, too few rows, or no assets."""
+
+    FITTED = "fitted"
+    INACCURATE = "inaccurate"
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+    NO_WINDOW = "no_window"
+    FEW_ROWS = "few_rows"
+    NO_ASSETS = "no_assets"
 
 
 def words(names: Iterable[IntEnum]) -> list[str]:

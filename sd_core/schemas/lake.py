@@ -33,6 +33,7 @@ from sd_core.schemas.columns import (
     whole,
 )
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
+from sd_core.schemas.mixes import MIX_TABLES, STUDY_MIX
 from sd_core.schemas.strategy import PATHS, strategy_columns
 from sd_core.schemas.table import LakeTable
 
@@ -568,6 +569,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         STUDY_ASSET,
         STUDY_STRATEGY,
         STRATEGY_TARGET,
+        STUDY_MIX,
         STUDY_BUCKET,
         SESSIONS,
         RATES,
@@ -591,6 +593,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         CORRELATION_PAIR,
         CORRELATION_SUMMARY,
         CORRELATION_STATE,
+        *MIX_TABLES,
         *BUCKET_TABLES,
         *LEDGER_TABLES,
     )

@@ -3,6 +3,7 @@
 from sd_core.schemas import lake
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, PUBLISHED_STUDY_BUCKET
 from sd_core.schemas.columns import COUNT, FROM_ONE, text, whole
+from sd_core.schemas.mixes import MIX_TABLES, STUDY_MIX
 from sd_core.schemas.table import Table
 
 SIMULATION_LOTS = Table(
@@ -42,6 +43,7 @@ STAGING = (
     lake.STUDY_ASSET.published(),
     lake.STUDY_STRATEGY.published(),
     lake.STRATEGY_TARGET.published(),
+    STUDY_MIX.published(),
     PUBLISHED_STUDY_BUCKET,
     lake.SESSIONS.published(),
     lake.RATES.published(),
@@ -58,5 +60,5 @@ STAGING = (
     INCOME_SUBSET,
     lake.START_DATE_OUTCOME.published(),
     lake.SIMULATION_TAX_LOTS.published(),
-    *(table.published() for table in (*BUCKET_TABLES, *LEDGER_TABLES)),
+    *(table.published() for table in (*MIX_TABLES, *BUCKET_TABLES, *LEDGER_TABLES)),
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from sd_core.errors import NotReadyError
 from sd_core.market.arrays import Floats
 from sd_core.simulation.targets import Targets
 from sd_core.study.model import Study
@@ -227,7 +228,7 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
     return Rules(
         capital=study.capital,
         reserve=scenario.reserve,
-        targets=targets_of(study, strategy),
+        targets=targets_of(study, scenario.strategy),
         brackets=np.array([asset.spacing or rule.spacing_or_default for asset in assets]),
         profit_shares=np.array(
             [rule.profit_share_or_default if asset.profit_share is None else asset.profit_share for asset in assets]
@@ -255,12 +256,25 @@ def with_withdrawals(rules: Rules, withdrawals: Withdrawals) -> Rules:
     return replace(rules, **_withdrawal_rules(withdrawals, rules.capital))
 
 
-def targets_of(study: Study, strategy: Strategy) -> Targets:
-    """Return a strategy's targets: the universe's weights, or those of its allocation, each row scaled to sum to 1."""
+def targets_of(study: Study, name: str) -> Targets:
+    """Return a strategy's targets: the universe's weights or those of its allocation, or what its mix decided.
+
+    Rows that are written in the study are scaled to sum to 1; a mix may leave some in the bank.
+
+    Raises:
+        NotReadyError: what the mix decided is not known, as in a study that was only read from its file.
+    """
+    strategy = study.strategies[name]
+    if strategy.mix is not None:
+        if (decisions := study.decisions_of(name)) is None:
+            raise NotReadyError(
+                f"strategies.{name}: the mix {strategy.mix} has decided nothing on the present prices: run the study"
+            )
+        return Targets(np.array(list(decisions), dtype="datetime64[D]"), np.array(list(decisions.values())))
     if strategy.allocation is None:
         return Targets.constant(_scaled([asset.weight for asset in study.universe.values()]))
     rows = [_scaled([row.get(ticker, 0.0) for ticker in study.tickers]) for row in strategy.allocation.rows.values()]
-    if not strategy.has_schedule:
+    if not strategy.has_changing_targets:
         return Targets.constant(rows[0])
     return Targets(np.array(list(strategy.allocation.rows), dtype="datetime64[D]"), np.array(rows))
 

@@ -15,6 +15,7 @@ from sd_core.errors import InputError
 from sd_core.study.document import read_mapping
 from sd_core.study.fields import WITHOUT_A_LIBRARY
 from sd_core.study.findings import Location, MisfitError, findings, show
+from sd_core.study.mixes import Mix, Scores, View
 from sd_core.study.model import Study
 from sd_core.study.parts import (
     Allocation,
@@ -68,7 +69,17 @@ def load_study(path: Path) -> Study:
         changes["source"] = study.source.model_copy(update={"folder": folder})
     if study.price_index is not None:
         changes["price_index"] = _existing(path, "price_index", study.price_index, "file", Path.is_file)
+    if study.mixes:
+        changes["mixes"] = {name: _with_file(path, name, mix) for name, mix in study.mixes.items()}
     return study.model_copy(update=changes)
+
+
+def _with_file(study: Path, name: str, mix: Mix) -> Mix:
+    """Return a mix with the absolute path of its scores, where it has any."""
+    if mix.scores is None:
+        return mix
+    file = _existing(study, f"mixes.{name}.scores.file", mix.scores.file, "file", Path.is_file)
+    return mix.model_copy(update={"scores": mix.scores.model_copy(update={"file": file})})
 
 
 def _refusal(path: Path, lines: Sequence[str]) -> InputError:
@@ -137,6 +148,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "smallest_difference": SmallestDifference,
     "sliders": Sliders,
     "toggles": Toggles,
+    "scores": Scores,
 }
 
 
@@ -149,6 +161,10 @@ def keys_at(location: Location) -> tuple[str, ...]:
             model = Strategy
         case ("satellite_universe", _):
             model = SatelliteAsset
+        case ("mixes", _):
+            model = Mix
+        case ("mixes", _, "views", int()):
+            model = View
         case ("buckets", _):
             model = Plan
         case ("buckets", _, "core"):
@@ -159,4 +175,4 @@ def keys_at(location: Location) -> tuple[str, ...]:
             model = _PARTS[part]
         case _:
             model = Study
-    return tuple(model.model_fields)
+    return tuple(field.alias or name for name, field in model.model_fields.items())

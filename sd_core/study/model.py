@@ -4,14 +4,16 @@ A study is validated once and trusted everywhere else. How it is read from a fil
 ``parts`` and ``strategy``. How its rules act on prices belongs in ``simulation``; where prices come from in ``market``.
 """
 
+import datetime as dt
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from sd_core.study.fields import CalendarDate, Currency, Name, Reserves, RiskFree, Sessions, Ticker
 from sd_core.study.findings import MisfitError, show
+from sd_core.study.mixes import Mix, mix_misfits
 from sd_core.study.parts import Asset, Bootstrap, Costs, Deposits, Part, Source, Taxes, Withdrawals
 from sd_core.study.satellites import LIVE, Plan, SatelliteAsset
 from sd_core.study.scenario import Scenario
@@ -38,7 +40,7 @@ def _weighted_and_distinct(universe: dict[str, Asset]) -> dict[str, Asset]:
 
 def _tickers_named(strategy: Strategy) -> Iterator[tuple[str, str]]:
     """Yield every ticker that a strategy names, with its place in it."""
-    if strategy.allocation is not None:
+    if strategy.allocation is not None and strategy.mix is None:
         place = "allocation.weights" if strategy.allocation.schedule is None else "allocation.schedule"
         for ticker in dict.fromkeys(ticker for row in strategy.allocation.rows.values() for ticker in row):
             yield place, ticker
@@ -56,6 +58,8 @@ def _not_income(judge: object) -> object:
     return judge
 
 
+# Target weights in the order of the universe, by the date from whose close on they are in force, ascending.
+Decisions = Mapping[dt.date, tuple[float, ...]]
 # What a scenario is judged by.
 Judge = Annotated[Literal["cagr", "sharpe", "withdrawals", "ending_value"], BeforeValidator(_not_income)]
 # Of which periods the first sessions are starts.
@@ -89,11 +93,13 @@ class Study(Part):
     start_dates: StartDates | None = Field(
         None, description="Whether every scenario is also simulated from the start of each year, or month."
     )
+    mixes: dict[Name, Mix] = Field({}, description="How target weights are decided from past prices, by name.")
     strategies: dict[Name, Strategy] = Field(min_length=1)
     satellite_universe: dict[Ticker, SatelliteAsset] = Field({}, description="Tickers that satellites may trade.")
     buckets: dict[Name, Plan] = Field({}, description="Plans of a core with satellites.")
     ledger: Name = Field("main", description="The ledger of the account, which several studies may share.")
     _sweeps: dict[str, str] = PrivateAttr(default_factory=dict)
+    _decisions: Mapping[str, Decisions] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -101,6 +107,7 @@ class Study(Part):
             *self._range_misfits(),
             *self._currency_misfits(),
             *self._ticker_misfits(),
+            *self._mix_misfits(),
             *self._strategy_misfits(),
             *self._index_misfits(),
             *self._lump_sum_misfits(),
@@ -179,6 +186,10 @@ class Study(Part):
                 owner = "the benchmark"
             yield f"risk_free: {show(self.risk_free)}: expected a rate, but it is {owner}"
 
+    def _mix_misfits(self) -> Iterator[str]:
+        assets = {ticker: asset.asset_class for ticker, asset in self.universe.items()}
+        yield from mix_misfits(self.mixes, assets, has_costs=self.costs.bps > 0)
+
     def _strategy_misfits(self) -> Iterator[str]:
         for name, strategy in self.strategies.items():
             for place, ticker in _tickers_named(strategy):
@@ -187,6 +198,9 @@ class Study(Part):
                         f"strategies.{name}.{place}: {show(ticker)}: expected a ticker of the universe, of weight 0 or "
                         "any other"
                     )
+            if strategy.mix is not None and strategy.mix not in self.mixes:
+                meant = did_you_mean(strategy.mix, self.mixes)
+                yield f"strategies.{name}.allocation.mix: {show(strategy.mix)}: expected a mix of the study{meant}"
             if strategy.cash is not None and len(set(strategy.cash.candidates)) < len(strategy.cash.candidates):
                 yield f"strategies.{name}.cash.candidates: {show(strategy.cash.candidates)}: expected every ticker once"
             if strategy.allocation is not None and strategy.allocation.schedule is not None:
@@ -280,6 +294,25 @@ class Study(Part):
     def sweep_of(self, strategy: str) -> str | None:
         """Return the name of the sweep that a strategy was written in, or None where it is not part of one."""
         return self._sweeps.get(strategy)
+
+    def with_decisions(self, decisions: Mapping[str, Decisions]) -> Self:
+        """Return the study that knows which target weights mixes have decided on, by the name of the mix."""
+        knowing = self.model_copy()
+        knowing._decisions = dict(decisions)  # noqa: SLF001  of a copy of its own
+        return knowing
+
+    def decisions_of(self, strategy: str) -> Decisions | None:
+        """Return the target weights that a strategy's mix has decided on, None where they are not known."""
+        return self._decisions.get(self.strategies[strategy].mix or "")
+
+    def is_decided(self, strategy: str) -> bool:
+        """Return whether a strategy's target weights are known: written in the study, or decided by its mix."""
+        return self.strategies[strategy].mix is None or self.decisions_of(strategy) is not None
+
+    @property
+    def resampled(self) -> tuple[Scenario, ...]:
+        """The scenarios that bootstrap samples are simulated of; a mix would decide again in every sample."""
+        return tuple(one for one in self.scenarios if self.strategies[one.strategy].mix is None)
 
     def withdrawals_of(self, strategy: str) -> Withdrawals | None:
         """Return the withdrawals that a strategy is to pay: its own, or the study's.

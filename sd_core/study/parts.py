@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from sd_core.study.fields import AssetClass, CalendarDate, Currency, Fraction, Ticker
+from sd_core.study.fields import AssetClass, CalendarDate, Currency, Fraction, Name, Ticker
 from sd_core.study.findings import MisfitError, show
 
 # A price touches a rung within a relative 1e-12; rungs closer together than this cannot be distinguished reliably.
@@ -325,18 +325,25 @@ class Allocation(Part):
     schedule: dict[CalendarDate, Weights] | None = Field(
         None, min_length=1, description="Target weights by the date from whose close on they are in force."
     )
+    mix: Name | None = Field(
+        None, description="Mix of the study that decides the target weights.", json_schema_extra={"null": "no mix"}
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        if self.weights is None and self.schedule is None:
-            raise MisfitError(["weights: missing: expected weights or a schedule"])
-        if self.weights is not None and self.schedule is not None:
-            raise MisfitError([f"weights: {show(self.weights)}: expected weights or a schedule, not both"])
+        given = [name for name in ("weights", "schedule", "mix") if getattr(self, name) is not None]
+        if not given:
+            raise MisfitError(["weights: missing: expected weights, a schedule or a mix"])
+        if len(given) > 1:
+            first = given[0]
+            raise MisfitError(
+                [f"{first}: {show(getattr(self, first))}: expected weights, a schedule or a mix, one of them"]
+            )
         return self
 
     @property
     def rows(self) -> dict[dt.date, dict[str, float]]:
-        """The weights by date, ascending; those that never change have a date before every session."""
+        """The weights that are written, by date, ascending; what never changes has a date before every session."""
         return dict(sorted(self.schedule.items())) if self.schedule else {dt.date.min: self.weights or {}}
 
 

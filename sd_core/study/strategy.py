@@ -136,10 +136,10 @@ class Strategy(Part):
         rebalance = self.rebalance
         if rebalance is None:
             return
-        if rebalance.on_change is not None and not self.has_schedule:
+        if rebalance.on_change is not None and not self.has_changing_targets:
             yield (
-                f"rebalance.on_change: {show(rebalance.on_change)}: expected none, since the allocation has no "
-                "schedule and never changes"
+                f"rebalance.on_change: {show(rebalance.on_change)}: expected none, since the allocation has neither "
+                "schedule nor mix and never changes"
             )
         elsewhere = (self.band, self.cash, self.drift, self.premium_spread)
         if self.rebalances:
@@ -158,14 +158,19 @@ class Strategy(Part):
         return self.dividends or ("bank" if self.rule else "reinvest")
 
     @property
-    def has_schedule(self) -> bool:
+    def mix(self) -> str | None:
+        """The mix that decides the targets, or None where they are written in the study."""
+        return None if self.allocation is None else self.allocation.mix
+
+    @property
+    def has_changing_targets(self) -> bool:
         """Whether the targets change."""
-        return self.allocation is not None and self.allocation.schedule is not None
+        return self.allocation is not None and self.allocation.weights is None
 
     @property
     def rebalances_on_change(self) -> bool:
         """Whether a change of targets triggers: it does unless the strategy says otherwise."""
-        return self.has_schedule and (self.rebalance is None or self.rebalance.on_change is not False)
+        return self.has_changing_targets and (self.rebalance is None or self.rebalance.on_change is not False)
 
     @property
     def rebalances(self) -> bool:

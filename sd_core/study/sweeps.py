@@ -191,6 +191,8 @@ def _label(path: Path, value: object, entry: int) -> Label:
         path = path[1:]
     elif path[:-1] == ("allocation", "weights"):
         path = (_plain_name(path[-1]),)
+    elif path == ("allocation", "mix"):
+        path = path[1:]
     match value:
         case Mapping() if _is_weights(value):
             return (_weights_label(value),)

@@ -94,7 +94,7 @@ PARTS = models(Study, set()) | {
     for one in vars(module).values()
     if isinstance(one, type) and issubclass(one, BaseModel) and one is not BaseModel
 }
-KEYS = {name for part in PARTS for name in part.model_fields}
+KEYS = {field.alias or name for part in PARTS for name, field in part.model_fields.items()}
 VALUES = {
     value
     for part in PARTS

@@ -288,8 +288,11 @@ def test_every_column_of_strategies_has_a_value_of_some_strategy() -> None:
             "band": {"width": 0.1},
             "withdrawals": {"amount": 10, "on": {dt.date(2016, 3, 1): 5.0}},
         },
+        "decided": {"allocation": {"mix": "least"}},
     }
-    table = tables_of(study_with((["strategies"], strategies)))["study_strategy"]
+    table = tables_of(study_with((["strategies"], strategies), (["mixes"], {"least": {"method": "mean_risk"}})))[
+        "study_strategy"
+    ]
     assert table.column_names == list(TABLES["study_strategy"].types)
     empty = [name for name in table.column_names if table[name].null_count == len(table)]
     assert empty == ["sweep"]

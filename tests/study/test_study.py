@@ -816,10 +816,10 @@ MIX = {"VOO": 0.6, "NVDA": 0.4}
 @pytest.mark.parametrize(
     ("allocation", "finding"),
     [
-        ({}, "allocation.weights: missing: expected weights or a schedule"),
+        ({}, "allocation.weights: missing: expected weights, a schedule or a mix"),
         (
             {"weights": MIX, "schedule": {"2015-01-02": MIX}},
-            "allocation.weights: {'NVDA': 0.4, 'VOO': 0.6}: expected weights or a schedule, not both",
+            "allocation.weights: {'NVDA': 0.4, 'VOO': 0.6}: expected weights, a schedule or a mix, one of them",
         ),
         ({"weights": {}}, "allocation.weights: {}: expected weights whose sum is finite and above 0"),
         ({"weights": {"VOO": 0, "NVDA": 0}}, "allocation.weights: {'NVDA': 0, 'VOO': 0}: expected weights whose sum"),
@@ -892,7 +892,7 @@ def test_targets_that_change_are_a_trigger_unless_the_strategy_says_no(
 @pytest.mark.parametrize("on_change", [True, False])
 @pytest.mark.parametrize("strategy", [{}, {"allocation": {"weights": MIX}}])
 def test_on_change_is_refused_where_nothing_changes(tmp_path: Path, strategy: dict[str, Any], on_change: bool) -> None:
-    finding = f"rebalance.on_change: {str(on_change).lower()}: expected none, since the allocation has no schedule"
+    finding = f"rebalance.on_change: {str(on_change).lower()}: expected none, since the allocation has neither schedule"
     assert_refused(tmp_path, strategy | {"rebalance": {"on_change": on_change, "every": "year"}}, finding)
 
 
@@ -1103,6 +1103,7 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), fl
 def test_example_on_the_page_about_studies_is_taken(tmp_path: Path, example: str) -> None:
     (tmp_path / "prices").mkdir()
     tickers = {ticker: {"weight": 1} for ticker in ("VOO", "BIL", "TLT", "GLD", "NVDA", "BTC-USD")}
+    tickers |= {"NVDA": {"weight": 1, "asset_class": "technology"}, "BIL": {"weight": 1, "asset_class": "bonds"}}
     common = {"name": "page", "source": {"kind": "yahoo"}, "start": "2015-01-01", "capital": 1000, "reserves": [0]}
     document = {**common, "universe": tickers, **YAML(typ="safe", pure=True).load(example)}
     load_study(written(tmp_path, document))
@@ -1113,7 +1114,7 @@ def test_page_about_studies_has_examples_of_strategies() -> None:
 
 
 def test_every_shipped_study_is_tested_here() -> None:
-    assert {file.stem for file in STUDIES.glob("*.yaml")} == {"buckets", "demo", "sweep", "vision"}
+    assert {file.stem for file in STUDIES.glob("*.yaml")} == {"buckets", "demo", "mixes", "sweep", "vision"}
 
 
 def test_shipped_plans_are_four_presets_and_ninety_ten_with_monthly_deposits() -> None:
@@ -1122,6 +1123,12 @@ def test_shipped_plans_are_four_presets_and_ninety_ten_with_monthly_deposits() -
     four = ["momentum_hunter", "steady_eddy", "dip_buyer", "dividend_catcher"]
     assert presets == {"four_presets": four, "ninety_ten": ["dual"]}
     assert (study.deposits.amount, study.deposits.every) == (1000, "month")
+
+
+def test_shipped_mixes_are_five_methods_each_held_by_itself() -> None:
+    study = load_study(STUDIES / "mixes.yaml")
+    assert {mix.method for mix in study.mixes.values()} == {"equal", "mean_risk", "risk_budget", "kelly"}
+    assert {study.strategies[f"held__{name}"].mix for name in study.mixes} == set(study.mixes)
 
 
 def test_shipped_sweep_is_175_scenarios_of_one_sweep_beside_buy_and_hold() -> None:

@@ -1,0 +1,118 @@
+"""What a fit believes of the future: expected returns and their covariance, from the returns of a window.
+
+Estimators are skfolio's; views are combined with an equilibrium here. Importing this imports skfolio, which takes
+long.
+"""
+
+import datetime as dt
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from skfolio.moments import (
+    OAS,
+    BaseCovariance,
+    DenoiseCovariance,
+    EmpiricalCovariance,
+    EmpiricalMu,
+    EWCovariance,
+    GerberCovariance,
+    LedoitWolf,
+    ShrunkMu,
+)
+
+from sd_core.construction.history import History, Window
+from sd_core.market.arrays import Floats
+from sd_core.study.mixes import Covariance, Mix, View
+
+# How sure an equilibrium is, beside one observation of the market (He and Litterman 1999).
+TAU = 0.05
+
+_COVARIANCES: dict[Covariance, type[BaseCovariance]] = {
+    "ledoit_wolf": LedoitWolf,
+    "sample": EmpiricalCovariance,
+    "oas": OAS,
+    "ewma": EWCovariance,
+    "gerber": GerberCovariance,
+    "denoised": DenoiseCovariance,
+}
+
+
+class Estimates(NamedTuple):
+    """What a fit believes: expected returns and covariance per session of the assets that may be held."""
+
+    expected: Floats
+    covariance: Floats
+
+
+def frame_of(returns: Floats) -> pd.DataFrame:
+    """Return returns as skfolio takes them: C-ordered, since another order of memory gives other last bits."""
+    return pd.DataFrame(np.ascontiguousarray(returns), columns=[f"a{place}" for place in range(returns.shape[1])])
+
+
+def covariance_estimator(mix: Mix) -> BaseCovariance:
+    """Return the estimator of covariances that a mix names."""
+    return _COVARIANCES[mix.covariance_or_default]()
+
+
+def estimate(mix: Mix, history: History, window: Window, date: dt.date) -> Estimates:
+    """Return what a mix believes at a date.
+
+    Expected returns of an equilibrium are ``δ Σ w`` in excess of cash, w the study's weights of the assets that may be
+    held (Black and Litterman 1992).
+
+    Raises:
+        ValueError: an equilibrium is asked for and none of these assets has a weight in the study.
+    """
+    frame = frame_of(window.returns)
+    covariance = np.asarray(covariance_estimator(mix).fit(frame).covariance_)
+    if not mix.uses_expected or mix.expected_or_default == "shrunk":
+        estimator = ShrunkMu(covariance_estimator=covariance_estimator(mix))
+    else:
+        estimator = EmpiricalMu()
+    if not mix.is_equilibrium:
+        expected = np.asarray(estimator.fit(frame).mu_) if mix.uses_expected else np.zeros(len(covariance))
+        return Estimates(expected, covariance)
+    weights = history.weights[window.assets]
+    if not weights.sum() > 0:
+        raise ValueError("none of the assets that may be held has a weight in the study")
+    excess = mix.aversion_or_default * covariance @ (weights / weights.sum())
+    tickers = [history.tickers[asset] for asset in window.assets]
+    views = active_views(mix.views, tickers, date)
+    if views:
+        excess, covariance = with_views(excess, covariance, tickers, views, history.periods_per_year)
+    return Estimates(excess + window.cash, covariance)
+
+
+def active_views(views: list[View], tickers: list[str], date: dt.date) -> list[View]:
+    """Return the views that are held at a date on assets that may all be held."""
+    return [view for view in views if view.since <= date and set(view.tickers) <= set(tickers)]
+
+
+def with_views(
+    excess: Floats, covariance: Floats, tickers: list[str], views: list[View], periods_per_year: int
+) -> tuple[Floats, Floats]:
+    """Return expected excess returns and their covariance once views are taken into account.
+
+    Black and Litterman's posterior with P of the views, their returns q and ``Ω = diag((1/c - 1) τ P Σ P')``, c the
+    confidence of each view (Idzorek 2005): ``π + τΣP'(τPΣP' + Ω)⁻¹(q - Pπ)``, covariance ``Σ + τΣ -
+    τΣP'(τPΣP' + Ω)⁻¹PτΣ``.
+
+    Args:
+        excess: expected returns of the equilibrium in excess of cash, per session.
+        covariance: of returns, per session.
+        tickers: of both.
+        views: at least one, on these tickers, in returns a year.
+        periods_per_year: sessions of a year.
+    """
+    picks = np.array([[_share(view, ticker) for ticker in tickers] for view in views])
+    returns = np.array([view.excess for view in views]) / periods_per_year
+    prior = TAU * covariance
+    spread = picks @ prior @ picks.T
+    doubt = np.diag([(1.0 / view.confidence - 1.0) for view in views] * np.diag(spread))
+    gain = np.linalg.solve(spread + doubt, picks @ prior).T
+    return excess + gain @ (returns - picks @ excess), covariance + prior - gain @ picks @ prior
+
+
+def _share(view: View, ticker: str) -> float:
+    return view.long.get(ticker, 0.0) - view.short.get(ticker, 0.0)

@@ -1,0 +1,198 @@
+"""Mixes in a whole run: decided once, traded by strategies, published, and held to their laws."""
+
+import copy
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import plain_engine
+import pytest
+from support.lab import Lab, small_study, write_prices, write_study
+
+from pipelines.lab.current import current_market, read_panel
+from pipelines.lab.home import SQL
+from pipelines.steps.datasets import MIXES, decided
+from pipelines.steps.plan import plan_run
+from pipelines.warehouse.audit import read_identities
+from sd_core.simulation.engine import simulate
+from sd_core.simulation.rules import resolve
+from sd_core.study.scenario import Scenario
+
+STUDIED = {
+    "least": {"method": "mean_risk", "window": 60, "max_turnover": 0.3},
+    "half": {"method": "kelly", "fraction": 0.5, "window": 60, "expected": "sample"},
+}
+TRADED = {
+    "buy_and_hold": {},
+    "held": {"allocation": {"mix": "least"}},
+    "sd8": {"rule": {}, "allocation": {"mix": "half"}},
+}
+LAWS = {law.name: law.sql for law in read_identities(SQL / "audit") if law.name.startswith("mix_")}
+
+
+def studied(prices: Path) -> dict[str, Any]:
+    return {**small_study(prices), "mixes": copy.deepcopy(STUDIED), "strategies": copy.deepcopy(TRADED)}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Run a small study with two mixes."""
+    folder = tmp_path_factory.mktemp("mixes")
+    prices = write_prices(folder / "prices")
+    lab = Lab(write_study(folder / "small.yaml", studied(prices)), folder / "home")
+    assert lab.sdlab("run").code == 0
+    return lab
+
+
+def test_run_publishes_what_mixes_decided_and_what_strategies_made_of_it(lab):
+    fits, weights, targets = (lab.table(name) for name in ("mix_fit", "mix_weight", "strategy_target"))
+    assert fits.groupby("mix")["status"].agg(["size"])["size"].to_dict() == {"half": 11, "least": 11}
+    assert len(weights) == 2 * 11 * 3
+    assert dict(lab.table("study_mix")[["mix", "method"]].to_numpy()) == {"least": "mean_risk", "half": "kelly"}
+    held = targets[targets["strategy"] == "held"].set_index(["session", "ticker"])["weight"]
+    least = fits[fits["mix"] == "least"].merge(weights[weights["mix"] == "least"], on=["mix", "decided_session"])
+    for row in least.itertuples():
+        in_force = held[held.index.get_level_values(0) <= row.effective_session]
+        assert in_force.xs(row.ticker, level=1).iloc[-1] == row.weight
+    # The study's weights until the first whole window of 60 returns.
+    first = least[least["status"] == "no_window"]
+    assert sorted(first["weight"].unique()) == [0.2, 0.3, 0.5]
+    trades = lab.table("simulation_ledger").query("strategy == 'held' and reserve == 0 and kind == 'REBALANCE_BUY'")
+    assert set(trades["session"]) <= set(fits["effective_session"])
+    assert len(trades) > 0
+
+
+def test_both_engines_trade_what_mixes_decided_alike(lab):
+    home = lab.home
+    market = current_market(home.study, home.lake)
+    study, panel = decided(home.study, home.lake, market), read_panel(home.study, market)
+    for scenario in (Scenario(strategy="held", reserve=0.1), Scenario(strategy="sd8", reserve=0.0)):
+        rules = resolve(study, scenario)
+        (fast,) = simulate(panel, [rules])
+        slow = plain_engine.simulate(panel, rules)
+        assert len(fast.ledger) == len(slow.ledger)
+        assert np.allclose(fast.daily["value"], slow.daily["value"], rtol=1e-9)
+        assert np.allclose(fast.ledger["quantity"], slow.ledger["quantity"], rtol=1e-9, equal_nan=True)
+        stored = lab.table("simulation_daily").query(
+            f"strategy == '{scenario.strategy}' and reserve == {scenario.reserve}"
+        )
+        assert stored["value"].to_numpy() == pytest.approx(fast.daily["value"])
+
+
+def test_nothing_is_outdated_after_a_run(lab):
+    assert plan_run(lab.home).is_empty
+
+
+def test_change_of_a_mix_leads_to_its_strategies_alone(lab, tmp_path):
+    document = studied(lab.study_file.parent / "prices")
+    document["mixes"]["least"]["max_turnover"] = 0.05
+    changed = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
+    plan = plan_run(changed.home)
+    assert plan.derived == ["mixes"]
+    assert {scenario.strategy for scenario in plan.scenarios} == {"held"}
+    before = changed.pointers()
+    assert changed.sdlab("run").code == 0
+    moved = {key for key, version in changed.pointers().items() if before.get(key) != version}
+    assert {key for key in moved if key.startswith(("mixes/", "simulations/"))} == {
+        "mixes/least",
+        "simulations/held/r0",
+        "simulations/held/r10",
+    }
+
+
+def test_mix_that_decides_the_same_again_outdates_no_scenario(lab, tmp_path):
+    document = studied(lab.study_file.parent / "prices")
+    # A turnover that is never reached, a bit higher.
+    document["mixes"]["least"]["max_turnover"] = 0.9
+    one = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
+    assert one.sdlab("run").code == 0
+    document["mixes"]["least"]["max_turnover"] = 0.95
+    write_study(one.study_file, document)
+    before = one.pointers()
+    assert one.sdlab("run").code == 0
+    moved = {key for key, version in one.pointers().items() if before.get(key) != version}
+    assert {key for key in moved if key.startswith(("mixes/", "simulations/"))} == {"mixes/least"}
+
+
+def test_costs_outdate_no_mix_that_does_not_look_at_them(lab, tmp_path):
+    document = studied(lab.study_file.parent / "prices")
+    document["costs"] = {"bps": 6}
+    one = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
+    home = one.home
+    market = current_market(home.study, home.lake)
+    assert MIXES.outdated(home.study, home.lake, market) == []
+
+
+def test_laws_hold_in_what_was_published(lab):
+    with duckdb.connect(str(lab.published), read_only=True) as connection:
+        assert len(LAWS) == 4
+        assert [name for name, sql in LAWS.items() if connection.execute(sql).fetchall()] == []
+
+
+LAST = "mix = 'least' and decided_session = (select max(decided_session) from mix_fit)"
+OF_ONE = f"{LAST} and ticker = 'AAA'"
+# The last row of targets, and the sessions beside it.
+LAST_TARGET = "strategy = 'held' and session = (select max(session) from strategy_target where strategy = 'held')"
+LATER = "(select min(one.session) from sessions as one where one.session > strategy_target.session)"
+EARLIER = "(select max(one.session) from sessions as one where one.session < strategy_target.session)"
+BEFORE = "(select max(one.session) from sessions as one where one.session < mix_fit.decided_session)"
+
+
+@pytest.mark.parametrize(
+    ("law", "change"),
+    [
+        ("mix_weights_make_the_whole", f"update mix_weight set weight = weight + 0.0001 where {OF_ONE}"),
+        ("mix_weights_make_the_whole", f"update mix_weight set weight = weight + 0.00001 where {OF_ONE}"),
+        ("mix_weights_make_the_whole", f"delete from mix_weight where {LAST}"),
+        ("mix_weights_make_the_whole", f"update mix_fit set invested = 0.5 where {LAST}"),
+        ("mix_decisions_look_back_only", f"update mix_fit set last_seen_session = effective_session where {LAST}"),
+        ("mix_decisions_look_back_only", f"update mix_fit set effective_session = decided_session where {LAST}"),
+        ("mix_decisions_look_back_only", f"update mix_fit set effective_session = null where {LAST}"),
+        # A decision one session early, with all its dates.
+        (
+            "mix_decisions_look_back_only",
+            f"update mix_fit set decided_session = {BEFORE}, last_seen_session = {BEFORE}, "  # noqa: ISC004
+            f"effective_session = decided_session where {LAST}",
+        ),
+        ("mix_risks_make_the_volatility", f"update mix_fit set expected_volatility = 0.1 where {LAST}"),
+        ("mix_risks_make_the_volatility", f"update mix_weight set risk_contribution = null where {OF_ONE}"),
+        ("mix_targets_follow_decisions", f"update strategy_target set weight = 0.5 where {LAST_TARGET}"),
+        ("mix_targets_follow_decisions", f"update strategy_target set session = {LATER} where {LAST_TARGET}"),
+        ("mix_targets_follow_decisions", f"update strategy_target set session = {EARLIER} where {LAST_TARGET}"),
+    ],
+)
+def test_law_notices_what_breaks_it(lab, tmp_path, law, change):
+    with duckdb.connect(str(shutil.copy(lab.published, tmp_path / "broken.duckdb"))) as connection:
+        connection.execute(change)
+        assert connection.execute(LAWS[law]).fetchall()
+
+
+def test_mix_of_a_plans_core_outdates_the_plan_when_it_decides_otherwise(lab, tmp_path):
+    document = studied(lab.study_file.parent / "prices")
+    document["buckets"] = {"alone": {"core": {"strategy": "held", "reserve": 0.1}, "budget": 0}}
+    one = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
+    assert one.sdlab("run").code == 0
+    assert plan_run(one.home).is_empty
+    document["mixes"]["least"]["max_turnover"] = 0.05
+    write_study(one.study_file, document)
+    assert "buckets" in plan_run(one.home).derived
+
+
+def test_study_without_mixes_imports_no_optimiser(tmp_path):
+
+    prices = write_prices(tmp_path / "prices")
+    lab = Lab(write_study(tmp_path / "small.yaml", small_study(prices)), tmp_path / "home")
+    asked = (
+        "import sys; from pipelines.cli.main import main; code = main(['run']); "
+        "sys.exit(code or 10 * any(name in sys.modules for name in ('skfolio', 'cvxpy', 'sklearn', 'clarabel')))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=os.environ | lab.environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
