@@ -11,7 +11,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.report.living import living_sentences, paying
+from pipelines.report.living import living_note, living_sentences, paying
 from pipelines.report.verdicts import NAMED, Headline, demerit, money_of, percent_of, ratio_of, read_headline, withdrawn
 from sd_core.wording import counted
 
@@ -46,7 +46,7 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
     for sentence in (*headline.notes, *headline.sentences):
         console.print(sentence)
     _print_reserves(console, headline)
-    _print_living(console, living_sentences(paying(connection)))
+    _print_living(console, living_sentences(paying(connection)), living_note(connection))
     _print_plans(console, headline.plans)
     _print_findings(console, headline.findings)
 
@@ -117,13 +117,14 @@ def _print_reserves(console: Console, headline: Headline) -> None:
         console.print(f"- {verdict}")
 
 
-def _print_living(console: Console, sentences: Sequence[str]) -> None:
+def _print_living(console: Console, sentences: Sequence[str], note: str) -> None:
     """Print what strategies pay of withdrawals, each at its best reserve, where bootstrap samples were simulated."""
     if sentences:
         console.print()
         console.print("What does it pay? At the reserve with the highest safe rate (report_safe_withdrawal):")
         for sentence in sentences[:NAMED]:
             console.print(f"- {sentence}")
+        console.print(note)
 
 
 def _print_plans(console: Console, plans: Sequence[str]) -> None:

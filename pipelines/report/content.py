@@ -11,7 +11,7 @@ from pipelines.report.attribution import attribution_figures
 from pipelines.report.buckets import bucket_part
 from pipelines.report.choice import Choice, choose
 from pipelines.report.equal_cash import equal_cash_tables
-from pipelines.report.living import living_table, paying
+from pipelines.report.living import living_note, living_table, paying
 from pipelines.report.numbers import date, decimal, percent, typeset
 from pipelines.report.paid import paid_tables
 from pipelines.report.performance import Days, income_figures, read_days, reserve_figures
@@ -297,7 +297,8 @@ def _living(given: Given) -> str:
     words = (
         "How likely withdrawals are paid to the end of the bootstrap samples, each strategy at the reserve with its "
         "highest safe rate. Safe is the highest yearly rate of the capital that 95 % of the samples pay. Intervals are "
-        "the Monte Carlo error of so many samples; that the future may differ from the past is not in them."
+        "the Monte Carlo error of so many samples; that the future may differ from the past is not in them. "
+        f"{living_note(given.connection)}"
     )
     return page.paragraph(typeset(words)) + living_table(rows, given.currency)
 

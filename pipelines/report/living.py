@@ -47,6 +47,13 @@ def paying(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return records(connection, _STRATEGIES)
 
 
+def living_note(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return what the rates leave out."""
+    [found] = records(connection, "select count(withdrawals_on) as lump_sums from study_strategy")
+    lump_sums = " and without the lump sums that go out" if found["lump_sums"] else ""
+    return f"All of this is before taxes{lump_sums}."
+
+
 def living_sentences(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Say of each strategy how likely its withdrawals are paid to the end, and how much is safe."""
     return [

@@ -93,7 +93,8 @@ REPORT_SAFE_WITHDRAWAL = Table(
         "certainty": number("Share of the bootstrap samples that pay all of it.", FRACTION, SHARE),
         "safe_rate": number(
             "Safe withdrawal rate: the highest yearly rate of the capital that at least this share of the samples pays "
-            "in full to the end, at most 0.02 percentage points below the true one; NULL: see missing.",
+            "in full to the end, at most 0.02 percentage points below the true one; before taxes, without the study's "
+            "lump sums that go out; NULL: see missing.",
             YEARLY,
             nullable=True,
         ),

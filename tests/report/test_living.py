@@ -31,6 +31,17 @@ def test_report_shows_what_each_strategy_pays(small_report) -> None:
     assert shown["safe at 95 %"] == "2.20 %"  # the 21st of 400 rates
 
 
+def test_what_the_rates_leave_out_is_said_beside_them(small_report) -> None:
+    assert "All of this is before taxes." in parse(small_report(withdraw)).one("section", id="living").text
+
+    def lump_sum(connection: duckdb.DuckDBPyConnection) -> None:
+        withdraw(connection)
+        connection.execute("update lake.study_strategy set withdrawals_on = '{}' where strategy = 'sd8'")
+
+    text = parse(small_report(lump_sum)).one("section", id="living").text
+    assert "All of this is before taxes and without the lump sums that go out." in text
+
+
 def test_report_without_samples_has_no_such_part(small_report) -> None:
     assert "living" not in {part.attributes["id"] for part in parse(small_report()).all("section")}
 

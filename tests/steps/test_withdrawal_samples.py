@@ -129,6 +129,7 @@ def test_study_without_withdrawals_tries_four_percent_and_without_rates_nothing(
     lab = lab_with(tmp_path / "default")
     said = lab.sdlab("run").out
     assert "What does it pay?" in said
+    assert "All of this is before taxes.\n" in said
     assert "ath_only at a reserve of" in said.replace("\n", " ")
     found = lab.table("report_withdrawal")
     assert set(found["withdrawal_rate"]) == {0.04}
