@@ -50,6 +50,22 @@ inner join study_strategy using (strategy)
 order by study_strategy.position, report_equal_cash.reserve, report_equal_cash.comparison
 """
 
+# From other start dates, all of which are a year or more before the last session.
+_STARTS = """
+select
+    strategy,
+    reserve,
+    count(*) as starts,
+    min(cagr) as worst,
+    arg_min(start_session, cagr) as worst_start,
+    max(cagr) as best,
+    arg_max(start_session, cagr) as best_start,
+    count_if(not paid_in_full) as unpaid
+from report_start_date
+where cagr is not null
+group by strategy, reserve
+"""
+
 # By what a study judges: the column, and its words.
 MEASURES = {
     "cagr": ("cagr", "growth"),
@@ -151,6 +167,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
         compared=compared,
         sentences=[
             *sentences(rows, holding, compared, study["judge_by"]),
+            *about_starts(rows, holding, records(connection, _STARTS)),
             *about_withdrawals(rows),
             *_taxes(study),
         ],
@@ -376,6 +393,36 @@ def _said(row: dict[str, Any], judge_by: str) -> str:
         case "ending_value":
             return f"ended with {row['final_value']:,.0f}"
     return f"returned {percent_of(row['cagr'])} a year" if row["is_of_a_year"] else f"returned {percent_of(row['twr'])}"
+
+
+def about_starts(
+    rows: Sequence[dict[str, Any]], holding: dict[str, Any] | None, starts: Sequence[dict[str, Any]]
+) -> Iterator[str]:
+    """Say what the best scenario of the rule, and buy-and-hold, came to from their worst and their best start.
+
+    Args:
+        rows: of report_strategy, with what the strategies are.
+        holding: that of buy-and-hold; None where the study has none.
+        starts: worst and best start by scenario; none where the study asks for no other start dates.
+    """
+    by_scenario = {(row["strategy"], row["reserve"]): row for row in starts}
+    best = best_of([row for row in rows if row["is_current"] and row["has_rule"]])
+    shown = [row for row in (best, holding) if row and (row["strategy"], row["reserve"]) in by_scenario]
+    found = [(row, by_scenario[row["strategy"], row["reserve"]]) for row in shown]
+    if found:
+        returned = "; ".join(
+            f"{_place(row)} returned {percent_of(start['worst'])} a year at worst "
+            f"(from {start['worst_start']:%Y-%m-%d}) and {percent_of(start['best'])} at best "
+            f"(from {start['best_start']:%Y-%m-%d})"
+            + (
+                f", and did not pay every withdrawal from {counted(start['unpaid'], 'start')}"
+                if start["unpaid"]
+                else ""
+            )
+            for row, start in found
+        )
+        number = max(start["starts"] for _, start in found)
+        yield f"From {counted(number, 'start date')}, which share sessions: {returned}."
 
 
 def about_withdrawals(rows: Sequence[dict[str, Any]]) -> Iterator[str]:

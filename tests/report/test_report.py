@@ -481,3 +481,18 @@ def test_next_orders_are_unfolded_by_scenario_with_what_prevents_them(small_repo
 
 def test_months_in_a_row_are_left_out_of_a_study_of_days(small_report: Report) -> None:
     assert 'id="rolling"' not in small_report()
+
+
+def test_worst_and_best_start_are_said_at_the_top_and_shown(small_report: Report) -> None:
+    def starts(connection: duckdb.DuckDBPyConnection) -> None:
+        for year, growth in ((2015, 2.0), (2020, 0.21)):
+            names = {"strategy": "sd8", "reserve": 0.1, "start_session": f"{year}-01-02", "last_session": "2024-01-04"}
+            money = {"final_value": 1000.0, "twr": growth, "max_drawdown": -0.1}
+            insert(connection, "start_date_outcome", names | money | {"withdrawals_scheduled": 0.0, "withdrawals": 0.0})
+
+    html = small_report(starts)
+    # 3 in 9.005 years are 13.0 % a year, 1.21 in 4.005 are 4.9 %.
+    said = parse(html).one("header").text.replace(THIN, " ")
+    assert "From 2 start dates, which share sessions: sd8 at a reserve of 10 % returned 4.9 % a year at worst" in said
+    assert "13.0 % at best (from 2015-01-02)" in said
+    assert [row[2:4] for row in part(html, "starts")[1:]] == [[f"4.87{THIN}%", "2020"]]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.report.verdicts import about_withdrawals, best_of, sentences, withdrawn
+from pipelines.report.verdicts import about_starts, about_withdrawals, best_of, sentences, withdrawn
 
 
 def row(strategy: str, cagr: float, rank: int = 1, *, has_rule: bool = True, **others: Any) -> dict[str, Any]:
@@ -154,6 +154,24 @@ def test_portfolios_without_the_rule_are_compared_separately() -> None:
     assert baseline == (
         "Portfolio rules without the Synthetic Dividend: the best, yearly at a reserve of 0 %, returned 7.0 % a year."
     )
+
+
+def start(strategy: str, worst: float, best: float, unpaid: int = 0) -> dict[str, Any]:
+    first, last = dt.date(2008, 1, 2), dt.date(2009, 3, 2)
+    ends = {"worst": worst, "worst_start": first, "best": best, "best_start": last}
+    return {"strategy": strategy, "reserve": 0.0, "starts": 12, "unpaid": unpaid, **ends}
+
+
+def test_worst_and_best_start_of_the_best_of_the_rule_and_of_holding_are_a_sentence() -> None:
+    rows = [HOLDING, row("sd4", 0.04, rank=2), row("sd8", 0.03, rank=3)]
+    starts = [start("hold", -0.02, 0.2), start("sd4", 0.012, 0.1, unpaid=1), start("sd8", 0.5, 0.6)]
+    [sentence] = about_starts(rows, HOLDING, starts)
+    assert sentence == (
+        "From 12 start dates, which share sessions: sd4 at a reserve of 0 % returned 1.2 % a year at worst (from "
+        "2008-01-02) and 10.0 % at best (from 2009-03-02), and did not pay every withdrawal from 1 start; hold at a "
+        "reserve of 0 % returned -2.0 % a year at worst (from 2008-01-02) and 20.0 % at best (from 2009-03-02)."
+    )
+    assert [*about_starts(rows, HOLDING, [])] == []
 
 
 def test_study_without_buy_and_hold_says_so() -> None:
