@@ -11,8 +11,11 @@ run: $(READY)
 ui: $(READY)
 	.venv/bin/sdlab ui --study $(STUDY)
 
-test: lint
-	.venv/bin/pytest -n logical --dist worksteal
+# Lint runs beside the tests, which leave cores idle towards their end; what it says comes last. Either fails the target.
+test: $(READY)
+	@said=$$(mktemp); $(MAKE) --no-print-directory lint >"$$said" 2>&1 & lint=$$!; \
+	.venv/bin/pytest -n logical --dist worksteal; tests=$$?; \
+	wait $$lint; lint=$$?; echo; cat "$$said"; rm "$$said"; exit $$((tests || lint))
 
 # Which lines of Python the tests run. Not a part of `make test`: before Python 3.12 every line is traced, which makes
 # tests of much Python two to three times as slow.

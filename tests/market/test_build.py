@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-import time
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -405,21 +405,33 @@ def test_panel_does_not_depend_on_the_order_of_rows():
     assert panel.close[:, 1].tolist() == [101, 102, 103, 104, 105, 106, 107, 108, 109]
 
 
-def test_twenty_assets_over_three_decades_build_and_pivot_quickly():
+def calls_to_build(first_year):
+    """Return how many functions are called to build twenty assets and to pivot them, and the closes."""
     tickers = [f"T{number}" for number in range(20)]
-    asked = study(tickers, "1990-01-01", "2022-12-31")
-    bars = weekdays("1990-01-02", "2022-12-30")
-    one = history("T0", bars)
+    asked = study(tickers, f"{first_year}-01-01", "2022-12-31", sessions="union")
+    one = history("T0", weekdays(f"{first_year}-01-02", "2022-12-30"))
     histories = {ticker: replace(one, ticker=ticker) for ticker in tickers}
-    begun = time.perf_counter()
-    market = build_market(asked, histories, None)
-    built = time.perf_counter()
-    panel = to_panel(asked, market.sessions, market.prices, market.rates)
-    done = time.perf_counter()
-    assert panel.close.shape == (8_315, 20)
-    # Generous, for a machine that is busy: a fifth of a second and a hundredth are usual.
-    assert built - begun < 3
-    assert done - built < 0.5
+    called = 0
+
+    def count(_frame, event, _of):
+        nonlocal called
+        called += event in {"call", "c_call"}
+
+    sys.setprofile(count)
+    try:
+        market = build_market(asked, histories, None)
+        panel = to_panel(asked, market.sessions, market.prices, market.rates)
+    finally:
+        sys.setprofile(None)
+    return called, panel.close
+
+
+def test_build_and_pivot_call_no_function_for_each_bar_or_session():
+    calls_to_build(2022)  # what is imported or made once
+    few, three_years = calls_to_build(2020)
+    many, three_decades = calls_to_build(1990)
+    assert (three_years.shape, three_decades.shape) == ((782, 20), (8_609, 20))
+    assert many < 1.1 * few
 
 
 # Real prices

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -112,10 +111,8 @@ def test_interrupted_run_ends_with_130_and_leaves_the_published_file(
     processes.append(process)
     wait_for(process, moment)
     process.send_signal(signal.SIGINT)
-    interrupted = time.monotonic()
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
-    assert time.monotonic() - interrupted < 10
     assert "interrupted; the published warehouse is whole" in err
     assert "Traceback" not in err
     assert lab.digest() == digest

@@ -1,6 +1,5 @@
 """Reading the folder of SQL models, and building it."""
 
-import time
 from pathlib import Path
 
 import duckdb
@@ -179,15 +178,13 @@ def test_threads_are_as_before_even_after_a_failure(tmp_path, con):
 def test_failure_of_one_model_interrupts_those_beside_it(tmp_path, con):
     con.execute("set threads = 2")
     con.execute("create table lake.many as select i from range(1000000) as numbers(i)")
-    # Adds up for hours, unless it is stopped.
+    # Adds up for hours, unless it is stopped: it is what this test would take.
     slow = "select 'sum' as name, sum(sin(a.i) * sin(b.i)) as amount from lake.many as a, lake.many as b"
     broken = "select name, error('not today')::double as amount from lake.goods"
     root = folder(tmp_path, analytics__slow=slow, analytics__broken=broken)
     models = read(root, table("slow", "analytics"), table("broken", "analytics"))
-    began = time.perf_counter()
     with pytest.raises(duckdb.InvalidInputException, match="not today"):
         build(con, models, "")
-    assert time.perf_counter() - began < 30
     assert con.execute("select current_setting('threads')").fetchall() == [(2,)]
     assert con.execute("select count(*) from lake.goods").fetchall() == [(1,)]
 
