@@ -48,6 +48,7 @@ class EventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._kept: OrderedDict[str, Connection] = OrderedDict()
         self._tables: set[str] = set()
+        self._indexes: set[str] = set()
         self._waiting: list[dg.EventLogEntry] = []
         self._lock = RLock()
         super().__init__(base_dir, inst_data)
@@ -92,7 +93,13 @@ class EventLog(SqliteEventLogStorage):
             self._tables.add(table_name)
         return table_name in self._tables
 
-    def _has_asset_key_index_cols_on_connection(self, _: Connection) -> bool:
+    def has_secondary_index(self, name: str) -> bool:
+        """Return whether an index of an earlier Dagster's records was filled; it asks twice with every output."""
+        if name not in self._indexes and super().has_secondary_index(name):
+            self._indexes.add(name)
+        return name in self._indexes
+
+    def _has_asset_key_col_on_connection(self, _: Connection, __: str) -> bool:
         """Return that the table of assets has the columns of today's Dagster, which made it; it asks at each event."""
         return True
 

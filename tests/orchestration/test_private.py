@@ -11,7 +11,16 @@ from pipelines.orchestration import private
 def test_internals_of_dagster_are_where_they_are_taken_from() -> None:
     assert dg.DagsterEventType.ASSET_MATERIALIZATION in private.ASSET_EVENTS
     assert isinstance(dg.define_asset_job("job"), private.UnresolvedAssetJobDefinition)
-    taken = ("store_event", "_event_to_row", "run_connection", "index_transaction", "_store_asset_event", "_connect")
+    taken = (
+        "has_secondary_index",
+        "_has_asset_key_col_on_connection",
+        "store_event",
+        "_event_to_row",
+        "run_connection",
+        "index_transaction",
+        "_store_asset_event",
+        "_connect",
+    )
     for method in (*taken, "_initdb", "conn_string_for_shard", "dispose"):
         assert callable(getattr(private.SqliteEventLogStorage, method))
     assert private.SQLITE_BUSY_TIMEOUT_SECONDS > 0
