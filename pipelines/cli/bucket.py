@@ -24,6 +24,7 @@ from pipelines.steps.trade import approve_orders, cancel_openings, reconcile_wit
 from sd_core.buckets.ledger import export
 from sd_core.buckets.ledger.forecast import Forecast, forecast
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
+from sd_core.buckets.ledger.marked import MarketDay
 from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.state import State
@@ -33,6 +34,7 @@ from sd_core.buckets.presets import Toggles
 from sd_core.buckets.trading.feed import Fed
 from sd_core.buckets.trading.sending import Sent
 from sd_core.errors import InputError, NotReadyError
+from sd_core.schemas.kinds import Regime
 from sd_core.wording import counted, did_you_mean
 
 
@@ -117,7 +119,16 @@ def _mark(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
         currencies = {unit for unit, of in state.units.items() if of.kind == "currency"}
     rates = {name: value for name, value in given.items() if name in currencies}
     prices = {name: value for name, value in given.items() if name not in currencies}
-    return ledger.mark(session, prices, rates, **_how(asked))
+    market = MarketDay(Regime[asked.regime.upper()], asked.cash_return)
+    return ledger.mark(session, prices, rates, market=market, **_how(asked))
+
+
+def _evaluate(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
+    try:
+        session = dt.date.fromisoformat(asked.session or _today(ledger))
+    except ValueError:
+        raise InputError(f"evaluate: {asked.session}: expected a date such as 2026-04-01") from None
+    return ledger.evaluate(session, **_how(asked))
 
 
 def _reconcile(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
@@ -243,6 +254,9 @@ WRITES: dict[str, Write] = {
     ),
     "reverse": lambda ledger, asked: ledger.reverse(asked.entry, **_how(asked)),
     "mark": _mark,
+    "evaluate": _evaluate,
+    "apply": lambda ledger, asked: ledger.apply(**_how(asked)),
+    "rebase": lambda ledger, asked: ledger.rebase(asked.bucket, asked.reason, **_how(asked)),
     "reconcile": _reconcile,
 }
 

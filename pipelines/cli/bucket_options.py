@@ -162,9 +162,28 @@ def _add_money(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     )
     reverse = add("reverse", "take back an entry that was asked for")
     reverse.add_argument("entry", type=_entry)
+    evaluate = add("evaluate", "judge the satellites on the first session of a quarter, and propose targets and moves")
+    evaluate.add_argument("session", metavar="DATE", nargs="?", help="default: today")
+    add("apply", "set the targets that the last evaluation proposes, and move its cash")
+    rebase = add("rebase", "let the drawdown of a satellite begin again from its present index")
+    rebase.add_argument("bucket")
+    rebase.add_argument("reason")
     mark = add("mark", "value every bucket at closes that are given")
     mark.add_argument("session", metavar="DATE")
     mark.add_argument("prices", nargs="*", metavar="TICKER=PRICE", type=_setting, help="also rates: EUR=1.08")
+    mark.add_argument(
+        "--regime",
+        default="unknown",
+        choices=["unknown", "bull", "sideways", "bear", "high_volatility"],
+        help="of the market at the close (default: %(default)s)",
+    )
+    mark.add_argument(
+        "--cash-return",
+        type=float,
+        default=0.0,
+        metavar="FRACTION",
+        help="what cash earned since the session before, for the ratios of an evaluation (default: %(default)s)",
+    )
 
 
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}

@@ -107,7 +107,8 @@ def event_rows(connection: Connection, book: str) -> pa.Table:
     state = State(connection, book)
     query = f"""
         select m.* from mark_event m join bucket b on b.bucket = m.bucket
-        where m.book = :book and m.revision = {_LATEST} order by m.session, b.entry, b.bucket, m.place
+        where m.book = :book and m.revision = {_LATEST} order by m.session,
+        case when m.event like 'probation%' or m.cause = 'probation' then 0 else 1 end, b.entry, b.bucket, m.place
     """
     return _table(
         BUCKET_EVENT,

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 
 from sd_core.broker.registry import NO_BROKER
-from sd_core.buckets.ledger import facts, marks, orders, reconciliation, requests, satellites, tables
+from sd_core.buckets.ledger import evaluations, facts, marks, orders, reconciliation, requests, satellites, tables
 from sd_core.buckets.ledger.draft import Draft, Head, HeldError, Row, canonical, request_of
 from sd_core.buckets.ledger.facts import Activity, Fact
 from sd_core.buckets.ledger.marked import MarketDay
@@ -287,6 +287,53 @@ class Ledger:
         """Make the moves of an evaluation; see :func:`~sd_core.buckets.ledger.requests.reallocate`."""
         arguments = {"moves": [[source, target, str(amount)] for source, target, amount in moves]}
         return self._ask("reallocation", arguments, lambda draft: requests.reallocate(draft, moves), **how)
+
+    def evaluate(self, session: dt.date, **how: Any) -> Receipt:
+        """Evaluate the satellites of a quarter, see :func:`~sd_core.buckets.ledger.evaluations.evaluate`.
+
+        Where the account is set to ``apply=auto``, what it proposes is applied at once, as an entry of its own.
+        """
+
+        def go_on(connection: Connection, number: int) -> None:
+            if State(connection, self.book).setting(LIVE, "apply") == evaluations.AUTO:
+                self._apply(connection, number, f"{self.book}:apply:{number}", "rule")
+
+        arguments = {"session": session.isoformat()}
+        return self._ask(
+            "evaluation", arguments, lambda draft: evaluations.evaluate(draft, session), after=go_on, **how
+        )
+
+    def apply(self, *, key: str | None = None, dry_run: bool = False) -> Receipt:
+        """Apply the last evaluation; see :func:`~sd_core.buckets.ledger.evaluations.apply`.
+
+        Raises:
+            InputError: there is none, or a condition is unmet.
+        """
+        with self._writing(dry_run) as connection:
+            number = evaluations.last_evaluation(State(connection, self.book))
+            if number is None:
+                raise InputError("apply: expected an evaluation")
+            return replace(self._apply(connection, number, key, "person"), is_dry_run=dry_run)
+
+    def _apply(self, connection: Connection, evaluation: int, key: str | None, actor: Actor) -> Receipt:
+        """Write the entry that applies an evaluation; one without moves changes settings alone."""
+        kind = "reallocation" if evaluations.moves_of(State(connection, self.book), evaluation) else "set"
+        key = key or uuid.uuid4().hex
+        request = request_of("apply", self.book, {"evaluation": evaluation})
+        if (done := self._done(connection, key, request)) is not None:
+            return done
+        note = evaluations.note_of(evaluation)
+        draft = self._draft(connection, Head(self.book, kind, key, request, actor, *self._dates(), note=note))
+        evaluations.apply(draft, evaluation)
+        if kind == "reallocation" and not draft.legs:
+            raise InputError("apply: expected cash that is free, of what was to be moved")
+        draft.seal()
+        return _written(draft)
+
+    def rebase(self, bucket: str, reason: str, **how: Any) -> Receipt:
+        """Let a satellite's drawdown begin again; see :func:`~sd_core.buckets.ledger.evaluations.rebase`."""
+        arguments = {"bucket": bucket, "reason": reason}
+        return self._ask("rebase", arguments, lambda draft: evaluations.rebase(draft, bucket, reason), **how)
 
     def assign(self, tickers: Sequence[str], bucket: str, **how: Any) -> Receipt:
         """Give free instruments to a bucket; see :func:`~sd_core.buckets.ledger.requests.assign`."""

@@ -18,6 +18,7 @@ from sd_core.buckets.ledger.round_trips import Place, Trip, Trips
 from sd_core.buckets.ledger.state import BREAKER, HALT, State
 from sd_core.buckets.presets import Parameters, settings
 from sd_core.buckets.rules import NEVER
+from sd_core.errors import InputError
 from sd_core.schemas.kinds import BucketEvent, Dividends, ExitReason, Probation, Reason, Regime, Sleep, Status
 from sd_core.study.satellites import CORE, LIVE
 
@@ -43,6 +44,15 @@ class MarketDay:
     regime: Regime = Regime.UNKNOWN
     cash_return: float = 0.0
     trend_lost: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse a return that cannot be.
+
+        Raises:
+            InputError: cash earned what is no number, or lost all.
+        """
+        if not (math.isfinite(self.cash_return) and self.cash_return > -1.0):
+            raise InputError(f"mark: a return of cash of {self.cash_return}: expected a fraction above -1")
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,18 @@ def _as_left(one: Held, trip: Trip) -> Held:
 
 def _exit(reason: str | None) -> int:
     return NEVER if reason is None else ExitReason[reason.upper()].value
+
+
+def is_broken(state: State, bucket: str) -> bool:
+    """Return whether losses in a row lock a satellite, or let it open tests alone, and no one has unlocked it since."""
+    mark = last_mark(state)
+    row = _row(state, bucket, mark)
+    query = """
+        select 1 from entry e join event v on v.entry = e.number where e.book = :book and e.number > :since
+        and e.kind = 'unlock' and v.subject = :bucket
+    """
+    is_unlocked = next(state.rows(query, since=mark.entry, bucket=bucket), None) is not None
+    return row is not None and row.lock_ends is not None and not is_unlocked
 
 
 def last_mark(state: State, before: str | None = None) -> Mark:

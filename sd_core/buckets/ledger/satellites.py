@@ -13,7 +13,7 @@ from typing import Any
 from sd_core.broker.registry import BROKERS, NO_BROKER
 from sd_core.buckets import lifecycle
 from sd_core.buckets.ledger.draft import Draft, canonical
-from sd_core.buckets.ledger.marked import at_last_mark, date_of
+from sd_core.buckets.ledger.marked import is_broken
 from sd_core.buckets.ledger.orders import close_order
 from sd_core.buckets.ledger.quanta import instrument
 from sd_core.buckets.ledger.state import BREAKER, HALT, State
@@ -244,9 +244,7 @@ def unlock(draft: Draft, bucket: str) -> None:
     """
     state = draft.state
     state.satellite(bucket, "unlock")
-    last = at_last_mark(state, bucket)
-    lock_ends = None if last is None else date_of(last.memory.lock_ends)
-    if lock_ends is None or state.locks(bucket, "").get(BREAKER) != lock_ends:
+    if not is_broken(state, bucket):
         raise InputError(f"unlock: {bucket}: expected a lock by losses in a row, has none")
     draft.add("lock", subject=bucket, cause=BREAKER, until=draft.head.effective)
     draft.event(bucket, {}, f"unlock: {bucket}")
@@ -350,16 +348,20 @@ def _plan(
     )
 
 
+# Settings of the account that are one word of several.
+_CHOICES = {"broker": (NO_BROKER, *BROKERS), "apply": ("propose", "auto")}
+
+
 def _of_account(values: Mapping[str, Any]) -> dict[str, Any]:
     changed: dict[str, Any] = {}
     for name, value in values.items():
         if name == "budget":
             changed[name] = str(_fraction("set live", name, value))
-        elif name == "broker" and value in {NO_BROKER, *BROKERS}:
+        elif value in _CHOICES.get(name, ()):
             changed[name] = value
         else:
-            known = "|".join((NO_BROKER, *BROKERS))
-            raise InputError(f"set live: {name}={value}: expected budget=FRACTION or broker={known}")
+            known = ", ".join(["budget=FRACTION", *(f"{one}={'|'.join(of)}" for one, of in _CHOICES.items())])
+            raise InputError(f"set live: {name}={value}: expected one of {known}")
     return changed
 
 

@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "min_pct": "0.02",
     "dividends": "accumulate_cash",
     "broker": NO_BROKER,
+    "apply": "propose",
 }
 
 

@@ -1,0 +1,163 @@
+"""What marks say of a satellite, worked by hand, and what people may do about it: rebase, unlock, evaluate, apply."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from sd_core.buckets.ledger import book_rows
+from sd_core.buckets.ledger.facts import Activity
+from sd_core.buckets.ledger.ledger import Ledger
+from sd_core.buckets.ledger.marked import MarketDay, at_last_mark
+from sd_core.buckets.ledger.satellites import Satellite
+from sd_core.errors import InputError
+from sd_core.schemas.kinds import Reason, Regime, Status
+
+D = Decimal
+
+
+@pytest.fixture
+def hunter(ledger: Ledger, clock) -> Ledger:
+    """Return an account of 100 000 with a satellite of 10 000 that has bought for all it has, marked once."""
+    ledger.deposit(D(100_000))
+    ledger.set("live", {"budget": "0.3"})
+    ledger.create(Satellite("hunter", "custom", ["NVDA"], D("0.10")))
+    ledger.start("hunter", early="a test")
+    ledger.transfer("core", "hunter", D(10_000))
+    trade(ledger, clock.day, "buy", 100, "-10000")
+    mark(ledger, clock, 0, "100")
+    return ledger
+
+
+def trade(ledger: Ledger, day: dt.date, ref: str, shares: int, money: str) -> None:
+    ledger.record(Activity(ref, "fill", day, {"NVDA": D(shares), "USD": D(money)}))
+
+
+def mark(ledger: Ledger, clock, days: int, price: str, **market: object) -> str:
+    """Mark the session so many days later."""
+    clock.day += dt.timedelta(days=days)
+    return ledger.mark(clock.day, {"NVDA": D(price)}, market=MarketDay(**market)).text
+
+
+def last(ledger: Ledger):
+    with ledger.state() as state:
+        return at_last_mark(state, "hunter")
+
+
+def test_money_paid_in_does_not_heal_a_drawdown(hunter: Ledger, clock) -> None:
+    """10 000 fall to 6 500, with 6 500 paid in then: 0.35 below the peak, which puts it to sleep; a share of 0.1262."""
+    assert last(hunter).status is Status.ACTIVE
+    assert mark(hunter, clock, 1, "65").endswith("; hunter hibernated")
+    hunter.transfer("core", "hunter", D(6500))
+    mark(hunter, clock, 1, "65")
+    found = last(hunter)
+    assert (found.memory.twr_index, found.memory.peak) == (0.65, 1.0)
+    assert found.day.drawdown == pytest.approx(0.35, abs=1e-15)
+    assert found.day.share == pytest.approx(13_000 / 96_500, abs=1e-15)
+    assert (found.factor, found.reasons) == (0.0, Reason.STATUS | Reason.DRAWDOWN | Reason.REAWAKENING)
+    with hunter.store.reading() as connection:
+        core, satellite = book_rows.daily_rows(connection, "live").to_pylist()[-2:]
+    assert (satellite["open_flows"], core["open_flows"], satellite["simple_return"]) == (6500.0, -6500.0, 0.0)
+
+
+def test_a_person_rebases_a_peak_with_a_reason(hunter: Ledger, clock) -> None:
+    with pytest.raises(InputError, match="rebase: hunter: at its peak: expected a drawdown"):
+        hunter.rebase("hunter", "begin again")
+    mark(hunter, clock, 1, "65")
+    hunter.transfer("core", "hunter", D(6500))
+    with pytest.raises(InputError) as refused:
+        hunter.rebase("hunter", " ", actor="rule")
+    assert str(refused.value).splitlines() == [
+        "rebase: hunter: no reason: expected one",
+        "rebase: hunter: rebase by a rule: expected a person",
+    ]
+    hunter.rebase("hunter", "begin again")
+    # From 0.65, 130 shares' worth of which half is cash: 65 → 70 is 13 500 / 13 000 − 1.
+    assert mark(hunter, clock, 1, "70").endswith("; hunter rebased; hunter woken")
+    found = last(hunter)
+    assert found.day.drawdown == 0.0
+    assert found.memory.twr_index == pytest.approx(0.65 * 13_500 / 13_000, rel=1e-15)
+    with hunter.store.reading() as connection:
+        events = book_rows.event_rows(connection, "live").to_pylist()
+    assert [(one["event"], round(one["value"], 12)) for one in events][-2:] == [
+        ("rebased", 0.35),
+        ("woken", round(13_500 / 97_000, 12)),
+    ]
+
+
+def test_five_losses_lock_and_a_person_unlocks(hunter: Ledger, clock) -> None:
+    """Each round trip from 100 to 98 loses 2 %; the fifth locks for 30 days, then only tests may be opened."""
+    for number in range(5):
+        if number:
+            trade(hunter, clock.day, f"buy-{number}", 10, "-1000")
+        trade(hunter, clock.day, f"sell-{number}", -10 if number else -100, "980" if number else "9800")
+        clock.day += dt.timedelta(days=1)
+        said = hunter.mark(clock.day, {}).text
+    assert said.endswith("; hunter locked")
+    assert last(hunter).reasons & Reason.LOCK
+    clock.day += dt.timedelta(days=30)
+    hunter.mark(clock.day, {})
+    assert last(hunter).is_test
+    hunter.unlock("hunter")
+    with pytest.raises(InputError, match="unlock: hunter: expected a lock by losses in a row, has none"):
+        hunter.unlock("hunter")
+    clock.day += dt.timedelta(days=1)
+    assert hunter.mark(clock.day, {}).text.endswith("; hunter unlocked")
+    assert (last(hunter).is_test, last(hunter).memory.losses) == (False, 0)
+    with hunter.store.reading() as connection:
+        trades = book_rows.trade_rows(connection, "live").to_pylist()
+    assert [(one["outcome"], round(one["trade_return"], 12)) for one in trades] == [("loss", -0.02)] * 5
+    assert [one["conviction"] for one in trades] == [None] * 5
+
+
+def test_a_boost_a_halt_and_the_regime_are_among_the_reasons(hunter: Ledger, clock) -> None:
+    hunter.set("hunter", {"regime": True})
+    hunter.boost("hunter", 7)
+    mark(hunter, clock, 1, "100", regime=Regime.SIDEWAYS)
+    # Breakouts in a sideways market: a quarter at the first stage, half as much again, half of that.
+    assert last(hunter).factor == 0.25 * 1.5 * 0.5
+    assert last(hunter).reasons == Reason.REAWAKENING | Reason.BOOST | Reason.REGIME
+    hunter.halt()
+    mark(hunter, clock, 1, "100")
+    assert (last(hunter).factor, bool(last(hunter).reasons & Reason.HALT)) == (0.0, True)
+
+
+def test_another_revision_of_a_session_counts_in_place_of_the_first(hunter: Ledger, clock) -> None:
+    mark(hunter, clock, 1, "65")
+    assert last(hunter).status is Status.HIBERNATING
+    mark(hunter, clock, 0, "95")
+    assert last(hunter).status is Status.ACTIVE
+    assert last(hunter).memory.twr_index == 0.95
+    with hunter.state() as state:
+        assert state.buckets["hunter"].status == "active"
+
+
+def test_an_evaluation_that_cannot_be_made_names_each_reason(ledger: Ledger, clock) -> None:
+    ledger.deposit(D(1000))
+    with pytest.raises(InputError) as refused:
+        ledger.evaluate(clock.day + dt.timedelta(days=1))
+    assert str(refused.value).splitlines() == [
+        "evaluate: 2026-03-03: expected 2026-03-02, today, or a session before",
+        "evaluate: 2026-03-03: expected a mark before it",
+        "evaluate: expected a satellite in use",
+    ]
+    with pytest.raises(InputError, match="apply: expected an evaluation"):
+        ledger.apply()
+
+
+def test_a_quarter_is_evaluated_once_and_applied_once(hunter: Ledger, clock) -> None:
+    clock.day += dt.timedelta(days=1)
+    with pytest.raises(InputError, match="expected the first session of a quarter: 2026-03-02 is a session of it"):
+        hunter.evaluate(clock.day)
+    clock.day = dt.date(2026, 4, 1)
+    said = hunter.evaluate(clock.day).text
+    assert said == "evaluate: 2026-04-01: 0 of 1 satellites take part; 0.00 to be moved"
+    with pytest.raises(InputError, match="2026-04-01: expected a quarter without an evaluation: entry 10 is one"):
+        hunter.evaluate(clock.day)
+    hunter.apply(key="again")
+    assert not hunter.apply(key="again").is_new
+    with pytest.raises(InputError, match="apply: 10: expected an evaluation that is not applied: entry 11 applies it"):
+        hunter.apply()
+    with hunter.store.reading() as connection:
+        (row,) = book_rows.evaluation_rows(connection, "live").to_pylist()
+    assert (row["status"], row["probation"], row["is_member"], row["value"]) == ("active", "pending", False, 10_000.0)
