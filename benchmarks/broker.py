@@ -64,8 +64,8 @@ class Account:
         self.ledger = Ledger(Store(f"broker_{seed}", folder), clock=self.customer.clock)
         self.outcome = Outcome()
         self.ledger.set("live", {"budget": "0.3"})
-        self.customer.clock.wait(86_400)
-        self.read()
+        while self.read() is None:
+            self.customer.clock.wait(86_400)
         for unit, bucket in OWNERS.items():
             if bucket == "core":
                 self.ledger.assign([unit], bucket)

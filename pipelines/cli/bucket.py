@@ -20,7 +20,13 @@ from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.home import StudyHome
 from pipelines.steps.operate import open_ledger
-from pipelines.steps.trade import approve_orders, cancel_openings, reconcile_with_broker
+from pipelines.steps.trade import (
+    approve_orders,
+    cancel_openings,
+    propose_orders,
+    reconcile_with_broker,
+    send_exits,
+)
 from sd_core.buckets.ledger import export
 from sd_core.buckets.ledger.forecast import Forecast, forecast
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
@@ -411,12 +417,34 @@ def _approve(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCod
     if not chosen:
         known = ", ".join(proposed) or "none is proposed"
         raise InputError(f"approve: expected proposed orders, or --all: {known}")
-    done = approve_orders(ledger, chosen)
+    return _say_sent(approve_orders(ledger, chosen), asked)
+
+
+def _propose(ledger: Ledger, asked: argparse.Namespace, home: StudyHome) -> ExitCode:
+    proposed = propose_orders(home, ledger)
+    if asked.json:
+        _print_json({"proposed": [vars(one) for one in proposed.receipts], "unpriced": proposed.unpriced})
+        return ExitCode.DONE
+    for one in proposed.receipts:
+        print(f"entry {one.entry}: {one.text}")
+    if not proposed.receipts:
+        print("nothing new is proposed")
+    if proposed.unpriced:
+        print(f"no signals of {', '.join(proposed.unpriced)}: the study's satellite_universe does not have them")
+    return ExitCode.DONE
+
+
+def _exits(ledger: Ledger, asked: argparse.Namespace, home: StudyHome) -> ExitCode:
+    return _say_sent(send_exits(home, ledger), asked)
+
+
+def _say_sent(done: Sequence[Sent], asked: argparse.Namespace) -> ExitCode:
+    """Say what was sent or called off; it failed where anything was not."""
     if asked.json:
         _print_json([vars(one) for one in done])
     else:
         _print_sent(done)
-    is_done = all(one.status in {SENT, PARTIAL, "filled", "cancelled"} for one in done)
+    is_done = all(one.status in {SENT, PARTIAL, "filled", "cancelled"} and not one.says for one in done)
     return ExitCode.DONE if is_done else ExitCode.FAILED
 
 
@@ -507,6 +535,8 @@ READS: dict[str, Read] = {
     "show": _show,
     "orders": _orders,
     "approve": _approve,
+    "propose": _propose,
+    "exits": _exits,
     "verify": _verify,
     "why": _why,
     "forecast": _forecast,

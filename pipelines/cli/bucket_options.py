@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 # Commands that book nothing, and those that ask a broker, whose answers are no dry run.
-READING = {"orders", "approve", "list", "show", "verify", "why", "forecast", "export", "backup"}
+READING = {"orders", "approve", "propose", "exits", "list", "show", "verify", "why", "forecast", "export", "backup"}
 
 
 def add_bucket_commands(
@@ -72,6 +72,8 @@ def _add_views(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
 
 
 def _add_orders(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    add("propose", "propose what satellites buy at the open after the last marked close")
+    add("exits", "send the exits that are due to the broker, and let stops rest for other positions")
     orders = add("orders", "what is proposed, approved and at the broker, and what each order reserves")
     orders.add_argument("--all", action="store_true", help="those that are done, too")
     approve = add("approve", "approve proposed orders, and send them to the broker of the account")

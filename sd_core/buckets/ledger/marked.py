@@ -28,7 +28,7 @@ _FLOATS = (
     *("conviction", "factor", "premium"),
 )
 _FLAGS = ("is_armed", "is_test", "is_on_strategy", "is_counted")
-_OF_A_TRIP = tuple(one.name for one in fields(Trip) if one.name not in {"paid", "bought"})
+_OF_A_TRIP = tuple(one.name for one in fields(Trip) if one.name not in {"paid", "bought", "peak"})
 
 
 @dataclass(frozen=True)
@@ -315,6 +315,14 @@ def open_trips(state: State, bucket: str, mark: Mark) -> list[Trip]:
     """
     rows = state.rows(query, bucket=bucket, session=mark.session, revision=mark.revision)
     return [trip_of(row) for row in rows]
+
+
+def open_now(state: State) -> Mapping[Place, Trip]:
+    """Return the positions of a book's satellites as the last mark left them, with what was booked since."""
+    last = last_mark(state)
+    trips = _trips(state, last)
+    trips.follow(last.entry)
+    return trips.open
 
 
 def _trips(state: State, before: Mark) -> Trips:

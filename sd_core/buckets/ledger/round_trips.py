@@ -13,6 +13,8 @@ from typing import Any
 from sd_core.buckets import rules
 from sd_core.buckets.ledger.quanta import Unit
 from sd_core.buckets.ledger.state import State
+from sd_core.schemas.kinds import ExitReason
+from sd_core.simulation.amounts import TOUCH
 
 Place = tuple[str, str]
 
@@ -65,8 +67,9 @@ class Trip:
     is_on_strategy: bool = False
     paid: int = 0
     is_counted: bool = False
-    # Money and shares of the first day's purchases, while they come in.
+    # Money and shares of the first day's purchases, while they come in, and the highest close before them.
     bought: tuple[int, int] = (0, 0)
+    peak: float | None = None
 
     def end(self, effective: str, *, is_sold: bool) -> None:
         """End it: by a sale, which makes it a round trip, or because its shares went elsewhere."""
@@ -153,6 +156,7 @@ class Trips:
                 money = self._traded(entry.number, "purchase", unit)
                 trip.bought = (trip.bought[0] + money, trip.bought[1] + sum(one[0] for one in lots))
                 trip.entry_price = self._price(unit, *trip.bought)
+                trip.premium = trip.entry_price / trip.peak - 1.0 if trip.peak else trip.premium
 
     def _begin(self, bucket: str, unit: str, opened: str, details: Mapping[str, Any]) -> Trip:
         self.counts[bucket] += 1
@@ -160,7 +164,7 @@ class Trips:
         if "conviction" in (decision := self._decision(details)):
             trip.is_on_strategy = True
             trip.conviction, trip.factor = float(decision["conviction"]), float(decision["factor"])
-            trip.premium, trip.regime = decision.get("premium"), decision.get("regime")
+            trip.premium, trip.regime, trip.peak = (decision.get(name) for name in ("premium", "regime", "peak"))
             trip.is_test, trip.ex_date = bool(decision.get("is_test")), decision.get("ex_date")
         return trip
 
@@ -170,7 +174,7 @@ class Trips:
             trip.held -= shares
             trip.proceeds += proceeds
             trip.exit_price = self._price(unit, self._traded(entry.number, "sale", unit), shares)
-            if (reason := self._decision(entry.details).get("reason")) is not None:
+            if (reason := self._reason(entry.details, trip.exit_price)) is not None:
                 trip.exit_reason = reason
             if trip.held == 0:
                 trip.end(entry.effective, is_sold=True)
@@ -320,6 +324,14 @@ class Trips:
             return dict(details.get("decision", {}))
         found = self._state.order(order)
         return {} if found is None else {"reason": found.reason} | self._state.decision(order)
+
+    def _reason(self, details: Mapping[str, Any], price: float) -> str | None:
+        """Return why a fill sold: of an order that rests at two prices, by which of them it was filled."""
+        order = self._state.order(details.get("order", ""))
+        if order is not None and order.type == "oco" and price >= float(order.limit_price) * (1.0 - TOUCH):
+            return ExitReason.TAKE.name.lower()
+        reason: str | None = self._decision(details).get("reason")
+        return reason
 
     def _price(self, unit: str, money: int, shares: int) -> float:
         of: Unit = self._state.units[unit]

@@ -136,7 +136,7 @@ def _new(ledger: Ledger, reading: Reading) -> list[Activity]:
     """Return what of a reading is to be recorded: its opening, or the activities that are not stored."""
     with ledger.state() as state:
         if not state.has_facts:
-            return [_opening(reading)] if reading.account.balances else []
+            return [_opening(reading, ledger.clock().date())] if reading.account.balances else []
         opening = state.opening
         new = [one for one in reading.activities if state.stated(one.ref) is None]
     if opening is not None:
@@ -145,10 +145,9 @@ def _new(ledger: Ledger, reading: Reading) -> list[Activity]:
     return [fact_of(one) for one in new]
 
 
-def _opening(reading: Reading) -> Activity:
+def _opening(reading: Reading, day: dt.date) -> Activity:
     """Return the fact that opens a book with what an account has, as lots of today with the broker's cost."""
     account = reading.account
-    day = account.at.date()
     lots = {
         unit: [{"quantity": f"{held:f}", "cost": f"{account.costs.get(unit, Decimal(0)):f}", "opened": day.isoformat()}]
         for unit, held in account.shares.items()

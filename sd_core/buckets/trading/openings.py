@@ -4,6 +4,7 @@ The rank, the room and the size are those of histories; only the price is anothe
 not known when orders are made. Nothing here knows a ledger or a broker.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -24,18 +25,20 @@ class Asked:
     """What the signal of a satellite says of an instrument at a close.
 
     Attributes:
-        conviction: share of the confirmations that hold, 0 to 1.
-        order: what purchases of the same conviction are made by, ascending; NaN comes last.
         close: the last known one, a price.
         peak: the highest close so far.
+        is_entry: whether it asks for a purchase.
+        conviction: share of the confirmations that hold, 0 to 1.
+        order: what purchases of the same conviction are made by, ascending; NaN comes last.
         next_ex_date: in ISO; None where none is projected.
         lot_size: smallest quantity that trades; 0 is fractional.
     """
 
-    conviction: float
-    order: float
     close: float
     peak: float
+    is_entry: bool = False
+    conviction: float = 0.0
+    order: float = math.nan
     next_ex_date: str | None = None
     lot_size: float = 0.0
 
@@ -101,7 +104,7 @@ def openings(buyer: Buyer, asked: Mapping[str, Asked], costs: Costs) -> list[Ope
     """Return what a satellite opens at the next open.
 
     Args:
-        asked: instruments whose signal asks for an entry, in the order of the study.
+        asked: what its signal says of its instruments, in the order of the study.
     """
     if buyer.factor <= 0.0:
         return []
@@ -134,7 +137,7 @@ def _ranked(buyer: Buyer, asked: Mapping[str, Asked]) -> Iterator[str]:
     signals = {(0, place): asked[unit] for place, unit in enumerate(units)}
     market = SimpleNamespace(
         tickers=places,
-        is_entry=dict.fromkeys(signals, True),
+        is_entry={key: one.is_entry for key, one in signals.items()},
         conviction={key: one.conviction for key, one in signals.items()},
         order={key: np.float64(one.order) for key, one in signals.items()},
     )

@@ -5,6 +5,7 @@ An order is on record, with what it reserves, before it is sent. What is to be o
 """
 
 import contextlib
+import datetime as dt
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +20,8 @@ from sd_core.broker.sending import look_up, send
 from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.orders import order_of
 from sd_core.buckets.ledger.requests import unmet_at_opening
-from sd_core.buckets.ledger.tables import APPROVED, PARTIAL, PROPOSED, SENT
+from sd_core.buckets.ledger.tables import APPROVED, PARTIAL, PROPOSED, RESERVING, SENT
+from sd_core.calendars import ONE_DAY, calendar_sessions
 from sd_core.errors import InputError
 
 Wait = Callable[[float], None]
@@ -44,24 +46,60 @@ class Sent:
     says: str = ""
 
 
-def approve(ledger: Ledger, broker: Broker, client_ids: Sequence[str], *, wait: Wait = time.sleep) -> list[Sent]:
+def approve(
+    ledger: Ledger, broker: Broker, client_ids: Sequence[str], *, calendar: str = "XNYS", wait: Wait = time.sleep
+) -> list[Sent]:
     """Approve proposed orders and send them, one after the other.
 
-    One that the ledger refuses stays proposed.
+    One that is refused stays proposed. What rests to sell the same instrument is called off first, as brokers refuse
+    opposite orders; it is placed again by the next look at exits.
 
     Args:
         client_ids: of the proposals.
+        calendar: whose sessions have opens; a proposal is for the one after its close.
         wait: pauses for so many seconds.
     """
     done = []
     for client_id in client_ids:
         try:
+            _refuse_late(ledger, client_id, calendar)
+            _call_off_sales(ledger, broker, client_id, wait)
             ledger.approve(client_id)
-        except InputError as error:
+        except (InputError, UnreachableError) as error:
             done.append(Sent(client_id, _status(ledger, client_id), str(error)))
             continue
         done.append(send_order(ledger, broker, client_id, wait=wait))
     return done
+
+
+def _refuse_late(ledger: Ledger, client_id: str, calendar: str) -> None:
+    """Refuse a proposal whose session has passed.
+
+    Raises:
+        InputError: a session lies between its close and today.
+    """
+    with ledger.state() as state:
+        row = state.order(client_id)
+    if row is None or row.session is None:
+        return
+    first, last = dt.date.fromisoformat(row.session) + ONE_DAY, ledger.clock().date() - ONE_DAY
+    if first <= last and len(passed := calendar_sessions(calendar, first, last)):
+        raise InputError(f"approve {client_id}: expected an order for a session to come, it was for {passed[0]}")
+
+
+def _call_off_sales(ledger: Ledger, broker: Broker, client_id: str, wait: Wait) -> None:
+    """End what rests to sell the instrument that an order buys.
+
+    Raises:
+        InputError: the instrument is being sold.
+        UnreachableError: no answer came.
+    """
+    with ledger.state() as state:
+        row = state.order(client_id)
+        sales = [] if row is None else [one for one in state.orders(RESERVING) if one.unit == row.unit]
+    for sale in sales:
+        if sale.side == "sell" and (sale.type == "market" or not cancel(ledger, broker, sale.client_id, wait=wait)):
+            raise InputError(f"approve {client_id}: expected no sale under way, {sale.client_id} is")
 
 
 def send_order(

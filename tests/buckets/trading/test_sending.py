@@ -85,6 +85,16 @@ def test_nothing_is_approved_while_the_account_is_locked(desk, lock):
     assert accepted(desk) == []
 
 
+@pytest.mark.parametrize(("day", "is_sent"), [(2, True), (3, True), (4, False), (9, False)])
+def test_a_proposal_is_for_the_session_after_its_close(desk, day, is_sent):
+    """Of the close of Monday, 2026-03-02: until Tuesday."""
+    desk.ledger.propose(order("a", session="2026-03-02"), {})
+    desk.clock.wait((day - 2) * 86_400)
+    (one,) = approve(desk.ledger, desk.broker, ["a"], wait=desk.clock.wait)
+    assert one.status == ("sent" if is_sent else "proposed")
+    assert is_sent or "expected an order for a session to come, it was for 2026-03-03" in one.says
+
+
 def test_what_the_broker_refuses_reserves_nothing_more(desk):
     desk.ledger.propose(order("a"), {})
 
