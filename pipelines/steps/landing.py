@@ -1,24 +1,29 @@
 """Land the books of the account's ledger in the lake: as they are, with what signals and prices say of positions.
 
-Which rows a book has belongs in ``sd_core.buckets.ledger.books`` and beside it. The ledger is read, never written.
+Which rows a book has belongs in ``sd_core.buckets.ledger``, in ``books`` and ``book_rows``. The ledger is read, never
+written.
 """
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from pipelines.steps.books import place_of
 from pipelines.steps.signals import judged
+from pipelines.steps.twins import twin_rows
 from pipelines.warehouse.records import records
-from sd_core.buckets.ledger.books import Book, Row, books_of
-from sd_core.buckets.ledger.chronicle import evaluation_rows, event_rows
-from sd_core.buckets.ledger.positions import trade_rows
+from sd_core.buckets.ledger import book_rows
+from sd_core.buckets.ledger.books import Book, Living, Row
 from sd_core.buckets.ledger.store import Store
 from sd_core.lake import Lake, Version
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
+from sd_core.schemas.kinds import Regime
 from sd_core.study.model import Study
+from sd_core.study.satellites import LIVE
 
 # Of each position: what its signal and the market said at the close before it was opened, and the asset's highest close
 # up to then. A ticker without prices has no row of signals, and a date outside the sessions no close before.
@@ -45,7 +50,6 @@ _SAID = """
         opened.bucket,
         opened.trade,
         signal.conviction,
-        signal.is_entry as is_on_strategy,
         coalesce(regime.regime, 'unknown') as regime,
         highest.close as highest_close
     from opened
@@ -58,6 +62,7 @@ _SAID = """
     left join highest
         on opened.book = highest.book and opened.bucket = highest.bucket and opened.trade = highest.trade
 """
+_UNKNOWN = Regime.UNKNOWN.name.lower()
 _TRADES = pa.schema(
     [
         ("book", pa.string()),
@@ -67,6 +72,12 @@ _TRADES = pa.schema(
         ("opened", pa.date32()),
     ]
 )
+_MARKED = {
+    "bucket_daily": book_rows.daily_rows,
+    "bucket_trade": book_rows.trade_rows,
+    "bucket_event": book_rows.event_rows,
+    "bucket_evaluation": book_rows.evaluation_rows,
+}
 
 
 def read_books(study: Study, lake: Lake, market: Version) -> dict[str, pa.Table]:
@@ -76,50 +87,58 @@ def read_books(study: Study, lake: Lake, market: Version) -> dict[str, pa.Table]
         InputError: the place of the ledger cannot be.
         NotReadyError: the ledger is damaged, or of another release.
     """
-    rows: Mapping[str, list[Row]] = _rows(Store(*place_of(study, lake)), study.currency)
-    if rows["bucket_trade"]:
-        _add_what_was_said(study, market, rows)
+    rows, living = _rows(Store(*place_of(study, lake)), study.currency)
+    if rows["bucket_trade"] or living:
+        buckets = pa.Table.from_pylist(rows["study_bucket"], STUDY_BUCKET.arrow_schema)
+        with judged(study, market, buckets) as connection:
+            _add_what_was_said(connection, rows["bucket_trade"])
+            days, events = (
+                [row for row in rows[name] if row["book"] == LIVE] for name in ("bucket_daily", "bucket_event")
+            )
+            rows["bucket_twin"] = list(twin_rows(study, market, connection, living, days, events))
     return {
         table.name: pa.Table.from_pylist(rows[table.name], table.arrow_schema)
         for table in (STUDY_BUCKET, *BUCKET_TABLES, *LEDGER_TABLES)
     }
 
 
-def _rows(store: Store, currency: str) -> dict[str, list[Row]]:
+def _rows(store: Store, currency: str) -> tuple[dict[str, list[Row]], list[Living]]:
+    """Return the rows of all books by table, and the satellites of the account."""
     rows: dict[str, list[Row]] = defaultdict(list)
+    living: list[Living] = []
     with contextlib.closing(store), store.reading() as connection:
-        for name in books_of(connection):
+        for name in book_rows.books(connection):
             book = Book(connection, name)
             if book.base.unit != currency:
                 break
-            for table, found in _of(book).items():
+            for table, found in _of(connection, book).items():
                 rows[table] += found
-    return rows
+            if name == LIVE:
+                living = list(book.living())
+    return rows, living
 
 
-def _of(book: Book) -> dict[str, Iterable[Row]]:
+def _of(connection: Any, book: Book) -> dict[str, Iterable[Row]]:
     """Return the rows of a book by table."""
     return {
         "study_bucket": book.settings(),
         "bucket_ledger": book.ledger(),
-        "bucket_daily": book.days(),
-        "bucket_trade": trade_rows(book),
-        "bucket_event": event_rows(book),
-        "bucket_evaluation": evaluation_rows(book),
         "bucket_balance": book.balances(),
         "bucket_reconciliation": book.reconciliations(),
+        **{table: marked(connection, book.name).to_pylist() for table, marked in _MARKED.items()},
     }
 
 
-def _add_what_was_said(study: Study, market: Version, rows: Mapping[str, list[Row]]) -> None:
-    """Add to positions what their signals and the market said when they were opened, where that is known."""
-    buckets = pa.Table.from_pylist(rows["study_bucket"], STUDY_BUCKET.arrow_schema)
-    with judged(study, market, buckets) as connection:
-        connection.register("trades", pa.Table.from_pylist(rows["bucket_trade"], _TRADES))
-        said = {(one["book"], one["bucket"], one["trade"]): one for one in records(connection, _SAID, [])}
-    for trade in rows["bucket_trade"]:
-        if (known := said.get((trade["book"], trade["bucket"], trade["trade"]))) is not None:
-            highest = known.pop("highest_close")
-            trade.update(known)
-            if highest is not None and trade["entry_price"] is not None:
-                trade["premium"] = trade["entry_price"] / highest - 1.0
+def _add_what_was_said(connection: duckdb.DuckDBPyConnection, trades: list[Row]) -> None:
+    """Add to positions what signals and the market said when they were opened, where the ledger does not have it."""
+    connection.register("trades", pa.Table.from_pylist(trades, _TRADES))
+    said = {(one["book"], one["bucket"], one["trade"]): one for one in records(connection, _SAID, [])}
+    for trade in trades:
+        if (known := said.get((trade["book"], trade["bucket"], trade["trade"]))) is None:
+            continue
+        if trade["conviction"] is None:
+            trade["conviction"] = known["conviction"]
+        if trade["regime"] == _UNKNOWN:
+            trade["regime"] = known["regime"]
+        if trade["premium"] is None and known["highest_close"] is not None and trade["entry_price"] is not None:
+            trade["premium"] = trade["entry_price"] / known["highest_close"] - 1.0

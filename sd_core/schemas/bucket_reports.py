@@ -3,6 +3,9 @@
 What they are made from, the tables of the lake, is declared in ``buckets``.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from sd_core.schemas.buckets import BUCKET_DAILY
 from sd_core.schemas.columns import (
     BELOW_ONE,
@@ -187,6 +190,45 @@ REPORT_BUCKET_ATTRIBUTION = Table(
     },
 )
 
+_NO_TWIN = "NULL: it has no twin"
+
+
+def _beside(description: str, kind: Callable[..., Column], *unit_and_checks: Any) -> Column:
+    return kind(f"{description}; {_NO_TWIN}.", *unit_and_checks, nullable=True)
+
+
+REPORT_BUCKET_TWIN = Table(
+    name="report_bucket_twin",
+    layer="reports",
+    description="Every bucket of the account beside its twin: the same settings simulated, with the same money.",
+    key=("book", "bucket"),
+    columns={
+        **_bucket(),
+        "since": day(f"Marked session from which both are compared; {_NO_TWIN}.", nullable=True),
+        "last_session": day(f"Last marked session of the comparison; {_NO_TWIN}.", nullable=True),
+        "sessions": _beside("Marked sessions from the first to the last", whole, COUNT, NOT_NEGATIVE),
+        "value": _beside("Value of the bucket at the last session", number, MONEY),
+        "twin_value": _beside("Value of the twin then", number, MONEY),
+        "value_difference": _beside("value - twin_value", number, MONEY),
+        "twr_index": _beside(
+            "Growth of the bucket from the first session on, whatever money came and went", number, RATIO
+        ),
+        "twin_twr_index": _beside("The same of the twin", number, RATIO),
+        "twr": _beside("twr_index - 1", number, FRACTION),
+        "twin_twr": _beside("twin_twr_index - 1", number, FRACTION),
+        "twr_difference": _beside("twr - twin_twr", number, FRACTION),
+        "max_drawdown": _beside("Deepest fall of the bucket's index since then", number, FRACTION, NOT_POSITIVE),
+        "twin_max_drawdown": _beside("The same of the twin", number, FRACTION, NOT_POSITIVE),
+        "trades": _beside("Positions that the bucket closed after the first session", whole, COUNT, NOT_NEGATIVE),
+        "twin_trades": _beside("Positions that the twin closed", whole, COUNT, NOT_NEGATIVE),
+        "wins": _beside("Wins among the bucket's", whole, COUNT, NOT_NEGATIVE),
+        "twin_wins": _beside("Wins among the twin's", whole, COUNT, NOT_NEGATIVE),
+        "open_positions": _beside("Positions of the bucket open at the last session", whole, COUNT, NOT_NEGATIVE),
+        "twin_open_positions": _beside("The same of the twin", whole, COUNT, NOT_NEGATIVE),
+        "missing": text("Why there is no twin; NULL: there is one.", nullable=True),
+    },
+)
+
 BUCKET_RETURNS = Table(
     name="bucket_returns",
     layer="analytics",
@@ -226,4 +268,11 @@ BUCKET_REGIME = Table(
     },
 )
 
-BUCKET_REPORTS = (REPORT_BOOK, REPORT_BUCKET, REPORT_BUCKET_ATTRIBUTION, BUCKET_RETURNS, BUCKET_REGIME)
+BUCKET_REPORTS = (
+    REPORT_BOOK,
+    REPORT_BUCKET,
+    REPORT_BUCKET_ATTRIBUTION,
+    REPORT_BUCKET_TWIN,
+    BUCKET_RETURNS,
+    BUCKET_REGIME,
+)

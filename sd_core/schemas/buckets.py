@@ -434,4 +434,28 @@ BUCKET_RECONCILIATION = LakeTable(
     },
 )
 
-LEDGER_TABLES = (BUCKET_BALANCE, BUCKET_RECONCILIATION)
+BUCKET_TWIN = LakeTable(
+    name="bucket_twin",
+    description="Every satellite of the account, simulated from its settings with the money that came to it.",
+    key=("book", "bucket"),
+    columns={
+        "book": _book(),
+        "bucket": _bucket(),
+        "changed": day("Date on which its settings or tickers were last changed."),
+        "since": day("Marked session from which it is simulated; NULL: it is not.", nullable=True),
+        "last_session": day("Last marked session up to which it is; NULL: it is not.", nullable=True),
+        "value": number("Value at the last one; NULL: it is not simulated.", MONEY, nullable=True),
+        "twr_index": number("Growth from the first session on; NULL as above.", RATIO, nullable=True),
+        "max_drawdown": number("Deepest fall below the peak since then; NULL as above.", FRACTION, nullable=True),
+        "trades": whole("Positions closed; NULL as above.", COUNT, NOT_NEGATIVE, nullable=True, stored="int32"),
+        "open_positions": whole(
+            "Positions open at the last one; NULL as above.", COUNT, NOT_NEGATIVE, nullable=True, stored="int32"
+        ),
+        "wins": whole(
+            "Positions closed above cost; NULL as above.", COUNT, NOT_NEGATIVE, nullable=True, stored="int32"
+        ),
+        "missing": text("Why it is not simulated; NULL: it is.", nullable=True),
+    },
+)
+
+LEDGER_TABLES = (BUCKET_BALANCE, BUCKET_RECONCILIATION, BUCKET_TWIN)

@@ -16,26 +16,38 @@ inputs as (
         bucket_daily.share,
         bucket_daily.share / bucket_daily.target as of_target,
         greatest(0.4 * bucket_daily.target, study_bucket.min_pct) as share_floor,
-        bucket_daily.status <> 'active' as is_not_active,
-        bucket_daily.cash < -1e-6 as is_overdrawn,
+        -- What an account was set to then, and what a person or its broker did, is known by the reasons alone.
+        is_of_ledger(bucket_daily.book) as is_of_account,
+        case
+            when is_of_account then regexp_matches(coalesce(bucket_daily.reasons, ''), '\b(halt|block|status)\b')
+            else bucket_daily.status <> 'active'
+        end as is_not_active,
+        case
+            when is_of_account then contains(coalesce(bucket_daily.reasons, ''), 'overdrawn')
+            else bucket_daily.cash < -1e-6
+        end as is_overdrawn,
+        case when is_of_account and contains(coalesce(bucket_daily.reasons, ''), 'boost') then 1.5 else 1 end as boost,
         coalesce(bucket_daily.locked_until > bucket_daily.session, false) as is_locked,
         coalesce(bucket_daily.locked_until <= bucket_daily.session, false) as is_testing,
         coalesce(bucket_daily.cooldown_until > bucket_daily.session, false) as is_cooling,
         bucket_daily.stage,
         study_bucket.signal,
         study_bucket.toggle_regime as follows_regime,
-        study_bucket.toggle_high_volatility and coalesce(market_regime.regime = 'high_volatility', false) as is_paused,
+        case
+            when is_of_account then contains(coalesce(bucket_daily.reasons, ''), 'high_volatility')
+            else study_bucket.toggle_high_volatility and coalesce(market_regime.regime = 'high_volatility', false)
+        end as is_paused,
         coalesce(market_regime.regime, 'unknown') as regime
     from bucket_daily
     inner join study_bucket on bucket_daily.book = study_bucket.plan and bucket_daily.bucket = study_bucket.bucket
     left join market_regime on bucket_daily.session = market_regime.session
-    -- A mark of a ledger that judged no rules has no factor.
-    where study_bucket.position > 0 and not (is_of_ledger(bucket_daily.book) and bucket_daily.factor is null)
+    where study_bucket.position > 0
 ),
 expected as (
     select
         *,
         case
+            when is_of_account then share_level
             when not at_least(share, share_floor) then 0
             when at_least(of_target, 1) then 1
             when at_least(of_target, 0.8) then 0.8
@@ -51,6 +63,7 @@ expected as (
         case when is_cooling then 0.75 else 1 end as expected_cooldown,
         (stage + 1) / 4 as expected_reawakening,
         case
+            when is_of_account then regime_factor
             when not follows_regime or regime in ('unknown', 'bull') then 1
             when signal = 'breakout' then case regime when 'bear' then 0 else 0.5 end
             when regime = 'sideways' then 1
@@ -67,7 +80,10 @@ factors as (
             else least(
                 least(
                     1,
-                    least(expected_share_level, expected_drawdown_level) * expected_cooldown * expected_reawakening
+                    least(expected_share_level, expected_drawdown_level)
+                    * expected_cooldown
+                    * expected_reawakening
+                    * boost
                 ) * expected_regime_factor,
                 case when is_testing then 0.25 else 1 end
             )

@@ -1,4 +1,4 @@
--- A position is opened at the factor of the close before, which is above 0, but for what a person traded in an account.
+-- A position is opened at the factor of the close before, which is above 0; in an account, what a signal asked for is.
 -- table: bucket_trade
 with
 known as (
@@ -19,5 +19,8 @@ select
 from bucket_trade as trade
 left join known on trade.book = known.book and trade.bucket = known.bucket and trade.opened = known.session
 where
-    not (is_of_ledger(trade.book) and trade.factor is null)
-    and (trade.factor = known.known_factor and trade.factor > 0) is not true
+    case
+        -- An order of an account may be filled later, and what a person trades has no factor.
+        when is_of_ledger(trade.book) then coalesce(trade.factor > 0, true)
+        else trade.factor = known.known_factor and trade.factor > 0
+    end is not true

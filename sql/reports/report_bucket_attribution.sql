@@ -1,6 +1,6 @@
 -- Where the profit of every satellite came from, by what it traded.
 -- Grain: book, bucket, ticker.
--- Sources: bucket_trade, satellite_prices, bucket_balance.
+-- Sources: bucket_trade, satellite_prices, bucket_balance, bucket_ledger.
 with
 last_closes as (
     select
@@ -11,15 +11,32 @@ last_closes as (
     group by ticker
 ),
 
--- What an account holds is worth what it was marked at last.
+-- What an account holds of a position is worth what it was marked at last; a part may have been sold.
 marked as (
     select
         book,
         bucket,
         unit as ticker,
-        price
+        amount * price as worth
     from bucket_balance
     where not is_currency
+),
+
+sold as (
+    select
+        ledger.book,
+        ledger.bucket,
+        ledger.ticker,
+        sum(ledger.amount) as proceeds
+    from bucket_ledger as ledger
+    inner join bucket_trade as trade
+        on
+            ledger.book = trade.book
+            and ledger.bucket = trade.bucket
+            and ledger.ticker = trade.ticker
+            and ledger.effective >= trade.opened
+    where is_of_ledger(ledger.book) and ledger.kind = 'SELL' and trade.closed is null
+    group by ledger.book, ledger.bucket, ledger.ticker
 ),
 
 trades as (
@@ -34,11 +51,15 @@ trades as (
         -- What is open is worth its last close.
         coalesce(
             trade.proceeds,
-            trade.quantity * case when is_of_ledger(trade.book) then marked.price else last_closes.close end
+            case
+                when is_of_ledger(trade.book) then marked.worth + coalesce(sold.proceeds, 0)
+                else trade.quantity * last_closes.close
+            end
         ) + trade.dividends - trade.cost as gain
     from bucket_trade as trade
     left join last_closes using (ticker)
     left join marked using (book, bucket, ticker)
+    left join sold using (book, bucket, ticker)
 )
 
 select

@@ -81,23 +81,20 @@ def test_what_was_booked_is_a_row_each_with_its_fee_and_price(account: Lab) -> N
     assert last[["core", "dipper"]].to_numpy() == pytest.approx(ends[["core", "dipper"]].to_numpy())
 
 
-def test_positions_are_what_was_sold_and_what_is_left(account: Lab) -> None:
-    """The dividend of 5 belongs to ten shares, of which four were sold later."""
-    bought, sold = (float(close_of(account, "DDD", day)) for day in (SECOND, FOURTH))
-    trades = of_book(account, "bucket_trade")
-    assert list(trades["quantity"]) == [4.0, 6.0]
-    closed, left = trades.iloc[0], trades.iloc[1]
-    cost = 0.4 * (10 * bought + 1)
-    assert (closed["cost"], closed["proceeds"], closed["dividends"]) == pytest.approx((cost, 4 * sold, 2.0), rel=1e-6)
-    assert closed["trade_return"] == pytest.approx((4 * sold + 2) / cost - 1, rel=1e-6)
-    assert (closed["entry_price"], closed["exit_price"]) == pytest.approx((bought, sold), rel=1e-6)
-    assert pd.isna(left["closed"])
-    assert left["dividends"] == pytest.approx(3.0)
+def test_positions_have_what_signals_and_prices_said_before_them(account: Lab) -> None:
+    bought = float(close_of(account, "DDD", SECOND))
+    [trade] = of_book(account, "bucket_trade").to_dict("records")
+    assert (trade["quantity"], trade["cost"], trade["dividends"]) == pytest.approx((10.0, 10 * bought + 1, 5.0))
+    assert pd.isna(trade["closed"])
     # What the signal said the evening before, as the table of signals has it of the account's satellite.
     signals = account.table("bucket_signal")
     before = signals[(signals["plan"] == "live") & (signals["session"] == pd.Timestamp(FIRST))].iloc[0]
-    assert (closed["conviction"], closed["is_on_strategy"]) == (before["conviction"], before["is_entry"])
-    assert pd.isna(closed["factor"])
+    assert trade["conviction"] == before["conviction"]
+    prices = account.table("satellite_prices")
+    earlier = prices[(prices["ticker"] == "DDD") & (prices["session"] <= pd.Timestamp(FIRST))]["close"].max()
+    assert trade["premium"] == pytest.approx(bought / earlier - 1)
+    # No order of ours asked for it.
+    assert (pd.isna(trade["factor"]), trade["is_on_strategy"]) == (True, False)
 
 
 def test_paper_books_settings_and_balances_are_there(account: Lab) -> None:
@@ -117,11 +114,29 @@ def test_paper_books_settings_and_balances_are_there(account: Lab) -> None:
 def test_reports_have_the_account_beside_plans(account: Lab) -> None:
     assert set(account.table("report_book")["book"]) == {"alone", "dips", "live"}
     found = of_book(account, "report_bucket").set_index("bucket").loc["dipper"]
-    assert (found["trades"], found["open_positions"]) == (1, 1)
+    assert (found["trades"], found["open_positions"]) == (0, 1)
     daily = of_book(account, "bucket_daily").set_index(["bucket", "session"])["value"]
     assert found["profit"] == pytest.approx(daily["dipper"].iloc[-1] - found["net_flows"])
     traded = of_book(account, "report_bucket_attribution").iloc[0]
     assert traded["profit"] == pytest.approx(found["profit"], abs=1e-6)
+
+
+def test_account_is_beside_its_twin_from_the_first_mark_on(account: Lab) -> None:
+    rows = account.table("report_bucket_twin").set_index("bucket")
+    found = rows.loc["dipper"]
+    daily = of_book(account, "bucket_daily")
+    own = daily[daily["bucket"] == "dipper"].set_index("session")
+    assert (found["since"].date(), found["last_session"].date(), found["sessions"]) == (FIRST, LAST, 5)
+    assert (found["value"], found["twr_index"]) == pytest.approx((own["value"].iloc[-1], own["twr_index"].iloc[-1]))
+    assert found["value_difference"] == pytest.approx(found["value"] - found["twin_value"])
+    assert found["twr_difference"] == pytest.approx(found["twr"] - found["twin_twr"])
+    assert found["max_drawdown"] == pytest.approx((own["twr_index"] / own["twr_index"].cummax()).min() - 1)
+    assert pd.isna(found["missing"])
+    # 1 000 and 50.90 came to both; the twin holds at most a position in DDD.
+    assert found["twin_value"] == pytest.approx(1_050.90, rel=0.05)
+    core = rows.loc["core"]
+    assert pd.isna(core["twin_value"])
+    assert core["missing"] == "the core follows no settings of the ledger"
 
 
 def test_dataset_is_outdated_by_the_next_entry_alone(account: Lab, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Arrivals:
         """Book what each satellite starts with."""
         for place, amount in enumerate(self.plan.openings):
             if amount > 0.0:
-                _move(books, 0, place, OUTSIDE, Transfer.OPENING, amount)
+                book_move(books, 0, place, OUTSIDE, Transfer.OPENING, amount)
 
     def harvest(self, books: Books, session: int, total: float) -> float:
         """Hand to the core what satellites have above their lines; return it."""
@@ -51,7 +51,7 @@ class Arrivals:
                 line = float(satellite["target"]) if one.harvest_line is None else one.harvest_line
                 amount = harvest_of(_value(satellite), total, line, float(satellite["cash"]), self.plan.minor)
                 if amount > 0.0:
-                    _move(books, session, place, CORE, Transfer.HARVEST, -amount)
+                    book_move(books, session, place, CORE, Transfer.HARVEST, -amount)
                     handed += amount
         return handed
 
@@ -69,7 +69,7 @@ class Arrivals:
         )
         for place, part in enumerate(parts.tolist()):
             if part > 0.0:
-                _move(books, session, place, OUTSIDE, Kind.DEPOSIT, part)
+                book_move(books, session, place, OUTSIDE, Kind.DEPOSIT, part)
         return deposit - math.fsum(parts)
 
     def _is_fed(self, books: Books, session: int) -> npt.NDArray[np.bool_]:
@@ -169,10 +169,10 @@ class Arrivals:
         places = {one.name: place for place, one in enumerate(self.plan.satellites)}
         for move in moves:
             giver, taker = places[move.source], places.get(move.target, CORE)
-            _move(books, session, giver, taker, Transfer.REALLOCATION, -move.amount)
+            book_move(books, session, giver, taker, Transfer.REALLOCATION, -move.amount)
             rows["moved"][giver] -= move.amount
             if taker != CORE:
-                _move(books, session, taker, giver, Transfer.REALLOCATION, move.amount)
+                book_move(books, session, taker, giver, Transfer.REALLOCATION, move.amount)
                 rows["moved"][taker] += move.amount
         return math.fsum(move.amount for move in moves if move.target not in places)
 
@@ -194,7 +194,7 @@ def _value(satellite: np.void) -> float:
     return float(satellite["value"] + satellite["open_flows"])
 
 
-def _move(books: Books, session: int, place: int, counterparty: int, kind: Kind | Transfer, amount: float) -> None:
+def book_move(books: Books, session: int, place: int, counterparty: int, kind: Kind | Transfer, amount: float) -> None:
     """Book cash that a satellite gets before anything trades, or hands over where it is negative."""
     satellite = books.satellites[place]
     satellite["cash"] += amount

@@ -45,16 +45,16 @@ def simulate(plan: Plan, panel: Panel, signals: Signals, deposits: Floats, core:
     Returns:
         The rows of the satellites, and what the core was worth.
     """
-    market, sessions = _market(plan, panel, signals), len(panel.sessions)
-    books = _open(plan, sessions)
+    market, sessions = lay_out(plan, panel, signals), len(panel.sessions)
+    books = open_books(plan, sessions)
     arrivals = Arrivals(plan, market, panel.periods_per_year)
     arrivals.open(books)
     months, quarters = (_begins(panel.sessions, length) for length in (1, MONTHS_OF_A_QUARTER))
     sends = market.pays & any(one.parameters.dividends == Dividends.SEND_TO_CORE for one in plan.satellites)
     values, cash, withdrawals, flows = np.zeros((4, sessions))
-    most = _most_rows(books)
+    most = most_rows(books)
     for session in range(sessions):
-        books = _with_room(books, most)
+        books = with_room(books, most)
         flow = 0.0
         if months[session] or deposits[session] > 0.0:
             total = float(values[session - 1] + books.satellites["value"].sum())
@@ -84,7 +84,7 @@ def simulate(plan: Plan, panel: Panel, signals: Signals, deposits: Floats, core:
     )
 
 
-def _market(plan: Plan, panel: Panel, signals: Signals) -> Market:
+def lay_out(plan: Plan, panel: Panel, signals: Signals) -> Market:
     """Lay out what the satellites read."""
     last = last_known(panel.close)
     days = day_numbers(panel.sessions)
@@ -112,7 +112,7 @@ def _market(plan: Plan, panel: Panel, signals: Signals) -> Market:
     )
 
 
-def _open(plan: Plan, sessions: int) -> Books:
+def open_books(plan: Plan, sessions: int) -> Books:
     """Open the books of satellites that have nothing yet."""
     count, tickers = len(plan.satellites), len(plan.lot_sizes)
     satellites = np.zeros(count, dtype=SATELLITE)
@@ -153,7 +153,7 @@ def _open(plan: Plan, sessions: int) -> Books:
     )
 
 
-def _most_rows(books: Books) -> tuple[int, int, int]:
+def most_rows(books: Books) -> tuple[int, int, int]:
     """Return how many rows of the ledger, of trades and of events one session may add."""
     count, tickers = books.closed.shape
     # Of a ticker: a dividend that is sent on, an exit or a purchase for it, an entry, and a resting order. Of a
@@ -161,7 +161,7 @@ def _most_rows(books: Books) -> tuple[int, int, int]:
     return 6 * tickers + count * (2 * count + 4), tickers, tickers + 6 * count
 
 
-def _with_room(books: Books, most: tuple[int, int, int]) -> Books:
+def with_room(books: Books, most: tuple[int, int, int]) -> Books:
     """Return the books with room for one more session."""
     rows = [books.ledger, books.trades, books.events]
     counts = books.counts.tolist()

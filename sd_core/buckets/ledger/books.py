@@ -1,7 +1,7 @@
-"""The books of a ledger as rows of the tables that plans have: what moved, every marked day, positions, and settings.
+"""The books of a ledger as rows of the tables that plans have: what moved, and how satellites are set; and balances.
 
-Nothing is written here. Positions belong in ``positions``; what signals and prices say of them is added where these
-are known; what the columns mean is declared in ``schemas.buckets``.
+Nothing is written here. Marked days, positions and events belong in ``book_rows``; what the columns mean is declared in
+``schemas.buckets``.
 """
 
 import datetime as dt
@@ -17,18 +17,13 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from sd_core.buckets import presets, rules
+from sd_core.buckets import presets
 from sd_core.buckets.ledger.state import State
 from sd_core.schemas.kinds import LEG_ARRIVAL, Booking, Kind, Transfer
 from sd_core.study.satellites import CORE, LIVE, OUTSIDE
 
 Row = dict[str, Any]
 
-# Money that comes to a bucket, or goes, before anything trades.
-OPEN_FLOWS = {
-    *(kind.name for kind in (Transfer.OPENING, Kind.DEPOSIT, Transfer.HARVEST, Transfer.REALLOCATION)),
-    *(kind.name for kind in (Booking.TRANSFER, Booking.REASSIGNMENT, Booking.CORRECTION)),
-}
 # Satellites with a share of the account that they are to have.
 IN_USE = {"accumulating", "active", "hibernating", "paused"}
 
@@ -41,17 +36,13 @@ class Mark:
         session: in ISO.
         entry: which wrote it; what was booked before is in it.
         values: cash and value of each bucket, in quanta of the base currency.
-        prices: the last known ones of instruments, in their quote currency.
         rates: the last known ones of foreign currencies, in the base currency.
-        positions: how many instruments each bucket holds.
     """
 
     session: str
     entry: int
     values: Mapping[str, tuple[int, int]]
-    prices: Mapping[str, Decimal]
     rates: Mapping[str, Decimal]
-    positions: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -60,7 +51,7 @@ class Movement:
 
     Attributes:
         window: the place of the mark that it is in, one beyond the last where none followed.
-        kind: as ``bucket_ledger`` writes it; ``taken_back`` is that of the entry that a reversal takes back.
+        kind: as ``bucket_ledger`` writes it.
         amount, fee: money, in the base currency; gross of a fill is without its fee.
         quantity: of shares; 0 where none moved.
     """
@@ -69,18 +60,12 @@ class Movement:
     window: int
     effective: str
     kind: str
-    taken_back: str | None
     bucket: str
     counterparty: str
     ticker: str | None
     quantity: Decimal
     amount: Decimal
     fee: Decimal
-
-    @property
-    def counts_as(self) -> str:
-        """The kind that it counts as among flows."""
-        return self.taken_back or self.kind
 
     @property
     def price(self) -> float | None:
@@ -90,9 +75,31 @@ class Movement:
         return float(gross / abs(self.quantity)) if is_fill and self.quantity and gross else None
 
 
-def books_of(connection: Connection) -> list[str]:
-    """Return the names of a ledger's books, the account's first."""
-    return list(connection.execute(text("select book from book order by entry")).scalars())
+@dataclass(frozen=True)
+class Living:
+    """A satellite of the account as it is set now.
+
+    Attributes:
+        settings: its sliders, toggles and what dividends do.
+        min_pct: share of the account below which it does not trade.
+        tickers: what it trades.
+        changed: the date on which one of these was last changed.
+        since: the first session marked after that at which it was worth anything; None: there is none.
+    """
+
+    bucket: str
+    settings: presets.Settings
+    min_pct: float
+    tickers: tuple[str, ...]
+    changed: str
+    since: str | None
+
+
+# Marks of an earlier release say no more than values.
+_MARKS = """
+    select m.* from mark m join mark_state s on s.book = m.book and s.bucket = m.bucket and s.session = m.session
+    and s.revision = m.revision where m.book = :book order by m.session, m.revision, m.bucket
+"""
 
 
 class Book:
@@ -117,24 +124,19 @@ class Book:
     def marks(self) -> list[Mark]:
         """The marked sessions, in order."""
         last: dict[str, list[Any]] = {}
-        for row in self.all("select * from mark where book = :book order by session, revision, bucket"):
+        for row in self.all(_MARKS):
             of_session = last.setdefault(row.session, [])
             if of_session and of_session[0].revision < row.revision:
                 of_session.clear()
             of_session.append(row)
-        held, rated = (self._by_entry(table) for table in ("mark_position", "fx_rate"))
-        prices: dict[str, Decimal] = {}
+        rated = self._by_entry("fx_rate")
         rates: dict[str, Decimal] = {}
         marks = []
         for session, rows in last.items():
             entry = rows[0].entry
-            prices |= {row.unit: Decimal(row.price) for row in held[entry]}
             rates |= {row.currency: Decimal(row.rate) for row in rated[entry]}
-            positions: dict[str, int] = defaultdict(int)
-            for row in held[entry]:
-                positions[row.bucket] += 1
             values = {row.bucket: (row.cash, row.value) for row in rows if row.bucket in self.buckets}
-            marks.append(Mark(session, entry, values, dict(prices), dict(rates), positions))
+            marks.append(Mark(session, entry, values, dict(rates)))
         return marks
 
     def _by_entry(self, table: str) -> dict[int, list[Any]]:
@@ -169,11 +171,10 @@ class Book:
 
     @cached_property
     def entries(self) -> dict[int, Any]:
-        """Entries of the book by number: kind, dates, event, and the kind of the entry that one reverses."""
+        """Entries of the book by number: kind, date, and the numbers of the event."""
         rows = self.all(
-            "select e.number, e.kind, e.effective, e.actor, v.subject, v.numbers, r.kind as taken_back"
-            " from entry e join seal on seal.entry = e.number join event v on v.entry = e.number"
-            " left join entry r on r.number = e.reverses where e.book = :book order by e.number"
+            "select e.number, e.kind, e.effective, v.numbers from entry e join seal on seal.entry = e.number"
+            " join event v on v.entry = e.number where e.book = :book order by e.number"
         )
         return {row.number: row for row in rows}
 
@@ -203,7 +204,6 @@ class Book:
             window,
             head.effective,
             (Kind.BUY if bought else Kind.SELL).name,
-            None,
             bucket,
             OUTSIDE,
             shares.unit,
@@ -227,7 +227,6 @@ class Book:
                         window,
                         head.effective,
                         kind,
-                        head.taken_back and head.taken_back.upper(),
                         bucket,
                         other,
                         about if is_money else leg.unit,
@@ -284,104 +283,7 @@ class Book:
                 "cash_after": float(cash[one.bucket]),
             }
 
-    def days(self) -> Iterator[Row]:
-        """Yield the rows of ``bucket_daily``: each bucket at each mark, with its index."""
-        flows = self._flows()
-        before: dict[str, tuple[float, float, float]] = {}
-        for window, mark in enumerate(self.marks):
-            shown = [bucket for bucket in mark.values if bucket == CORE or self._has_share(bucket, mark)]
-            targets = {bucket: self._target(bucket, mark) for bucket in shown if bucket != CORE}
-            total = self._money(sum(value for _, value in mark.values.values()))
-            for bucket in shown:
-                cash, value = map(self._money, mark.values[bucket])
-                open_flows, close_flows = flows[window, bucket]
-                previous, index, peak = before.get(bucket, (0.0, 1.0, 1.0))
-                earned = rules.index_return(value, previous, open_flows, close_flows)
-                index = rules.index_after(index, earned)
-                peak = max(peak, index)
-                before[bucket] = value, index, peak
-                yield {
-                    "book": self.name,
-                    "bucket": bucket,
-                    "session": day(mark.session),
-                    "cash": cash,
-                    "value": value,
-                    "open_flows": open_flows,
-                    "close_flows": close_flows,
-                    "simple_return": None if math.isnan(earned) else earned,
-                    "twr_index": index,
-                    "peak": peak,
-                    "drawdown": rules.drawdown_of(index, peak),
-                    "share": rules.share_of(value, total),
-                    "target": 1.0 - math.fsum(targets.values()) if bucket == CORE else targets[bucket],
-                    "positions": None if bucket == CORE else mark.positions[bucket],
-                    "status": None if bucket == CORE else self.status(bucket, mark.entry),
-                }
-
-    def _flows(self) -> dict[tuple[int, str], tuple[float, float]]:
-        """Return what came to each bucket in the window of each mark: before anything traded, and during the session.
-
-        Shares count at the mark before; where that has no price of them, at the mark itself.
-        """
-        opened: dict[tuple[int, str], Decimal] = defaultdict(Decimal)
-        closed: dict[tuple[int, str], Decimal] = defaultdict(Decimal)
-        for one in self.movements:
-            place, kind = (one.window, one.bucket), one.counts_as
-            if kind in OPEN_FLOWS:
-                opened[place] += one.amount + self._worth(one)
-            elif kind == Kind.WITHDRAWAL.name or (kind == Transfer.DIVIDEND_SENT.name and one.bucket != CORE):
-                closed[place] += one.amount
-            elif kind == Transfer.DIVIDEND_SENT.name:
-                opened[place] += one.amount
-        return defaultdict(
-            lambda: (0.0, 0.0), {place: (float(opened[place]), float(closed[place])) for place in {*opened, *closed}}
-        )
-
-    def _worth(self, one: Movement) -> Decimal:
-        if not one.quantity or one.ticker is None:
-            return Decimal(0)
-        quoted = self.units[str(self.units[one.ticker].quote_currency)]
-        for window in (one.window - 1, one.window):
-            if 0 <= window < len(self.marks) and (price := self.marks[window].prices.get(one.ticker)) is not None:
-                money = int((one.quantity * price).scaleb(quoted.scale))
-                return self.in_base(quoted.unit, money, window)
-        return Decimal(0)
-
-    def _money(self, quanta: int) -> float:
-        return float(self.base.decimal(quanta))
-
-    # Satellites as they were
-
-    def status(self, bucket: str, entry: int) -> str | None:
-        """Return a satellite's status after an entry; None before there was it."""
-        past = [row.status for row in self.states[bucket] if row.entry <= entry]
-        return past[-1] if past else None
-
-    @cached_property
-    def states(self) -> dict[str, list[Any]]:
-        """The statuses of each satellite in their order, with entry and cause."""
-        states = defaultdict(list)
-        for row in self.all("select * from state order by entry"):
-            states[row.subject].append(row)
-        return states
-
-    def _has_share(self, bucket: str, mark: Mark) -> bool:
-        """Return whether a satellite is in use at a mark, or has something though it is not; on paper it always is."""
-        return self.name != LIVE or self.status(bucket, mark.entry) in IN_USE or mark.values[bucket][1] != 0
-
-    def _target(self, bucket: str, mark: Mark) -> float:
-        """Return the share that a satellite is to have at a mark, 0 where it is not in use."""
-        if self.name == LIVE and self.status(bucket, mark.entry) not in IN_USE:
-            return 0.0
-        past = [row.value for row in self._targets[bucket] if row.entry <= mark.entry]
-        return float(json.loads(past[-1])) if past else 0.0
-
-    @cached_property
-    def _targets(self) -> dict[str, list[Any]]:
-        targets = defaultdict(list)
-        for row in self.all("select * from setting where name = 'target' order by entry"):
-            targets[row.subject].append(row)
-        return targets
+    # Satellites as they are set
 
     def settings(self) -> Iterator[Row]:
         """Yield the rows of ``study_bucket``: the core, and satellites as they are set now, but those in research."""
@@ -406,6 +308,33 @@ class Book:
                 "tickers": state.universe(bucket),
                 **settings_of(state, bucket).columns,
             }
+
+    def living(self) -> Iterator[Living]:
+        """Yield the satellites of the account, but those in research."""
+        state = self.state
+        for bucket in self.buckets:
+            if bucket != CORE and state.buckets[bucket].status != "research":
+                changed = max(self._changes(bucket))
+                since = [mark for mark in self.marks if mark.entry > changed and mark.values.get(bucket, (0, 0))[1] > 0]
+                yield Living(
+                    bucket,
+                    settings_of(state, bucket),
+                    float(state.fraction(bucket, "min_pct")),
+                    tuple(state.universe(bucket)),
+                    self.entries[changed].effective,
+                    since[0].session if since else None,
+                )
+
+    def _changes(self, bucket: str) -> Iterator[int]:
+        """Yield the entries that set how a satellite trades, or what."""
+        for row in self.all("select subject, name, entry from setting"):
+            if row.subject == bucket and row.name in {"preset", "sliders", "toggles", "dividends", "min_pct"}:
+                yield row.entry
+        owners: dict[str, str] = {}
+        for row in self.all("select subject, owner, entry from universe order by entry"):
+            if bucket in {row.owner, owners.get(row.subject)} and row.owner != owners.get(row.subject):
+                yield row.entry
+            owners[row.subject] = row.owner
 
     def balances(self) -> Iterator[Row]:
         """Yield the rows of ``bucket_balance``: what buckets have, and what activities state, with its sign turned."""
@@ -452,7 +381,7 @@ def settings_of(state: State, bucket: str) -> presets.Settings:
 def _money_alone(mark: Mark, window: int, bucket: str, amount: Decimal) -> Movement:
     nothing = Decimal(0)
     kind = Booking.REVALUATION.name
-    return Movement(mark.entry, window, mark.session, kind, None, bucket, OUTSIDE, None, nothing, amount, nothing)
+    return Movement(mark.entry, window, mark.session, kind, bucket, OUTSIDE, None, nothing, amount, nothing)
 
 
 def day(iso: str) -> dt.date:
