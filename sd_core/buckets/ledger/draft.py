@@ -121,19 +121,23 @@ class Draft:
             **row,
         )
 
-    def use_lots(self, bucket: str, unit: str, quanta: int, proceeds: int | None) -> list[OpenLot]:
+    def use_lots(
+        self, bucket: str, unit: str, quanta: int, proceeds: int | None, *, newest_first: bool = False
+    ) -> list[OpenLot]:
         """Take shares from a bucket's lots, the oldest first, and return what was taken with its part of the cost.
 
         Args:
             quanta: how many.
             proceeds: their proceeds, divided in proportion; None where they only move.
+            newest_first: whether the newest lots are used first.
 
         Raises:
             HeldError: the bucket has fewer.
         """
         taken: list[OpenLot] = []
         left = quanta
-        for lot in self.state.lots(bucket, unit):
+        lots = self.state.lots(bucket, unit)
+        for lot in reversed(lots) if newest_first else lots:
             if left:
                 taken.append(lot.part(min(lot.quanta, left)))
                 left -= taken[-1].quanta

@@ -14,7 +14,7 @@ from typing import Any
 from sd_core.buckets.ledger.draft import Draft, HeldError
 from sd_core.buckets.ledger.orders import fill_order
 from sd_core.buckets.ledger.quanta import Unit, by_ratio, in_words
-from sd_core.buckets.ledger.reversals import mirror
+from sd_core.buckets.ledger.reversals import is_as_it_was, mirror
 from sd_core.buckets.ledger.splits import split_deposit
 from sd_core.errors import InputError
 from sd_core.study.satellites import CORE, LIVE, OUTSIDE
@@ -194,7 +194,10 @@ def _fill(draft: Draft, fact: Fact) -> Note:
     bucket, note = _owner(draft, unit)
     order = fact.details.get("order")
     if order and draft.state.order(order) is not None:
-        bucket, note = fill_order(draft, order, abs(quanta)), {"order": order}
+        ordered_by = fill_order(draft, order, abs(quanta))
+        if draft.state.book != LIVE or draft.state.buckets[ordered_by].status != "retired":
+            bucket, note = ordered_by, {}
+        note |= {"order": order}
     elif draft.state.book == LIVE:
         note["external_trade"] = True
     if quanta > 0:
@@ -270,13 +273,50 @@ def _adjustment(draft: Draft, fact: Fact) -> Note:
     for unit, quanta in fact.legs.items():
         if draft.state.units[unit].kind != "currency":
             raise InputError(f"correction: {unit}: expected a currency; positions are never corrected")
+        if draft.head.actor == "person":
+            _refuse_overdrawing(draft, unit, quanta)
         draft.post(OUTSIDE, main, unit, quanta, "correction")
     return {"bucket": main, "reason": fact.details.get("reason", "")}
 
 
-def _bust(draft: Draft, _: Fact) -> Note:
-    assert draft.head.reverses is not None
-    return mirror(draft, draft.head.reverses)
+def _refuse_overdrawing(draft: Draft, unit: str, quanta: int) -> None:
+    """Refuse a correction that takes more than the core has free, but for what the broker has less than is booked.
+
+    Raises:
+        InputError: it takes more than both.
+    """
+    state, of = draft.state, draft.state.units[unit]
+    most = max(state.free(CORE, unit), state.lacking(unit), 0)
+    if -quanta > most:
+        raise InputError(
+            f"correct: {of.shown(quanta)}: expected to take at most {of.number(most)}: what the core has free, or what"
+            " the last reconciliation found missing"
+        )
+
+
+def _bust(draft: Draft, fact: Fact) -> Note:
+    number = draft.head.reverses
+    assert number is not None
+    if draft.state.entry(number).kind != "fill":
+        return mirror(draft, number)
+    unit, quanta = fact.one(draft, "instrument")
+    money, net = fact.one(draft, "currency")
+    traded_by = draft.state.subject_of(number)
+    bucket = next((owner for owner, of in draft.state.balances if of == unit), None) or _owner(draft, unit)[0]
+    if bucket == traded_by and is_as_it_was(draft.state, number, fact.legs):
+        return mirror(draft, number)
+    draft.post(OUTSIDE, bucket, unit, quanta, "reversal")
+    draft.post(OUTSIDE, bucket, money, net, "reversal")
+    note: Note = {"bucket": bucket, "reverses": number, "traded_by": traded_by}
+    if quanta < 0:
+        taken = draft.use_lots(bucket, unit, -quanta, net, newest_first=True)
+        return note | {"gain": draft.state.units[money].number(net - sum(lot.cost for lot in taken))}
+    uses = draft.state.uses_of(number)
+    sold = [use.quanta for use in uses]
+    for use, size in zip(uses, by_ratio(sold, Fraction(quanta, sum(sold)), quanta), strict=True):
+        if size > 0:
+            draft.open_lot(bucket, unit, use.opened, size, use.cost, parent=use.lot)
+    return note
 
 
 # Corporate actions: the broker states quantities, lots follow by exact ratios.

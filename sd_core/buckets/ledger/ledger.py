@@ -147,7 +147,8 @@ class Ledger:
             key = key or f"paid-{request}"
             ref = f"hand:{key}"
             if found is None or (found.status != "open" and state.entry_of(ref) is None):
-                raise InputError(f"withdraw: {request}: expected an open request, one of {', '.join(known) or 'none'}")
+                open_now = f"one of {', '.join(known)}" if known else "there is none"
+                raise InputError(f"withdraw: {request}: expected an open request, {open_now}")
             unit = state.units[found.unit]
         legs = {unit.unit: -unit.decimal(found.quanta)}
         activity = Activity(ref, "withdrawal", self.clock().date(), legs, details={"order": request})
@@ -619,7 +620,7 @@ class Ledger:
             return _stored(state.connection, self.book, activity.ref)
         place = f"{activity.kind} {activity.ref}"
         legs = []
-        for name, amount in activity.legs.items():
+        for name, amount in sorted(activity.legs.items()):
             unit = state.units.get(name) or self._unit(name, activity)
             legs.append({"book": self.book, "ref": activity.ref, "unit": name, "quanta": unit.quanta(amount, place)})
         row: dict[str, Any] = {

@@ -173,7 +173,9 @@ def reverse(draft: Draft, number: int) -> None:
             f"reverse: {number}: expected an entry that was asked for, the broker stated this {found.kind}"
         )
     if found.kind not in REVERSIBLE:
-        raise InputError(f"reverse: {number}: expected one of {', '.join(sorted(REVERSIBLE))}, was {found.kind}")
+        instead = "; another mark of the session takes its place" if found.kind == "mark" else ""
+        kinds = ", ".join(sorted(REVERSIBLE))
+        raise InputError(f"reverse: {number}: expected one of {kinds}, was {found.kind}{instead}")
     if (by := state.reversed_by(number)) is not None:
         raise InputError(f"reverse: {number}: expected an entry that holds, {by} reverses it")
     for leg in state.legs(number):

@@ -3,10 +3,13 @@
 Who may reverse what belongs in ``requests`` and, for the broker's own corrections, in ``facts``.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from sd_core.buckets.ledger.draft import Draft, HeldError
-from sd_core.study.satellites import CORE
+from sd_core.buckets.ledger.state import State
+from sd_core.study.satellites import CORE, OUTSIDE
 
 
 def mirror(draft: Draft, number: int) -> dict[str, Any]:
@@ -27,3 +30,16 @@ def mirror(draft: Draft, number: int) -> dict[str, Any]:
     for unit in state.assigned_by(number):
         draft.add("universe", subject=unit, owner=state.owner_before(unit, number) or CORE)
     return {"reverses": number, "bucket": state.subject_of(number)}
+
+
+def is_as_it_was(state: State, number: int, legs: Mapping[str, int]) -> bool:
+    """Return whether a fill can be taken back as it was booked: all of it, and nothing has used the lots it opened.
+
+    Args:
+        number: the entry of the fill.
+        legs: what taking it back adds, by unit.
+    """
+    left: Counter[str] = Counter(legs)
+    for leg in state.legs(number):
+        left[leg.unit] += leg.quanta if leg.source == OUTSIDE else -leg.quanta
+    return not any(left.values()) and all(lot.left == lot.quanta for lot in state.lots_of(number))

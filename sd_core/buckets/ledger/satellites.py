@@ -85,12 +85,15 @@ def refuse_currency(state: State, ticker: str, place: str) -> None:
     """Refuse a currency where an instrument is expected, and what is no ticker at all.
 
     Raises:
-        InputError: the ledger knows it as a currency, or it is empty, long or has blanks.
+        InputError: the ledger knows it as a currency or in other letters, or it is empty, long or has blanks.
     """
     if not TICKER.fullmatch(ticker):
         raise InputError(f"{place}: {ticker!r}: expected a ticker of at most 40 characters, without blanks")
     if ticker in state.units and state.units[ticker].kind == "currency":
         raise InputError(f"{place}: {ticker}: expected an instrument, is a currency")
+    alike = [unit for unit in state.units if unit != ticker and unit.upper() == ticker.upper()]
+    if alike:
+        raise InputError(f"{place}: {ticker}: expected {alike[0]}, as the ledger writes it")
 
 
 def taken_by(state: State, ticker: str, bucket: str) -> str | None:

@@ -452,6 +452,24 @@ class State:
         rows = list(self._rows(query, first=first))
         return sum((self.base.decimal(self.in_base(row.unit, row.quanta)) for row in rows), Decimal(0))
 
+    def lacking(self, unit: str) -> int:
+        """Return what the broker had less than was booked, in quanta, by the last reconciliation and corrections since.
+
+        It is 0 without a reconciliation, and negative where the broker had more.
+        """
+        query = """
+            select r.entry, r.difference from reconciliation r where r.book = :book and r.unit = :unit
+            order by r.entry desc limit 1
+        """
+        found = next(self._rows(query, unit=unit), None)
+        if found is None:
+            return 0
+        query = """
+            select coalesce(sum(l.quanta), 0) from entry e join activity_leg l on l.book = e.book and l.ref = e.activity
+            where e.book = :book and e.kind = 'correction' and e.number > :entry and l.unit = :unit
+        """
+        return int(self._one(query, unit=unit, entry=found.entry)) - int(found.difference)
+
     def last_of(self, unit: str, most: int = 5) -> list[str]:
         """Return the last entries that moved a unit across the border of the book, the newest first."""
         query = """

@@ -21,6 +21,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event
 
+from sd_core.buckets.ledger.tables import SEAL
 from sd_core.buckets.ledger.triggers import create_triggers, drop_triggers
 from sd_core.errors import InputError, NotReadyError
 from sd_core.locks import locked
@@ -31,6 +32,8 @@ PATIENCE = 30_000
 HEAD = "0004"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 POSTGRESQL = "postgresql+psycopg"
+# Tables of a database that is no ledger, in words.
+MOST_NAMED = 5
 
 
 class AbsentError(NotReadyError):
@@ -59,6 +62,8 @@ class Store:
         """
         if not NAME.fullmatch(self.name):
             raise InputError(f"ledger: {self.name!r}: expected small letters, digits and _, at most 40")
+        if self.name.startswith("pg_") or self.name == "information_schema":
+            raise InputError(f"ledger: {self.name!r}: expected a name that PostgreSQL does not keep for itself")
         if self.url is not None and not _is_address(self.url):
             raise InputError(f"SD_LEDGER: expected {POSTGRESQL}://USER:PASSWORD@HOST:PORT/DATABASE")
 
@@ -96,10 +101,10 @@ class Store:
             AbsentError: there is no such ledger.
             NotReadyError: another release made it, or it cannot be read.
         """
-        if self.url is None and not self.file.exists():
+        if not self._is_there():
             raise self._absent()
         with self._answering(), self._engine.connect().execution_options(**_READING) as connection:
-            if (revision := _revision(connection)) != HEAD:
+            if (revision := self._revision(connection)) != HEAD:
                 raise self._absent() if revision is None else self._of_another_release(revision)
             yield connection
 
@@ -134,6 +139,40 @@ class Store:
         """Close the connections that are kept open."""
         self._engine.dispose()
 
+    def _is_there(self) -> bool:
+        """Return whether there is something to look into: a server, or a file.
+
+        Raises:
+            NotReadyError: the file is empty, as no ledger is.
+        """
+        if self.url is not None:
+            return True
+        if not self.file.exists():
+            return False
+        if not self.file.stat().st_size:
+            raise self._other("an empty file: restore a backup, or remove it to begin a new ledger")
+        return True
+
+    def _revision(self, connection: Connection) -> str | None:
+        """Return which migration a database is at; None where nothing is in it.
+
+        Raises:
+            NotReadyError: what is in it is no ledger.
+        """
+        tables = sorted(sa.inspect(connection).get_table_names())
+        if not tables:
+            return None
+        found = None
+        if "alembic_version" in tables:
+            found = connection.execute(sa.text("select version_num from alembic_version")).scalar()
+        if found is None or SEAL.name not in tables:
+            named = ", ".join(tables[:MOST_NAMED]) + (", …" if len(tables) > MOST_NAMED else "")
+            raise self._other(f"a database with the tables {named}: move it, or name another ledger")
+        return str(found)
+
+    def _other(self, found: str) -> NotReadyError:
+        return NotReadyError(f"ledger {self.name}: {self.place}: expected a ledger, found {found}")
+
     def _absent(self) -> AbsentError:
         return AbsentError(f"ledger {self.name}: expected a ledger at {self.place}: `sdlab bucket deposit` begins one")
 
@@ -147,12 +186,14 @@ class Store:
         """The ledger, created or migrated by the first look at this; the file of the backup before a migration.
 
         Raises:
-            NotReadyError: a newer release made it.
+            NotReadyError: a newer release made it, or what is there is no ledger.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / f".{self.name}.lock"), self._answering():
-            with self._engine.connect().execution_options(**_READING) as connection:
-                revision = _revision(connection)
+            revision = None
+            if self._is_there():
+                with self._engine.connect().execution_options(**_READING) as connection:
+                    revision = self._revision(connection)
             if revision == HEAD:
                 return None
             if revision is not None and not _is_known(revision):
@@ -164,17 +205,23 @@ class Store:
             with self.writing() as connection:
                 if self.url is not None:
                     connection.exec_driver_sql(f'create schema if not exists "{self.name}"')
-                if _revision(connection) != HEAD:
+                if self._revision(connection) != HEAD:
                     _migrate(connection)
             return saved
 
     def backup(self, file: Path) -> Path:
         """Write the whole ledger into a new file: SQLite's as it is, PostgreSQL's as ``pg_dump`` writes it.
 
+        Args:
+            file: its path; ``.db`` or ``.dump`` is added where it ends in neither.
+
         Raises:
-            InputError: the file exists, or ``pg_dump`` is not installed.
+            InputError: the file exists or ends otherwise, or ``pg_dump`` is not installed.
         """
-        file = file.with_suffix(".db" if self.url is None else ".dump")
+        ending = ".db" if self.url is None else ".dump"
+        if file.suffix not in {"", ending}:
+            raise InputError(f"backup: {file}: expected a name that ends in {ending}, or in nothing")
+        file = file.with_suffix(ending)
         if file.exists():
             raise InputError(f"backup: {file}: expected a file that does not exist yet")
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -258,12 +305,6 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
-
-
-def _revision(connection: Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    return connection.execute(sa.text("select version_num from alembic_version")).scalar()
 
 
 def _is_known(revision: str) -> bool:

@@ -313,8 +313,8 @@ or exists (
         "insert",
         "seal: a retired bucket receives and pays nothing",
         f"""exists (
-    select 1 from balance_after s join account a on a.account = s.account
-    where s.entry = NEW.entry and a.book = 'live' and coalesce({_STATUS.format(bucket="a.owner")}, '') = 'retired'
+    select 1 from posting p join account a on a.account in (p.source, p.target)
+    where p.entry = NEW.entry and a.book = 'live' and coalesce({_STATUS.format(bucket="a.owner")}, '') = 'retired'
 )""",
     ),
 )

@@ -155,7 +155,7 @@ def test_a_request_reserves_and_the_payment_uses_it_up(ledger: Ledger) -> None:
     paid = ledger.withdrawn(request)
     assert paid.legs == [("core", "outside", "USD", "100.00")]
     assert ledger.withdrawn(request).entry == paid.entry
-    with pytest.raises(InputError, match="withdraw: withdrawal-3: expected an open request, one of none"):
+    with pytest.raises(InputError, match="withdraw: withdrawal-3: expected an open request, there is none"):
         ledger.withdrawn(request, key="twice")
     assert ledger.withdraw(D("640.10")).entry
     with pytest.raises(InputError, match="withdraw: nothing: expected an open request, one of withdrawal-5"):
@@ -172,6 +172,11 @@ def test_a_request_that_is_cancelled_frees_what_it_reserved(ledger: Ledger) -> N
 
 
 # Fills and lots
+
+
+def verified(ledger: Ledger) -> list[str]:
+    with ledger.store.reading() as connection:
+        return verify(connection).findings
 
 
 @pytest.fixture
@@ -284,6 +289,65 @@ def test_a_bust_of_shares_that_have_moved_on_is_held(with_hunter: Ledger) -> Non
     with_hunter.record(fill("s1", "NVDA", "-1", "150"))
     held_one = with_hunter.record(Activity("x1", "bust", DAY, {"NVDA": D(-2), "USD": D(200)}, previous="b1"))
     assert held_one.entry is None
+
+
+def test_a_bust_of_shares_that_another_bucket_has_is_its_now(with_hunter: Ledger) -> None:
+    """2 of the 5 shares are taken back for 200: from the newest lot, of 3 shares for 330, whose part cost 220."""
+    ledger = with_hunter
+    satellite(ledger, "eddy", "0.10", "KO")
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    ledger.record(fill("b2", "NVDA", "3", "-330"))
+    ledger.reassign("NVDA", "eddy")
+    bust = Activity("x1", "bust", DAY, {"NVDA": D(-2), "USD": D(200)}, previous="b1")
+    receipt = ledger.record(bust)
+    assert (receipt.numbers["gain"], receipt.numbers["traded_by"]) == ("-20.00", "hunter")
+    assert lots(ledger, "eddy", "NVDA") == [(DAY.isoformat(), "2", "200.00"), (DAY.isoformat(), "1", "110.00")]
+    with ledger.state() as state:
+        assert state.balance("eddy", "USD") == 200 * 10**4
+        assert state.held() == []
+    assert verified(ledger) == []
+
+
+def test_a_bust_of_shares_that_were_sold_waits_for_others(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    ledger.record(fill("s1", "NVDA", "-1", "120"))
+    bust = Activity("x1", "bust", DAY, {"NVDA": D(-2), "USD": D(200)}, previous="b1")
+    assert "held: hunter has 1000000000 of 2000000000 quanta" in ledger.record(bust).text
+    # The sale of a share that was never there is made good by another purchase.
+    ledger.record(fill("b2", "NVDA", "1", "-130"))
+    with ledger.state() as state:
+        assert state.held() == []
+        assert state.balances == {("core", "USD"): 9000 * 10**4, ("hunter", "USD"): (1000 + 120 - 130) * 10**4}
+    assert verified(ledger) == []
+
+
+def test_a_bust_of_a_sale_gives_the_shares_to_who_has_the_instrument_now(with_hunter: Ledger) -> None:
+    """Sold 1 of 4 (cost 100 each), split 2:1 by the broker; taken back, 2 shares come at the old cost of 100."""
+    ledger = with_hunter
+    satellite(ledger, "eddy", "0.10", "KO")
+    ledger.record(fill("b1", "NVDA", "4", "-400"))
+    ledger.record(fill("s1", "NVDA", "-1", "150"))
+    ledger.record(Activity("sp", "split", DAY, {"NVDA": D(3)}, details={"ratio": "2"}))
+    ledger.reassign("NVDA", "eddy")
+    ledger.transfer("core", "eddy", D(500))
+    ledger.record(Activity("x1", "bust", DAY, {"NVDA": D(2), "USD": D(-150)}, previous="s1"))
+    assert sorted(lots(ledger, "eddy", "NVDA")) == [(DAY.isoformat(), "2", "100.00"), (DAY.isoformat(), "6", "300.00")]
+    with ledger.state() as state:
+        assert state.balance("eddy", "USD") == 350 * 10**4
+    assert verified(ledger) == []
+
+
+def test_a_fill_of_a_retired_satellites_order_is_the_cores(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.place(Order("o1", "hunter", "buy", "NVDA", 10**9, "USD", 100 * 10**4))
+    ledger.close("o1")
+    ledger.transfer("hunter", "core", D(1000))
+    ledger.pause("hunter")
+    ledger.retire("hunter")
+    assert ledger.record(fill("b1", "NVDA", "1", "-90", order="o1")).numbers["unattributed"] is True
+    assert lots(ledger, "core", "NVDA") == [(DAY.isoformat(), "1", "90.00")]
+    assert verified(ledger) == []
 
 
 def test_a_bust_that_comes_before_its_fill_waits_for_it(with_hunter: Ledger) -> None:
@@ -556,6 +620,49 @@ def test_a_reversed_reassignment_returns_shares_lots_and_the_owner(with_hunter: 
     assert lots(with_hunter, "hunter", "NVDA") == [("2026-03-02", "2", "200.00")]
     with with_hunter.state() as state:
         assert state.owner("NVDA") == "hunter"
+
+
+def test_a_correction_takes_what_the_core_has_or_the_broker_lacks(ledger: Ledger) -> None:
+    """The broker has 40 of 100 that are booked: 60 may be taken, once, though 95 are reserved and 5 free."""
+    ledger.deposit(D(100))
+    ledger.withdraw(D(95))
+    beyond = r"correct: -60\.00 USD: expected to take at most 5\.00: what the core has free, or what the last"
+    with pytest.raises(InputError, match=beyond):
+        ledger.correct(D(-60), "USD", "a typing error")
+    ledger.reconcile({"USD": D(40)})
+    with pytest.raises(InputError, match=r"expected to take at most 60\.00"):
+        ledger.correct(D("-60.01"), "USD", "a typing error")
+    assert ledger.correct(D(-60), "USD", "the broker took it").legs == [("core", "outside", "USD", "60.00")]
+    with pytest.raises(InputError, match=r"expected to take at most 0\.00"):
+        ledger.correct(D(-1), "USD", "again")
+
+
+def test_another_mark_takes_the_place_of_a_wrong_one(with_hunter: Ledger) -> None:
+    ledger = with_hunter
+    ledger.record(fill("b1", "NVDA", "2", "-200"))
+    wrong = ledger.mark(DAY, {"NVDA": D(1000)}).entry
+    with pytest.raises(InputError, match="was mark; another mark of the session takes its place"):
+        ledger.reverse(wrong)
+    ledger.mark(DAY, {"NVDA": D(110)})
+    with ledger.state() as state:
+        assert (state.prices["NVDA"], state.values["hunter"]) == ((DAY.isoformat(), D(110)), (800 + 220) * 10**4)
+        assert state.sessions == 1
+
+
+def test_an_instrument_in_other_letters_is_refused(with_hunter: Ledger) -> None:
+    with pytest.raises(InputError, match="create: nvda: expected NVDA, as the ledger writes it"):
+        with_hunter.create(Satellite("second", "custom", ["nvda"], D("0.05")))
+    with pytest.raises(InputError, match="assign: Amd: expected AMD, as the ledger writes it"):
+        with_hunter.assign(["AMD", "Amd"], "core")
+
+
+def test_a_payment_of_an_unknown_request_is_refused(ledger: Ledger) -> None:
+    ledger.deposit(D(100))
+    with pytest.raises(InputError, match=r"withdraw: nil: expected an open request, there is none$"):
+        ledger.withdrawn("nil")
+    request = ledger.withdraw(D(5)).numbers["request"]
+    with pytest.raises(InputError, match=f"withdraw: nil: expected an open request, one of {request}$"):
+        ledger.withdrawn("nil")
 
 
 def test_a_correction_has_a_reason(ledger: Ledger) -> None:

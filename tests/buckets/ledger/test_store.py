@@ -1,5 +1,6 @@
 """Where a ledger is kept: its tables as declared, migrations that are whole or absent, backups, and what is refused."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -182,6 +183,73 @@ def test_a_backup_holds_what_was_there(either: Ledger, fill_in: Callable[[Ledger
             assert (verify(connection).digest, verify(connection).findings) == (digest, [])
     else:
         assert written.read_bytes()[:5] == b"PGDMP"
+
+
+def test_another_programs_database_is_left_as_it_is(ledger: Ledger) -> None:
+    with sqlite3.connect(ledger.store.file) as other:
+        other.execute("create table recipe (name text)")
+    other.close()
+    before = ledger.store.file.read_bytes()
+    found = r"main\.db: expected a ledger, found a database with the tables recipe: move it, or name another ledger"
+    with pytest.raises(NotReadyError, match=found), ledger.state():
+        pass
+    with pytest.raises(NotReadyError, match=found):
+        ledger.deposit(D(1))
+    assert ledger.store.file.read_bytes() == before
+
+
+def test_another_programs_schema_is_left_as_it_is(postgresql: str, tmp_path: Path) -> None:
+    store = Store("theirs", tmp_path, postgresql)
+    with store._engine.begin() as connection:
+        connection.exec_driver_sql("create schema theirs")
+        connection.exec_driver_sql("create table theirs.alembic_version (version_num text)")
+    with pytest.raises(NotReadyError, match="found a database with the tables alembic_version: move it"):
+        Ledger(store).deposit(D(1))
+    store.close()
+
+
+def test_an_empty_file_is_no_ledger(ledger: Ledger) -> None:
+    ledger.store.file.touch()
+    found = "expected a ledger, found an empty file: restore a backup, or remove it to begin a new ledger"
+    with pytest.raises(NotReadyError, match=found), ledger.state():
+        pass
+    with pytest.raises(NotReadyError, match=found):
+        ledger.deposit(D(1))
+    assert ledger.store.file.stat().st_size == 0
+
+
+def test_reading_makes_no_schema(postgresql: str, tmp_path: Path) -> None:
+    store = Store("nowhere", tmp_path, postgresql)
+    with pytest.raises(NotReadyError, match="begins one"), store.reading():
+        pass
+    with store._engine.connect() as connection:
+        assert "nowhere" not in sa.inspect(connection).get_schema_names()
+    store.close()
+
+
+def test_one_reading_sees_one_state(either: Ledger) -> None:
+    either.deposit(D(1))
+    other = replace(either, store=replace(either.store))
+    with either.state() as state:
+        assert state.last_entry == 2
+        other.deposit(D(1))
+        assert state.balance("core", "USD") == 10**4
+    other.store.close()
+    with either.state() as state:
+        assert state.balance("core", "USD") == 2 * 10**4
+
+
+@pytest.mark.parametrize("name", ["pg_catalog", "pg_mine", "information_schema"])
+def test_a_name_of_postgresqls_own_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="expected a name that PostgreSQL does not keep for itself"):
+        Store(name, tmp_path)
+
+
+def test_a_backup_has_the_ending_of_its_kind(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.deposit(D(1))
+    with pytest.raises(InputError, match=r"x\.py: expected a name that ends in \.db, or in nothing"):
+        ledger.store.backup(tmp_path / "x.py")
+    assert ledger.store.backup(tmp_path / "x.db") == tmp_path / "x.db"
 
 
 @pytest.mark.parametrize("name", ["Main", "1st", "a-b", "", "x" * 41, "../x"])
