@@ -99,7 +99,7 @@ class Alpaca:
         shares = {one["symbol"]: Decimal(one["qty"]).quantize(SHARE) for one in positions}
         costs = {one["symbol"]: _money(one["cost_basis"]) for one in positions}
         now = dt.datetime.now(dt.UTC)
-        return Account(now, {code: has for code, has in cash.items() if has}, shares, costs)
+        return Account(now, {code: has for code, has in cash.items() if has}, shares, costs, stated["currency"])
 
     def activities(self, after: dt.datetime) -> list[Activity]:
         """Return what moved the account after a moment."""

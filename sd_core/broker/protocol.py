@@ -86,13 +86,15 @@ class Account:
     Attributes:
         cash: by currency.
         shares: by instrument.
-        costs: what the broker counts as the cost of the shares, by instrument, in the currency that they are quoted in.
+        costs: what the broker counts as the cost of the shares, by instrument.
+        currency: what shares are quoted in.
     """
 
     at: dt.datetime
     cash: Mapping[str, Decimal]
     shares: Mapping[str, Decimal]
     costs: Mapping[str, Decimal]
+    currency: str = "USD"
 
     @property
     def balances(self) -> dict[str, Decimal]:

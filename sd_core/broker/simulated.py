@@ -166,7 +166,8 @@ class Simulated:
         has = self.balances
         cash = {unit: amount for unit, amount in has.items() if unit in {self._currency, FOREIGN}}
         shares = {unit: amount for unit, amount in has.items() if unit not in cash}
-        return Account(self._clock(), cash, shares, {unit: self._costs[unit].quantize(MONEY) for unit in shares})
+        costs = {unit: self._costs[unit].quantize(MONEY) for unit in shares}
+        return Account(self._clock(), cash, shares, costs, self._currency)
 
     def activities(self, after: dt.datetime) -> list[Activity]:
         """Return what moved the account after a moment, with the faults of a listing."""

@@ -176,6 +176,42 @@ def test_a_split_changes_shares_rounded_down_and_cancels_orders(clock, ratio, af
     assert broker.order("b").status == "cancelled"
 
 
+@pytest.mark.parametrize(("price", "is_filled"), [(99, True), (101, False), (129, False), (131, True)])
+def test_an_order_at_two_prices_trades_at_the_first_that_is_reached(clock, price, is_filled):
+    broker = opened(clock)
+    broker.submit(Order("first", "NVDA", "buy", D(1)))
+    broker.trade({})
+    broker.submit(Order("a", "NVDA", "sell", D(1), "oco", D(130), D(100), "gtc"))
+    broker.trade({"NVDA": D(price)})
+    assert (broker.order("a").status == "filled") is is_filled
+
+
+def test_a_dividend_is_paid_for_what_was_held_on_its_ex_date(clock):
+    broker = opened(clock)
+    broker.submit(Order("a", "NVDA", "buy", D(2)))
+    broker.trade({})
+    broker.pay_dividend("NVDA", D("0.25"), days=3)
+    broker.submit(Order("b", "NVDA", "sell", D(2)))
+    broker.trade({})
+    assert broker.account().balances == {"USD": 1000}
+    clock.wait(3 * 86_400)
+    paid = broker.activities(BEGIN)[-1]
+    assert (paid.kind, paid.unit, paid.legs, paid.ex_date) == ("dividend", "NVDA", {"USD": D("0.5")}, BEGIN.date())
+    assert broker.account().balances == {"USD": D("1000.5")}
+
+
+def test_the_cost_of_shares_is_what_they_were_bought_for_less_what_was_sold(clock):
+    broker = Simulated(1, clock, fee=D("0.01"))
+    broker.deposit(D(1000))
+    broker.trade(PRICES)
+    broker.submit(Order("a", "NVDA", "buy", D(4)))
+    broker.trade({})
+    broker.submit(Order("b", "NVDA", "sell", D(1)))
+    broker.trade({})
+    # 4 · 120 · 1.01 = 484.80, of which three quarters are left.
+    assert broker.account().costs == {"NVDA": D("363.6")}
+
+
 def test_a_restart_answers_nothing_for_minutes_and_loses_nothing(clock):
     broker = opened(clock)
     broker.submit(Order("a", "NVDA", "buy", D(1), "limit", D(1)))
@@ -269,6 +305,7 @@ def test_a_bust_takes_back_one_fill_once(runs):
 
 def test_every_kind_of_fault_occurred(runs):
     kinds = Counter(activity.kind for _, seen in runs for activity in {one.ref: one for one in seen}.values())
-    assert min(kinds[kind] for kind in ("deposit", "fill", "bust", "split")) >= len(SEEDS)
+    assert min(kinds[kind] for kind in ("deposit", "fill", "bust", "split", "dividend", "fee")) >= len(SEEDS)
+    assert min(kinds[kind] for kind in ("withdrawal", "interest", "fx")) >= len(SEEDS) // 2
     assert all(getattr(ROUGH, fault.name) > 0 for fault in fields(Faults))
     assert any(len(seen) > len({one.ref for one in seen}) for _, seen in runs)

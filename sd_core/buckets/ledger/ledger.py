@@ -379,14 +379,14 @@ class Ledger:
         return self._ask("mark", arguments, lambda draft: marks.mark(draft, session, prices, rates, market), **how)
 
     def reconcile(
-        self, statement: Mapping[str, Decimal], *, shares: Sequence[str] | None = None, **how: Any
+        self, statement: Mapping[str, Decimal], *, shares: Mapping[str, str] | None = None, **how: Any
     ) -> tuple[Receipt, list[Difference]]:
         """Compare what the broker has with what is booked; correct what is small, and block what is not.
 
         Args:
             statement: what the broker has of each unit; one that it leaves out counts as 0.
-            shares: which of its units are instruments, where the broker itself was read, which ends its silence; None:
-                a statement of a person, whose units the ledger must know.
+            shares: which of its units are instruments, with the currency that each is quoted in, where the broker
+                itself was read, which ends its silence; None: a statement of a person, of units that the ledger knows.
 
         Raises:
             InputError: it names a unit that the ledger does not know.
@@ -400,7 +400,7 @@ class Ledger:
                     draft.introduce(draft.state.units.get(name) or self._unit(name, held))
             if shares is not None:
                 for name in sorted(set(statement) - set(draft.state.units)):
-                    draft.introduce(instrument(name, self.base_currency) if name in shares else currency(name))
+                    draft.introduce(instrument(name, shares[name]) if name in shares else currency(name))
                 reconciliation.end_silence(draft)
             found.extend(reconciliation.compare(draft.state, statement, draft.head.effective))
             reconciliation.reconcile(draft, found)

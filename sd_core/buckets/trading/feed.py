@@ -69,7 +69,7 @@ def reconcile(ledger: Ledger, broker: Broker, *, calendar: str = "XNYS", wait: W
     booked, refused = _book(ledger, reading)
     for client_id, status in ended:
         ledger.close(client_id, status, actor="broker")
-    shares = list(reading.account.shares)
+    shares = dict.fromkeys(reading.account.shares, reading.account.currency)
     receipt, differences = ledger.reconcile(reading.account.balances, shares=shares)
     with ledger.state() as state:
         held = state.held()
@@ -153,7 +153,8 @@ def _opening(reading: Reading, day: dt.date) -> Activity:
         for unit, held in account.shares.items()
     }
     details = {"lots": lots, "listed": sorted(one.ref for one in reading.activities)}
-    return Activity("opening", "opening", day, account.balances, {}, details, None, account.at)
+    quoted = dict.fromkeys(account.shares, account.currency)
+    return Activity("opening", "opening", day, account.balances, quoted, details, None, account.at)
 
 
 def _ended(ledger: Ledger, broker: Broker, wait: Wait) -> Iterator[tuple[str, str]]:

@@ -110,6 +110,46 @@ def test_where_a_feed_books_deposits_none_is_taken_by_hand(ledger: Ledger) -> No
     assert ledger.record(Activity("d1", "deposit", DAY, {"USD": D(5)})).entry == 4
 
 
+# Orders
+
+
+def test_an_order_goes_from_its_proposal_to_its_fill(either: Ledger) -> None:
+    either.deposit(D(1000))
+    either.assign(["NVDA"], "core")
+    order = Order("a", "core", "buy", "NVDA", 2 * 10**9, "USD", 252 * 10**4, session="2026-03-02", reason="entry")
+    steps = [either.propose(order, {"conviction": 0.5}), either.approve("a"), either.sent("a")]
+    assert [receipt.text for receipt in steps] == [
+        "proposal: buy 2 NVDA: a",
+        "approve: buy 2 NVDA: a",
+        "order a: sent",
+    ]
+    either.record(fill("f1", "NVDA", "0.5", "-60", order="a"))
+    with either.state() as state:
+        (row,) = state.orders(("partial",))
+        # 1.5 of 2 shares are left: three quarters of 252.
+        assert (row.filled, row.left, state.free("core", "USD")) == (5 * 10**8, 189 * 10**4, (940 - 189) * 10**4)
+        assert (state.orders(("sent",)), state.decision("a")) == ([], {"conviction": 0.5})
+    either.close("a", "expired")
+    with either.state() as state:
+        assert (state.order("a").status, state.open_orders("core"), state.reserved("core", "USD")) == ("expired", [], 0)
+    with either.store.reading() as connection:
+        assert verify(connection).findings == []
+
+
+def test_what_a_proposal_is_not_is_refused(ledger: Ledger) -> None:
+    ledger.deposit(D(1000))
+    ledger.assign(["NVDA"], "core")
+    ledger.place(Order("a", "core", "buy", "NVDA", 10**9, "USD", 10**4))
+    with pytest.raises(InputError, match="approve a: expected a proposed order, is approved"):
+        ledger.approve("a")
+    ledger.sent("a")
+    with pytest.raises(InputError, match="order a: expected an approved one, is sent"):
+        ledger.sent("a")
+    ledger.close("a")
+    with pytest.raises(InputError, match="order a: expected an open one, was cancelled"):
+        ledger.close("a")
+
+
 # Keys and dry runs
 
 

@@ -62,6 +62,22 @@ def test_every_kind_of_activity_is_booked_once_and_the_books_equal_the_account(d
     assert desk.read().booked == []
 
 
+def test_a_renamed_instrument_keeps_its_lots(desk):
+    desk.broker.submit(Order("a", "NVDA", "buy", D(2)))
+    desk.broker.trade({})
+    desk.clock.wait(60)
+    desk.read()
+    desk.tomorrow()
+    legs = {"NVDA": D(-2), "NVD": D(2)}
+    desk.broker._costs["NVD"] = D(240)
+    desk.broker._book(Activity("name-1", "rename", desk.clock(), legs, unit="NVD", old="NVDA"))
+    fed = desk.read()
+    assert [receipt.kind for receipt in fed.booked] == ["rename"]
+    with desk.ledger.state() as state:
+        (lot,) = state.lots("core", "NVD")
+    assert (lot.opened, lot.cost, desk.locked("NVD")) == ("2026-03-02", 240 * 10**4, set())
+
+
 def test_a_withdrawal_that_was_asked_for_ends_its_request(desk):
     desk.read()
     request = desk.ledger.withdraw(D(20)).numbers["request"]
