@@ -109,7 +109,7 @@ def _column_schema(table: Table) -> dg.TableSchema:
                 name,
                 kind,
                 table.comments[name],
-                constraints=dg.TableColumnConstraints(nullable=table.columns[name].nullable),
+                constraints=dg.TableColumnConstraints(nullable=bool(table.schema.columns[name].nullable)),
             )
             for name, kind in table.types.items()
         ]

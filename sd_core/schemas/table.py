@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as arrow
@@ -13,7 +13,6 @@ import pyarrow as arrow
 from sd_core.schemas.columns import Column
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pandera.pandas as pa
 
 _ARROW = {
@@ -81,16 +80,6 @@ class Table:
         """What every column means, with its unit in brackets where it has one, in order."""
         return {name: _comment(column) for name, column in self.columns.items()}
 
-    def accepts(self, rows: pd.DataFrame) -> bool:
-        """Return whether :attr:`schema` would pass rows whose columns have the declared types.
-
-        It says neither what is wrong nor where, in a twentieth of the time, as it leaves out what pandera does for each
-        column besides.
-        """
-        return list(rows.columns) == list(self.columns) and all(
-            _accepts(column, rows[name]) for name, column in self.columns.items()
-        )
-
     @cached_property
     def schema(self) -> pa.DataFrameSchema:
         """The judge of rows that DuckDB hands over through Arrow, whole or in batches: these columns, in this order."""
@@ -147,15 +136,6 @@ class LakeTable:
 
 def _comment(column: Column) -> str:
     return f"{column.description} [{column.unit}]" if column.unit else column.description
-
-
-def _accepts(column: Column, values: pd.Series[Any]) -> bool:
-    missing = values.isna().to_numpy()
-    if missing.any():
-        if not column.nullable:
-            return False
-        values = values[~missing]
-    return all(bool(check.holds(values).all()) for check in column.checks)
 
 
 def _judge(column: Column) -> pa.Column:

@@ -12,7 +12,7 @@ from support.lake_tables import SQL, add_taxes, connect, fill_small_study
 
 from pipelines.warehouse.audit import as_frame
 from pipelines.warehouse.models import build, read_macros, read_models
-from sd_core.schemas import TABLES, Table
+from sd_core.schemas import TABLES
 from sd_core.schemas.dictionary import LAYERS, data_dictionary
 
 DICTIONARY = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
@@ -37,58 +37,24 @@ def test_columns_have_the_declared_names_order_and_types(con, name):
     assert [(column, kind) for column, kind, *_ in described] == list(TABLES[name].types.items())
 
 
-def passes(table: Table, frame: pd.DataFrame) -> bool:
-    """Return whether a table's schema passes rows; the table itself must be of the same opinion."""
-    try:
-        table.schema.validate(frame, lazy=True)
-    except pandera.errors.SchemaErrors:
-        passed = False
-    else:
-        passed = True
-    assert table.accepts(frame) == passed
-    return passed
-
-
 @by_table
 def test_frames_from_duckdb_pass_the_schema(con, name):
-    assert passes(TABLES[name], as_frame(con.sql(f"from {name}").to_arrow_table()))
+    TABLES[name].schema.validate(as_frame(con.sql(f"from {name}").to_arrow_table()), lazy=True)
 
 
 @by_table
 def test_empty_frames_from_duckdb_pass_the_schema(con, name):
-    assert passes(TABLES[name], as_frame(con.sql(f"from {name} where false").to_arrow_table()))
+    TABLES[name].schema.validate(as_frame(con.sql(f"from {name} where false").to_arrow_table()), lazy=True)
 
 
 @by_table
 def test_batch_with_only_nulls_where_they_are_allowed_passes_the_schema(con, name):
+    schema = TABLES[name].schema
     columns = ", ".join(
-        f"null::{column.type} as {place}" if column.nullable else f'"{place}"'
-        for place, column in TABLES[name].columns.items()
+        f"null::{kind} as {column}" if schema.columns[column].nullable else column
+        for column, kind in TABLES[name].types.items()
     )
-    assert passes(TABLES[name], as_frame(con.sql(f"select {columns} from {name}").to_arrow_table()))
-
-
-# Values of each kind of column, of which declarations forbid some.
-ODD = {
-    "BIGINT": ("null", "-1", "0", "1", "7"),
-    "BOOLEAN": ("null", "true"),
-    "DATE": ("null", "'2024-01-02'"),
-    "DOUBLE": ("null", "'nan'", "'inf'", "-1.5", "-0.5", "0", "0.5", "1", "1.5"),
-    "VARCHAR": ("null", "''", "'GIFT'", "'BUY'"),
-}
-
-
-def test_table_accepts_of_every_kind_of_column_the_values_that_its_schema_passes(con):
-    columns = [column for table in TABLES.values() for column in table.columns.values()]
-    kinds = {(column.type, column.nullable, *(check.words for check in column.checks)): column for column in columns}
-    judged = []
-    for column in kinds.values():
-        table = Table("one", "reports", "One column.", (), {"value": column})
-        for odd in ODD[column.type]:
-            rows = con.sql(f"select {odd}::{column.type} as value from range(2)").to_arrow_table()
-            judged.append(passes(table, as_frame(rows)))
-    assert len(kinds) > 20
-    assert min(judged.count(True), judged.count(False)) > 50
+    schema.validate(as_frame(con.sql(f"select {columns} from {name}").to_arrow_table()), lazy=True)
 
 
 @by_table
@@ -154,14 +120,14 @@ def test_every_number_has_a_unit_and_every_column_a_description(name):
 def test_value_that_the_declaration_forbids_is_refused(con, table, column, value):
     frame = as_frame(con.sql(f"from {table}").to_arrow_table())
     frame[column] = pd.Series([value] * len(frame), dtype=frame[column].dtype)
-    assert not TABLES[table].accepts(frame)
     with pytest.raises(pandera.errors.SchemaErrors, match=column):
         TABLES[table].schema.validate(frame, lazy=True)
 
 
 def test_swapped_columns_are_refused(con):
     frame = as_frame(con.sql("from rates").to_arrow_table())[["session", "risk_free_return", "rate"]]
-    assert not passes(TABLES["rates"], frame)
+    with pytest.raises(pandera.errors.SchemaErrors):
+        TABLES["rates"].schema.validate(frame, lazy=True)
 
 
 def test_every_layer_is_in_the_dictionary():
