@@ -5,6 +5,7 @@ become belongs to the rest of this package.
 """
 
 import contextlib
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import ParseError
-from sqlglot.optimizer.scope import traverse_scope
 
 from pipelines.lab.home import SQL
 from pipelines.warehouse.quoting import quoted
@@ -203,33 +200,52 @@ def _description(file: Path, sql: str) -> str:
     return first.removeprefix("-- ")
 
 
-def _query(file: Path, sql: str) -> exp.Query:
-    try:
-        statements = sqlglot.parse(sql, dialect="duckdb")
-    except ParseError as error:
-        raise ValueError(f"{file}: expected DuckDB's SQL: {error}") from None
-    match statements:
-        case [exp.Query() as query]:
-            return query
-        case [_]:
-            raise ValueError(f"{file}: expected a SELECT")
-        case _:
-            raise ValueError(f"{file}: expected one statement, was {len(statements)}")
+def _query(file: Path, sql: str) -> Any:
+    """Return the tree of a query, as DuckDB's parser writes it down."""
+    written = _parser().cursor().execute("select json_serialize_sql($1)", [sql]).fetchall()[0][0]
+    parsed = json.loads(written)
+    if parsed["error"] and parsed["error_type"] == "parser":
+        raise ValueError(f"{file}: expected DuckDB's SQL: {parsed['error_message']}")
+    statements = [] if parsed["error"] else parsed["statements"]
+    if len(statements) > 1:
+        raise ValueError(f"{file}: expected one statement, was {len(statements)}")
+    if not statements:
+        raise ValueError(f"{file}: expected a SELECT")
+    return statements[0]["node"]
 
 
-def _sources(query: exp.Query) -> tuple[frozenset[str], frozenset[str]]:
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+def _sources(query: Any) -> tuple[frozenset[str], frozenset[str]]:
     """Return the tables that a query reads: those of its own database as written, and the names of the lake's."""
-    own: set[str] = set()
-    of_lake: set[str] = set()
-    for scope in traverse_scope(query):
-        for source in scope.sources.values():
-            # What is no table is a common table expression, or a subquery with a scope of its own.
-            if isinstance(source, exp.Table):
-                if source.db == LAKE:
-                    of_lake.add(source.name)
-                else:
-                    own.add(exp.table_name(source) or source.sql())
-    return frozenset(own), frozenset(of_lake)
+    read = set(_tables_in(query, frozenset()))
+    own = {f"{schema}.{name}" if schema else name for schema, name in read if schema != LAKE}
+    return frozenset(own), frozenset(name for schema, name in read if schema == LAKE)
+
+
+def _tables_in(node: Any, expressions: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield schema and name of every table below a node, but for the common table expressions in force there."""
+    if isinstance(node, list):
+        for one in node:
+            yield from _tables_in(one, expressions)
+    elif isinstance(node, dict):
+        kind = node.get("type")
+        if kind == "BASE_TABLE" and (node["schema_name"] or node["table_name"] not in expressions):
+            yield node["schema_name"], node["table_name"]
+        if kind == "TABLE_FUNCTION" and (called := node["function"]["function_name"]) != "unnest":
+            yield "", f"{called}(…)"
+        # An expression reads those before it, and itself if it is recursive; otherwise its own name is a table in it.
+        if kind == "RECURSIVE_CTE_NODE":
+            expressions |= {node["cte_name"]}
+        for one in node.get("cte_map", {}).get("map", ()):
+            yield from _tables_in(one["value"], expressions)
+            expressions |= {one["key"]}
+        for name, below in node.items():
+            if name != "cte_map":
+                yield from _tables_in(below, expressions)
 
 
 def _in_order(models: list[Model]) -> list[Model]:

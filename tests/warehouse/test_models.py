@@ -63,6 +63,17 @@ def test_common_table_expression_may_bear_the_name_of_a_table_that_it_reads(tmp_
     assert model.lake_tables == ("goods",)
 
 
+def test_recursive_expression_reads_itself_and_lists_are_no_tables(tmp_path):
+    query = """
+        with recursive counted as (
+            select name, amount from other union all select name, amount - 1 from counted where amount > 0
+        )
+        select name, amount from counted, (select unnest([1, 2])) as twice, unnest([1, 2]) as more
+    """
+    model = read(folder(tmp_path, staging__a=query, staging__other=QUERY), table("a"), table("other"))[-1]
+    assert (model.name, model.depends_on, model.lake_tables) == ("a", ("other",), ())
+
+
 def test_models_come_after_those_they_read_whatever_their_names(tmp_path):
     root = folder(
         tmp_path,
@@ -87,7 +98,7 @@ def test_circle_is_refused_with_its_members(tmp_path):
 @pytest.mark.parametrize("source", ["nowhere", "other.goods", "'goods.csv'", "read_csv('goods.csv')"])
 def test_source_that_is_no_table_of_ours_is_refused(tmp_path, source):
     root = folder(tmp_path, staging__a=f"select name, amount from {source}")
-    with pytest.raises(ValueError, match=r"a\.sql: reads .*(nowhere|goods).*: expected declared tables"):
+    with pytest.raises(ValueError, match=r"a\.sql: reads .*(nowhere|goods|read_csv).*: expected declared tables"):
         read(root, table("a"))
 
 
