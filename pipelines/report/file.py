@@ -15,7 +15,8 @@ def draft_of(warehouse: Path) -> Path:
 
 def write_draft(warehouse: Path) -> Path:
     """Write the report of a warehouse that is not published yet, from its tables alone, and return the file."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    # On one thread, so that its sums too add up in the same order every time.
+    with duckdb.connect(str(warehouse), read_only=True, config={"threads": 1}) as connection:
         text = report(connection)
     with draft_of(warehouse).open("w", encoding="utf-8", newline="\n") as handle:
         handle.write(text)

@@ -120,6 +120,18 @@ def test_report_that_cannot_be_drawn_stops_the_publication(lab: Lab, monkeypatch
     assert (lab.digest(), lab.home.published.report.read_bytes()) == (digest, report_before)
 
 
+def test_sums_of_the_report_are_added_up_on_one_thread(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def listen(connection: duckdb.DuckDBPyConnection) -> str:
+        threads.extend(connection.execute("select current_setting('threads')").fetchall())
+        return report(connection)
+
+    monkeypatch.setattr(file, "report", listen)
+    publish(lab.home)
+    assert threads == [(1,)]
+
+
 def test_pages_of_tables_have_small_pictures(finished: Lab) -> None:
     with duckdb.connect(str(finished.published), read_only=True) as connection:
         pictures = dict(table_charts(connection))
