@@ -13,6 +13,7 @@ import numpy as np
 import plain_engine
 import pytest
 from support.lab import Lab, small_study, write_prices, write_study
+from support.steps import refresh, resample
 
 from pipelines.lab.current import current_market, read_panel
 from pipelines.lab.home import SQL
@@ -45,7 +46,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     folder = tmp_path_factory.mktemp("mixes")
     prices = write_prices(folder / "prices")
     lab = Lab(write_study(folder / "small.yaml", studied(prices)), folder / "home")
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     return lab
 
 
@@ -96,7 +97,7 @@ def test_change_of_a_mix_leads_to_its_strategies_alone(lab, tmp_path):
     assert plan.derived == ["mixes"]
     assert {scenario.strategy for scenario in plan.scenarios} == {"held"}
     before = changed.pointers()
-    assert changed.sdlab("run").code == 0
+    refresh(changed.home)
     moved = {key for key, version in changed.pointers().items() if before.get(key) != version}
     assert {key for key in moved if key.startswith(("mixes/", "simulations/"))} == {
         "mixes/least",
@@ -110,11 +111,11 @@ def test_mix_that_decides_the_same_again_outdates_no_scenario(lab, tmp_path):
     # A turnover that is never reached, a bit higher.
     document["mixes"]["least"]["max_turnover"] = 0.9
     one = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
-    assert one.sdlab("run").code == 0
+    refresh(one.home)
     document["mixes"]["least"]["max_turnover"] = 0.95
     write_study(one.study_file, document)
     before = one.pointers()
-    assert one.sdlab("run").code == 0
+    refresh(one.home)
     moved = {key for key, version in one.pointers().items() if before.get(key) != version}
     assert {key for key in moved if key.startswith(("mixes/", "simulations/"))} == {"mixes/least"}
 
@@ -176,11 +177,31 @@ def test_mix_of_a_plans_core_outdates_the_plan_when_it_decides_otherwise(lab, tm
     document = studied(lab.study_file.parent / "prices")
     document["buckets"] = {"alone": {"core": {"strategy": "held", "reserve": 0.1}, "budget": 0}}
     one = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
-    assert one.sdlab("run").code == 0
+    refresh(one.home)
     assert plan_run(one.home).is_empty
     document["mixes"]["least"]["max_turnover"] = 0.05
     write_study(one.study_file, document)
     assert "buckets" in plan_run(one.home).derived
+
+
+def test_run_makes_what_the_steps_make(lab, tmp_path):
+    one = Lab(lab.study_file, tmp_path / "home")
+    assert one.sdlab("run").code == 0
+    for name in ("mix_fit", "mix_weight", "strategy_target", "report_strategy"):
+        assert one.table(name).equals(lab.table(name)), name
+    assert plan_run(one.home).is_empty
+
+
+def test_bootstrap_samples_leave_strategies_with_a_mix_out(lab, tmp_path):
+    document = studied(lab.study_file.parent / "prices")
+    document["bootstrap"] = {"histories": 3, "withdrawal_rates": []}
+    one = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
+    refresh(one.home)
+    resample(one.home)
+    assert set(one.table("reserve_bootstrap")["strategy"]) == {"buy_and_hold"}
+    reserves = one.table("report_reserve").set_index(["strategy", "reserve"])
+    assert reserves.loc[("held", 0.1)].filter(like="bootstrap").isna().all()
+    assert set(one.table("report_reserve_verdict")["strategy"]) == {"buy_and_hold"}
 
 
 def test_study_without_mixes_imports_no_optimiser(tmp_path):

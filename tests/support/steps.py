@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from pipelines.lab.current import current_market, is_prepared, outdated_tickers
 from pipelines.lab.home import SQL, StudyHome
-from pipelines.steps.datasets import DERIVED, REFRESHED, RESERVE_BOOTSTRAP
-from pipelines.steps.derived import make_all
+from pipelines.steps.datasets import DERIVED, MIXES, REFRESHED, RESERVE_BOOTSTRAP
+from pipelines.steps.derived import Derived, make_all
 from pipelines.steps.fetch import fetch_prices
 from pipelines.steps.plan import is_warehouse_current, outdated_scenarios
 from pipelines.steps.prepare import prepare_market
@@ -24,6 +24,7 @@ def refresh(home: StudyHome, *, fresh: bool = False) -> None:
     """Compute what is outdated of a study, or all of it, and publish; bootstrap samples are left as they are."""
     prepare(home, fresh=fresh)
     study, lake = home.study, home.lake
+    make(home, [MIXES], fresh=fresh)
     simulate(home, study.scenarios if fresh else outdated_scenarios(study, lake))
     fit(home, fresh=fresh)
     if fresh or not is_warehouse_current(home):
@@ -61,10 +62,15 @@ def simulate_part(home: StudyHome, strategy: str | None = None, reserve: float |
 
 
 def fit(home: StudyHome, *, fresh: bool = False) -> None:
-    """Make the derived datasets that are outdated, or all that a refresh makes."""
+    """Make the derived datasets that are outdated, or all that a refresh makes, mixes apart."""
+    make(home, [one for one in REFRESHED if one is not MIXES], fresh=fresh)
+
+
+def make(home: StudyHome, datasets: Iterable[Derived], *, fresh: bool = False) -> None:
+    """Make what is outdated of some derived datasets, or all of them."""
     study, lake = home.study, home.lake
     market = current_market(study, lake)
-    keys = {one: list(one.parts(study)) if fresh else one.outdated(study, lake, market) for one in REFRESHED}
+    keys = {one: list(one.parts(study, lake)) if fresh else one.outdated(study, lake, market) for one in datasets}
     if asked := [(one, parts) for one, parts in keys.items() if parts]:
         list(make_all(asked, study, lake))
 
