@@ -30,5 +30,8 @@ LAKE_TABLE_OWNERS: dict[str, list[dg.AssetKey]] = {
         table: [DERIVED_KEYS[one.name] for one in DERIVED if table in one.tables]
         for table in dict.fromkeys(table for one in DERIVED for table in one.tables)
     },
-    **{f"simulation_{name}": [SIMULATIONS_KEY] for name in (*ROWS, "partition", "metrics", "path_band", "equal_cash")},
+    **{
+        f"simulation_{name}": [SIMULATIONS_KEY]
+        for name in (*ROWS, "partition", "metrics", "path_band", "equal_cash", "mix_rival")
+    },
 }

@@ -3,6 +3,7 @@
 Who its rivals are belongs in ``sd_core.simulation.equal_cash``.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,8 @@ def comparisons(panel: Panel, rules: Rules, daily: Rows) -> list[dict[str, Any]]
     own = session_returns(daily, rules.capital)
     theirs = [session_returns(rival.result.daily, rules.capital) for rival in found.values()]
     calendar = Calendar.of(panel)
-    missing = [_missing(own, returns, calendar.periods_per_year) for returns in theirs]
-    sure = [returns for returns, reason in zip(theirs, missing, strict=True) if reason is None]
-    certainties = paired_certainty(own, sure, calendar)
     rows = []
-    for (name, rival), returns, reason in zip(found.items(), theirs, missing, strict=True):
+    for (name, rival), returns, sure in zip(found.items(), theirs, certainty_of(own, theirs, calendar), strict=True):
         days_of = rival.result.daily
         row = {
             "comparison": name,
@@ -37,13 +35,29 @@ def comparisons(panel: Panel, rules: Rules, daily: Rows) -> list[dict[str, Any]]
             "mean_cash_share": np.nanmean(cash_shares(days_of)),
             "withdrawals": days_of["withdrawals"].sum(),
             "withdrawals_scheduled": rival.result.withdrawals_scheduled,
+            **sure,
+        }
+        rows.append(plain(row))
+    return rows
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as JSON can hold it."""
+    return {key: float(value) if isinstance(value, np.floating) else value for key, value in row.items()}
+
+
+def certainty_of(own: Floats, theirs: Sequence[Floats], calendar: Calendar) -> Iterator[dict[str, Any]]:
+    """Yield how sure the differences of a portfolio's returns from each of others are, or why that cannot be said."""
+    missing = [_missing(own, returns, calendar.periods_per_year) for returns in theirs]
+    sure = [returns for returns, reason in zip(theirs, missing, strict=True) if reason is None]
+    certainties = paired_certainty(own, sure, calendar)
+    for reason in missing:
+        yield {
             **(_NOTHING_SURE if reason else _stored(next(certainties))),
             "interval_missing": reason,
             "samples": None if reason else SAMPLES,
             "block_length": None if reason else mean_block(len(own) - 1),
         }
-        rows.append({key: float(value) if isinstance(value, np.floating) else value for key, value in row.items()})
-    return rows
 
 
 def _missing(own: Floats, rival: Floats, periods_per_year: int) -> str | None:

@@ -34,6 +34,7 @@ from sd_core.errors import NotReadyError
 from sd_core.lake import Lake, Version
 from sd_core.locks import locked
 from sd_core.schemas.lake import SIMULATION_EQUAL_CASH, SIMULATION_PARTITION, SIMULATION_PATH_BAND
+from sd_core.schemas.mixes import SIMULATION_MIX_RIVAL
 from sd_core.schemas.table import LakeTable
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
@@ -142,7 +143,7 @@ def register_scenarios(
     register_table(connection, "simulation_partition", _partitions(stored, current))
     metrics = [version.facts["metrics"] for version in stored.values() if "metrics" in version.facts]
     register_table(connection, METRICS.name, metrics_table(metrics))
-    for declared in (SIMULATION_PATH_BAND, SIMULATION_EQUAL_CASH):
+    for declared in (SIMULATION_PATH_BAND, SIMULATION_EQUAL_CASH, SIMULATION_MIX_RIVAL):
         register_table(connection, declared.name, _noted(declared, stored))
 
 

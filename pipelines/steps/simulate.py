@@ -20,6 +20,7 @@ from pipelines.lab.current import OUTCOME, SIMULATIONS, TAX_LOTS, current_market
 from pipelines.lab.fingerprints import scenario_fingerprint
 from pipelines.steps.datasets import decided
 from pipelines.steps.equal_cash import comparisons
+from pipelines.steps.mix_rivals import mix_comparisons
 from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction
 from sd_core import versions
@@ -232,10 +233,12 @@ def _beside(
     result: SimulationResult,
     others: Mapping[Path, SimulationResult | Exception],
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return what is simulated beside a scenario: what it came to on each path, and the same cash without its rule."""
+    """Return what is simulated beside a scenario: each path, the same cash without its rule, and without its mix."""
     rules, found = resolve(study, scenario), {}
     if rules.variant is not Variant.NO_RULE:
         found["equal_cash"] = comparisons(panel, rules, result.daily)
+    if (mix := study.strategies[scenario.strategy].mix) is not None:
+        found["mix_rival"] = mix_comparisons(study, mix, panel, rules, result.daily)
     if study.path_band:
         results = {rules.path: result, **others}
         found["path_band"] = [

@@ -8,6 +8,7 @@ from sd_core.schemas.analytics import ANALYTICS
 from sd_core.schemas.attribution import ATTRIBUTION
 from sd_core.schemas.bucket_reports import BUCKET_REPORTS
 from sd_core.schemas.correlation import CORRELATION
+from sd_core.schemas.mixes import REPORT_MIX
 from sd_core.schemas.reports import REPORTS
 from sd_core.schemas.staging import STAGING
 from sd_core.schemas.table import Table
@@ -15,7 +16,7 @@ from sd_core.schemas.withdrawals import WITHDRAWALS
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *WITHDRAWALS, *ATTRIBUTION, *BUCKET_REPORTS)
+    for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *WITHDRAWALS, *ATTRIBUTION, *BUCKET_REPORTS, REPORT_MIX)
 }
 
 __all__ = ["TABLES", "Table"]

@@ -33,7 +33,7 @@ from sd_core.schemas.columns import (
     whole,
 )
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
-from sd_core.schemas.mixes import MIX_TABLES, STUDY_MIX
+from sd_core.schemas.mixes import MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX
 from sd_core.schemas.strategy import PATHS, strategy_columns
 from sd_core.schemas.table import LakeTable
 
@@ -579,6 +579,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         SIMULATION_PARTITION,
         SIMULATION_PATH_BAND,
         SIMULATION_EQUAL_CASH,
+        SIMULATION_MIX_RIVAL,
         SIMULATION_LEDGER,
         SIMULATION_DAILY,
         SIMULATION_LOTS,

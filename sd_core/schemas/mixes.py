@@ -9,19 +9,22 @@ from sd_core.schemas.columns import (
     COUNT,
     FRACTION,
     FROM_ONE,
+    MONEY,
     NOT_NEGATIVE,
     RATIO,
     SHARE,
     YEARLY,
+    Column,
     day,
     number,
     one_of,
+    scenario,
     text,
     ticker,
     whole,
 )
 from sd_core.schemas.kinds import FitStatus
-from sd_core.schemas.table import LakeTable
+from sd_core.schemas.table import LakeTable, Table
 from sd_core.study.mixes import Method
 from sd_core.study.parts import Every
 
@@ -98,6 +101,108 @@ MIX_FIT = LakeTable(
             nullable=True,
         ),
         "window_hash": text("Hash of all that the decision was made from; equal ones are not made again."),
+    },
+)
+
+_RIVALS = one_of(["equal", "buy_and_hold"])
+
+
+def _ends(measure: str, unit: str) -> dict[str, Column]:
+    return {
+        f"{measure}_difference_low": number("2.5th percentile of the difference.", unit, nullable=True),
+        f"{measure}_difference_high": number("97.5th percentile of the difference.", unit, nullable=True),
+        f"{measure}_difference_p_value": number("Two-sided p-value of no difference.", FRACTION, SHARE, nullable=True),
+    }
+
+
+SIMULATION_MIX_RIVAL = LakeTable(
+    name="simulation_mix_rival",
+    description="The same without deciding on weights: what it came to beside every scenario that trades a mix.",
+    key=("strategy", "reserve", "comparison"),
+    columns={
+        **scenario(),
+        "comparison": text("What decides on nothing.", _RIVALS),
+        "final_value": number("Cash and holdings at the last close.", MONEY),
+        "cagr": number("Compound annual growth rate.", YEARLY, nullable=True),
+        "volatility": number("Annualised standard deviation of returns.", YEARLY, nullable=True),
+        "sharpe": number("Annualised Sharpe ratio.", RATIO, nullable=True),
+        "max_drawdown": number("Deepest fall of time-weighted growth below its peak.", FRACTION),
+        **_ends("cagr", YEARLY),
+        **_ends("sharpe", RATIO),
+        "interval_missing": text("Why there is no interval.", nullable=True),
+        "samples": whole("Bootstrap samples of the interval.", COUNT, nullable=True),
+        "block_length": number("Mean length of their blocks.", "sessions", nullable=True),
+    },
+)
+
+_OVER_SAMPLES = (
+    "of that difference over paired bootstrap samples of the sessions of this history: what their order could have "
+    "made of it, no forecast; NULL: verdict_missing says why."
+)
+
+
+def _beside(name: str, meaning: str, unit: str) -> dict[str, Column]:
+    return {
+        name: number(f"{meaning} of the scenario.", unit, nullable=True),
+        f"comparison_{name}": number(f"{meaning} of the comparison.", unit, nullable=True),
+        f"{name}_difference": number("The first less the second.", unit, nullable=True),
+    }
+
+
+REPORT_MIX = Table(
+    name="report_mix",
+    layer="reports",
+    description="Did deciding on weights pay? Every scenario that trades a mix beside the same without deciding.",
+    key=("strategy", "reserve", "comparison"),
+    columns={
+        **scenario(),
+        "mix": _MIX,
+        "method": STUDY_MIX.columns["method"],
+        "comparison": text(
+            "equal: the same strategy on equal weights of all assets, returned to whenever the mix decides; "
+            "buy_and_hold: the study's weights at the same reserve, bought once.",
+            _RIVALS,
+        ),
+        **_beside("sharpe", "Sharpe ratio", RATIO),
+        "sharpe_difference_low": number(f"2.5th percentile {_OVER_SAMPLES}", RATIO, nullable=True),
+        "sharpe_difference_high": number(f"97.5th percentile {_OVER_SAMPLES}", RATIO, nullable=True),
+        **_beside("cagr", "Growth rate", YEARLY),
+        "cagr_difference_low": number(f"2.5th percentile {_OVER_SAMPLES}", YEARLY, nullable=True),
+        "cagr_difference_high": number(f"97.5th percentile {_OVER_SAMPLES}", YEARLY, nullable=True),
+        **_beside("volatility", "Volatility", YEARLY),
+        **_beside("max_drawdown", "Deepest fall", FRACTION),
+        "decisions": whole("Decisions of the mix that changed its weights.", COUNT, NOT_NEGATIVE),
+        "answered_by_itself": number(
+            "Share of the mix's decisions from its first whole window on that it came to by itself; NULL: none.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "mix_turnover": number(
+            "Half the sum of the changes that its decisions asked for, per year.", YEARLY, NOT_NEGATIVE, nullable=True
+        ),
+        "fees": number("Fees of all trades of the scenario.", MONEY, NOT_NEGATIVE),
+        "p_value": number(
+            "Two-sided p-value of no difference in the Sharpe ratio; NULL: there is no verdict, or they are the same.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "p_value_holm": number(
+            "The same, corrected for all verdicts of this table by Holm's method; at most 4 % is significant.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "verdicts": whole("Verdicts of this table that have a p-value.", COUNT, NOT_NEGATIVE),
+        "verdict": text(
+            "By the Sharpe ratio: better or worse where the difference is significant and matters; too small: it does "
+            "not matter; not significant: the data do not distinguish the two; the same: they differ by rounding at "
+            "most; NULL: verdict_missing says why.",
+            one_of(["better", "the same", "worse", "too small", "not significant"]),
+            nullable=True,
+        ),
+        "verdict_missing": text("Why there is no verdict; NULL: there is one.", nullable=True),
     },
 )
 

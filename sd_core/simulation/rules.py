@@ -272,11 +272,16 @@ def targets_of(study: Study, name: str) -> Targets:
             )
         return Targets(np.array(list(decisions), dtype="datetime64[D]"), np.array(list(decisions.values())))
     if strategy.allocation is None:
-        return Targets.constant(_scaled([asset.weight for asset in study.universe.values()]))
+        return universe_targets(study)
     rows = [_scaled([row.get(ticker, 0.0) for ticker in study.tickers]) for row in strategy.allocation.rows.values()]
     if not strategy.has_changing_targets:
         return Targets.constant(rows[0])
     return Targets(np.array(list(strategy.allocation.rows), dtype="datetime64[D]"), np.array(rows))
+
+
+def universe_targets(study: Study) -> Targets:
+    """Return the universe's weights, which never change, as targets."""
+    return Targets.constant(_scaled([asset.weight for asset in study.universe.values()]))
 
 
 def _scaled(weights: Sequence[float]) -> Floats:

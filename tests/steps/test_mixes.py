@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,19 @@ from pipelines.steps.datasets import MIXES, decided
 from pipelines.steps.plan import plan_run
 from pipelines.warehouse.audit import read_identities
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.rules import resolve
+from sd_core.simulation.rules import Every, resolve
+from sd_core.simulation.targets import Targets
 from sd_core.study.scenario import Scenario
 
 STUDIED = {
     "least": {"method": "mean_risk", "window": 60, "max_turnover": 0.3},
+    "alike": {"until_fitted": "equal"},
     "half": {"method": "kelly", "fraction": 0.5, "window": 60, "expected": "sample"},
 }
 TRADED = {
     "buy_and_hold": {},
     "held": {"allocation": {"mix": "least"}},
+    "level": {"allocation": {"mix": "alike"}, "rebalance": {"every": "month"}},
     "sd8": {"rule": {}, "allocation": {"mix": "half"}},
 }
 LAWS = {law.name: law.sql for law in read_identities(SQL / "audit") if law.name.startswith("mix_")}
@@ -52,9 +56,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 def test_run_publishes_what_mixes_decided_and_what_strategies_made_of_it(lab):
     fits, weights, targets = (lab.table(name) for name in ("mix_fit", "mix_weight", "strategy_target"))
-    assert fits.groupby("mix")["status"].agg(["size"])["size"].to_dict() == {"half": 11, "least": 11}
-    assert len(weights) == 2 * 11 * 3
-    assert dict(lab.table("study_mix")[["mix", "method"]].to_numpy()) == {"least": "mean_risk", "half": "kelly"}
+    assert fits.groupby("mix")["status"].agg(["size"])["size"].to_dict() == {"alike": 11, "half": 11, "least": 11}
+    assert len(weights) == 3 * 11 * 3
+    assert dict(lab.table("study_mix")[["mix", "method"]].to_numpy()) == {
+        "least": "mean_risk",
+        "alike": "equal",
+        "half": "kelly",
+    }
     held = targets[targets["strategy"] == "held"].set_index(["session", "ticker"])["weight"]
     least = fits[fits["mix"] == "least"].merge(weights[weights["mix"] == "least"], on=["mix", "decided_session"])
     for row in least.itertuples():
@@ -83,6 +91,37 @@ def test_both_engines_trade_what_mixes_decided_alike(lab):
             f"strategy == '{scenario.strategy}' and reserve == {scenario.reserve}"
         )
         assert stored["value"].to_numpy() == pytest.approx(fast.daily["value"])
+
+
+def test_scenarios_of_mixes_are_compared_with_the_same_without_deciding(lab):
+    report = lab.table("report_mix").set_index(["strategy", "reserve", "comparison"])
+    assert len(report) == 3 * 2 * 2
+    holding = lab.table("simulation_metrics").set_index(["strategy", "reserve"])
+    home = lab.home
+    market = current_market(home.study, home.lake)
+    study, panel = decided(home.study, home.lake, market), read_panel(home.study, market)
+    for strategy, reserve in (("held", 0.1), ("sd8", 0.0)):
+        rivals = report.loc[(strategy, reserve)]
+        bought = holding.loc[("buy_and_hold", reserve)]
+        assert rivals.loc["buy_and_hold", "comparison_cagr"] == pytest.approx(bought["cagr"], rel=1e-12)
+        rules = resolve(study, Scenario(strategy=strategy, reserve=reserve))
+        thirds = Targets.constant(np.full(3, 1 / 3))
+        equal = replace(rules, targets=thirds, rebalance_every=Every.MONTH, rebalance_on_change=False)
+        value = plain_engine.simulate(panel, equal).daily["value"][-1]
+        years = (panel.sessions[-1] - panel.sessions[0]).astype(int) / 365.25
+        grown = (value / study.capital) ** (1 / years) - 1
+        assert rivals.loc["equal", "comparison_cagr"] == pytest.approx(grown, rel=1e-9)
+        own = holding.loc[(strategy, reserve)]
+        for comparison in ("equal", "buy_and_hold"):
+            row = rivals.loc[comparison]
+            assert row["sharpe_difference"] == pytest.approx(own["sharpe"] - row["comparison_sharpe"], rel=1e-12)
+            assert row["sharpe_difference_low"] < row["sharpe_difference"] < row["sharpe_difference_high"]
+            assert row["verdict"] in {"not significant", "too small", "better", "worse"}
+            assert (row["fees"], row["mix"]) == (own["fees"], {"held": "least", "sd8": "half"}[strategy])
+    # Equal weights that are decided on are those that are not decided on, but for a basis point.
+    level = report.loc[("level", 0.0, "equal")]
+    assert abs(level["cagr_difference"]) < 1e-4
+    assert (level["decisions"], level["verdict"]) == (0, "too small")
 
 
 def test_nothing_is_outdated_after_a_run(lab):
