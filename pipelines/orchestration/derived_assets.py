@@ -17,7 +17,7 @@ from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
 from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_TABLE_OWNERS
 from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, leave_alone
-from pipelines.orchestration.names import EVALUATE_ACCOUNT, MODELS_GROUP, REFRESH, RESERVE_QUESTION
+from pipelines.orchestration.names import EVALUATE_ACCOUNT, MODELS_GROUP, PROPOSE_ORDERS, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.progress import report_progress
 from pipelines.steps.books import LEDGER_CHECKS, VERIFIES
 from pipelines.steps.datasets import BUCKETS, LEDGER, MIXES, REFRESHED, RESERVE_BOOTSTRAP
@@ -84,7 +84,7 @@ def _ledger(home: StudyHome) -> dg.AssetsDefinition:
         found = _examined(home)
         for name, findings in found.items():
             # What a person has to settle about the account stops what follows for it, and no research.
-            blocks = name == VERIFIES or context.run.job_name == EVALUATE_ACCOUNT
+            blocks = name == VERIFIES or context.run.job_name in (EVALUATE_ACCOUNT, PROPOSE_ORDERS)
             yield dg.AssetCheckResult(
                 asset_key=key,
                 check_name=name,

@@ -6,6 +6,8 @@ MARK_ACCOUNT = "mark_account"
 RECONCILE_ACCOUNT = "reconcile_account"
 EVALUATE_ACCOUNT = "evaluate_account"
 LAND_ACCOUNT = "land_account"
+PROPOSE_ORDERS = "propose_orders"
+SEND_EXITS = "send_exits"
 MODELS_GROUP = "models"
 ACCOUNT_GROUP = "account"
 # Which process works on a run from the command line.

@@ -18,13 +18,16 @@ from pipelines.lab.current import current_market
 from pipelines.lab.home import StudyHome
 from pipelines.steps.books import MARKED, RECONCILED, VERIFIES
 from pipelines.steps.operate import open_ledger
+from pipelines.steps.trade import query_judged
 from sd_core.buckets.ledger.books import IN_USE, Book
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
+from sd_core.buckets.ledger.marked import MarketDay
 from sd_core.buckets.ledger.reconciliation import CAUSE, SILENT
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.verification import verify
 from sd_core.calendars import ONE_DAY, calendar_sessions
 from sd_core.errors import NotReadyError
+from sd_core.schemas.kinds import Regime
 from sd_core.study.satellites import LIVE
 
 CALENDAR = "XNYS"
@@ -100,14 +103,44 @@ def mark_account(home: StudyHome, session: dt.date) -> list[Receipt]:
         with ledger.state() as state:
             research = [bucket for bucket, of in state.buckets.items() if of.status == "research"]
         books = (ledger, *map(ledger.paper, research))
-        return [_mark(book, session, closes) for book in books]
+        day = _market_day(home, ledger, session)
+        return [_mark(book, session, closes, day) for book in books]
 
 
-def _mark(book: Ledger, session: dt.date, closes: Mapping[str, Decimal]) -> Receipt:
+def _mark(book: Ledger, session: dt.date, closes: Mapping[str, Decimal], day: MarketDay) -> Receipt:
     with book.state() as state:
         held = {unit for _, unit in state.balances}
     prices = {unit: price for unit, price in sorted(closes.items()) if unit in held}
-    return book.mark(session, prices, actor="rule", key=f"{book.book}:mark:{session}")
+    return book.mark(session, prices, market=day, actor="rule", key=f"{book.book}:mark:{session}")
+
+
+def _market_day(home: StudyHome, ledger: Ledger, session: dt.date) -> MarketDay:
+    """Return what the market and the signals of the account's satellites say of a session that the lake has."""
+    [found] = query_judged(home, ledger, _DAY, session.isoformat())
+    return MarketDay(
+        Regime[(found["regime"] or Regime.UNKNOWN.name).upper()],
+        found["cash_return"] or 0.0,
+        frozenset(found["trend_lost"] or ()),
+    )
+
+
+def evaluate_account(home: StudyHome, session: dt.date) -> Receipt:
+    """Evaluate the account's satellites on the first session of a quarter, and apply it where the account says so.
+
+    Raises:
+        InputError: an evaluation is not due, or a condition is unmet.
+        NotReadyError: there is no ledger.
+    """
+    ledger = open_ledger(home)
+    with contextlib.closing(ledger.store):
+        return ledger.evaluate(session, actor="rule", key=f"{LIVE}:evaluate:{session}")
+
+
+def begins_quarter(day: dt.date) -> bool:
+    """Return whether New York's exchange has its first session of a quarter on a day."""
+    first = dt.date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+    sessions = calendar_sessions(CALENDAR, first, day)
+    return len(sessions) == 1 and sessions[0] == np.datetime64(day)
 
 
 def _closes(home: StudyHome, session: dt.date) -> dict[str, Decimal]:
@@ -129,3 +162,9 @@ def _closes(home: StudyHome, session: dt.date) -> dict[str, Decimal]:
 
 
 _PRICED = ("prices", "satellite_prices")
+_DAY = """
+    select
+        (select regime from market_regime where session = $1) as regime,
+        (select risk_free_return from lake.rates where session = $1) as cash_return,
+        (select list(ticker order by ticker) from bucket_signal where session = $1 and is_exit) as trend_lost
+"""

@@ -132,7 +132,7 @@ def _asked(home: StudyHome, ledger: Ledger, session: str) -> dict[str, dict[str,
     lots = {ticker: one.lot_size for ticker, one in home.study.satellite_universe.items()}
     order = list(home.study.satellite_tickers)
     asked: dict[str, dict[str, Asked]] = defaultdict(dict)
-    rows = sorted(_query(home, ledger, _SIGNALS, session), key=lambda row: order.index(row["ticker"]))
+    rows = sorted(query_judged(home, ledger, _SIGNALS, session), key=lambda row: order.index(row["ticker"]))
     for row in rows:
         ex_date = row["next_ex_date"]
         asked[row["bucket"]][row["ticker"]] = Asked(
@@ -152,13 +152,13 @@ def _ex_dates(home: StudyHome, ledger: Ledger) -> Mapping[str, str]:
     with ledger.state() as state:
         session = last_mark(state).session
     try:
-        rows = _query(home, ledger, _EX_DATES, session) if session else []
+        rows = query_judged(home, ledger, _EX_DATES, session) if session else []
     except NotReadyError:
         return {}
     return {row["ticker"]: row["session"].isoformat() for row in rows}
 
 
-def _query(home: StudyHome, ledger: Ledger, query: str, session: str) -> list[dict[str, Any]]:
+def query_judged(home: StudyHome, ledger: Ledger, query: str, session: str) -> list[dict[str, Any]]:
     """Return rows of a query on what signals say of the ledger's satellites."""
     with ledger.store.reading() as connection:
         buckets = pa.Table.from_pylist(list(Book(connection, LIVE).settings()), STUDY_BUCKET.arrow_schema)

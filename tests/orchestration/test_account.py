@@ -16,7 +16,7 @@ from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.keys import DERIVED_KEYS
 from pipelines.orchestration.names import REFRESH
 from pipelines.orchestration.partitions import range_tags
-from pipelines.steps.account import examine, last_evening, mark_account
+from pipelines.steps.account import evaluate_account, examine, last_evening, mark_account
 from pipelines.steps.books import MARKED, RECONCILED, VERIFIES
 from sd_core.errors import NotReadyError
 
@@ -144,20 +144,27 @@ def test_sensor_asks_once_for_each_state_of_the_ledger(account: Lab, bucket_lab:
 
 
 def test_schedules_of_the_evening_are_off_and_skip_days_without_trading(account: Lab, bucket_lab: Lab) -> None:
-    crons = {one.job_name: one.cron_schedule for one in account_schedules(account.home)}
-    assert crons["mark_account"] == "15 21 * * 1-5"
-    assert crons["reconcile_account"] == "30 21 * * 1-5"
+    assert {one.job_name: one.cron_schedule for one in account_schedules(account.home)} == {
+        "mark_account": "15 21 * * 1-5",
+        "reconcile_account": "30 21 * * 1-5",
+        "evaluate_account": "45 21 * * 1-5",
+        "propose_orders": "50 21 * * 1-5",
+        "send_exits": "0 9,10 * * 1-5",
+    }
     for one in account_schedules(account.home):
         assert (one.default_status, one.execution_timezone) == (dg.DefaultScheduleStatus.STOPPED, "America/New_York")
 
-    def answer(lab: Lab, day: dt.date) -> object:
-        mark = account_schedules(lab.home)[0]
+    def answer(lab: Lab, day: dt.date, job: str = "mark_account") -> object:
+        [schedule] = [one for one in account_schedules(lab.home) if one.job_name == job]
         evening = dt.datetime.combine(day, dt.time(21, 15), NEW_YORK)
-        return mark(dg.build_schedule_context(scheduled_execution_time=evening))
+        return schedule(dg.build_schedule_context(scheduled_execution_time=evening))
 
     assert isinstance(answer(account, LAST), dg.RunRequest)
     assert isinstance(answer(account, dt.date(2023, 6, 19)), dg.SkipReason)  # Juneteenth
     assert isinstance(answer(bucket_lab, LAST), dg.SkipReason)
+    # The first and second session of a quarter, and the first of a month that begins none.
+    evaluated = [answer(account, dt.date(2023, *day), "evaluate_account") for day in ((7, 3), (7, 5), (8, 1))]
+    assert [type(one) for one in evaluated] == [dg.RunRequest, dg.SkipReason, dg.SkipReason]
 
 
 def test_marks_take_the_closes_of_the_lake(account: Lab) -> None:
@@ -179,9 +186,61 @@ def test_marks_take_the_closes_of_the_lake(account: Lab) -> None:
         mark_account(account.home, dt.date(2026, 1, 5))
 
 
+def evaluated(lab: Lab) -> tuple[bool, str]:
+    """Run the job that evaluates the account; return whether it went well, and why not."""
+    definitions = build_definitions(lab.home)
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = definitions.resolve_job_def("evaluate_account")
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+    failures = [event.step_failure_data for event in result.get_step_failure_events()] if not result.success else []
+    words = [one.user_failure_data.description for one in failures if one.user_failure_data is not None]
+    return result.success, "\n".join(str(one) for one in words)
+
+
+@pytest.mark.usefixtures("at_the_end")
+def test_evaluation_is_reached_where_all_checks_pass(account: Lab) -> None:
+    success, said = evaluated(account)
+    assert not success
+    assert "evaluate: 2023-06-09: expected the first session of a quarter" in said
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_evaluation_waits_for_the_account_to_be_in_order(
+    account: Lab, monkeypatch: pytest.MonkeyPatch, blocked: bool
+) -> None:
+    from pipelines.steps import account as steps
+
+    # Either the account is blocked on its last marked day, or sessions after it are not marked.
+    monkeypatch.setattr(steps, "last_evening", lambda _: LAST if blocked else dt.date(2023, 7, 3))
+    ledger = open_account(account.root, Clock(LAST))
+    if blocked:
+        ledger.reconcile({})
+    with ledger.state() as state:
+        before = state.last_entry
+    success, said = evaluated(account)
+    assert not success
+    assert "expected the first session of a quarter" not in said
+    with ledger.state() as state:
+        assert state.last_entry == before
+    ledger.store.close()
+
+
+def test_evaluation_is_a_row_of_the_tables(account: Lab) -> None:
+    receipt = evaluate_account(account.home, dt.date(2023, 7, 3))
+    again = evaluate_account(account.home, dt.date(2023, 7, 3))
+    assert (receipt.kind, receipt.is_new, again.is_new, again.entry) == ("evaluation", True, False, receipt.entry)
+    assert landed(account)[0]
+    version = account.home.lake.current("ledger")
+    assert version is not None
+    [row] = version.read("bucket_evaluation").to_pylist()
+    # Four returns since it is active; too young to be judged, so it keeps its target.
+    assert (row["book"], row["bucket"], row["probation"], row["is_member"]) == ("live", "dipper", "pending", False)
+    assert (row["target_before"], row["target"], row["trades"]) == (0.1, 0.1, 0)
+
+
 def test_run_of_the_study_takes_nothing_that_writes_to_the_ledger(account: Lab) -> None:
     job = build_definitions(account.home).resolve_job_def(REFRESH)
-    assert MARKS_KEY not in job.asset_layer.selected_asset_keys
+    assert not {key for key in job.asset_layer.selected_asset_keys if key.path[0] == MARKS_KEY.path[0]}
     assert LEDGER_KEY in job.asset_layer.selected_asset_keys
 
 
