@@ -378,6 +378,35 @@ class Ledger:
         }
         return self._ask("mark", arguments, lambda draft: marks.mark(draft, session, prices, rates, market), **how)
 
+    def book_session(
+        self,
+        activities: Callable[[State], Sequence[Activity]],
+        session: dt.date,
+        prices: Mapping[str, Decimal],
+        market: MarketDay,
+        key: str,
+        *,
+        dry_run: bool = False,
+    ) -> list[Receipt]:
+        """Book what a rule does in a session and mark it, in one transaction.
+
+        Args:
+            activities: what it does, by what the book holds before.
+            session, prices, market: as of :meth:`mark`.
+            key: of the mark.
+        """
+        with self._writing(dry_run) as connection:
+            receipts = []
+            for activity in activities(State(connection, self.book)):
+                state = State(connection, self.book)
+                rows = self._store_activity(state, activity, _content(activity))
+                receipts.append(self._book(state, rows, f"{self.book}:{activity.ref}", "rule", set()))
+            request = request_of("mark", self.book, {"session": session.isoformat()})
+            draft = self._draft(connection, Head(self.book, "mark", key, request, "rule", *self._dates()))
+            marks.mark(draft, session, prices, {}, market)
+            draft.seal()
+            return [replace(one, is_dry_run=dry_run) for one in (*receipts, _written(draft))]
+
     def reconcile(
         self, statement: Mapping[str, Decimal], *, shares: Mapping[str, str] | None = None, **how: Any
     ) -> tuple[Receipt, list[Difference]]:

@@ -404,7 +404,8 @@ def _total(state: State, bucket: str, value: float) -> float:
         where p.book = :book and p.unit = :unit and p.cause in ('opening', 'deposit')
     """
     paid_in = float(state.base.decimal(int(next(state.rows(query, unit=state.base.unit)).quanta or 0)))
-    return value + paid_in * (1.0 / share - 1.0)
+    sent = float(state.base.decimal(state.values.get(CORE, 0)))
+    return value + sent + paid_in * (1.0 / share - 1.0)
 
 
 def _held(state: State, trip: Trip, parameters: Parameters, market: MarketDay) -> Held:

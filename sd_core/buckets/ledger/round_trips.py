@@ -155,7 +155,7 @@ class Trips:
             if trip.opened == entry.effective and not trip.highest:
                 money = self._traded(entry.number, "purchase", unit)
                 trip.bought = (trip.bought[0] + money, trip.bought[1] + sum(one[0] for one in lots))
-                trip.entry_price = self._price(unit, *trip.bought)
+                trip.entry_price = entry.details.get("price") or self._price(unit, *trip.bought)
                 trip.premium = trip.entry_price / trip.peak - 1.0 if trip.peak else trip.premium
 
     def _begin(self, bucket: str, unit: str, opened: str, details: Mapping[str, Any]) -> Trip:
@@ -173,7 +173,8 @@ class Trips:
             trip = self.open[bucket, unit]
             trip.held -= shares
             trip.proceeds += proceeds
-            trip.exit_price = self._price(unit, self._traded(entry.number, "sale", unit), shares)
+            sold_at = self._price(unit, self._traded(entry.number, "sale", unit), shares)
+            trip.exit_price = entry.details.get("price") or sold_at
             if (reason := self._reason(entry.details, trip.exit_price)) is not None:
                 trip.exit_reason = reason
             if trip.held == 0:

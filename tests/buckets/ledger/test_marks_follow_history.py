@@ -4,102 +4,26 @@ The history is the compiled engine's; the ledger gets its fills, dividends and d
 itself. Prices are whole numbers and lots whole, so that no amount needs more digits than a ledger keeps.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
-from support.satellite_plans import PlanCase, random_plan
+from support.satellites_in_a_ledger import Drawn, assert_rows_agree, drawn, money, rows_of, satellite_of, tables_of
 
-from sd_core.buckets.history.contract import History
-from sd_core.buckets.history.engine import simulate
-from sd_core.buckets.history.tables import to_tables
 from sd_core.buckets.ledger import book_rows
 from sd_core.buckets.ledger.closing import close
 from sd_core.buckets.ledger.facts import Activity
 from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.marked import MarketDay, close_of, columns_of, memory_given
-from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.verification import verify
-from sd_core.buckets.presets import Settings, Sliders, Toggles
 from sd_core.market.arrays import last_known
-from sd_core.schemas.kinds import Dividends, ExitReason, Kind, Regime, Signal, Transfer
+from sd_core.schemas.kinds import ExitReason, Kind, Regime, Transfer
 
-PRESETS = {
-    Signal.BREAKOUT: "custom",
-    Signal.DIP: "custom",
-    Signal.STEADY: "steady_eddy",
-    Signal.EX_DIVIDEND: "dividend_catcher",
-}
-# The first sessions of the drawn plans, which hold starts, sleeps, locks and cooldowns.
-SESSIONS = 110
 # What evaluations, purchases and starts change between two closes, and what a position takes from one to the next.
 DECIDED = ("status", "probation", "failed_on", "trades", "awake_since", "activated_on", "stage")
 CARRIED = ("stop", "highest", "is_armed", "exit")
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A plan in whole numbers, its settings as a ledger takes them, and what it came to."""
-
-    case: PlanCase
-    settings: tuple[Settings, ...]
-    history: History
-
-
-def drawn(seed: int) -> Drawn:
-    """Return the plan of a seed with at most three satellites, in whole prices and lots, and its history."""
-    case = random_plan(seed).until(SESSIONS)
-    rng = np.random.default_rng((seed, 7))
-    satellites, settings = [], []
-    for one in case.plan.satellites[:3]:
-        chosen = _in_steps(one.parameters, rng)
-        settings.append(chosen)
-        satellites.append(
-            replace(one, target=float(rng.choice([0.05, 0.08, 0.1])), min_pct=0.02, parameters=chosen.parameters)
-        )
-    panel, tickers = case.panel, len(case.plan.lot_sizes)
-    whole = {side: np.maximum(np.round(getattr(panel, side)), 1.0) for side in ("open", "high", "low", "close")}
-    case = replace(
-        case,
-        plan=replace(
-            case.plan,
-            capital=100_000.0,
-            budget=0.3,
-            satellites=tuple(satellites),
-            fee_fixed=1.0,
-            fee_rate=0.0,
-            lot_sizes=(1.0,) * tickers,
-            minor=100.0,
-        ),
-        panel=replace(panel, **whole, dividends=np.round(panel.dividends, 2), rates=np.zeros_like(panel.rates)),
-        deposits=np.round(case.deposits, 2),
-        core_returns=np.zeros(len(panel.sessions)),
-        core_withdrawals=np.zeros(len(panel.sessions)),
-    )
-    return Drawn(case, tuple(settings), simulate(case.plan, case.panel, case.signals, case.deposits, case.core()))
-
-
-def _in_steps(parameters, rng: np.random.Generator) -> Settings:
-    """Return settings of the same signal whose stops and take-profits are whole percents."""
-    signal = Signal(parameters.signal)
-    entry = {Signal.BREAKOUT: 0.8, Signal.DIP: 0.2}.get(signal, 0.5)
-    risk, hold, spread, profit = rng.choice([0.0, 0.2, 0.4], size=4)
-    toggles = Toggles(
-        *(bool(getattr(parameters, name)) for name in ("trailing", "regime", "harvest", "high_volatility"))
-    )
-    return Settings(
-        PRESETS[signal],
-        Sliders(float(risk), float(hold), entry, float(spread), float(profit)),
-        toggles,
-        Dividends(parameters.dividends),
-    )
-
-
-def money(amount: float) -> Decimal:
-    return Decimal(repr(round(float(amount), 4)))
 
 
 class Booking:
@@ -120,18 +44,8 @@ class Booking:
         self.clock.day = self.panel.sessions[0].item()
         self.ledger.deposit(money(self.plan.capital))
         self.ledger.set("live", {"budget": "0.3", "apply": "auto" if self.is_automatic else "propose"})
-        for one, settings, opening in zip(self.plan.satellites, self.drawn.settings, self.plan.openings, strict=True):
-            satellite = Satellite(
-                one.name,
-                settings.preset,
-                [self.tickers[place] for place in one.tickers],
-                Decimal(str(one.target)),
-                Decimal(str(one.min_pct)),
-                sliders=vars(settings.sliders),
-                toggles=vars(settings.toggles),
-                dividends=settings.dividends.name.lower(),
-            )
-            self.ledger.create(satellite)
+        for place, (one, opening) in enumerate(zip(self.plan.satellites, self.plan.openings, strict=True)):
+            self.ledger.create(satellite_of(self.drawn, place))
             self.ledger.start(one.name, early="a test")
             if one.harvest_line is not None:
                 self.ledger.set(one.name, {"harvest_line": str(one.harvest_line)})
@@ -190,37 +104,6 @@ class Booking:
         lost = frozenset(np.array(self.tickers)[signals.is_exit[session]].tolist())
         market = MarketDay(Regime(int(signals.regime[session])), 0.0, lost)
         self.ledger.mark(self.clock.day, prices, market=market)
-
-
-def rows_of(ledger: Ledger, of: Callable, book: str) -> list[dict]:
-    with ledger.store.reading() as connection:
-        return of(connection, book).to_pylist()
-
-
-def assert_rows_agree(found: list[dict], expected: list[dict], without: set[str]) -> None:
-    assert len(found) == len(expected)
-    for mine, its in zip(found, expected, strict=True):
-        for name, value in its.items():
-            if name in without:
-                continue
-            place = f"{its.get('session', its.get('opened'))} {its['bucket']} {name}: {mine}"
-            if isinstance(value, float):
-                assert mine[name] == pytest.approx(value, rel=1e-9, abs=1e-9), place
-            else:
-                assert mine[name] == value, place
-
-
-def tables_of(drawn: Drawn) -> dict[str, list[dict]]:
-    """Return a history's rows of satellites as tables; a ledger of the core is not needed for them."""
-    case, count = drawn.case, len(drawn.case.plan.lot_sizes)
-    from sd_core.simulation.results import LEDGER
-
-    class NoCore:
-        ledger = np.zeros(0, dtype=LEDGER)
-
-    tickers = tuple(f"T{place}" for place in range(count))
-    tables = to_tables(case.plan, tickers, case.panel.sessions, case.deposits, drawn.history, (), NoCore())
-    return {name: table.to_pylist() for name, table in tables.items()}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4, 7])
