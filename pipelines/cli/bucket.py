@@ -160,7 +160,11 @@ def _and_call_off(ledger: Ledger, receipt: Receipt, asked: argparse.Namespace, b
     """Call off at the broker what must not be opened any more, and say so in the receipt."""
     if asked.dry_run or receipt.kind == "lift":
         return receipt
-    done = cancel_openings(ledger, bucket)
+    try:
+        done = cancel_openings(ledger, bucket)
+    except InputError as error:
+        # What was asked for is booked all the same.
+        done = [Sent("", "unknown", f"purchases at the broker are not called off: {error}")]
     if not asked.json:
         _print_sent(done)
     return replace(receipt, numbers={**receipt.numbers, "called_off": [vars(one) for one in done]})
@@ -168,7 +172,8 @@ def _and_call_off(ledger: Ledger, receipt: Receipt, asked: argparse.Namespace, b
 
 def _print_sent(done: Sequence[Sent]) -> None:
     for one in done:
-        print(f"order {one.client_id}: {one.status}" + (f": {one.says}" if one.says else ""))
+        order = f"order {one.client_id}: {one.status}" if one.client_id else ""
+        print(": ".join(filter(None, (order, one.says))))
 
 
 def _fed(ledger: Ledger, asked: argparse.Namespace) -> Fed:

@@ -319,7 +319,7 @@ def test_reconcile_without_a_file_reads_the_broker(bucket: Sdlab, exchange: Exch
 
 
 def test_orders_are_listed_approved_and_sent_and_a_halt_calls_them_off(
-    bucket: Sdlab, account: Lab, exchange: Exchange
+    bucket: Sdlab, account: Lab, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket("set", "live", "broker=alpaca")
     bucket("reconcile")
@@ -347,4 +347,9 @@ def test_orders_are_listed_approved_and_sent_and_a_halt_calls_them_off(
     assert "order first: cancelled\n" in bucket("halt")
     assert exchange.orders[0]["status"] == "canceled"
     assert bucket("orders") == "no open order\n"
+    bucket("halt", "--lift")
+    monkeypatch.delenv("ALPACA_API_KEY")
+    said = bucket("halt")
+    assert "purchases at the broker are not called off: broker alpaca: expected ALPACA_API_KEY" in said
+    assert "halt: nothing is opened, exits run" in said
     assert len(json.loads(bucket("orders", "--all", "--json"))) == 2

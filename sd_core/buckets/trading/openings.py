@@ -17,6 +17,8 @@ from sd_core.buckets.presets import Parameters
 
 # An order reserves so much more than the last close, as the open may be above it.
 AHEAD = 1.05
+# Money in the base currency below which brokers take no order.
+LEAST = 1.0
 NONE_CLOSED = -1
 
 
@@ -123,11 +125,11 @@ def openings(buyer: Buyer, asked: Mapping[str, Asked], costs: Costs) -> list[Ope
 
 
 def bought(unit: str, of: Asked, money: float, costs: Costs) -> Opening | None:
-    """Return what some money buys of an instrument at its last close, costs included; None where it is nothing."""
-    if money <= rules.NO_MONEY:
-        return None
+    """Return what some money buys of an instrument at its last close, costs included; None where it is too little."""
     quantity = float(bought_for(costs, of, of.close, money))
-    return Opening(unit, quantity, costs.reserved(quantity, of.close)) if quantity > 0.0 else None
+    if quantity * of.close < LEAST:
+        return None
+    return Opening(unit, quantity, costs.reserved(quantity, of.close))
 
 
 def _ranked(buyer: Buyer, asked: Mapping[str, Asked]) -> Iterator[str]:

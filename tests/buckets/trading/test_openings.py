@@ -82,4 +82,7 @@ def test_what_is_reserved_is_never_more_than_what_is_free():
     assert made[0].reserved == pytest.approx(1000.0, rel=1e-12)
     costly = openings(buyer(free=3000.0), {"A": asked(1.0), "B": asked(1.0)}, Costs(2.0, 0.01))
     assert sum(one.reserved for one in costly) <= 3000.0 * (1 + 1e-12)
+    # Less than 1 is nothing that a broker takes: 1.04/1.05 is less, 1.06/1.05 is not.
+    assert openings(buyer(free=1.04), {"A": asked(1.0)}, FREE) == []
+    assert len(openings(buyer(free=1.06), {"A": asked(1.0)}, FREE)) == 1
     assert len(costly) == 2
