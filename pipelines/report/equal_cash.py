@@ -6,10 +6,11 @@ from pipelines.report.numbers import NOTHING, decimal, level, percent
 from pipelines.report.page import Cell, table
 from pipelines.report.verdicts import MEASURES, Headline, demerit
 
+# In the order shown: first the one that could have been followed.
 NAMES = {
+    "cash_path": "its cash of the month before",
     "rebalanced": "rebalanced yearly",
     "buy_and_hold": "bought and held",
-    "cash_path": "its cash of the month before",
 }
 
 
@@ -66,7 +67,12 @@ def _rows(headline: Headline) -> list[dict[str, Any]]:
     for row in sorted(headline.rows, key=demerit):
         if row["is_current"]:
             best.setdefault(row["strategy"], row["reserve"])
-    return [row for row in headline.compared if best.get(row["strategy"]) == row["reserve"]]
+    places = {row["strategy"]: row["position"] for row in headline.rows}
+    order = list(NAMES)
+    return sorted(
+        (row for row in headline.compared if best.get(row["strategy"]) == row["reserve"]),
+        key=lambda row: (places[row["strategy"]], order.index(row["comparison"])),
+    )
 
 
 def _names(row: dict[str, Any]) -> list[Cell]:

@@ -47,4 +47,5 @@ def date(day: dt.date) -> str:
 
 def typeset(sentence: str) -> str:
     """Return a sentence written for a terminal with its numbers as they are written here."""
-    return re.sub(r"(?<=\d) %", f"{THIN}%", re.sub(r"(?<=\d),(?=\d{3})", THIN, sentence))
+    written = re.sub(r"(?<![\w-])-(?=\d)", MINUS, sentence)
+    return re.sub(r"(?<=\d) %", f"{THIN}%", re.sub(r"(?<=\d),(?=\d{3})", THIN, written))

@@ -1,5 +1,6 @@
 """The comparison of strategies that rebalance, by their triggers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -25,11 +26,18 @@ def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline)
     if not rows:
         return ""
     currency = headline.study["currency"]
+    held = {} if headline.holding is None else _by_reserve(headline.rows, headline.holding["strategy"])
+    for row in rows:
+        beside = held.get(row["reserve"])
+        both = beside and None not in (row["cagr"], beside["cagr"])
+        row["cagr_above"] = row["cagr"] - beside["cagr"] if beside and both else None
     columns = (
         ("reserve", "reserve", level),
-        ("TWR", "twr", percent),
-        ("TWR - buy-and-hold", "excess_over_same_reserve", percent),
-        ("per year (CAGR)", "cagr", percent),
+        *(
+            (("per year (CAGR)", "cagr", percent), ("CAGR above buy-and-hold", "cagr_above", percent))
+            if all(row["is_of_a_year"] for row in headline.rows)
+            else (("TWR", "twr", percent), ("TWR above buy-and-hold", "excess_over_same_reserve", percent))
+        ),
         ("volatility", "volatility", percent),
         ("Sharpe", "sharpe", ratio),
         ("worst drawdown", "max_drawdown", percent),
@@ -47,6 +55,10 @@ def rebalancing_table(connection: duckdb.DuckDBPyConnection, headline: Headline)
     ]
     header = ("strategy", "rebalances", *(name for name, *_ in columns))
     return table(header, cells, name="Strategies that rebalance", sortable=True)
+
+
+def _by_reserve(rows: Sequence[dict[str, Any]], strategy: str) -> dict[float, dict[str, Any]]:
+    return {row["reserve"]: row for row in rows if row["strategy"] == strategy and row["is_current"]}
 
 
 def triggers(row: dict[str, Any]) -> str:

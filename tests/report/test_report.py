@@ -313,11 +313,22 @@ def test_strategies_that_rebalance_are_beside_buy_and_hold_with_their_turnover(s
     names = [cell.text for cell in header]
     assert [cell.text for cell in rebalanced][:2] == ["sd8", "every quarter, or 20\u202f% off target (relative)"]
     # At a reserve of a tenth it returned 6.95 %, and buy-and-hold 4.5 %.
-    above = float(rebalanced[names.index("TWR - buy-and-hold")].attributes["data-v"])
+    above = float(rebalanced[names.index("TWR above buy-and-hold")].attributes["data-v"])
     assert above == pytest.approx(0.0245, rel=1e-10)
     # One share at 108 and one at 95 were traded, in two days, of a value of 1037.67 on average.
     turnover = float(rebalanced[names.index("turnover per year")].attributes["data-v"])
     assert turnover == pytest.approx(203 / 2 / ((998 + 1045.5 + 1069.5) / 3) * 365.25 / 2, rel=1e-12)
+
+    def of_years(connection: duckdb.DuckDBPyConnection) -> None:
+        for name, cagr in (("sd8", 0.081), ("buy_and_hold", 0.07)):
+            where = f"where strategy = '{name}' and reserve = 0.1"
+            connection.execute(f"update report_strategy set is_of_a_year = true, cagr = {cagr} {where}")
+            connection.execute(f"update report_rebalancing set cagr = {cagr} {where}")
+        connection.execute("update report_strategy set is_of_a_year = true")
+
+    header, rebalanced = parse(small_report(rebalance, of_years)).one("section", id="rebalancing").one("table").rows()
+    shown = {name.text: cell.text.replace(THIN, "") for name, cell in zip(header, rebalanced, strict=True)}
+    assert (shown["per year (CAGR)"], shown["CAGR above buy-and-hold"]) == ("8.1%", "1.1%")
 
 
 def test_every_trigger_of_a_strategy_is_said_in_words(small_report: Report) -> None:
@@ -410,6 +421,11 @@ def test_rule_is_shown_beside_the_same_cash(small_report: Report) -> None:
     assert shown["the same cash"] == "its cash of the month before"
     assert [shown["its cash"], shown["its CAGR"], shown["its Sharpe"]] == [f"12.5{THIN}%", f"50.0{THIN}%", "1.250"]
     assert "−50.00 to 225.00" in html
+    both = small_report(
+        lambda con: insert(con, "simulation_equal_cash", beside | {"comparison": "buy_and_hold"}, beside)
+    )
+    # First the one that could have been followed.
+    assert [row[2] for row in part(both, "equal_cash")[1:]] == ["its cash of the month before", "bought and held"]
     assert (shown["corrected p"], shown["verdict by growth"]) == ("0.125", "not significant")
 
 

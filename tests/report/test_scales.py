@@ -69,3 +69,6 @@ def test_numbers_are_written_for_people() -> None:
 
 def test_sentence_for_a_terminal_is_set_with_thin_spaces_and_keeps_its_commas() -> None:
     assert typeset("It returned 20,156.5 %, or 3, 4.") == "It returned 20\u202f156.5\u202f%, or 3, 4."
+    assert typeset("-0.06 points (-0.40 to 0.27)") == "\u22120.06 points (\u22120.40 to 0.27)"
+    # A date and a name keep what joins them.
+    assert typeset("from 2020-01-02, BTC-USD, sd-8") == "from 2020-01-02, BTC-USD, sd-8"
