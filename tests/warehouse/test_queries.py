@@ -16,13 +16,14 @@ QUERIES = dict(re.findall(r"\*\*(.+?)\*\*.*?```sql\n(.*?)```", PAGE, flags=re.DO
 _OF_BUCKETS = PAGE.split("## Buckets")[1].split("\n## ")[0]
 OF_BUCKETS = [question for question in QUERIES if f"**{question}**" in _OF_BUCKETS]
 
-# The finished run drew no histories and has neither taxes, other start dates nor a price index, it is of 2023, and a
-# year is too short for a whole one and for regimes of market and correlation; all assets are bought in fractions.
+# The finished run drew no histories, has no 60/40, no taxes, other start dates or price index, it is of 2023,
+# and a year is too short for a whole one and for regimes of market and correlation; all assets are bought in fractions.
 EMPTY = {
     "What was too dear to be bought?",
     "Which were the worst and the best year?",
     "What of other start years?",
     "What happened in 2022?",
+    "How does it compare with 60/40?",
     "What is the portfolio worth after inflation?",
     "What was the worst of any twelve months in a row, and how often was it a loss?",
     "What tax is owed for each year?",
