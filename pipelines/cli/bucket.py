@@ -4,11 +4,14 @@ What an operation does belongs in ``sd_core.buckets.ledger``.
 """
 
 import argparse
+import contextlib
 import csv
 import datetime as dt
+import errno
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -49,17 +52,56 @@ def bucket(home: StudyHome, asked: argparse.Namespace) -> ExitCode:
 
     Raises:
         InputError: it is refused, or there is no ledger yet.
+        OSError: the output takes nothing.
     """
     ledger = open_ledger(home)
     try:
         if asked.action in WRITES:
-            _print_receipt(WRITES[asked.action](ledger, asked), asked)
+            receipt = WRITES[asked.action](ledger, asked)
+            with _said_if_unheard(receipt):
+                _print_receipt(receipt, asked)
             return ExitCode.DONE
-        return READS[asked.action](ledger, asked, home)
-    except NotReadyError as error:
+        with _output():
+            return READS[asked.action](ledger, asked, home)
+    except (InputError, NotReadyError) as error:
+        if asked.json:
+            _print_json({"refused": str(error).splitlines()})
         raise InputError(str(error)) from None
+    except KeyboardInterrupt:
+        said = "an entry is booked as a whole or not at all, and `sdlab bucket list` shows what is"
+        print(f"\ninterrupted; {said}", file=sys.stderr)
+        return ExitCode.INTERRUPTED
     finally:
         ledger.store.close()
+
+
+@contextlib.contextmanager
+def _output() -> Iterator[None]:
+    """Write what is printed before the command ends, so that it can say that the output takes nothing.
+
+    Raises:
+        OSError: it does not.
+    """
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    yield
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _said_if_unheard(receipt: Receipt) -> Iterator[None]:
+    """Say what is booked where the output takes nothing, so that it is not asked for again.
+
+    Raises:
+        OSError: it does not.
+    """
+    try:
+        with _output():
+            yield
+    except OSError:
+        if receipt.entry and not receipt.is_dry_run:
+            print(f"entry {receipt.entry} is booked, which could not be printed: {receipt.text}", file=sys.stderr)
+        raise
 
 
 # Commands that write: what each asks of the ledger.
@@ -276,9 +318,10 @@ def _print_receipt(receipt: Receipt, asked: argparse.Namespace) -> None:
     if asked.json:
         _print_json(vars(receipt))
         return
+    arrow = "→" if _is_unicode() else "->"
     print(f"entry {receipt.entry}: {receipt.text}" if receipt.entry else receipt.text)
     for source, target, unit, quantity in receipt.legs:
-        print(f"  {source} → {target}  {quantity} {unit}")
+        print(f"  {source} {arrow} {target}  {quantity} {unit}")
     if not receipt.is_new:
         print("booked before under this key")
     if receipt.is_dry_run:
@@ -286,7 +329,13 @@ def _print_receipt(receipt: Receipt, asked: argparse.Namespace) -> None:
 
 
 def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+    print(json.dumps(content, indent=2, ensure_ascii=not _is_unicode(), default=str))
+
+
+def _is_unicode() -> bool:
+    """Return whether the output takes every letter; in tests it is no file, and does."""
+    encoding: str | None = getattr(sys.stdout, "encoding", None)
+    return encoding is None or encoding.lower().startswith("utf")
 
 
 # Commands that read

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import functools
 import importlib.metadata
+import io
 import re
 import sys
 import warnings
@@ -25,6 +26,9 @@ from sd_core.wording import did_you_mean
 def main(arguments: Sequence[str] | None = None) -> ExitCode:
     """Run one command and return its exit code."""
     parsed = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A letter that the output cannot take is no reason to end: a ? is written for it.
+        sys.stdout.reconfigure(errors="replace")
     try:
         return ExitCode(parsed.command(parsed))
     except InputError as error:
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
 
 
 # What an output that takes nothing more says, without the name of a file.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
 
 
 def _interrupted() -> ExitCode:

@@ -76,13 +76,17 @@ class Margin(Part):
 Every = Literal["month", "quarter", "year"]
 
 
-LumpSums = Annotated[dict[CalendarDate, Annotated[float, Field(gt=0)]], Field(min_length=1)]
+# More than is deposited or traded at once; beyond, amounts lose their cents.
+LARGEST_DEPOSIT, LARGEST_LOT = 1e12, 1e9
+LumpSums = Annotated[dict[CalendarDate, Annotated[float, Field(gt=0, le=LARGEST_DEPOSIT)]], Field(min_length=1)]
 
 
 class Deposits(Part):
     """Money that comes in from outside: so much each period, sums on dates, or both."""
 
-    amount: float | None = Field(None, gt=0, description="Money per period, in the study's currency.")
+    amount: float | None = Field(
+        None, gt=0, le=LARGEST_DEPOSIT, description="Money per period, in the study's currency."
+    )
     every: Every = "month"
     on: LumpSums | None = Field(None, description="Lump sums by date, in the study's currency.")
     invest: bool = Field(True, description="Whether all but the reserve's share of it is invested at once.")
@@ -416,5 +420,7 @@ class Asset(Rung):
 
     weight: float = Field(ge=0, description="Target weight; the universe's weights are scaled to sum to 1.")
     asset_class: AssetClass = "unclassified"
-    lot_size: float = Field(0.0, ge=0, description="Smallest tradable quantity in shares; 0 means fractional.")
+    lot_size: float = Field(
+        0.0, ge=0, le=LARGEST_LOT, description="Smallest tradable quantity in shares; 0 means fractional."
+    )
     currency: Currency | None = Field(None, description="Quote currency where it is not the study's.")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from sd_core.study.fields import Fraction, Name, Reserve, Ticker
 from sd_core.study.findings import MisfitError, show
-from sd_core.study.parts import Deposits, Part
+from sd_core.study.parts import LARGEST_LOT, Deposits, Part
 
 Preset = Literal["momentum_hunter", "steady_eddy", "dip_buyer", "dividend_catcher", "custom", "dual"]
 # The share of the account below which a satellite does not trade, by its preset.
@@ -30,7 +30,9 @@ NO_SATELLITES = CORE, OUTSIDE, LIVE = ("core", "outside", "live")
 class SatelliteAsset(Part):
     """A ticker that satellites may trade."""
 
-    lot_size: float = Field(0.0, ge=0, description="Smallest tradable quantity in shares; 0 means fractional.")
+    lot_size: float = Field(
+        0.0, ge=0, le=LARGEST_LOT, description="Smallest tradable quantity in shares; 0 means fractional."
+    )
 
 
 class Core(Part):

@@ -1,6 +1,7 @@
 """``sdlab bucket`` on a terminal: what it prints, what it refuses, and that nothing else waits for its libraries."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -249,6 +250,66 @@ def test_an_output_that_is_full_is_said(account: Lab, bucket: Sdlab, monkeypatch
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=PROJECT, check=False)
     assert (ended.returncode, ended.stderr) == (1, "failed:\noutput: No space left on device\n")
+
+
+def in_a_process(account: Lab, *arguments: str, **how: object) -> subprocess.CompletedProcess[str]:
+    """Run a command of the ledger in a process of its own."""
+    command = [sys.executable, "-m", "pipelines.cli", "bucket", *arguments, "--study", str(account.study_file)]
+    environment = {**os.environ, "SD_HOME": str(account.root), **how.pop("env", {})}
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, cwd=PROJECT, check=False, env=environment, **how)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="expected a device that is always full")
+def test_what_is_booked_is_said_though_the_output_is_full(account: Lab, bucket: Sdlab) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = in_a_process(account, "deposit", "100", stdout=full)
+    said = (
+        "entry 2 is booked, which could not be printed: deposit: 100.00 USD\nfailed:\noutput: No space left on device\n"
+    )
+    assert (ended.returncode, ended.stderr) == (1, said)
+    assert bucket("verify").startswith("2 entries hold")
+
+
+def test_a_closed_output_is_said(account: Lab) -> None:
+    def close() -> None:
+        os.close(1)
+
+    for command, said in ((["deposit", "100"], "entry 2 is booked, which could not be printed"), (["list"], "failed:")):
+        ended = in_a_process(account, *command, preexec_fn=close)
+        assert (ended.returncode, ended.stderr.startswith(said)) == (1, True)
+        assert ended.stderr.endswith("failed:\noutput: Bad file descriptor\n")
+
+
+def test_an_output_of_ascii_alone_is_written(account: Lab) -> None:
+    ascii_alone = {"PYTHONIOENCODING": "ascii"}
+    ended = in_a_process(account, "deposit", "100", env=ascii_alone, stdout=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "entry 2: deposit: 100.00 USD\n  outside -> core  100.00 USD\n"
+    assert in_a_process(account, "note", "core", "für später", env=ascii_alone, stdout=subprocess.PIPE).returncode == 0
+    ended = in_a_process(account, "show", "core", env=ascii_alone, stdout=subprocess.PIPE)
+    assert "f?r sp?ter" in ended.stdout
+    ended = in_a_process(account, "show", "core", "--json", env=ascii_alone, stdout=subprocess.PIPE)
+    assert json.loads(ended.stdout)["note"] == "für später"
+
+
+def test_a_refusal_is_json_where_json_is_asked_for(account: Lab, bucket: Sdlab) -> None:
+    bucket("deposit", "100")
+    outcome = account.sdlab("bucket", "withdraw", "500", "--json")
+    said = "withdraw: 500.00 USD: expected at most 100.00, what core has free"
+    assert (outcome.code, json.loads(outcome.out)) == (2, {"refused": [said]})
+    assert outcome.err == f"refused:\n{said}\n"
+
+
+def test_an_interruption_speaks_of_the_ledger(account: Lab, bucket: Sdlab, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket("deposit", "100")
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Ledger, "deposit", interrupt)
+    outcome = account.sdlab("bucket", "deposit", "5")
+    said = "interrupted; an entry is booked as a whole or not at all, and `sdlab bucket list` shows what is"
+    assert (outcome.code, outcome.err.strip()) == (130, said)
 
 
 def test_a_statement_may_begin_with_a_byte_order_mark(bucket: Sdlab, tmp_path: Path) -> None:

@@ -148,6 +148,8 @@ WRONG_VALUES = [
     ("universe.VOO.asset_class", None, "null", TEXT),
     ("universe.VOO.asset_class", "(cash)", "'(cash)'", "expected another word"),
     ("universe.VOO.lot_size", -1, "-1", AT_LEAST_0),
+    ("universe.VOO.lot_size", 1e300, "1e+300", "expected a number of at most 1000000000"),
+    ("deposits.amount", 1e300, "1e+300", "expected a number of at most 1000000000000"),
     ("universe.VOO.lot_size", "one", "'one'", A_NUMBER),
     ("universe.VOO.lot_size", INFINITE, "inf", "expected a finite number"),
     ("universe.VOO.sd_n", 0.99, "0.99", AT_LEAST_1),
