@@ -48,6 +48,7 @@ def print_headline(console: Console, connection: duckdb.DuckDBPyConnection) -> N
     _print_reserves(console, headline)
     _print_living(console, living_sentences(paying(connection)), living_note(connection))
     _print_plans(console, headline.plans)
+    _print_accounts(console, headline.accounts)
     _print_findings(console, headline.findings)
 
 
@@ -134,6 +135,15 @@ def _print_plans(console: Console, plans: Sequence[str]) -> None:
         console.print("A core with satellites (report_book, report_bucket):")
         for plan in plans:
             console.print(f"- {plan}")
+
+
+def _print_accounts(console: Console, accounts: Sequence[str]) -> None:
+    """Print what the account's books came to, where the study's ledger is there."""
+    if accounts:
+        console.print()
+        console.print("The account (report_book, report_bucket, report_bucket_twin):")
+        for said in accounts:
+            console.print(f"- {said}")
 
 
 def _print_findings(console: Console, findings: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Plans of a core and its satellites: each as a whole, bucket by bucket, and where satellites' profit came from."""
+"""Plans of a core and its satellites, and the account: as a whole, by bucket, and where satellites' profit is from."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,13 +13,17 @@ from sd_core.study.satellites import CORE
 
 _BUCKETS = "select * from report_bucket order by book, bucket <> 'core', bucket"
 _TRADED = "select * from report_bucket_attribution order by book, bucket, profit desc, ticker"
+_TWINS = """
+    select * replace (strftime(since, '%Y-%m-%d') as since) from report_bucket_twin where missing is null
+    order by book, bucket
+"""
 _REGIMES = "select * from bucket_regime where bucket <> 'core' order by book, bucket, sessions desc, regime"
 
 Column = tuple[str, str, Callable[[Any], str]]
 
 
 def bucket_part(connection: duckdb.DuckDBPyConnection, headline: Headline) -> str:
-    """Return what the page says of the study's plans; empty where it has none."""
+    """Return what the page says of the study's plans and of its account; empty where it has none."""
     found = _buckets(connection)
     if not found:
         return ""
@@ -27,13 +31,18 @@ def bucket_part(connection: duckdb.DuckDBPyConnection, headline: Headline) -> st
         "A core that is not to be put at risk, and satellites that trade tickers of their own with a part of the "
         "money. What a plan is beside its core alone is one history: whether it is more than luck, it does not say."
     )
+    beside = (
+        "Satellites of the account beside their twins: the same settings simulated from that day, with the same money. "
+        "What differs is fills, approvals, and what a person did; a few weeks of it say little."
+    )
     parts = (
         ("How each satellite is at the last close: what it opens a position at, of its full size.", _health),
         (f"Profit in {headline.study['currency']} by what was traded; what is open is worth its last close.", _traded),
         ("Returns on the sessions after one of each regime, annualised, and trades entered in it.", _regimes),
+        (beside, _twins),
     )
     more = "".join(paragraph(words) + rows for words, show in parts if (rows := show(connection)))
-    return paragraph(words) + bullets(map(typeset, headline.plans)) + found + more
+    return paragraph(words) + bullets(map(typeset, [*headline.plans, *headline.accounts])) + found + more
 
 
 def _buckets(connection: duckdb.DuckDBPyConnection) -> str:
@@ -112,6 +121,27 @@ def _regimes(connection: duckdb.DuckDBPyConnection) -> str:
     )
 
 
+def _twins(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return a row per satellite of the account: its growth, fall and trades beside its twin's."""
+    return _table(
+        records(connection, _TWINS, []),
+        "The account beside its twins",
+        (
+            ("since", "since", str),
+            ("sessions", "sessions", decimal),
+            ("value", "value", decimal),
+            ("twin", "twin_value", decimal),
+            ("return", "twr", percent),
+            ("twin's", "twin_twr", percent),
+            ("difference", "twr_difference", percent),
+            ("worst drawdown", "max_drawdown", percent),
+            ("twin's worst", "twin_max_drawdown", percent),
+            ("trades", "trades", decimal),
+            ("twin's trades", "twin_trades", decimal),
+        ),
+    )
+
+
 def _table(rows: Sequence[dict[str, Any]], name: str, columns: Sequence[Column]) -> str:
     if not rows:
         return ""
@@ -120,7 +150,7 @@ def _table(rows: Sequence[dict[str, Any]], name: str, columns: Sequence[Column])
         + [_cell(row[column], write) for _, column, write in columns]
         for row in rows
     ]
-    return table(("plan", "bucket", *(header for header, *_ in columns)), cells, name=name, sortable=True)
+    return table(("book", "bucket", *(header for header, *_ in columns)), cells, name=name, sortable=True)
 
 
 def _cell(value: Any, write: Callable[[Any], str]) -> Cell:

@@ -385,7 +385,12 @@ SECTIONS = (
     Section("regimes", "Regimes of the market", ("market_regime", "report_regime"), _regimes),
     Section("correlation", "How assets move together", ("correlation_pair", "correlation_regime"), _correlation),
     Section("orders", "Next orders", ("report_next_order",), _orders),
-    Section("buckets", "Core and satellites", ("report_book", "report_bucket", "bucket_regime"), _buckets),
+    Section(
+        "buckets",
+        "Core and satellites",
+        ("report_book", "report_bucket", "bucket_regime", "report_bucket_twin"),
+        _buckets,
+    ),
     Section("scenarios", "All scenarios", ("report_strategy",), _all),
     Section("findings", "Findings about the prices", ("report_data_quality",), _findings),
 )

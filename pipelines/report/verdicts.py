@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from pipelines.warehouse.records import records
+from sd_core.study.satellites import LIVE
 from sd_core.wording import counted
 
 _ROWS = """
@@ -89,6 +90,7 @@ group by unbought.ticker, study_asset.position
 order by study_asset.position
 """
 
+_TWINS = "from report_bucket_twin where bucket <> 'core' order by bucket"
 HARVEST_NOTE = "Sales of the rule, less its purchases, are money taken out of the holdings, not a yield."
 SHORT_NOTE = (
     "This is less than a year. What is stated per year, and the Sharpe ratio, is put on a year: no rate that lasted."
@@ -125,6 +127,7 @@ class Headline:
         reserves: which reserve is the best, in a sentence for each verdict that the bootstrap samples allow.
         undecided: how many verdicts they do not allow.
         plans: what each plan of a core and satellites came to, in a sentence or two.
+        accounts: what the account's books came to, and its satellites beside their twins.
         findings: about the prices of single tickers, in a sentence each.
     """
 
@@ -140,6 +143,7 @@ class Headline:
     reserves: list[str]
     undecided: int
     plans: list[str]
+    accounts: list[str]
     findings: list[str]
 
 
@@ -152,6 +156,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
     findings = records(connection, "from report_data_quality order by ticker, first_session, rule, detail")
     judged = records(connection, _JUDGED)
     compared = records(connection, _COMPARED)
+    books = records(connection, "from report_book order by book")
     return Headline(
         study,
         title=f"{study['name']}: {study['capital']:,.0f} {study['currency']} from {first:%Y-%m-%d} to {last:%Y-%m-%d}",
@@ -173,7 +178,11 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
         ],
         reserves=[row["verdict"] for row in judged if row["conclusion"] != "undecided"],
         undecided=sum(row["conclusion"] == "undecided" for row in judged),
-        plans=[_plan(row) for row in records(connection, "from report_book order by book")],
+        plans=[_plan(row) for row in books if row["core_strategy"] is not None],
+        accounts=[
+            *(_account(row, study["currency"]) for row in books if row["core_strategy"] is None),
+            *(_twin(row) for row in records(connection, _TWINS)),
+        ],
         findings=[row["detail"] for row in findings if row["ticker"] is not None],
     )
 
@@ -200,6 +209,29 @@ def _plan(book: dict[str, Any]) -> str:
         f"{percent_of(book['core_reserve'], None)}: {percent_of(book['core_cagr'])}, {ratio_of(book['core_sharpe'])} "
         f"and {percent_of(book['core_max_drawdown'])}. Satellites were {percent_of(book['mean_satellite_share'])} of "
         f"it on average and {percent_of(book['highest_satellite_share'])} at most: the most that they could lose."
+    )
+
+
+def _account(book: dict[str, Any], currency: str) -> str:
+    """Say what a book of the account's ledger is worth, and what it came to since its first mark."""
+    grown = f"{percent_of(book['cagr'])} a year" if book["is_of_a_year"] else f"{percent_of(book['twr'])}, no full year"
+    said = (
+        f"{book['book']}: {money_of(book['final_value'])} {currency} on {book['last_session']:%Y-%m-%d}; since "
+        f"{book['first_session']:%Y-%m-%d} {grown}, a worst drawdown of {percent_of(book['max_drawdown'])}."
+    )
+    if book["book"] != LIVE:
+        return said
+    now, most = percent_of(book["satellite_share"]), percent_of(book["highest_satellite_share"])
+    return f"{said} Satellites are {now} of it, and were {most} at most."
+
+
+def _twin(row: dict[str, Any]) -> str:
+    """Say how a satellite of the account did beside its twin, or why it has none."""
+    if row["missing"] is not None:
+        return f"{row['bucket']} has no twin: {row['missing']}."
+    return (
+        f"{row['bucket']} has returned {percent_of(row['twr'])} since {row['since']:%Y-%m-%d}, its twin, which keeps "
+        f"to the rules alone, {percent_of(row['twin_twr'])}; {counted(row['sessions'], 'session')} marked."
     )
 
 

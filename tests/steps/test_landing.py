@@ -121,6 +121,19 @@ def test_reports_have_the_account_beside_plans(account: Lab) -> None:
     assert traded["profit"] == pytest.approx(found["profit"], abs=1e-6)
 
 
+def test_headline_and_page_have_the_account_beside_plans(account: Lab) -> None:
+    said = " ".join(account.sdlab("run").out.split())
+    value = of_book(account, "report_book")["final_value"].iloc[0]
+    assert "The account (report_book, report_bucket, report_bucket_twin):" in said
+    assert f"- live: {value:,.0f} USD on 2023-06-09; since 2023-06-05" in said
+    assert "- dipper has returned -0.6 % since 2023-06-05, its twin, which keeps to the rules alone," in said
+    assert "alone: " in said
+    assert "None" not in said
+    page = account.home.published.report.read_text(encoding="utf-8")
+    assert "The account beside its twins" in page
+    assert ">live<" in page
+
+
 def test_account_is_beside_its_twin_from_the_first_mark_on(account: Lab) -> None:
     rows = account.table("report_bucket_twin").set_index("bucket")
     found = rows.loc["dipper"]

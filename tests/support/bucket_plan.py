@@ -81,3 +81,20 @@ def add_trades(connection: duckdb.DuckDBPyConnection) -> None:
         names = ("ticker", "opened", "closed", "quantity", "cost", "proceeds", "dividends", "trade_return", "outcome")
         values = dict(zip((*names, "regime", "is_on_strategy"), row, strict=True))
         insert(connection, "bucket_trade", {"book": "p", "bucket": "hunter", "trade": trade, **values})
+
+
+def add_account(connection: duckdb.DuckDBPyConnection) -> None:
+    """Put an account with a satellite, its twin, its cash and its first deposit into the lake."""
+    for position, bucket in enumerate(("core", "hunter")):
+        insert(connection, "study_bucket", {"plan": "live", "position": position, "bucket": bucket, "target": 0.1})
+    twin = {"since": DAYS[0], "last_session": DAYS[1], "value": 105.0, "twr_index": 1.05, "max_drawdown": 0.0}
+    insert(connection, "bucket_twin", {"book": "live", "bucket": "hunter", **twin, "trades": 1, "wins": 1})
+    for day, index in zip(DAYS, (1.0, 1.1), strict=False):
+        row = {"book": "live", "bucket": "hunter", "session": day, "value": 100.0 * index, "twr_index": index}
+        insert(connection, "bucket_daily", row)
+    cash = {"unit": "USD", "is_currency": True, "quanta": 1_000_000, "amount": 100.0}
+    insert(connection, "bucket_balance", {"book": "live", "bucket": "hunter", **cash})
+    booked = {"bucket": "hunter", "counterparty": "outside", "kind": "DEPOSIT", "amount": 100.0, "cash_after": 100.0}
+    insert(
+        connection, "bucket_ledger", {"book": "live", "seq": 1, "effective": DAYS[0], "leg": -1, "fee": 0.0, **booked}
+    )

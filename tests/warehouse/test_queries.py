@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-from support.bucket_plan import add_plan
+from support.bucket_plan import add_account, add_plan
 from support.lab import PROJECT, Lab
 from support.lake_tables import build_only, connect, fill_small_study
 
@@ -34,6 +34,7 @@ EMPTY = {
     "In which markets does it work, and does it beat buy-and-hold there?",
     "Which losses did the wash-sale rule put off?",
     "Did the assets move together, and since when?",
+    "Did deciding on weights pay?",
 }
 
 
@@ -50,11 +51,16 @@ def test_query_runs_as_written_and_answers(finished: Lab, question: str) -> None
 
 @pytest.fixture(scope="module")
 def with_a_plan() -> Iterator[duckdb.DuckDBPyConnection]:
-    """The tables about buckets of a plan of five sessions, which are too few for regimes of the market."""
+    """The tables about buckets of a plan and an account, of five sessions: too few for regimes of the market."""
     with connect() as con:
         fill_small_study(con)
         add_plan(con)
-        build_only(con, "report_book", "report_bucket", "report_bucket_attribution", "bucket_regime", "bucket_ledger")
+        add_account(con)
+        build_only(
+            con,
+            *("report_book", "report_bucket", "report_bucket_attribution", "bucket_regime", "bucket_ledger"),
+            *("report_bucket_twin", "bucket_balance"),
+        )
         yield con
 
 
