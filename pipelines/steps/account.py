@@ -6,7 +6,8 @@ These steps write to the ledger, but for :func:`examine`, so no run of a study t
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -18,13 +19,15 @@ from pipelines.lab.current import current_market
 from pipelines.lab.home import StudyHome
 from pipelines.steps.books import MARKED, RECONCILED, VERIFIES
 from pipelines.steps.operate import open_ledger
-from pipelines.steps.trade import query_judged
+from pipelines.steps.trade import costs_of, query_judged, signals_at
 from sd_core.buckets.ledger.books import IN_USE, Book
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
 from sd_core.buckets.ledger.marked import MarketDay
 from sd_core.buckets.ledger.reconciliation import CAUSE, SILENT
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.verification import verify
+from sd_core.buckets.trading.openings import Asked
+from sd_core.buckets.trading.paper import Bar, PaperDay, trade_on_paper
 from sd_core.calendars import ONE_DAY, calendar_sessions
 from sd_core.errors import NotReadyError
 from sd_core.schemas.kinds import Regime
@@ -102,9 +105,51 @@ def mark_account(home: StudyHome, session: dt.date) -> list[Receipt]:
     with contextlib.closing(ledger.store):
         with ledger.state() as state:
             research = [bucket for bucket, of in state.buckets.items() if of.status == "research"]
-        books = (ledger, *map(ledger.paper, research))
-        day = _market_day(home, ledger, session)
-        return [_mark(book, session, closes, day) for book in books]
+        receipts = [_mark(ledger, session, closes, _market_day(home, ledger, session))]
+        for bucket in research:
+            receipts += _trade_on_paper(home, ledger, bucket, session)
+        return receipts
+
+
+def _trade_on_paper(home: StudyHome, ledger: Ledger, bucket: str, session: dt.date) -> Iterator[Receipt]:
+    """Trade a satellite in research through every session of the lake since its last mark, up to one."""
+    paper = ledger.paper(bucket)
+    with paper.state() as state:
+        last = state.last_mark
+        universe = state.universe(bucket)
+    found = query_judged(home, paper, _SESSIONS, session.isoformat())
+    # Before its first mark it has nothing: it begins with this session, and not with the study's first one.
+    due = [one["session"] for one in found if last is not None and one["session"].isoformat() > last]
+    for day in due or [session]:
+        before = max((one["session"] for one in found if one["session"] < day), default=None)
+        asked = {} if before is None else signals_at(home, paper, before.isoformat()).get(bucket, {})
+        yield from trade_on_paper(ledger, bucket, _paper_day(home, paper, day, asked, universe))
+
+
+def _paper_day(
+    home: StudyHome, paper: Ledger, session: dt.date, asked: Mapping[str, Asked], universe: Collection[str]
+) -> PaperDay:
+    """Return a session as a satellite on paper sees it, its tickers in the order of the study."""
+    bars = {row["ticker"]: row for row in query_judged(home, paper, _BARS, session.isoformat())}
+    assets = home.study.satellite_universe
+    tickers = [ticker for ticker in home.study.satellite_tickers if ticker in universe]
+    return PaperDay(
+        session,
+        {ticker: _bar(bars.get(ticker, {})) for ticker in tickers},
+        {ticker: float(close) for ticker, close in _closes(home, session).items()},
+        asked,
+        _market_day(home, paper, session),
+        costs_of(home),
+        {ticker: assets[ticker].lot_size for ticker in tickers},
+    )
+
+
+def _bar(row: Mapping[str, float | None]) -> Bar:
+    """Return a ticker's bar, NaN where it did not trade."""
+    opened, high, low, close = (row.get(side) for side in ("open", "high", "low", "close"))
+    if opened is None or high is None or low is None or close is None:
+        opened = high = low = close = math.nan
+    return Bar(opened, high, low, close, row.get("dividend") or 0.0)
 
 
 def _mark(book: Ledger, session: dt.date, closes: Mapping[str, Decimal], day: MarketDay) -> Receipt:
@@ -162,6 +207,8 @@ def _closes(home: StudyHome, session: dt.date) -> dict[str, Decimal]:
 
 
 _PRICED = ("prices", "satellite_prices")
+_SESSIONS = "select session from lake.sessions where session <= ? order by session"
+_BARS = "select ticker, open, high, low, close, dividend from lake.satellite_prices where session = ?"
 _DAY = """
     select
         (select regime from market_regime where session = $1) as regime,

@@ -86,11 +86,10 @@ def propose_orders(home: StudyHome, ledger: Ledger) -> Proposed:
         tickers = {ticker for bucket in active for ticker in state.universe(bucket)}
     if not session:
         raise NotReadyError("propose: expected a mark of the account: `sdlab bucket mark` values it")
-    asked = _asked(home, ledger, session)
+    asked = signals_at(home, ledger, session)
     if not asked:
         raise NotReadyError(f"propose: {session}: expected prices of the session in the lake: `sdlab run` fetches them")
-    costs = Costs(study.costs.fixed, study.costs.bps / 10_000)
-    return Proposed(proposals.propose(ledger, asked, costs), sorted(tickers - set(study.satellite_universe)))
+    return Proposed(proposals.propose(ledger, asked, costs_of(home)), sorted(tickers - set(study.satellite_universe)))
 
 
 def approve_orders(ledger: Ledger, client_ids: Sequence[str]) -> list[Sent]:
@@ -127,8 +126,13 @@ def cancel_openings(ledger: Ledger, bucket: str | None = None) -> list[Sent]:
     return sending.cancel_openings(ledger, broker_of(ledger), bucket)
 
 
-def _asked(home: StudyHome, ledger: Ledger, session: str) -> dict[str, dict[str, Asked]]:
-    """Return what the signal of every satellite in use says of its instruments, in the order of the study."""
+def costs_of(home: StudyHome) -> Costs:
+    """Return what a trade costs in a study."""
+    return Costs(home.study.costs.fixed, home.study.costs.bps / 10_000)
+
+
+def signals_at(home: StudyHome, ledger: Ledger, session: str) -> dict[str, dict[str, Asked]]:
+    """Return what the signal of every satellite of a book says of its instruments, in the order of the study."""
     lots = {ticker: one.lot_size for ticker, one in home.study.satellite_universe.items()}
     order = list(home.study.satellite_tickers)
     asked: dict[str, dict[str, Asked]] = defaultdict(dict)
@@ -159,8 +163,8 @@ def _ex_dates(home: StudyHome, ledger: Ledger) -> Mapping[str, str]:
 
 
 def query_judged(home: StudyHome, ledger: Ledger, query: str, session: str) -> list[dict[str, Any]]:
-    """Return rows of a query on what signals say of the ledger's satellites."""
+    """Return rows of a query on what signals say of the satellites of a ledger's book."""
     with ledger.store.reading() as connection:
-        buckets = pa.Table.from_pylist(list(Book(connection, LIVE).settings()), STUDY_BUCKET.arrow_schema)
+        buckets = pa.Table.from_pylist(list(Book(connection, ledger.book).settings()), STUDY_BUCKET.arrow_schema)
     with home.lake.shared(), judged(home.study, current_market(home.study, home.lake), buckets) as database:
         return records(database, query, [dt.date.fromisoformat(session)])

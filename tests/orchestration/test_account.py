@@ -181,6 +181,10 @@ def test_marks_take_the_closes_of_the_lake(account: Lab) -> None:
     assert (session, float(price)) == (day.isoformat(), close)
     with ledger.paper("idea").state() as state:
         assert state.sessions == 1
+    # On paper the nights that were missed are made up for, since a stop may have been reached in them.
+    mark_account(account.home, day + dt.timedelta(days=4))
+    with ledger.state() as state, ledger.paper("idea").state() as paper:
+        assert (state.last_mark, paper.last_mark, paper.sessions) == ("2023-06-16", "2023-06-16", 5)
     ledger.store.close()
     with pytest.raises(NotReadyError, match="the prices in the lake end on"):
         mark_account(account.home, dt.date(2026, 1, 5))

@@ -394,14 +394,22 @@ class Ledger:
             activities: what it does, by what the book holds before.
             session, prices, market: as of :meth:`mark`.
             key: of the mark.
+
+        Raises:
+            InputError: the session is not after the last one marked, or a condition of the mark is unmet.
         """
+        request = request_of("mark", self.book, {"session": session.isoformat()})
         with self._writing(dry_run) as connection:
+            if (done := self._done(connection, key, request)) is not None:
+                return [done]
+            last = State(connection, self.book).last_mark
+            if last is not None and session.isoformat() <= last:
+                raise InputError(f"mark: {session}: expected a session after {last}, the last one marked")
             receipts = []
             for activity in activities(State(connection, self.book)):
                 state = State(connection, self.book)
                 rows = self._store_activity(state, activity, _content(activity))
                 receipts.append(self._book(state, rows, f"{self.book}:{activity.ref}", "rule", set()))
-            request = request_of("mark", self.book, {"session": session.isoformat()})
             draft = self._draft(connection, Head(self.book, "mark", key, request, "rule", *self._dates()))
             marks.mark(draft, session, prices, {}, market)
             draft.seal()

@@ -67,8 +67,8 @@ class PaperDay:
 def trade_on_paper(ledger: Ledger, bucket: str, day: PaperDay, *, dry_run: bool = False) -> list[Receipt]:
     """Book what a satellite in research trades in a session, and mark it: all of it, or nothing.
 
-    Before the first mark it trades nothing, as no close has said what it may open. A session that is marked already is
-    left as it is, and nothing is returned.
+    Before the first mark it trades nothing, as no close has said what it may open. Again for the same session it
+    returns the mark that there is.
 
     Raises:
         InputError: the satellite is not in research, the session is before the last one marked or still to come, or a
@@ -85,9 +85,6 @@ def trade_on_paper(ledger: Ledger, bucket: str, day: PaperDay, *, dry_run: bool 
         last = at_last_mark(state, bucket)
         return [] if last is None else _Session(state, bucket, last, day).activities()
 
-    with paper.state() as state:
-        if state.last_mark == session:
-            return []
     prices = {ticker: Decimal(repr(float(price))) for ticker, price in day.last.items() if not math.isnan(price)}
     key = f"{paper.book}:mark:{session}"
     return paper.book_session(activities, day.session, prices, day.market, key, dry_run=dry_run)
