@@ -87,7 +87,12 @@ def _step(
 
 def _mark(home: StudyHome) -> dict[str, Any]:
     from pipelines.steps.account import last_evening, mark_account
+    from pipelines.steps.operate import open_ledger
+    from pipelines.steps.trade import read_broker
 
+    ledger = open_ledger(home)
+    with contextlib.closing(ledger.store):
+        read_broker(ledger)
     receipts = mark_account(home, last_evening(dt.datetime.now(dt.UTC)))
     return {"entries": [one.entry for one in receipts], "said": [one.text for one in receipts]}
 

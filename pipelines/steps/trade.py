@@ -63,6 +63,20 @@ def reconcile_with_broker(ledger: Ledger) -> Fed:
     return reconcile(ledger, broker_of(ledger))
 
 
+def read_broker(ledger: Ledger) -> Fed | None:
+    """Book what the broker states before the account is marked, so that the day's fills are in the mark.
+
+    None where the account names no broker, or that does not answer; the reconciliation after the mark asks again.
+    """
+    with ledger.state() as state:
+        if state.setting(LIVE, "broker") == NO_BROKER:
+            return None
+    try:
+        return reconcile_with_broker(ledger)
+    except NotReadyError:
+        return None
+
+
 @dataclass(frozen=True)
 class Proposed:
     """What was proposed, and the satellites' instruments that the study has no prices of."""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from support.account_lab import Clock, open_account
-from support.alpaca_server import Exchange, served
+from support.alpaca_server import Exchange, Failure, served
 from support.lab import Lab
 
 from pipelines.lab.current import current_market
 from pipelines.steps.signals import judged
-from pipelines.steps.trade import propose_orders, send_exits
+from pipelines.steps.trade import propose_orders, read_broker, send_exits
 from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.errors import NotReadyError
@@ -119,4 +119,27 @@ def test_what_was_bought_for_an_ex_date_is_left_once_it_has_come(lab: Lab, excha
     called_off, sent = send_exits(lab.home, ledger)
     assert (called_off.status, sent.status, sent.client_id) == ("cancelled", "sent", f"catcher-EEE-ex_date-{ex_date}")
     assert (exchange.orders[-1]["type"], exchange.orders[-1]["qty"]) == ("market", "10")
+    ledger.store.close()
+
+
+def test_the_broker_is_read_before_a_mark_where_the_account_names_one(lab: Lab, exchange: Exchange) -> None:
+    ledger = open_account(lab.root, Clock(dt.date(2026, 3, 2)))
+    ledger.set("live", {"budget": "0.2"})
+    assert read_broker(ledger) is None
+    ledger.set("live", {"broker": "alpaca"})
+    fed = read_broker(ledger)
+    assert fed is not None
+    assert [receipt.kind for receipt in fed.booked] == ["opening"]
+    ledger.store.close()
+
+
+def test_a_broker_without_an_answer_does_not_keep_a_mark_from_being_made(
+    lab: Lab, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sd_core.broker.reading.PAUSE", 0.0)
+    exchange.failures = [Failure("GET", "/account", 500) for _ in range(5)]
+    ledger = open_account(lab.root, Clock(dt.date(2026, 3, 2)))
+    ledger.set("live", {"broker": "alpaca"})
+    assert read_broker(ledger) is None
+    assert exchange.failures == []
     ledger.store.close()
