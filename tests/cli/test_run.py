@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.lab import RESERVES, STRATEGIES, Lab, Outcome, small_study, write_study
+from support.steps import prepare, publish, refresh, simulate_part
 
 from sd_core.lake import POINTER
 from sd_core.schemas import TABLES
@@ -115,7 +116,7 @@ def test_portfolio_of_cash_alone_earns_the_risk_free_rate_without_a_sharpe_ratio
     study = small_study(finished.study_file.parent / "prices")
     assets = {ticker: asset | {"lot_size": 1e9} for ticker, asset in study["universe"].items()}
     lab = Lab(write_study(tmp_path / "cash.yaml", study | {"universe": assets}), tmp_path / "home")
-    assert lab.sdlab("run").code == 0
+    refresh(lab.home)
     assert (lab.table("simulation_daily")["invested"] == 0).all()
     returns = lab.table("simulation_returns")
     assert returns["risk_free_return"].max() > 0
@@ -188,8 +189,7 @@ def test_partition_before_any_prices_fails_and_says_what_to_run(fresh_lab: Lab) 
 def test_strategy_taken_out_of_the_study_leaves_the_tables(changed_study: Callable[..., Lab]) -> None:
     lab = changed_study(strategies={"buy_and_hold": {}, "ath_only": {"rule": {"variant": "ath_only"}}})
     assert "sd8" in set(lab.table("report_strategy")["strategy"])
-    outcome = lab.sdlab("run", "--select", "report_strategy")
-    assert outcome.code == 0, outcome.err
+    publish(lab.home)
     assert set(lab.table("report_strategy")["strategy"]) == {"buy_and_hold", "ath_only"}
     for name, table in lab.tables().items():
         assert "strategy" not in table or "sd8" not in set(table["strategy"]), name
@@ -263,8 +263,7 @@ def test_partitions_under_other_settings_are_marked_once_one_is_current(
     changed_study: Callable[..., Lab], key: str, value: object
 ) -> None:
     lab = changed_study(**{key: value})
-    outcome = lab.sdlab("run", "--select", "r10|sd8")
-    assert outcome.code == 0, outcome.err
+    simulate_part(lab.home, "sd8", 0.1)
     report = lab.table("report_strategy")
     assert scenarios_in(report) == GRID
     assert scenarios_in(report[report["is_current"]]) == {("sd8", 0.1)}
@@ -273,9 +272,8 @@ def test_partitions_under_other_settings_are_marked_once_one_is_current(
 
 def test_asset_taken_out_of_the_study_leaves_other_partitions_outdated(changed_study: Callable[..., Lab]) -> None:
     lab = changed_study(universe={"AAA": {"weight": 0.5}, "BBB": {"weight": 0.5}})
-    assert lab.sdlab("run", "--select", "prices").code == 0
-    outcome = lab.sdlab("run", "--select", "r10|sd8")
-    assert outcome.code == 0, outcome.err
+    prepare(lab.home)
+    simulate_part(lab.home, "sd8", 0.1)
     assert scenarios_in(lab.table("report_strategy").query("is_current")) == {("sd8", 0.1)}
 
 
@@ -342,7 +340,7 @@ def test_damaged_pointer_is_refused_but_not_that_of_a_removed_strategy(
     assert "Traceback" not in outcome.err
     study = small_study(Path(lab.home.study.source.folder or ""))
     write_study(lab.study_file, study | {"strategies": {"buy_and_hold": {}}})
-    assert lab.sdlab("run", "--select", "report_strategy").code == 0
+    publish(lab.home)
 
 
 # Questions

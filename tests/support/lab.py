@@ -95,7 +95,7 @@ class Lab:
         """Read every published table and view."""
         with duckdb.connect(str(self.published), read_only=True) as connection:
             names = [name for (name,) in connection.execute("show tables").fetchall()]
-        return {name: self.table(name) for name in names}
+            return {name: connection.sql(f"from {name}").df() for name in names}
 
     def digest(self) -> str:
         """Return a hash of the published file's bytes."""
