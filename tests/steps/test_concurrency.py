@@ -15,7 +15,7 @@ import dagster as dg
 import duckdb
 import pytest
 from support.lab import RESERVES, STRATEGIES, Lab
-from support.steps import publish
+from support.steps import publish, refresh
 
 from sd_core.lake import POINTER
 
@@ -24,7 +24,7 @@ MOMENTS = 6
 
 # Processes of their own that need not import everything again: they are forked from one that does nothing else.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["support.lab", "pipelines.cli.run", "sd_core.market.sources.csv_files"])
+FORKS.set_forkserver_preload(["support.lab", "support.steps", "pipelines.cli.run", "sd_core.market.sources.csv_files"])
 
 READER = """
 import sys
@@ -120,9 +120,10 @@ def test_interrupted_run_ends_with_130_and_leaves_the_published_file(
 
 
 def run_until(lab: Lab, renames: Any, fatal: int | None, delay: float) -> None:
-    """Run, counting in ``renames`` the steps that make something visible, and die before one of them or some time on.
+    """Run, counting in ``renames`` what makes something visible, and die before one of them or some time after it.
 
-    Every version, every pointer and the published file appear by being renamed.
+    Without a delay it is the steps alone that run, with one the command, of which Dagster keeps records. Every version,
+    every pointer and the published file appear by being renamed.
     """
 
     def watch(event: str, _: tuple[Any, ...]) -> None:
@@ -134,7 +135,9 @@ def run_until(lab: Lab, renames: Any, fatal: int | None, delay: float) -> None:
                 threading.Timer(delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
     sys.addaudithook(watch)
-    run_and_exit(lab)
+    if delay:
+        run_and_exit(lab)
+    refresh(lab.home, fresh=True)
 
 
 def test_killed_runs_leave_a_whole_warehouse_and_the_next_run_succeeds(lab: Lab) -> None:
