@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -340,6 +341,7 @@ def library_versions() -> dict[str, str]:
     return {"construction": versions.MIXES, **_library_versions()}
 
 
+@cache
 def _library_versions() -> dict[str, str]:
     from importlib.metadata import version
 
