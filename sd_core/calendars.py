@@ -12,6 +12,8 @@ import numpy.typing as npt
 from sd_core.errors import InputError
 
 ONE_DAY = dt.timedelta(days=1)
+# The exchange by whose sessions the account of a ledger is kept.
+ACCOUNT_CALENDAR = "XNYS"
 
 # The library's message about a calendar that it cannot give may list every date of it.
 MOST_OF_A_REASON = 200

@@ -28,12 +28,11 @@ from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.trading.openings import Asked
 from sd_core.buckets.trading.paper import Bar, PaperDay, trade_on_paper
-from sd_core.calendars import ONE_DAY, calendar_sessions
+from sd_core.calendars import ACCOUNT_CALENDAR, ONE_DAY, calendar_sessions
 from sd_core.errors import NotReadyError
 from sd_core.schemas.kinds import Regime
 from sd_core.study.satellites import LIVE
 
-CALENDAR = "XNYS"
 NEW_YORK = ZoneInfo("America/New_York")
 # From then on the session of a day is to be marked.
 MARKED_BY = dt.time(21, 15)
@@ -80,7 +79,7 @@ def _unmarked(book: Book, evening: dt.date) -> Iterator[str]:
     first = min([*marked, *starts], default=None)
     if first is None or first > evening.isoformat():
         return
-    for session in calendar_sessions(CALENDAR, dt.date.fromisoformat(first), evening):
+    for session in calendar_sessions(ACCOUNT_CALENDAR, dt.date.fromisoformat(first), evening):
         if str(session) not in marked:
             yield f"{session} is not marked"
 
@@ -184,7 +183,7 @@ def evaluate_account(home: StudyHome, session: dt.date) -> Receipt:
 def begins_quarter(day: dt.date) -> bool:
     """Return whether New York's exchange has its first session of a quarter on a day."""
     first = dt.date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
-    sessions = calendar_sessions(CALENDAR, first, day)
+    sessions = calendar_sessions(ACCOUNT_CALENDAR, first, day)
     return len(sessions) == 1 and sessions[0] == np.datetime64(day)
 
 

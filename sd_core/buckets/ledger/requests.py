@@ -15,9 +15,12 @@ from sd_core.buckets.ledger.reversals import mirror
 from sd_core.buckets.ledger.satellites import activate_if_due, refuse_currency, taken_by
 from sd_core.buckets.ledger.splits import harvest_of
 from sd_core.buckets.ledger.state import BREAKER, State
+from sd_core.calendars import ACCOUNT_CALENDAR, ONE_DAY, calendar_sessions
 from sd_core.errors import InputError
 from sd_core.study.satellites import CORE, LIVE
 
+# Sessions after which a rate is too old to value money at.
+SESSIONS_OF_A_RATE = 5
 # Whose entries may be taken back by a person: those that no broker stated.
 REVERSIBLE = {"transfer", "harvest", "reallocation", "reassignment"}
 
@@ -230,22 +233,24 @@ def money(state: State, code: str, place: str) -> Unit:
 
 
 def refuse_stale_rates(state: State, place: str, today: str) -> None:
-    """Refuse to value foreign cash at a rate older than five sessions.
+    """Refuse to value foreign cash at a rate older than five sessions of New York's exchange.
 
     Raises:
-        InputError: a rate is older than 7 days, which is five sessions.
+        InputError: there is no rate, or more than five sessions came after it.
     """
     held = {unit for (_, unit) in state.balances if state.units[unit].kind == "currency"} - {state.base.unit}
     for code in sorted(held):
         session = state.rates.get(code, ("", Decimal(0)))[0]
-        if session < _days_before(today, 7):
+        if not session or _sessions_after(session, today) > SESSIONS_OF_A_RATE:
             raise InputError(
                 f"{place}: {code}: expected a rate of the last five sessions, the last is of {session or 'none'}"
             )
 
 
-def _days_before(day: str, days: int) -> str:
-    return (dt.date.fromisoformat(day) - dt.timedelta(days=days)).isoformat()
+def _sessions_after(session: str, today: str) -> int:
+    """Return how many sessions came after one, today's included."""
+    first, last = (dt.date.fromisoformat(day) for day in (session, today))
+    return len(calendar_sessions(ACCOUNT_CALENDAR, first + ONE_DAY, last)) if last > first else 0
 
 
 def _giver(state: State, ticker: str, target: str) -> str:

@@ -455,6 +455,21 @@ def test_a_dividend_for_a_retired_bucket_is_the_cores(ledger: Ledger, clock: obj
     assert (late.legs, late.numbers["unattributed"]) == ([("outside", "core", "USD", "3.00")], True)
 
 
+def test_a_rate_is_good_for_five_sessions(ledger: Ledger, clock: object) -> None:
+    """From Monday, 30 March 2026, the fifth session is Tuesday, 7 April, as Good Friday is none."""
+    clock.day = dt.date(2026, 3, 30)
+    ledger.deposit(D(1000))
+    ledger.deposit(D(10), "EUR")
+    ledger.set("live", {"budget": "0.1"})
+    satellite(ledger, "hunter", "0.02", "NVDA")
+    ledger.mark(clock.day, {}, {"EUR": D("1.1")})
+    clock.day = dt.date(2026, 4, 7)
+    ledger.transfer("core", "hunter", D(1))
+    clock.day = dt.date(2026, 4, 8)
+    with pytest.raises(InputError, match="a rate of the last five sessions, the last is of 2026-03-30"):
+        ledger.transfer("core", "hunter", D(1))
+
+
 # Opening and corporate actions
 
 
