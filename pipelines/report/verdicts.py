@@ -284,7 +284,8 @@ def percent_of(fraction: float | None, digits: int | None = 1) -> str:
     """Return a fraction in percent, with as many digits as it has where ``digits`` is None."""
     if fraction is None:
         return "-"
-    return f"{fraction * 100:.4g} %" if digits is None else f"{fraction * 100:,.{digits}f} %"
+    # Rounding leaves no minus before a zero.
+    return f"{fraction * 100:.4g} %" if digits is None else f"{round(fraction * 100, digits) + 0.0:,.{digits}f} %"
 
 
 def sentences(

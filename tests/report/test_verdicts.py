@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.report.verdicts import about_starts, about_withdrawals, best_of, sentences, withdrawn
+from pipelines.report.verdicts import about_starts, about_withdrawals, best_of, percent_of, sentences, withdrawn
 
 
 def row(strategy: str, cagr: float, rank: int = 1, *, has_rule: bool = True, **others: Any) -> dict[str, Any]:
@@ -192,3 +192,7 @@ def test_withdrawals_that_were_not_paid_are_reported_beside_the_values() -> None
     assert sentence.startswith("Of 2 scenarios with withdrawals, 1 paid less than was due.")
     assert list(about_withdrawals(rows[:1])) == ["Every withdrawal that fell due was paid."]
     assert list(about_withdrawals(rows[2:])) == []
+
+
+def test_what_rounds_to_nothing_has_no_minus() -> None:
+    assert [percent_of(-5e-19, 0), percent_of(-0.0004), percent_of(-0.0006)] == ["0 %", "0.0 %", "-0.1 %"]
