@@ -33,7 +33,7 @@ from pipelines.steps.trade import (
 from sd_core.buckets.ledger import export
 from sd_core.buckets.ledger.forecast import Forecast, forecast
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
-from sd_core.buckets.ledger.marked import MarketDay
+from sd_core.buckets.ledger.marked import MarketDay, at_last_mark
 from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.state import State
@@ -421,6 +421,7 @@ def _show(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
             ],
             "open_orders": state.open_orders(name),
             "locks": state.locks(name, _today(ledger)),
+            "last_mark": _at_last_mark(state, name),
         }
     if asked.json:
         _print_json(shown)
@@ -500,6 +501,23 @@ def _say_sent(done: Sequence[Sent], asked: argparse.Namespace) -> ExitCode:
         _print_sent(done)
     is_done = all(one.status in {SENT, PARTIAL, "filled", "cancelled"} and not one.says for one in done)
     return ExitCode.DONE if is_done else ExitCode.FAILED
+
+
+def _at_last_mark(state: State, name: str) -> dict[str, Any]:
+    """Return what the rules made of a satellite at the last mark; nothing of the core, or before the first one."""
+    found = at_last_mark(state, name)
+    if found is None:
+        return {}
+    return {
+        "session": found.session,
+        "index": found.memory.twr_index,
+        "drawdown": found.day.drawdown,
+        "level": found.level,
+        "factor": found.factor,
+        "reasons": [(one.name or "").lower() for one in found.reasons],
+        "losses": found.memory.losses,
+        "stage": found.memory.stage,
+    }
 
 
 def _print_fields(fields: Mapping[str, Any]) -> None:

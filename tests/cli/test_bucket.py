@@ -180,6 +180,15 @@ def test_the_day_of_an_account(account: Lab, bucket: Sdlab, tmp_path: Path) -> N
     bucket("halt", "--lift")
     assert bucket("mark", "2026-03-02", "NVDA=100").endswith(": 2026-03-02, 10000.00 USD; hunter activated\n")
     assert "expected a date such as 2026-03-02" in bucket("mark", "today", refused=True)
+    # A share of .10 at the target of .10 gives a level of 1, at the first stage a quarter, half as much again boosted.
+    marked = json.loads(bucket("show", "hunter", "--json"))["last_mark"]
+    assert (marked["session"], marked["level"], marked["factor"]) == ("2026-03-02", 1.0, 0.375)
+    assert marked["reasons"] == ["reawakening", "boost"]
+    assert "rebase: hunter: at its peak: expected a drawdown" in bucket("rebase", "hunter", "a reason", refused=True)
+    assert "apply: expected an evaluation" in bucket("apply", refused=True)
+    assert "expected a date such as 2026-04-01" in bucket("evaluate", "april", refused=True)
+    assert "is a session of it" in bucket("evaluate", "2026-03-03", refused=True)
+    assert "0 of 1 satellites take part" in bucket("evaluate", "2026-04-01", "--dry-run")
     statement = tmp_path / "broker.csv"
     statement.write_text("unit,amount\nUSD,10003.50\n", encoding="utf-8")
     explained = bucket("reconcile", str(statement), "--explain")

@@ -176,7 +176,7 @@ def mark_buckets(draft: Draft, session: str, market: MarketDay) -> list[str]:
     changed: list[str] = []
     for bucket in _judged(state):
         memory, decided = _memory(state, bucket, before)
-        at = _close(state, bucket, session, market, trips, flows.get(bucket, (0, 0)))
+        at = _close(state, bucket, session, draft.head.effective, market, trips, flows.get(bucket, (0, 0)))
         if starts := memory.status is Status.ACTIVE and memory.activated_on == NEVER:
             # A transfer made it active: it starts at this close.
             memory = replace(memory, stage=0, awake_since=at.day, activated_on=at.day)
@@ -349,6 +349,7 @@ def _close(
     state: State,
     bucket: str,
     session: str,
+    today: str,
     market: MarketDay,
     trips: Trips,
     flows: tuple[int, int],
@@ -370,7 +371,8 @@ def _close(
     if bucket == CORE:
         others = [one for one in _judged(state) if one != CORE]
         return replace(at, target=1.0 - math.fsum(float(state.fraction(one, "target")) for one in others))
-    locks = state.locks(LIVE, session) if state.book == LIVE else {}
+    # What stops the account now stops the next openings, whichever session is marked.
+    locks = state.locks(LIVE, today) if state.book == LIVE else {}
     boost = state.locks(bucket, session).get("boost") if state.book == LIVE else None
     parameters = parameters_of(state, bucket)
     return replace(

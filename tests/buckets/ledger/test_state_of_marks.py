@@ -17,8 +17,9 @@ D = Decimal
 
 
 @pytest.fixture
-def hunter(ledger: Ledger, clock) -> Ledger:
+def hunter(either: Ledger, clock) -> Ledger:
     """Return an account of 100 000 with a satellite of 10 000 that has bought for all it has, marked once."""
+    ledger = either
     ledger.deposit(D(100_000))
     ledger.set("live", {"budget": "0.3"})
     ledger.create(Satellite("hunter", "custom", ["NVDA"], D("0.10")))
