@@ -162,3 +162,39 @@ def test_a_quarter_is_evaluated_once_and_applied_once(hunter: Ledger, clock) -> 
     with hunter.store.reading() as connection:
         (row,) = book_rows.evaluation_rows(connection, "live").to_pylist()
     assert (row["status"], row["probation"], row["is_member"], row["value"]) == ("active", "pending", False, 10_000.0)
+
+
+def test_a_split_moves_prices_and_stops_alike(hunter: Ledger, clock) -> None:
+    """100 shares of 100, a stop 12.5 % below: after two for one 200 of 50, a stop of 43.75, and no return."""
+    assert last(hunter).positions["NVDA"].stop == 87.5
+    clock.day += dt.timedelta(days=1)
+    hunter.record(Activity("s1", "split", clock.day, {"NVDA": D(100)}, details={"ratio": "2"}))
+    mark(hunter, clock, 0, "50")
+    found = last(hunter)
+    held = found.positions["NVDA"]
+    assert (held.quantity, held.entry_price, held.stop, held.highest) == (200.0, 50.0, 43.75, 50.0)
+    assert (found.day.simple_return, found.memory.trades) == (0.0, 1)
+
+
+def test_shares_that_another_bucket_takes_are_a_flow_and_no_round_trip(hunter: Ledger, clock) -> None:
+    """Of 100 to 110 hunter earns a tenth, and the shares leave at the 110 that was marked, whatever comes then."""
+    mark(hunter, clock, 1, "110")
+    hunter.reassign("NVDA", "core", confirmed="hunter")
+    mark(hunter, clock, 1, "99")
+    found = last(hunter)
+    assert (found.memory.twr_index, found.value, found.memory.losses) == (pytest.approx(1.1, rel=1e-15), 0.0, 0)
+    with hunter.store.reading() as connection:
+        (trade_row,) = book_rows.trade_rows(connection, "live").to_pylist()
+        core = book_rows.daily_rows(connection, "live").to_pylist()[-2]
+    assert (trade_row["closed"], trade_row["outcome"]) == (clock.day - dt.timedelta(days=1), None)
+    assert core["simple_return"] == pytest.approx(100 * (99 - 110) / (90_000 + 11_000), rel=1e-12)
+
+
+def test_a_sale_that_is_taken_back_is_no_round_trip(hunter: Ledger, clock) -> None:
+    trade(hunter, clock.day, "sell", -100, "9000")
+    hunter.record(Activity("b1", "bust", clock.day, {"NVDA": D(100), "USD": D(-9000)}, previous="sell"))
+    mark(hunter, clock, 1, "100")
+    assert (last(hunter).memory.losses, last(hunter).positions["NVDA"].quantity) == (0, 100.0)
+    with hunter.store.reading() as connection:
+        (trade_row,) = book_rows.trade_rows(connection, "live").to_pylist()
+    assert (trade_row["closed"], trade_row["cost"], trade_row["quantity"]) == (None, 10_000.0, 100.0)
