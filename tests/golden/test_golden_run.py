@@ -132,11 +132,12 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
 def test_shipped_study_simulates_to_the_same_bits(file: Path, prices: Path) -> None:
     study = load_study(file)
-    rules = [resolve(study, scenario) for scenario in study.scenarios]
-    results = simulate(panel_of(study, prices), rules)
+    # What mixes decide comes from solvers; the tests of mixes trade it.
+    scenarios = [scenario for scenario in study.scenarios if study.is_decided(scenario.strategy)]
+    results = simulate(panel_of(study, prices), [resolve(study, scenario) for scenario in scenarios])
     found = {
         f"{scenario.reserve_key}|{scenario.strategy}": rows_hash([result.ledger, result.daily, result.lots])
-        for scenario, result in zip(study.scenarios, results, strict=True)
+        for scenario, result in zip(scenarios, results, strict=True)
     }
     difference = golden_files.difference(f"ledger_{file.stem}", found)
     assert not difference, difference
