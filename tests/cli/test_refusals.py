@@ -186,7 +186,7 @@ def test_study_that_is_not_there_is_refused(refuse: Callable[[Path], Outcome], t
 
 
 def test_unknown_name_of_a_study_is_refused_with_the_names_there_are(refuse: Callable[[Path], Outcome]) -> None:
-    assert "demo, sweep, vision" in refuse(Path("no_such_study")).err
+    assert "demo, mixes, sweep, vision" in refuse(Path("no_such_study")).err
 
 
 # The process
