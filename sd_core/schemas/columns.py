@@ -99,6 +99,19 @@ def correlation(description: str) -> Column:
     return number(description, RATIO, CORRELATION, nullable=True)
 
 
+def corrected_verdicts() -> dict[str, Column]:
+    """Return the columns of a p-value that is corrected for the verdicts of a table, beside its own."""
+    return {
+        "p_value_holm": number(
+            "The same, corrected for all verdicts of this table by Holm's method; at most 4 % is significant.",
+            FRACTION,
+            SHARE,
+            nullable=True,
+        ),
+        "verdicts": whole("Verdicts of this table that have a p-value.", COUNT, NOT_NEGATIVE),
+    }
+
+
 def from_to(first: int, last: int) -> Check:
     """Return the check that a number lies in a range, both ends included."""
     return Check(f"{first} to {last}", lambda values: (values >= first) & (values <= last))

@@ -15,6 +15,7 @@ from sd_core.schemas.columns import (
     SHARE,
     YEARLY,
     Column,
+    corrected_verdicts,
     day,
     number,
     one_of,
@@ -188,13 +189,7 @@ REPORT_MIX = Table(
             SHARE,
             nullable=True,
         ),
-        "p_value_holm": number(
-            "The same, corrected for all verdicts of this table by Holm's method; at most 4 % is significant.",
-            FRACTION,
-            SHARE,
-            nullable=True,
-        ),
-        "verdicts": whole("Verdicts of this table that have a p-value.", COUNT, NOT_NEGATIVE),
+        **corrected_verdicts(),
         "verdict": text(
             "By the Sharpe ratio: better or worse where the difference is significant and matters; too small: it does "
             "not matter; not significant: the data do not distinguish the two; the same: they differ by rounding at "
