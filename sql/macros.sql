@@ -276,6 +276,12 @@ create macro paid_in_full(paid, due) as
 comment on macro paid_in_full is
     'Whether every withdrawal that fell due was paid, but for rounding.';
 
+create macro left_after_tax(tax, value) as
+    case when tax = 0 then 1 when tax < value then 1 - tax / value when value is not null then 0 end;
+
+comment on macro left_after_tax is
+    'Share of a value that is left after a tax; 0 where the tax is all of it or more.';
+
 create macro judged(judge_by, cagr, sharpe, withdrawals, final_value) as
     case judge_by
         when 'cagr' then cagr

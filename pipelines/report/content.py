@@ -261,8 +261,9 @@ def _paid(given: Given) -> str:
 def _taxes(given: Given) -> str:
     found = tax_table(given.headline)
     words = (
-        "The scenarios of the headline in the order of what is left after all is sold and taxed. Taxes are owed "
-        "outside of the portfolio: they are subtracted at the end and take nothing out of it before."
+        "The scenarios of the headline in the order of what is left after all is sold and taxed; those that fell short "
+        "of a withdrawal come last. Taxes are owed outside of the portfolio: they are subtracted at the end and take "
+        "nothing out of it before. Growth per year takes the tax of each year as a loss at its end."
     )
     if not found:
         return ""

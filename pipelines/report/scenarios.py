@@ -73,8 +73,9 @@ def _tax_columns(currency: str) -> list[Column]:
     return [
         (f"taxes, {currency}", "taxes", _MONEY),
         (f"value after taxes, {currency}", "after_tax_value", _MONEY),
-        ("total return after taxes", "after_tax_total_return", percent),
+        ("per year after taxes", "after_tax_cagr", percent),
         (f"value after selling all, after taxes, {currency}", "after_tax_liquidation_value", _MONEY),
+        ("per year after selling all, after taxes", "after_tax_liquidation_cagr", percent),
     ]
 
 
@@ -86,16 +87,25 @@ def tax_table(headline: Headline) -> str:
     columns = [
         column
         for column in (*_columns(headline.study["currency"]), *_tax_columns(headline.study["currency"]))
-        if column[1] in {"reserve", "final_value", *_OF_TAXES}
+        if column[1] in {"reserve", "final_value", "cagr", *_OF_TAXES}
     ]
-    rows = sorted(rows, key=lambda row: -row["after_tax_liquidation_value"])[:MOST_CHOSEN]
+    if not all(row["is_of_a_year"] for row in rows):
+        columns = [column for column in columns if not column[1].endswith("cagr")]
+    best = sorted(rows, key=lambda row: (not row["paid_in_full"], -row["after_tax_liquidation_value"]))
+    rows = best[:MOST_CHOSEN]
     marked = [number for number, row in enumerate(rows) if row is headline.holding]
     header = ("strategy", *(name for name, *_ in columns))
     cells = [[_name(row), *_cells(row, columns)] for row in rows]
     return table(header, cells, name="After taxes", marked=marked, sortable=True)
 
 
-_OF_TAXES = {"taxes", "after_tax_value", "after_tax_total_return", "after_tax_liquidation_value"}
+_OF_TAXES = {
+    "taxes",
+    "after_tax_value",
+    "after_tax_cagr",
+    "after_tax_liquidation_value",
+    "after_tax_liquidation_cagr",
+}
 
 
 def headline_table(headline: Headline) -> str:

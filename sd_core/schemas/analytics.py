@@ -193,8 +193,13 @@ SIMULATION_METRICS = Table(
         "after_tax_liquidation_value": number(
             "After-tax value less the tax on selling all at the last close; NULL as above.", MONEY, nullable=True
         ),
-        "after_tax_total_return": number(
-            "After-tax value over capital, less 1; NULL as above.", FRACTION, nullable=True
+        "after_tax_cagr": number(
+            "As cagr, the tax of each year taken as a loss at its last close; NULL as above.", YEARLY, nullable=True
+        ),
+        "after_tax_liquidation_cagr": number(
+            "As after_tax_cagr, the tax on selling all at the last close a loss as well; NULL as above.",
+            YEARLY,
+            nullable=True,
         ),
     },
 )

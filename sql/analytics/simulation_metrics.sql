@@ -60,14 +60,28 @@ bookings as (
     group by stored.strategy, stored.reserve
 ),
 
-owed as (
+year_ends as (
     select
         strategy,
         reserve,
-        sum(tax) as taxes,
-        sum(liquidation_tax) as liquidation_tax
-    from simulation_taxes
-    group by strategy, reserve
+        year(session) as year,
+        arg_max(value, session) as value
+    from simulation_daily
+    group by strategy, reserve, year(session)
+),
+
+-- In time-weighted growth the tax of a year is a loss at its last close.
+owed as (
+    select
+        taxes.strategy,
+        taxes.reserve,
+        sum(taxes.tax) as taxes,
+        sum(taxes.liquidation_tax) as liquidation_tax,
+        product(left_after_tax(taxes.tax, year_ends.value)) as left_over,
+        product(left_after_tax(taxes.tax + coalesce(taxes.liquidation_tax, 0), year_ends.value)) as left_of_sales
+    from simulation_taxes as taxes
+    left join year_ends using (strategy, reserve, year)
+    group by taxes.strategy, taxes.reserve
 )
 
 select
@@ -108,7 +122,8 @@ select
     owed.taxes,
     wealth.final_value - owed.taxes as after_tax_value,
     wealth.final_value - owed.taxes - owed.liquidation_tax as after_tax_liquidation_value,
-    (wealth.final_value - owed.taxes) / stored.capital - 1 as after_tax_total_return
+    cagr(performance.growth * owed.left_over, performance.days) as after_tax_cagr,
+    cagr(performance.growth * owed.left_of_sales, performance.days) as after_tax_liquidation_cagr
 from lake.simulation_partition as stored
 inner join performance using (strategy, reserve)
 inner join wealth using (strategy, reserve)
@@ -155,6 +170,7 @@ select
     taxes,
     after_tax_value,
     after_tax_liquidation_value,
-    after_tax_total_return
+    after_tax_cagr,
+    after_tax_liquidation_cagr
 from lake.simulation_metrics
 order by strategy, reserve

@@ -104,7 +104,8 @@ select
     metrics.taxes,
     metrics.after_tax_value,
     metrics.after_tax_liquidation_value,
-    metrics.after_tax_total_return,
+    metrics.after_tax_cagr,
+    metrics.after_tax_liquidation_cagr,
     per_year(metrics.withdrawals, metrics.last_session - metrics.first_session) as withdrawals_per_year,
     per_year(
         metrics.dividend_income + metrics.interest_income, metrics.last_session - metrics.first_session

@@ -147,6 +147,21 @@ def test_after_tax_table_is_there_where_taxes_are(small_report: Report) -> None:
     assert [row[0] for row in rows] == ["sd8"]
 
 
+def test_after_tax_table_has_growth_per_year_and_puts_who_fell_short_last(small_report: Report) -> None:
+    change = (
+        "update report_strategy set is_of_a_year = true, paid_in_full = strategy <> 'sd8', taxes = 1, cagr = 0.08, "
+        "after_tax_value = 10, after_tax_liquidation_value = if(strategy = 'sd8', 9, 8), after_tax_cagr = 0.0612, "
+        "after_tax_liquidation_cagr = 0.0534"
+    )
+    section = parse(small_report(change_tables=lambda con: con.execute(change))).one("section", id="taxes")
+    names, *rows = ([cell.text for cell in row] for row in section.all("table")[0].rows())
+    assert rows[-1][0] == "sd8"
+    shown = dict(zip(names, rows[-1], strict=True))
+    assert shown["per year (CAGR)"] == "8.0\u202f%"
+    assert shown["per year after taxes"] == "6.1\u202f%"
+    assert shown["per year after selling all, after taxes"] == "5.3\u202f%"
+
+
 def test_withdrawals_are_beside_the_income_of_their_year() -> None:
     with lake_tables.connect() as connection:
         lake_tables.fill_small_study(connection)
@@ -194,3 +209,10 @@ def test_print_is_light_whatever_the_screen_is() -> None:
     css = (Path(page.__file__).parent / "report.css").read_text(encoding="utf-8")
     assert "@media screen and (prefers-color-scheme: dark)" in css
     assert css.count("prefers-color-scheme") == 1
+
+
+def test_print_unfolds_what_is_folded_and_keeps_its_name() -> None:
+    css = (Path(page.__file__).parent / "report.css").read_text(encoding="utf-8")
+    in_print = css.partition("@media print {")[2]
+    assert "details::details-content { content-visibility: visible" in in_print
+    assert not re.search(r"summary[^{}]*\{[^}]*display: none", in_print)

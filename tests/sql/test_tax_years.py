@@ -96,7 +96,9 @@ def test_report_takes_taxes_off_the_final_value(taxed):
         "taxes": 3.87,
         "after_tax_value": 1065.63,
         "after_tax_liquidation_value": 1044.75,
-        "after_tax_total_return": 0.06563,
+        # Nothing was paid in or out, so the capital of 1 000 grows to the values.
+        "after_tax_cagr": 1.06563 ** (365.25 / 2) - 1,
+        "after_tax_liquidation_cagr": 1.04475 ** (365.25 / 2) - 1,
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=EXACT)
 
@@ -108,9 +110,27 @@ def test_after_tax_columns_are_null_without_rates_or_without_tax_lots(taxed, cha
     taxed.execute(f"update {change}")
     build_only(taxed, "report_strategy", "simulation_taxes")
     assert rows(taxed, "from simulation_taxes") == []
-    names = ("taxes", "after_tax_value", "after_tax_liquidation_value", "after_tax_total_return")
     [found] = rows(taxed, "from report_strategy where strategy = 'sd8'")
-    assert [found[name] for name in names] == [None] * 4
+    after_tax = [found[name] for name in found if name == "taxes" or name.startswith("after_tax_")]
+    assert after_tax == [None] * 5
+
+
+def test_growth_after_taxes_loses_the_tax_of_each_year_at_its_end(small):
+    # A value of 1 000 that does not grow; a fifth of 100 and of 250 is owed, and nothing of a loss.
+    give_years(small, [(0, 100), (0, 250), (0, -40)])
+    build_only(small, "simulation_metrics")
+    [found] = rows(small, "from simulation_metrics where strategy = 'many'")
+    assert found["cagr"] == 0
+    days = 730  # 1 June 2001 to 1 June 2003
+    assert found["after_tax_cagr"] == pytest.approx((0.98 * 0.95) ** (365.25 / days) - 1, rel=EXACT)
+    assert found["after_tax_liquidation_cagr"] == pytest.approx(found["after_tax_cagr"], rel=EXACT)
+
+
+def test_tax_of_all_that_is_left_leaves_nothing(small):
+    give_years(small, [(0, 100), (0, 6_000)])
+    build_only(small, "simulation_metrics")
+    [found] = rows(small, "from simulation_metrics where strategy = 'many'")
+    assert found["after_tax_cagr"] == -1
 
 
 def test_interest_paid_on_credit_is_not_deducted(taxed):

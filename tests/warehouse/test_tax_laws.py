@@ -14,7 +14,7 @@ from pipelines.warehouse.audit import read_identities
 from pipelines.warehouse.models import tables_read
 
 TAXES = {"short_term": 0.35, "long_term": 0.15}
-AFTER_TAX = ["taxes", "after_tax_value", "after_tax_liquidation_value", "after_tax_total_return"]
+AFTER_TAX = ["taxes", "after_tax_value", "after_tax_liquidation_value", "after_tax_cagr", "after_tax_liquidation_cagr"]
 LAWS = {
     identity.name: identity.sql
     for identity in read_identities(SQL / "audit")
