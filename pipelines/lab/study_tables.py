@@ -18,13 +18,14 @@ from sd_core.schemas import lake
 from sd_core.schemas.buckets import STUDY_BUCKET
 from sd_core.schemas.mixes import STUDY_MIX
 from sd_core.schemas.strategy import as_column, strategy_values
+from sd_core.schemas.stress import STUDY_STRESS_WINDOW
 from sd_core.simulation.rules import targets_of
 from sd_core.study.model import Study
 from sd_core.study.satellites import CORE
 
 
 def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
-    """Return what a study asks for: ``study`` (one row), and a table each of its assets, strategies, mixes and buckets.
+    """Return what a study asks for: ``study`` (one row), and a table each of its assets, strategies and other parts.
 
     What is left to a default is null among an asset's overrides, and filled in for a strategy and a satellite.
     """
@@ -86,6 +87,7 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
         "study_strategy": pa.Table.from_pylist(strategy_rows, lake.STUDY_STRATEGY.arrow_schema),
         "strategy_target": _strategy_targets(study, sessions),
         "study_mix": pa.Table.from_pylist(list(_mix_rows(study)), STUDY_MIX.arrow_schema),
+        "study_stress_window": pa.Table.from_pylist(list(_window_rows(study)), STUDY_STRESS_WINDOW.arrow_schema),
         "study_bucket": pa.Table.from_pylist(list(_bucket_rows(study)), STUDY_BUCKET.arrow_schema),
     }
 
@@ -100,6 +102,12 @@ def _mix_rows(study: Study) -> Iterator[dict[str, Any]]:
             "window": None if mix.expanding else mix.window_or_default,
             "keys": mix.model_dump_json(by_alias=True, exclude_unset=True),
         }
+
+
+def _window_rows(study: Study) -> Iterator[dict[str, Any]]:
+    windows = study.stress.windows if study.stress else {}
+    for position, (name, (first, last)) in enumerate(windows.items(), start=1):
+        yield {"position": position, "episode": name, "from_date": first, "to_date": last}
 
 
 def _bucket_rows(study: Study) -> Iterator[dict[str, Any]]:

@@ -19,6 +19,7 @@ from pipelines.report.rebalancing import rebalancing_table
 from pipelines.report.regimes import regime_table
 from pipelines.report.scenarios import all_scenarios, headline_table, tax_table
 from pipelines.report.starts import starts_table
+from pipelines.report.stress import deployed_table, stress_table
 from pipelines.report.study import study_part
 from pipelines.report.verdicts import HARVEST_NOTE, SAME_RETURN, Headline, read_headline
 from pipelines.warehouse.records import records
@@ -192,6 +193,20 @@ def _drawdowns(given: Given) -> str:
     found = history.drawdown_table(given.connection, given.choice)
     words = "Of the time-weighted growth, so that a withdrawal is no loss: the five deepest of each, and its longest."
     return _introduced(words, found)
+
+
+def _stress(given: Given) -> str:
+    words = (
+        "The benchmark's five deepest drawdowns, each from its peak to its trough, and the windows that the study "
+        "names. Recovered is a scenario whose growth is back where it was at the beginning."
+    )
+    deployed = (
+        "The capital as if it had been deployed at the start of each year. Neighbouring starts share most of their "
+        "sessions."
+    )
+    return _introduced(words, stress_table(given.connection, given.choice)) + _introduced(
+        deployed, deployed_table(given.connection, given.choice)
+    )
 
 
 def _orders(given: Given) -> str:
@@ -374,6 +389,7 @@ SECTIONS = (
     Section("growth", "Growth, drawdown and cash", ("simulation_returns", "simulation_daily"), _growth),
     Section("years", "Calendar years", ("report_calendar_year",), _years),
     Section("drawdowns", "Worst drawdowns", ("report_drawdown",), _drawdowns),
+    Section("stress", "Under stress", ("report_stress", "stress_start"), _stress),
     Section("rolling", "Months in a row", ("report_rolling_return",), _rolling),
     Section("starts", "Other start dates", ("report_start_date", "report_strategy"), _starts),
     Section("income", "Income", ("simulation_income",), _income),

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines.lab.current import read_panel
 from pipelines.steps.progress import Progress
 from sd_core.lake import Version
-from sd_core.resampling.starts import StartOutcome, start_outcomes, start_places
+from sd_core.resampling.starts import start_outcomes, start_places
 from sd_core.schemas.lake import START_DATE_OUTCOME
 from sd_core.simulation.rules import resolve
 from sd_core.study.model import Study
@@ -32,8 +32,10 @@ def simulate_starts(study: Study, market: Version, progress: Progress) -> Mappin
             columns["reserve"] += [scenario.reserve for scenario in study.scenarios]
             columns["start_session"] += [sessions[place]] * len(outcomes)
             columns["last_session"] += [sessions[-1]] * len(outcomes)
-            for name in StartOutcome._fields:
-                columns[name] += [getattr(one, name) for one in outcomes]
+            for one in outcomes:
+                for name, value in {**one._asdict(), **one.after}.items():
+                    if name != "after":
+                        columns[name].append(value)
             progress("start dates simulated", done, len(places))
     arrays = [pa.array(columns[field.name], field.type, from_pandas=True) for field in schema]
     return {"start_date_outcome": pa.table(arrays, schema=schema)}

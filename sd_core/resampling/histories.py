@@ -44,6 +44,12 @@ def block_length(panel: Panel, weights: Floats) -> float:
     return max(1.0, float(estimates.max()))
 
 
+def anniversary_of(date: np.datetime64, years: int) -> np.datetime64:
+    """Return the day so many years later; 1 March of a year without 29 February."""
+    month = date.astype("datetime64[M]")
+    return np.datetime64((month + 12 * years).astype("datetime64[D]") + (date - month.astype("datetime64[D]")))
+
+
 def sessions_over(sessions: Dates, years: int) -> Dates:
     """Return the dates of a sample of so many years: to the last one on or before the anniversary of the first.
 
@@ -55,8 +61,7 @@ def sessions_over(sessions: Dates, years: int) -> Dates:
         years: from the first of them on, 1 or more.
     """
     first = sessions[0]
-    month = first.astype("datetime64[M]")
-    anniversary = (month + 12 * years).astype("datetime64[D]") + (first - month.astype("datetime64[D]"))
+    anniversary = anniversary_of(first, years)
     weeks = np.timedelta64(7, "D")
     period = ((sessions[-1] - first) // weeks + 1) * weeks
     times = int((anniversary - first) // period) + 1

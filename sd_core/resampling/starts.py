@@ -4,16 +4,19 @@ What a scenario does from its start belongs in ``sd_core.simulation``; what the 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from sd_core.market.arrays import month_numbers
+from sd_core.market.arrays import Dates, month_numbers
 from sd_core.market.panel import DAYS_PER_YEAR, Panel
 from sd_core.metrics.outcome import Calendar, outcome
+from sd_core.metrics.returns import Rows, session_returns
+from sd_core.resampling.histories import anniversary_of
+from sd_core.schemas.stress import YEARS
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import LumpSums, Rules
 from sd_core.study.model import StartDates
@@ -31,6 +34,7 @@ class StartOutcome(NamedTuple):
         sharpe: of the excess over the risk-free return, per year.
         max_drawdown: of the time-weighted index, a fraction, 0 or negative.
         withdrawals_scheduled, withdrawals: what fell due and what was paid, money.
+        after: what :func:`after_years` returns.
     """
 
     final_value: float
@@ -40,6 +44,26 @@ class StartOutcome(NamedTuple):
     max_drawdown: float
     withdrawals_scheduled: float
     withdrawals: float
+    after: Mapping[str, float]
+
+
+def after_years(daily: Rows, sessions: Dates, capital: float) -> dict[str, float]:
+    """Return what a scenario came to 1, 3 and 5 years after its start, at the last session up to then.
+
+    By the name of the column in ``start_date_outcome``: value and gain, money; time-weighted return and deepest
+    drawdown, fractions. NaN where the history ends before.
+    """
+    returns = session_returns(daily, capital)
+    growth = np.cumprod(np.maximum(1.0 + np.nan_to_num(returns), 0.0))
+    drawdown = np.minimum.accumulate(growth / np.maximum(np.maximum.accumulate(growth), 1.0) - 1.0)
+    gain = daily["value"] - capital + np.cumsum(daily["withdrawals"] - daily["deposits"])
+    found = {}
+    for years in YEARS:
+        date = anniversary_of(sessions[0], years)
+        place = int(np.searchsorted(sessions, date, side="right")) - 1
+        for name, numbers in (("value", daily["value"]), ("gain", gain), ("twr", growth - 1.0), ("drawdown", drawdown)):
+            found[f"{name}_{years}y"] = float(numbers[place]) if date <= sessions[-1] else np.nan
+    return found
 
 
 def start_places(panel: Panel, every: StartDates) -> list[int]:
@@ -103,6 +127,7 @@ def start_outcomes(panel: Panel, rules: Sequence[Rules], places: Sequence[int]) 
                     max_drawdown=counted.max_drawdown,
                     withdrawals_scheduled=result.withdrawals_scheduled,
                     withdrawals=counted.withdrawals,
+                    after=after_years(result.daily, history.sessions, one.capital),
                 )
             )
         return found

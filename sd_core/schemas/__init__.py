@@ -11,12 +11,23 @@ from sd_core.schemas.correlation import CORRELATION
 from sd_core.schemas.mixes import REPORT_MIX
 from sd_core.schemas.reports import REPORTS
 from sd_core.schemas.staging import STAGING
+from sd_core.schemas.stress import STRESS
 from sd_core.schemas.table import Table
 from sd_core.schemas.withdrawals import WITHDRAWALS
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for table in (*STAGING, *ANALYTICS, *CORRELATION, *REPORTS, *WITHDRAWALS, *ATTRIBUTION, *BUCKET_REPORTS, REPORT_MIX)
+    for table in (
+        *STAGING,
+        *ANALYTICS,
+        *CORRELATION,
+        *REPORTS,
+        *WITHDRAWALS,
+        *ATTRIBUTION,
+        *BUCKET_REPORTS,
+        REPORT_MIX,
+        *STRESS,
+    )
 }
 
 __all__ = ["TABLES", "Table"]

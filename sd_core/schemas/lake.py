@@ -35,6 +35,7 @@ from sd_core.schemas.columns import (
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.schemas.mixes import MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX
 from sd_core.schemas.strategy import PATHS, strategy_columns
+from sd_core.schemas.stress import STUDY_STRESS_WINDOW, after_years
 from sd_core.schemas.table import LakeTable
 
 KEPT = one_of(["ledger", "daily", "metrics"])
@@ -559,6 +560,7 @@ START_DATE_OUTCOME = LakeTable(
         "max_drawdown": number("Deepest fall of time-weighted growth below its peak.", FRACTION, NOT_POSITIVE),
         "withdrawals_scheduled": number("Withdrawals that fell due.", MONEY, NOT_NEGATIVE),
         "withdrawals": number("Withdrawals paid.", MONEY, NOT_NEGATIVE),
+        **after_years(),
     },
 )
 
@@ -570,6 +572,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         STUDY_STRATEGY,
         STRATEGY_TARGET,
         STUDY_MIX,
+        STUDY_STRESS_WINDOW,
         STUDY_BUCKET,
         SESSIONS,
         RATES,

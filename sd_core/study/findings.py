@@ -113,7 +113,7 @@ _SHORT.maxlevel = 2
 
 
 # Parts whose keys are the user's own, and may read as numbers.
-_KEYED = (["universe"], ["strategies"], ["satellite_universe"], ["buckets"], ["satellites"], ["mixes"])
+_KEYED = (["universe"], ["strategies"], ["satellite_universe"], ["buckets"], ["satellites"], ["mixes"], ["windows"])
 
 
 def _place(location: Location) -> str:

@@ -37,6 +37,7 @@ from sd_core.study.parts import (
 )
 from sd_core.study.satellites import Core, Plan, Satellite, SatelliteAsset, Sliders, Toggles
 from sd_core.study.strategy import Rule, Strategy
+from sd_core.study.stress import Stress
 from sd_core.study.sweeps import ANY, spread
 
 # Findings of a refusal that are shown; a sweep can give one per combination.
@@ -149,6 +150,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "sliders": Sliders,
     "toggles": Toggles,
     "scores": Scores,
+    "stress": Stress,
 }
 
 

@@ -18,6 +18,7 @@ from sd_core.study.parts import Asset, Bootstrap, Costs, Deposits, Part, Source,
 from sd_core.study.satellites import LIVE, Plan, SatelliteAsset
 from sd_core.study.scenario import Scenario
 from sd_core.study.strategy import Strategy
+from sd_core.study.stress import Stress
 from sd_core.wording import did_you_mean
 
 # A scenario is a partition, and more of them than this are slow to look at in Dagster.
@@ -93,6 +94,7 @@ class Study(Part):
     start_dates: StartDates | None = Field(
         None, description="Whether every scenario is also simulated from the start of each year, or month."
     )
+    stress: Stress | None = Field(None, description="Windows of the past to look at, beside the deepest drawdowns.")
     mixes: dict[Name, Mix] = Field({}, description="How target weights are decided from past prices, by name.")
     strategies: dict[Name, Strategy] = Field(min_length=1)
     satellite_universe: dict[Ticker, SatelliteAsset] = Field({}, description="Tickers that satellites may trade.")
@@ -113,6 +115,7 @@ class Study(Part):
             *self._lump_sum_misfits(),
             *self._judge_misfits(),
             *self._bucket_misfits(),
+            *self._stress_misfits(),
         ]:
             raise MisfitError(misfits)
         return self
@@ -216,6 +219,10 @@ class Study(Part):
             yield f"buckets.{LIVE}: expected another name, since the account's own book is called so"
         for name, plan in self.buckets.items():
             yield from (f"buckets.{name}.{misfit}" for misfit in self._plan_misfits(plan))
+
+    def _stress_misfits(self) -> Iterator[str]:
+        if self.stress is not None:
+            yield from (f"stress.{misfit}" for misfit in self.stress.misfits(self.start, self.end))
 
     def _plan_misfits(self, plan: Plan) -> Iterator[str]:
         core = plan.core

@@ -181,6 +181,7 @@ OTHER_WORDS = {
     "programs and calls of the operating system": {"make", "flock", "pg_dump"},
     "SQL that a query may not use": {"attach", "read_csv", "set"},
     "the database that SQL sees the lake as": {"lake"},
+    "the benchmark's drawdowns as episodes of stress": {"drawdown_1", "drawdown_5"},
     "keys of partitions and strategies, given as examples": {"r10", "r2_5", "sd8", "rebalance_deviation_width_0_1"},
     "functions, options and numbers of other libraries": {
         "agrees",

@@ -499,6 +499,32 @@ def test_months_in_a_row_are_left_out_of_a_study_of_days(small_report: Report) -
     assert 'id="rolling"' not in small_report()
 
 
+def test_study_whose_benchmark_never_fell_has_no_part_on_stress(small_report: Report) -> None:
+    # A and B together rose on both sessions.
+    assert 'id="stress"' not in small_report()
+
+
+def test_windows_show_what_each_scenario_did_in_them(small_report: Report) -> None:
+    def ask(connection: duckdb.DuckDBPyConnection) -> None:
+        named = {"position": 1, "episode": "new_year", "from_date": "2024-01-03", "to_date": "2024-01-04"}
+        insert(connection, "study_stress_window", named)
+
+    rows = part(small_report(ask), "stress")[1:]
+    # Values of 1100 and 1050; of 1045.5 and 1069.5. AAA falls from 1.1 to 0.9 and BBB rises from 1 to 25.5 / 20.
+    assert rows[0][:7] == [
+        "new year",
+        "2024-01-03",
+        "2024-01-04",
+        "buy-and-hold (buy_and_hold)",
+        f"−4.5{THIN}%",
+        "–",
+        f"3.6{THIN}%",
+    ]
+    assert [row[4:] for row in rows if row[3].startswith("sd8")] == [
+        [f"2.3{THIN}%", f"6.8{THIN}%", f"3.6{THIN}%", f"0.0{THIN}%", "0", f"11.2{THIN}%", "1"]
+    ]
+
+
 def test_worst_and_best_start_are_said_at_the_top_and_shown(small_report: Report) -> None:
     def starts(connection: duckdb.DuckDBPyConnection) -> None:
         for year, growth in ((2015, 2.0), (2020, 0.21)):

@@ -108,6 +108,25 @@ def test_first_start_is_that_of_the_study(lab: Lab) -> None:
         pd.testing.assert_series_equal(found[name], whole[name], rtol=1e-9)
 
 
+def test_capital_deployed_at_the_start_of_a_year_is_looked_at_after_one_and_three(lab: Lab, folder: Path) -> None:
+    found = lab.table("stress_start")
+    assert sorted(found["year"].unique()) == [2023, 2024, 2025]
+    # From 2 January 2023 to 23 January 2026 there are three years, from the others one, and nowhere five.
+    assert found["value_3y"].notna().tolist() == (found["year"] == 2023).tolist()
+    assert found["value_1y"].notna().all()
+    assert found["value_5y"].isna().all()
+    study = asked(folder, start="2024-01-02", end="2025-01-02", sessions="union", deposits={"on": {LATE: 900}})
+    later = load_study(write_study(folder / "year.yaml", study))
+    panel = panel_from(later)
+    rows = found[found["year"] == 2024].set_index(KEY[:2])
+    for scenario in later.scenarios:
+        daily = plain_engine.simulate(panel, resolve(later, scenario)).daily
+        row = rows.loc[(scenario.strategy, scenario.reserve)]
+        assert row["value_1y"] == pytest.approx(daily["value"][-1], rel=1e-9)
+        paid = daily["withdrawals"].sum() - daily["deposits"].sum()
+        assert row["gain_1y"] == pytest.approx(daily["value"][-1] + paid - later.capital, abs=1e-6)
+
+
 def test_lead_is_over_holding_without_a_reserve_from_the_same_start(lab: Lab) -> None:
     found = lab.table("report_start_date")
     holding = found.query("strategy == 'buy_and_hold' and reserve == 0")
@@ -123,6 +142,7 @@ def test_report_has_a_row_per_strategy_and_its_best_reserve(lab: Lab) -> None:
     page = lab.home.published.report.read_text(encoding="utf-8")
     part = page.split('<section id="starts">')[1].split("</section>")[0]
     assert all(f">{name}<" in part for name in STRATEGIES)
+    assert "Capital deployed at the start of a year" in page.split('<section id="stress">')[1].split("</section>")[0]
 
 
 def test_study_that_stops_asking_loses_the_rows_and_one_that_never_asked_has_none(

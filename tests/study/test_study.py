@@ -626,6 +626,36 @@ def test_judge_that_the_study_cannot_have_is_refused(tmp_path: Path, changes: li
     assert_one_finding(refusal(written(tmp_path, changed(*changes))), found)
 
 
+PANDEMIC = ["2020-02-19", "2020-03-23"]
+TWO_DATES = "expected a first and a later last date, such as [2020-02-19, 2020-03-23]"
+
+
+def test_windows_of_stress_are_taken(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path, changed((["stress"], {"windows": {"pandemic": PANDEMIC}}))))
+    assert study.stress is not None
+    assert study.stress.windows == {"pandemic": [dt.date(2020, 2, 19), dt.date(2020, 3, 23)]}
+
+
+@pytest.mark.parametrize(
+    ("stress", "place", "expected"),
+    [
+        ({}, "stress.windows", "missing: expected a value"),
+        ({"windows": {}}, "stress.windows", "expected at least one entry"),
+        ({"windows": {"Pandemic": PANDEMIC}}, "stress.windows.Pandemic", A_NAME),
+        ({"windows": {"drawdown_7": PANDEMIC}}, "stress.windows.drawdown_7", "the benchmark's drawdowns are called so"),
+        ({"windows": {"pandemic": PANDEMIC[::-1]}}, "stress.windows.pandemic", TWO_DATES),
+        ({"windows": {"pandemic": PANDEMIC[:1]}}, "stress.windows.pandemic", TWO_DATES),
+        ({"windows": {"pandemic": ["soon", "2020-03-23"]}}, "stress.windows.pandemic: entry 1", A_DATE),
+        ({"windows": {"crash": ["1987-10-14", "1987-10-19"]}}, "stress.windows.crash", "after start, 2015-01-02"),
+        ({"windows": {"later": ["2020-12-31", "2021-03-01"]}}, "stress.windows.later", "before end, 2020-12-31"),
+        ({"periods": {}}, "stress.periods", "unknown key: expected one of windows"),
+    ],
+)
+def test_window_of_stress_that_cannot_be_is_refused(tmp_path: Path, stress: Any, place: str, expected: str) -> None:
+    lines = refusal(written(tmp_path, changed((["stress"], stress))))
+    assert any(place in line and expected in line for line in lines), lines
+
+
 @pytest.mark.parametrize("asked", ["rolling", "quarter", 2020])
 def test_start_dates_other_than_of_years_or_months_are_refused(tmp_path: Path, asked: Any) -> None:
     lines = refusal(written(tmp_path, changed((["start_dates"], asked))))
