@@ -11,6 +11,13 @@ class InputError(Exception):
     """
 
 
+class DamagedError(InputError):
+    """A stored file that is not what was written: a disk, a program or a person changed it.
+
+    The message names the partition and the file. What was computed can be computed again.
+    """
+
+
 class FetchError(Exception):
     """A price source that did not deliver: unreachable, limiting our rate, or without data for a ticker."""
 

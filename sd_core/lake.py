@@ -2,11 +2,14 @@
 
 A dataset's partition lies in ``<dataset>/<key>/<version>/``, one Parquet file per table. It becomes visible when
 ``<dataset>/<key>/current.json`` is replaced, which happens in one step after every file is whole; a writer that dies
-before leaves nothing that a reader would meet. What a dataset means belongs to its writer; the published
+before leaves nothing that a reader would meet. The pointer holds a SHA-256 of every file and of itself, so that a bit
+that a disk turned is found before it becomes a number. What a dataset means belongs to its writer; the published
 warehouse belongs in ``pipelines``.
 """
 
 import contextlib
+import hashlib
+import io
 import json
 import os
 import re
@@ -21,7 +24,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sd_core.errors import InputError
+from sd_core.errors import DamagedError
 from sd_core.locks import locked
 
 POINTER = "current.json"
@@ -39,6 +42,7 @@ class Version:
         rows: row count by table.
         facts: what the writer noted: hashes, source, times. JSON values only.
         kept: earlier versions that stay readable beside this one.
+        hashes: SHA-256 of each table's file, hexadecimal; none where a release that knew of none wrote it.
     """
 
     folder: Path
@@ -46,14 +50,35 @@ class Version:
     rows: Mapping[str, int]
     facts: Mapping[str, Any]
     kept: tuple[str, ...] = field(default=())
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     def file(self, table: str) -> Path:
         """Return the path of a table's Parquet file."""
         return self.folder / f"{table}.parquet"
 
     def read(self, table: str) -> pa.Table:
-        """Read one table."""
-        return pq.read_table(self.file(table), partitioning=None)
+        """Read one table.
+
+        Raises:
+            DamagedError: its file is not the one that was written.
+        """
+        content = self.file(table).read_bytes()
+        self._compare(table, hashlib.sha256(content).hexdigest())
+        return pq.read_table(pa.BufferReader(content))
+
+    def verify(self) -> None:
+        """Compare the file of each table with what was written, for a reader that opens the files itself.
+
+        Raises:
+            DamagedError: one is another.
+        """
+        for table in self.rows:
+            with self.file(table).open("rb") as handle:
+                self._compare(table, hashlib.file_digest(handle, "sha256").hexdigest())
+
+    def _compare(self, table: str, found: str) -> None:
+        if found != self.hashes.get(table, found):
+            raise _damaged(self.folder.parent, f"{self.version}/{table}.parquet: SHA-256 {found}")
 
 
 class Lake:
@@ -84,19 +109,19 @@ class Lake:
         with self.shared():
             draft = home / f"draft-{version}"
             draft.mkdir(parents=True)
-            for name, table in tables.items():
-                _write(table, draft / f"{name}.parquet")
+            hashes = {name: _write(table, draft / f"{name}.parquet") for name, table in tables.items()}
             draft.rename(home / version)
             rows = {name: table.num_rows for name, table in tables.items()}
-            pointer = {"version": version, "rows": rows, "facts": dict(facts), "kept": list(keep)}
+            named = {"version": version, "rows": rows, "facts": dict(facts), "kept": list(keep), "hashes": hashes}
+            pointer = {**named, "checksum": _checksum(named)}
             put_whole(home / POINTER, json.dumps(pointer, indent=1, sort_keys=True))
-        return Version(home / version, version, rows, dict(facts), keep)
+        return Version(home / version, version, rows, dict(facts), keep, hashes)
 
     def current(self, dataset: str, key: str = "") -> Version | None:
         """Return the current version of a partition, or None where nothing was stored yet.
 
         Raises:
-            InputError: another process changed the partition's files.
+            DamagedError: the pointer is not one that was written, or a file that it names is missing.
         """
         home = self.root / dataset / key
         current = _read_pointer(home)
@@ -105,6 +130,17 @@ class Lake:
                 if not current.file(table).is_file():
                     raise _damaged(home, f"{current.version}/{table}.parquet is missing")
         return current
+
+    def keys(self, dataset: str) -> list[str]:
+        """Return the keys of a dataset's partitions, sorted; "" is that of a dataset without partitions."""
+        home = self.root / dataset
+        folders = (file.parent.relative_to(home) for file in home.rglob(POINTER))
+        return sorted("" if folder == Path() else folder.as_posix() for folder in folders)
+
+    def discard(self, dataset: str, key: str = "") -> None:
+        """Forget what is stored of a partition; pruning removes its files."""
+        with self.shared():
+            (self.root / dataset / key / POINTER).unlink(missing_ok=True)
 
     def prune(self) -> None:
         """Remove what no pointer names: superseded versions and the drafts of writers that died.
@@ -121,7 +157,7 @@ class Lake:
                 folders[:] = [name for name in folders if name not in stored]
                 try:
                     current = _read_pointer(Path(home))
-                except InputError:
+                except DamagedError:
                     continue
                 for name in stored - ({current.version, *current.kept} if current else set()):
                     shutil.rmtree(Path(home, name))
@@ -140,16 +176,41 @@ class Lake:
         return self.root / ".lock"
 
 
-def _damaged(home: Path, what: str) -> InputError:
-    return InputError(f"{home}: {what}: expected what a run wrote there; remove this folder and run again")
+def _damaged(home: Path, what: str) -> DamagedError:
+    return DamagedError(
+        f"{home}: {what}: expected what a run wrote there; `sdlab run` computes it again, or says what is lost"
+    )
 
 
-def _write(table: pa.Table, file: Path) -> None:
-    """Write one table; a dictionary pays for text, which repeats, and only costs time for numbers, which do not."""
+class _Hashed(io.FileIO):
+    """A file that is written, and the SHA-256 of what was."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "wb")
+        self.digest = hashlib.sha256()
+
+    def write(self, content: Any) -> int:
+        written = super().write(content)
+        self.digest.update(memoryview(content).cast("B")[:written])
+        return written
+
+
+def _write(table: pa.Table, file: Path) -> str:
+    """Write one table and return the SHA-256 of its file.
+
+    A dictionary pays for text, which repeats, and only costs time for numbers, which do not.
+    """
     text = [field.name for field in table.schema if _is_text(field.type)]
-    with file.open("wb") as handle:
+    with _Hashed(file) as raw, io.BufferedWriter(raw) as handle:
         pq.write_table(table, handle, compression="zstd", compression_level=1, use_dictionary=text or False)
+        handle.flush()
         os.fsync(handle.fileno())  # the pointer, which is put down after it, must not outlive a loss of power alone
+        return raw.digest.hexdigest()
+
+
+def _checksum(named: Mapping[Any, Any]) -> str:
+    """Return the SHA-256 of what a pointer says, however it is laid out."""
+    return hashlib.sha256(json.dumps(named, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -174,17 +235,24 @@ def _read_pointer(home: Path) -> Version | None:
     """Return the version that a partition's pointer names, or None where none was ever written.
 
     Raises:
-        InputError: the pointer is not one that :meth:`Lake.write` put there.
+        DamagedError: the pointer is not one that :meth:`Lake.write` put there.
     """
     try:
         pointer = json.loads((home / POINTER).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter where brackets are nested thousands deep
         raise _damaged(home, f"{POINTER} cannot be read") from None
     match pointer:
-        case {"version": str(version), "rows": dict(rows), "facts": dict(facts), "kept": list(kept)} if all(
-            isinstance(count, int) for count in rows.values()
-        ) and all(isinstance(name, str) for name in kept):
-            return Version(home / version, version, rows, facts, tuple(kept))
-    raise _damaged(home, f"{POINTER} does not name a version")
+        case {"checksum": str(checksum), **named} if checksum == _checksum(named):
+            hashes: Mapping[str, str] = pointer["hashes"]
+        case {"version": str(), "rows": dict(rows), "facts": dict(), "kept": list(kept), **more} if (
+            not more  # of a release before there were checksums
+            and all(isinstance(count, int) for count in rows.values())
+            and all(isinstance(name, str) for name in kept)
+        ):
+            hashes = {}
+        case _:
+            raise _damaged(home, f"{POINTER} is not what was written")
+    version: str = pointer["version"]
+    return Version(home / version, version, pointer["rows"], pointer["facts"], tuple(pointer["kept"]), hashes)

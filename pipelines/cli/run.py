@@ -15,8 +15,10 @@ from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.cli.headline import print_headline
 from pipelines.lab.home import StudyHome
+from pipelines.steps.damage import discard_damaged
 from pipelines.steps.plan import Plan, plan_run
 from pipelines.warehouse.query import open_warehouse
+from sd_core.errors import DamagedError
 from sd_core.wording import counted
 
 if TYPE_CHECKING:
@@ -31,26 +33,40 @@ def run(home: StudyHome, select: str | None, *, fresh: bool) -> ExitCode:
         select: a part of it, which is computed whether it is outdated or not; None for the whole study.
         fresh: whether all of the study is computed, outdated or not.
 
+    What is found damaged of the lake is computed again.
+
     Raises:
-        InputError: ``select`` names nothing that can be run.
+        InputError: ``select`` names nothing that can be run, or prices are damaged, which cannot be computed.
         KeyboardInterrupt: the run was interrupted.
     """
     started = time.monotonic()
     console = open_console()
-    if select is not None or fresh:
-        code = _execute(home, console, select)
-    else:
-        plan = plan_run(home)
-        console.print(f"{home.study.name}: {_described(home, plan)}")
-        if plan.is_empty:
-            _print_published(console, home)
-            code = ExitCode.DONE
-        else:
-            code = _execute(home, console, None, plan)
+    try:
+        code = _update(home, console, select, fresh=fresh)
+    except DamagedError:
+        discarded = discard_damaged(home.lake)
+        if not discarded:
+            raise
+        print(f"damaged, so computed again: {', '.join(discarded)}", file=sys.stderr)
+        if select is not None:
+            # What was discarded may be outside the selection.
+            _update(home, console, None, fresh=False)
+        code = _update(home, console, select, fresh=fresh)
     # The last word about a run that failed is why.
     if code is ExitCode.DONE:
         print(f"took {_duration(time.monotonic() - started)}", file=sys.stderr)
     return code
+
+
+def _update(home: StudyHome, console: Console, select: str | None, *, fresh: bool) -> ExitCode:
+    if select is not None or fresh:
+        return _execute(home, console, select)
+    plan = plan_run(home)
+    console.print(f"{home.study.name}: {_described(home, plan)}")
+    if plan.is_empty:
+        _print_published(console, home)
+        return ExitCode.DONE
+    return _execute(home, console, None, plan)
 
 
 def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan | None = None) -> ExitCode:
@@ -64,6 +80,8 @@ def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan |
         console.print(f"{home.study.name}: {selection.description}")
     failures = execute(home, selection)
     for failure in failures:
+        if failure.damaged:
+            raise DamagedError(failure.message)
         print(("refused:\n" if failure.refused else "failed:\n") + failure.message, file=sys.stderr)
     if not failures and selection.publishes:
         _print_published(console, home, selection)

@@ -12,7 +12,7 @@ import dagster as dg
 
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.assembly import build_definitions
-from pipelines.orchestration.failures import REFUSED
+from pipelines.orchestration.failures import DAMAGED, REFUSED
 from pipelines.orchestration.instance import open_instance, prune_history
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, NAMED
 from pipelines.orchestration.names import PROCESS_TAG
@@ -20,15 +20,19 @@ from pipelines.orchestration.partitions import range_tags
 from pipelines.orchestration.progress import ProgressHandler, progress_logger
 from pipelines.orchestration.selection import Selection
 from pipelines.warehouse.interruption import QUERY_INTERRUPTED
-from sd_core.errors import InputError
+from sd_core.errors import DamagedError, InputError
 
 
 @dataclass(frozen=True)
 class StepFailure:
-    """Why a step failed: in the words of an error of ours, or as a trace; and whether its input was refused."""
+    """Why a step failed: in the words of an error of ours, or as a trace; and whether its input was refused.
+
+    ``damaged`` is whether a file of the lake was not the one that was written.
+    """
 
     message: str
     refused: bool
+    damaged: bool = False
 
 
 def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
@@ -82,8 +86,9 @@ def _step_failure(failure: Any) -> StepFailure:
     """Return why a step failed: an error of ours in its own words, anything else with its trace."""
     known = failure.user_failure_data
     if known is not None and known.description:
-        return StepFailure(known.description, refused=REFUSED in known.metadata)
+        return StepFailure(known.description, refused=REFUSED in known.metadata, damaged=DAMAGED in known.metadata)
     cause = failure.error.cause
-    if cause is not None and cause.cls_name == InputError.__name__:
-        return StepFailure(cause.message.partition(": ")[2].strip(), refused=True)
+    if cause is not None and cause.cls_name in (InputError.__name__, DamagedError.__name__):
+        damaged = cause.cls_name == DamagedError.__name__
+        return StepFailure(cause.message.partition(": ")[2].strip(), refused=True, damaged=damaged)
     return StepFailure(failure.error.to_string(), refused=False)

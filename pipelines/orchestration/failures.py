@@ -5,10 +5,12 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from sd_core.errors import FetchError, InputError, NotReadyError
+from sd_core.errors import DamagedError, FetchError, InputError, NotReadyError
 
 # In a failure's metadata: whether the input was refused, which the command line reports by its exit code.
 REFUSED = "refused"
+# Whether a file of the lake was damaged.
+DAMAGED = "damaged"
 
 
 @contextlib.contextmanager
@@ -17,6 +19,7 @@ def as_failures() -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise dg.Failure(str(error), metadata={REFUSED: True}, allow_retries=False) from None
+        metadata = {REFUSED: True, **({DAMAGED: True} if isinstance(error, DamagedError) else {})}
+        raise dg.Failure(str(error), metadata=metadata, allow_retries=False) from None
     except (FetchError, NotReadyError) as error:
         raise dg.Failure(str(error)) from None

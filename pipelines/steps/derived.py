@@ -153,6 +153,9 @@ def register_all(
     """Show the tables of datasets to SQL models, without what answers something else than the study asks now.
 
     Several datasets may leave rows of one table, and some add to a table of the study itself.
+
+    Raises:
+        DamagedError: a file is not the one that was written.
     """
     from pipelines.warehouse.lake_views import add_files, register_files, register_table
     from sd_core.schemas.lake import LAKE_TABLES
@@ -160,6 +163,8 @@ def register_all(
     files: dict[str, list[Path]] = {}
     for one in derived:
         stored = one.current(study, lake, market).values()
+        for version in stored:
+            version.verify()
         for name in one.tables:
             files.setdefault(name, []).extend(version.file(name) for version in stored)
     for name, of_table in files.items():

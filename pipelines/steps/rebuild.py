@@ -83,6 +83,7 @@ def rebuild(
 
     Raises:
         NotReadyError: the lake has no market for the study, or none of its scenarios.
+        DamagedError: a file of the lake is not the one that was written.
     """
     with locked(lake.root / ".rebuild.lock"):
         draft = lake.root / "draft.duckdb"
@@ -137,7 +138,13 @@ def _remove(draft: Path) -> None:
 def register_scenarios(
     connection: duckdb.DuckDBPyConnection, stored: Mapping[Scenario, Version], current: Collection[Scenario]
 ) -> None:
-    """Show the rows, the partitions and the metrics of stored scenarios, of which some are current."""
+    """Show the rows, the partitions and the metrics of stored scenarios, of which some are current.
+
+    Raises:
+        DamagedError: a file is not the one that was written.
+    """
+    for version in stored.values():
+        version.verify()
     for name in ROWS:
         register_rows(connection, name, [version.file(name) for version in stored.values() if name in version.rows])
     register_table(connection, "simulation_partition", _partitions(stored, current))

@@ -25,7 +25,12 @@ ROWS = ("ledger", "daily", "lots", "orders", "tax_lots")
 
 
 def register_market(connection: duckdb.DuckDBPyConnection, study: Study, market: Version) -> None:
-    """Attach the database ``lake`` with a study's own tables and its market in it."""
+    """Attach the database ``lake`` with a study's own tables and its market in it.
+
+    Raises:
+        DamagedError: a file of the market is not the one that was written.
+    """
+    market.verify()
     connection.execute("attach ':memory:' as lake")
     for name in MARKET_TABLES:
         register_files(connection, name, [market.file(name)])

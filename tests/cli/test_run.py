@@ -328,18 +328,47 @@ def test_check_before_any_run_counts_nothing_as_there(fresh_lab: Lab) -> None:
     assert "whole study" not in outcome.out
 
 
-def test_damaged_pointer_is_refused_but_not_that_of_a_removed_strategy(
-    changed_study: Callable[..., Lab],
-) -> None:
-    lab = changed_study()
-    pointer = lab.home.lake.root / "simulations" / "sd8" / "r10" / POINTER
-    pointer.write_text("{}", encoding="utf-8")
+def flip_a_bit(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def part_of(lab: Lab, dataset: str, table: str, key: str = "") -> Path:
+    version = lab.home.lake.current(dataset, key)
+    assert version is not None
+    return version.file(table)
+
+
+def test_what_is_damaged_and_can_be_computed_is_computed_again(lab: Lab) -> None:
+    before = lab.tables()
+    (lab.home.lake.root / "simulations" / "sd8" / "r10" / POINTER).write_text("{}", encoding="utf-8")
+    flip_a_bit(part_of(lab, "simulations", "daily", "ath_only/r0"))
+    flip_a_bit(part_of(lab, "correlations", "correlation_summary"))
+    flip_a_bit(part_of(lab, "market", "prices"))
     outcome = lab.sdlab("run", "--select", "report_strategy")
-    assert outcome.code == 2
-    assert f"{pointer.parent}: {POINTER} does not name a version: expected what a run wrote there" in outcome.err
+    assert outcome.code == 0, outcome.err
+    named = "market, simulations/ath_only/r0, simulations/sd8/r10, correlations"
+    assert f"damaged, so computed again: {named}\n" in outcome.err
     assert "Traceback" not in outcome.err
-    study = small_study(Path(lab.home.study.source.folder or ""))
-    write_study(lab.study_file, study | {"strategies": {"buy_and_hold": {}}})
+    assert_same_tables(lab.tables(), before)
+
+
+def test_damaged_prices_are_refused_with_what_is_lost(changed_study: Callable[..., Lab]) -> None:
+    lab = changed_study(start="2023-06-01")
+    bars = part_of(lab, "raw_prices", "bars", "AAA")
+    flip_a_bit(bars)
+    stored, published = bars.read_bytes(), lab.digest()
+    outcome = lab.sdlab("run")
+    assert outcome.code == 2
+    assert f"{bars.parents[1]}: damaged: bars of 2023-01-02 to 2023-12-29 that" in outcome.err
+    assert "dates that the source does not have any more are lost" in outcome.err
+    assert (bars.read_bytes(), lab.digest()) == (stored, published)
+
+
+def test_damaged_scenario_of_a_removed_strategy_stops_nothing(changed_study: Callable[..., Lab]) -> None:
+    lab = changed_study(strategies={"buy_and_hold": {}})
+    (lab.home.lake.root / "simulations" / "sd8" / "r10" / POINTER).write_text("{}", encoding="utf-8")
     publish(lab.home)
 
 

@@ -1,0 +1,59 @@
+"""Damaged files of the lake: what can be computed is discarded, to be computed again; of the rest, what is lost.
+
+Damage is found when a file is read, see :mod:`sd_core.lake`.
+"""
+
+from collections.abc import Iterator
+
+from pipelines.lab.current import FETCHES, MARKET, SIMULATIONS
+from pipelines.lab.publication import PUBLICATION
+from pipelines.steps.datasets import DERIVED
+from sd_core.errors import DamagedError, InputError
+from sd_core.lake import Lake, Version
+from sd_core.market.sources.states import RAW_PRICES
+
+COMPUTED = (MARKET, SIMULATIONS, PUBLICATION, *(one.name for one in DERIVED))
+
+
+def discard_damaged(lake: Lake) -> list[str]:
+    """Discard every damaged part of a lake that can be computed again; return their names, such as ``market``.
+
+    Raises:
+        InputError: what a source delivered is damaged; the message says what is lost. Nothing of it is removed.
+    """
+    lost = [finding for dataset in (RAW_PRICES, FETCHES) for finding in _lost(lake, dataset)]
+    if lost:
+        raise InputError("\n".join(lost))
+    damaged = [(dataset, key) for dataset in COMPUTED for key, _ in _damaged(lake, dataset)]
+    for dataset, key in damaged:
+        lake.discard(dataset, key)
+    return ["/".join(filter(None, names)) for names in damaged]
+
+
+def _damaged(lake: Lake, dataset: str) -> Iterator[tuple[str, Version | None]]:
+    """Yield the keys of damaged partitions, with what their pointers name where these are whole."""
+    for key in lake.keys(dataset):
+        version = None
+        try:
+            version = lake.current(dataset, key)
+            if version is not None:
+                version.verify()
+        except DamagedError:
+            yield key, version
+
+
+def _lost(lake: Lake, dataset: str) -> Iterator[str]:
+    """Yield, of each damaged partition of a dataset that sources delivered, what is in it and how it is replaced."""
+    for key, version in _damaged(lake, dataset):
+        folder = lake.root / dataset / key
+        facts = version.facts if version else {}
+        held = (
+            f"bars of {facts['first']} to {facts['last']} that {facts['source']} delivered"
+            if "first" in facts
+            else "what sources delivered"
+        )
+        kept = f", which has {len(version.kept)} earlier versions as well" if version and version.kept else ""
+        yield (
+            f"{folder}: damaged: {held}: expected the bytes that were written; to fetch it again, remove this folder"
+            f"{kept}, and run: dates that the source does not have any more are lost"
+        )
