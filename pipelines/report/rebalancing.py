@@ -63,17 +63,7 @@ def _by_reserve(rows: Sequence[dict[str, Any]], strategy: str) -> dict[float, di
 
 def triggers(row: dict[str, Any]) -> str:
     """Say what makes a strategy rebalance; empty for one that never does."""
-    found = []
-    if row["rebalance_every"]:
-        found.append(f"every {row['rebalance_every']}")
-    if row["rebalance_deviation_width"] is not None:
-        width, kind = row["rebalance_deviation_width"], row["rebalance_deviation_kind"]
-        found.append(f"{level(width)} off target ({kind})")
-    if row["rebalance_volatility_level"] is not None:
-        window, most = row["rebalance_volatility_window"], row["rebalance_volatility_level"]
-        found.append(f"volatility of {window} sessions above {level(most)}")
-    if row["rebalance_on_change"]:
-        found.append("when targets change")
+    found = _triggers_to_targets(row)
     if row["band_width"] is not None:
         found.append(f"at the edges of a band of ±{level(row['band_width'])} ({row['band_kind']})")
     if row["band_edges"] is not None:
@@ -85,3 +75,22 @@ def triggers(row: dict[str, Any]) -> str:
     if row["cash_high"] is not None:
         found.append(f"cash above {level(row['cash_high'])} (deployed)")
     return ", or ".join(found)
+
+
+def _triggers_to_targets(row: dict[str, Any]) -> list[str]:
+    """Say what returns a strategy to its targets, and behind it how long that waits."""
+    found = []
+    if row["rebalance_every"]:
+        found.append(f"every {row['rebalance_every']}")
+    if row["rebalance_deviation_width"] is not None:
+        width, kind = row["rebalance_deviation_width"], row["rebalance_deviation_kind"]
+        found.append(f"{level(width)} off target ({kind})")
+    if row["rebalance_volatility_level"] is not None:
+        window, most = row["rebalance_volatility_window"], row["rebalance_volatility_level"]
+        found.append(f"volatility of {window} sessions above {level(most)}")
+    if row["rebalance_on_change"]:
+        found.append("when targets change")
+    if found and row["rebalance_patience_sessions"] is not None:
+        longest, mean = row["rebalance_patience_sessions"], row["rebalance_patience_mean"]
+        found[-1] += f" (waits up to {longest} sessions for the mean of {mean} closes)"
+    return found

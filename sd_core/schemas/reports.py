@@ -374,6 +374,8 @@ _REBALANCING = (
     "rebalance_volatility_level",
     "rebalance_volatility_window",
     "rebalance_on_change",
+    "rebalance_patience_sessions",
+    "rebalance_patience_mean",
     "band_width",
     "band_kind",
     "band_edges",

@@ -191,6 +191,7 @@ def policy_of(batch: Batch, sessions: Dates, transfers: Floats | None = None) ->
         transfers=np.zeros(len(sessions)) if transfers is None else transfers,
         edges=np.full((assets, 2), np.nan) if rules.band_edges is None else np.ascontiguousarray(rules.band_edges),
         returns=np.zeros(returns) if start is None else start.returns.copy(),
+        deadlines=np.zeros(assets, dtype=np.int64) if start is None else start.deadlines.copy(),
         gaps=np.zeros((gaps, assets), dtype=np.int8) if start is None else start.gaps.copy(),
     )
 
@@ -214,6 +215,7 @@ def results_of(books: book.Books, policy: book.Policy | None, end: int) -> list[
                 needs=books.needs[place, :assets],
                 lots=_copy(books.lots[place, :still_open]),
                 returns=policy.returns if policy else np.zeros(0),
+                deadlines=policy.deadlines if policy else np.zeros(assets, dtype=np.int64),
                 gaps=policy.gaps if policy else np.zeros((0, assets), dtype=np.int8),
             ),
         )

@@ -38,6 +38,7 @@ class State:
         needs: by asset, 0 or what a purchase needs whose refusal is booked.
         lots: the open lots, oldest first.
         returns: time-weighted returns of the last sessions, as many as a volatility trigger asks for.
+        deadlines: by asset, the session until which it waits to be sold, below 0 to be bought; 0 where it does not.
         gaps: whether each asset gapped over a rung in the last sessions, as many as an adaptive bracket asks for.
     """
 
@@ -48,6 +49,7 @@ class State:
     needs: Floats
     lots: Rows
     returns: Floats
+    deadlines: npt.NDArray[np.int64]
     gaps: npt.NDArray[np.int8]
 
 

@@ -142,6 +142,8 @@ class Rules:
         rebalance_on_change: whether targets that change are a trigger.
         deviation, deviation_width: distance from a target that triggers; infinity for none.
         volatility, volatility_window: yearly volatility over so many sessions that triggers; infinity for none.
+        patience: most sessions that a trade waits once it is triggered; 0 for none.
+        patience_mean: sessions whose mean close it waits for the price to come back to.
         band, band_width: half the width of the bands around targets; infinity for none.
         band_edges: lower and upper edge of the fixed bands, shape (assets, 2), NaN where an asset has none
             of its own; None where no asset has.
@@ -192,6 +194,8 @@ class Rules:
     deviation_width: Width = Width.ABSOLUTE
     volatility: float = math.inf
     volatility_window: int = 0
+    patience: int = 0
+    patience_mean: int = 0
     band: float = math.inf
     band_width: Width = Width.ABSOLUTE
     band_edges: Floats | None = None
@@ -374,6 +378,8 @@ def _triggers(rebalance: Rebalance) -> dict[str, Any]:
         given |= {"deviation": rebalance.deviation.width, "deviation_width": width}
     if rebalance.volatility is not None:
         given |= {"volatility": rebalance.volatility.level, "volatility_window": rebalance.volatility.window}
+    if rebalance.patience is not None:
+        given |= {"patience": rebalance.patience.sessions, "patience_mean": rebalance.patience.mean}
     if rebalance.cost_aware is not None:
         given |= {"min_trade": rebalance.cost_aware.min_trade, "max_cost": rebalance.cost_aware.max_cost}
     return given

@@ -235,6 +235,20 @@ class CostAware(Part):
     )
 
 
+class Patience(Part):
+    """How long a triggered trade waits for the price to stop running away."""
+
+    sessions: int = Field(
+        ge=1, le=10_000, description="Most sessions that a trade waits once it is triggered.", json_schema_extra=COUNT
+    )
+    mean: int = Field(
+        ge=2,
+        le=10_000,
+        description="Sessions whose mean close a price must have come back to.",
+        json_schema_extra=COUNT,
+    )
+
+
 class Rebalance(Part):
     """What returns a portfolio to its target weights; any trigger suffices."""
 
@@ -244,6 +258,7 @@ class Rebalance(Part):
     on_change: bool | None = Field(
         None, description="Whether targets that change trigger.", json_schema_extra={"null": "they never change"}
     )
+    patience: Patience | None = Field(None, description="How long a triggered trade waits for its price.")
     cost_aware: CostAware | None = Field(None, description="Which trades of portfolio rules are too small or dear.")
 
     @property

@@ -144,6 +144,12 @@ class Strategy(Part):
         elsewhere = (self.band, self.cash, self.drift, self.premium_spread)
         if self.rebalances:
             return
+        if rebalance.patience is not None:
+            yield (
+                f"rebalance.patience: {_written(rebalance.patience)}: expected none, since no trigger asks for a trade "
+                "that could wait"
+            )
+            return
         if rebalance.cost_aware is None and rebalance.on_change is None:
             yield "rebalance.every: missing: expected a trigger: every, deviation or volatility"
         elif rebalance.cost_aware is not None and all(part is None for part in elsewhere):

@@ -275,6 +275,7 @@ def test_every_column_of_strategies_has_a_value_of_some_strategy() -> None:
                 "every": "year",
                 "deviation": {"width": 0.1},
                 "volatility": {"level": 0.3},
+                "patience": {"sessions": 5, "mean": 21},
                 "cost_aware": {"min_trade": 10},
             },
             "band": {"VOO": [0.5, 0.8], "default": {"width": 0.1}},
@@ -338,12 +339,14 @@ def test_rules_of_a_scenario_are_those_that_its_strategy_switches_on() -> None:
             "band": {"width": 0.1, "kind": "relative"},
         },
         "deploying": {"cash": {"high": 0.2, "candidates": ["C", "A"]}},
+        "patient": {"rebalance": {"every": "month", "patience": {"sessions": 5, "mean": 21}}},
     }
     study = study_with((["universe"], universe), (["strategies"], strategies))
-    banded, deploying = (resolve(study, Scenario(strategy=name, reserve=0.0)) for name in strategies)
+    banded, deploying, patient = (resolve(study, Scenario(strategy=name, reserve=0.0)) for name in strategies)
     assert (banded.order, banded.band, banded.band_width) == (Order.NAV_OPPORTUNISTIC, 0.1, Width.RELATIVE)
     assert (banded.stop, banded.cash_high, banded.candidates) == (0.25, math.inf, ())
     assert (deploying.cash_high, deploying.candidates, deploying.drift) == (0.2, (2, 0), math.inf)
+    assert (patient.patience, patient.patience_mean, deploying.patience) == (5, 21, 0)
 
 
 def test_buckets_are_the_core_and_satellites_with_their_parameters() -> None:

@@ -8,6 +8,7 @@ Clarity is its only aim. A session, in ``Scenario``, goes through its parts in o
 - ``path``: the path of the bars and the rule that trades on it;
 - ``restraints``: what cash, drawdown and gaps change about the rule;
 - ``portfolio_rules``: what trades at the close;
+- ``patience``: which of these trades wait, and for what;
 - ``withdrawals``: what goes out, and what is sold for it.
 
 Checking input does not belong here: rules and panels are valid. All money is in the study's currency, all quantities

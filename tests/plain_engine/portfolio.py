@@ -66,6 +66,8 @@ class Portfolio:
         self.last_value = rules.capital
         # The time-weighted return of every session so far.
         self.returns: list[float] = []
+        # The last close known at every session so far, by asset.
+        self.closes: list[list[float]] = []
         # Rows by the columns of LEDGER, DAILY and LOTS.
         self.ledger: list[Row] = []
         self.daily: list[Row] = []
@@ -252,6 +254,7 @@ class Portfolio:
         before = self.last_value + day.deposits
         self.returns.append((value + day.withdrawals) / before - 1 if before > 0 else 0.0)
         self.last_bank, self.last_value = self.bank, value
+        self.closes.append([position.last_close for position in self.positions])
         self.daily.append(
             {"bank": self.bank, "invested": invested, "value": value, "nav_value": nav_value, **vars(day)}
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from plain_engine.patience import Patience, Side
 from plain_engine.portfolio import Portfolio
 from plain_engine.position import SAME_MONEY, Band, Position, band_around, band_of, largest_first, weight_at
 from sd_core.schemas.kinds import LEG_CLOSE, Kind
@@ -47,13 +48,15 @@ class Step:
         position.move_anchor(price)
         return proceeds
 
-    def buy(self, kind: Kind, position: Position, money: float, wanted: float = math.inf) -> None:
-        """Buy whole lots of what is wanted, and of at most a sum of money."""
+    def buy(self, kind: Kind, position: Position, money: float, wanted: float = math.inf) -> bool:
+        """Buy whole lots of what is wanted, and of at most a sum of money; return whether that was worth making."""
         price = position.last_close
         quantity = position.rounded(min(wanted, self.portfolio.affordable(money, price)))
-        if self.is_worth_making(quantity, price):
-            self.portfolio.purchase(LEG_CLOSE, kind, position, quantity, price, position.premium(price))
-            position.move_anchor(price)
+        if not self.is_worth_making(quantity, price):
+            return False
+        self.portfolio.purchase(LEG_CLOSE, kind, position, quantity, price, position.premium(price))
+        position.move_anchor(price)
+        return True
 
     def is_worth_making(self, quantity: float, price: float) -> bool:
         traded, rules = quantity * price, self.portfolio.rules
@@ -68,6 +71,7 @@ class PortfolioRules:
     def __init__(self, portfolio: Portfolio) -> None:
         self.portfolio = portfolio
         self.rules = portfolio.rules
+        self.patience = Patience(portfolio)
         self.spread_was_wide = False
 
     def act(self) -> None:
@@ -84,10 +88,14 @@ class PortfolioRules:
     def rebalance(self) -> None:
         """Return assets to their targets where a trigger says so, else those outside their bands back to an edge."""
         step = self.begin_step()
-        if self.is_triggered(step):
+        triggered = self.is_triggered(step)
+        if self.rules.patience:
+            self.rebalance_patiently(step, triggered)
+            step = self.begin_step()
+        elif triggered:
             exactly = {position.asset: Band(position.weight, position.weight) for position in self.portfolio.trading}
             self.move_into_bands(step, exactly)
-        else:
+        if not triggered:
             bands = {position.asset: band_of(position, self.rules) for position in self.portfolio.trading}
             self.move_into_bands(step, bands)
 
@@ -124,6 +132,26 @@ class PortfolioRules:
         for position in too_little:
             missing = -step.excess(position, bands[position.asset].lower)
             step.buy(Kind.REBALANCE_BUY, position, money=step.cash_above_reserve, wanted=missing / position.last_close)
+
+    def rebalance_patiently(self, step: Step, triggered: bool) -> None:
+        """Let what is off its target wait where a trigger says so, and trade what has waited enough: sales first."""
+        if step.value <= 0:
+            return
+        trading = self.portfolio.trading
+        for position in trading:
+            self.patience.look_at(position, side_of(step, position), triggered)
+        for position in trading:
+            if self.patience.is_due(position, Side.SALE):
+                excess = step.excess(position, position.weight)
+                sold = step.sell(Kind.REBALANCE_SELL, position, excess / position.last_close) > 0
+                self.patience.end(position, done=sold)
+        for position in trading:
+            if self.patience.is_due(position, Side.PURCHASE):
+                price, money = position.last_close, step.cash_above_reserve
+                missing = -step.excess(position, position.weight)
+                uncovered = missing - self.portfolio.affordable(money, price) * price
+                bought = step.buy(Kind.REBALANCE_BUY, position, money=money, wanted=missing / price)
+                self.patience.end(position, done=bought and uncovered <= SAME_MONEY * step.value)
 
     # Profit-taking.
 
@@ -177,6 +205,14 @@ class PortfolioRules:
             part = step.cash_above_reserve / len(candidates)
             for position in candidates:
                 step.buy(Kind.DEPLOY_BUY, position, money=part)
+
+
+def side_of(step: Step, position: Position) -> Side | None:
+    """Return which trade an asset needs to be at its target: none where it is there but for rounding."""
+    excess = step.excess(position, position.weight)
+    if abs(excess) <= SAME_MONEY * step.value:
+        return None
+    return Side.SALE if excess > 0 else Side.PURCHASE
 
 
 def premium_at_close(position: Position) -> float:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from support.generators import HUGE_LOT, IDLE, Case, random_case
-from support.portfolio_laws import has_trigger
+from support.portfolio_laws import has_trigger, triggered
 from support.simulation_laws import (
     MONEY_TOLERANCE,
     ON_THE_PATH,
     SALES,
+    WEIGHT_TOLERANCE,
     asked_for,
     coverage_surplus,
     is_compared,
@@ -48,6 +49,7 @@ def traits(case: Case, result: SimulationResult) -> Iterator[str]:
     yield from _traits_of_panel(case.panel)
     yield from _traits_of_rows(result)
     yield from _traits_of_flows(case.rules, result.ledger)
+    yield from _traits_of_patience(case, result)
     if case.rules.lot_order is LotOrder.FIFO and _some_sale_takes_two_lots(result):
         yield "oldest lots first, two in one sale"
     if case.rules.variant is Variant.ATH_SELL and _full_trades_otherwise(case, result):
@@ -176,6 +178,21 @@ def _traits_of_rows(result: SimulationResult) -> Iterator[str]:
             yield "lapsed, then sold"
 
 
+def _traits_of_patience(case: Case, result: SimulationResult) -> Iterator[str]:
+    """Name the trades that have waited: on a session without a trigger, where nothing but patience makes any."""
+    rules = case.rules
+    if not rules.patience:
+        return
+    if rules.banded:
+        yield "patience beside a band"
+    elif np.isinf(rules.premium_spread):
+        kinds = result.ledger["kind"]
+        later = ~triggered(case.panel, rules, result, WEIGHT_TOLERANCE)[result.ledger["session"]]
+        for kind in (Kind.REBALANCE_SELL, Kind.REBALANCE_BUY):
+            if (later & (kinds == kind)).any():
+                yield f"{kind.name} after a wait"
+
+
 def _traits_of_flows(rules: Rules, ledger: Rows) -> Iterator[str]:
     """Name the rules of deposits and withdrawals where they had an effect."""
     kinds, asked = ledger["kind"], asked_for(ledger)
@@ -264,6 +281,7 @@ EXPECTED_TRAITS = {
     *(f"rebalanced every {every.name}" for every in list(Every)[1:]),
     *(f"bracket of {steps} steps" for steps in (6, 8, 12)),
     *("no rule, trigger or band", "lapsed, then sold"),
+    *("REBALANCE_SELL after a wait", "REBALANCE_BUY after a wait", "patience beside a band"),
     *("transfer cut to what the bank holds", "transfer out of an empty bank"),
     *("band with fixed edges", "band without a rule", "band beside a trigger"),
     *(f"fixed edges beside {others}" for others in ("no band", "a band around a target")),

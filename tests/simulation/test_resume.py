@@ -46,6 +46,8 @@ def with_every_rule(case: Case, rng: np.random.Generator) -> Rules:
         "adaptive_bracket": bool(rng.integers(2)),
         "stop": float(rng.choice([math.inf, 0.1])),
         "shortfall": Shortfall(rng.choice(4)),
+        "patience": int(rng.choice([0, 3, 8])),
+        "patience_mean": 4,
     }
     return dataclasses.replace(rules, **changes)
 

@@ -26,7 +26,8 @@ def rebalancing(small: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     small.execute("""
         update lake.study_strategy set rebalance_every = 'quarter', rebalance_deviation_width = 0.2,
             rebalance_deviation_kind = 'relative', rebalance_volatility_level = 0.3, rebalance_volatility_window = 63,
-            rule_cash_low = 0.05, cash_high = 0.2, drift = 0.4
+            rebalance_patience_sessions = 5, rebalance_patience_mean = 21, rule_cash_low = 0.05, cash_high = 0.2,
+            drift = 0.4
         where strategy = 'sd8'
     """)
     insert(
@@ -53,6 +54,8 @@ def test_trigger_is_recorded_as_the_study_has_it(rebalancing):
         "rebalance_volatility_level": 0.3,
         "rebalance_volatility_window": 63,
         "rebalance_on_change": None,
+        "rebalance_patience_sessions": 5,
+        "rebalance_patience_mean": 21,
         "band_width": None,
         "band_kind": None,
         "band_edges": None,

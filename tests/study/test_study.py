@@ -755,6 +755,25 @@ ATH_ONLY = "since the variant is ath_only and the rule does not buy"
             {"rule": {}, "rebalance": {"cost_aware": {"max_cost": 0.1}}},
             "rebalance.cost_aware: {'max_cost': 0.1}: expected none, since there is no trade to forgo",
         ),
+        (
+            {"rebalance": {"patience": {"sessions": 5, "mean": 21}}, "band": {"width": 0.1}},
+            (
+                "rebalance.patience: {'mean': 21, 'sessions': 5}: expected none, since no trigger asks for a trade "
+                "that could wait"
+            ),
+        ),
+        (
+            {"rebalance": {"every": "month", "patience": {"sessions": 5}}},
+            "rebalance.patience.mean: missing: expected a value",
+        ),
+        (
+            {"rebalance": {"every": "month", "patience": {"sessions": 5, "mean": 1}}},
+            "rebalance.patience.mean: 1: expected a number of at least 2",
+        ),
+        (
+            {"rebalance": {"every": "month", "patience": {"sessions": 0, "mean": 2}}},
+            "rebalance.patience.sessions: 0: expected a number of at least 1",
+        ),
         ({"drift": 0}, "drift: 0: expected a number above 0"),
         ({"cash": {}}, "cash.high: missing: expected a value"),
         ({"cash": {"high": 1}}, "cash.high: 1: expected a number below 1"),
@@ -763,7 +782,7 @@ ATH_ONLY = "since the variant is ath_only and the rule does not buy"
         ({"rule": {"cash_lo": 0.1}}, "rule.cash_lo: unknown key: expected one of sd_n, bracket, profit_share, "),
         (
             {"rebalance": {"evry": "month"}},
-            "rebalance.evry: unknown key: expected one of every, deviation, volatility, on_change, cost_aware",
+            "rebalance.evry: unknown key: expected one of every, deviation, volatility, on_change, patience, ",
         ),
         ({"cash": {"high": 0.2, "low": 0.1}}, "cash.low: unknown key: expected one of high, candidates"),
     ],

@@ -47,6 +47,7 @@ IDLE: dict[str, Any] = {
     "rebalance_on_change": False,
     "deviation": math.inf,
     "volatility": math.inf,
+    "patience": 0,
     "band": math.inf,
     "band_edges": None,
     "min_trade": 0.0,
@@ -153,7 +154,8 @@ def random_case(seed: int) -> Case:
         key: _draw_lump_sums(apart, rules.capital, panel.sessions) for key in ("deposits_on", "withdrawals_on")
     }
     rules = replace(rules, targets=targets, **invested, **lump_sums)
-    return Case(panel, rules, _draw_transfers(apart, rules.capital, len(panel.sessions)))
+    transfers = _draw_transfers(apart, rules.capital, len(panel.sessions))
+    return Case(panel, replace(rules, **_draw_patience(apart, rules)), transfers)
 
 
 class Style(Enum):
@@ -256,6 +258,15 @@ def _draw_more_triggers(rng: np.random.Generator, style: Style) -> dict[str, Any
     others = style is Style.RULE_IN_BANDS and rng.random() < 0.3
     triggers = _draw_some_triggers(rng, at_least_one=False) if others else {}
     return triggers | {"rebalance_on_change": bool(rng.random() < 0.45)}
+
+
+def _draw_patience(rng: np.random.Generator, rules: Rules) -> dict[str, int]:
+    """Return how long trades wait, where a trigger may ask for some: one session now and then, or to no end."""
+    patient, sessions, mean = rng.random() < 0.35, rng.choice([1, 2, 5, 15, 100]), rng.integers(2, 13)
+    has_trigger = rules.rebalance_every is not Every.NEVER or rules.rebalance_on_change
+    if not (patient and (has_trigger or min(rules.deviation, rules.volatility) < math.inf)):
+        return {}
+    return {"patience": int(sessions), "patience_mean": int(mean)}
 
 
 def _draw_more_bands(rng: np.random.Generator, style: Style, weights: Floats) -> dict[str, Any]:

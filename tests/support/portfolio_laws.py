@@ -26,11 +26,11 @@ def assert_portfolio_laws(panel: Panel, rules: Rules, result: SimulationResult) 
     before = states(panel, ledger)
     spread = of_the_spread(panel, rules, ledger, before)
     assert_portfolio_trades_are_worth_making(rules, ledger, before)
-    assert_steps_follow_each_other(ledger, spread)
+    assert_steps_follow_each_other(rules, ledger, spread)
     rebalanced = np.isin(ledger["kind"], REBALANCING) & ~spread
     if rules.banded or has_trigger(rules):
         assert_rebalancing_goes_towards_the_target(panel, rules, result, before, np.flatnonzero(rebalanced))
-        assert_rebalancing_has_a_trigger(panel, rules, result, ledger["session"][rebalanced])
+        assert_rebalancing_has_a_trigger(panel, rules, result, ledger[rebalanced])
     else:
         assert not rebalanced.any()
         assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(panel, rules, ledger, before)
@@ -58,13 +58,14 @@ def assert_portfolio_trades_are_worth_making(rules: Rules, ledger: Rows, before:
     assert (made["amount"][made["quantity"] < 0] > 0).all()
 
 
-def assert_steps_follow_each_other(ledger: Rows, spread: np.ndarray) -> None:
+def assert_steps_follow_each_other(rules: Rules, ledger: Rows, spread: np.ndarray) -> None:
     """Hold each close to its order: what arrived, rebalancing, profit, the spread, cash, withdrawals; sales first."""
     order = {
         Kind.DIVIDEND_BUY: -2,
         Kind.DEPOSIT_BUY: -1,
         Kind.REBALANCE_SELL: 0,
-        Kind.REBALANCE_BUY: 1,
+        # What has waited trades before others return to their bands.
+        Kind.REBALANCE_BUY: 0 if waits_beside_bands(rules) else 1,
         Kind.PROFIT_SELL: 2,
         Kind.DEPLOY_BUY: 5,
         Kind.FUNDING_SELL: 6,
@@ -88,13 +89,21 @@ def assert_rebalancing_goes_towards_the_target(
     weight_before, weight_after = held * trades["price"] / room, (held + trades["quantity"]) * trades["price"] / room
     lower, upper = (edge[trades["session"], asset] for edge in edges_of_rebalancing(panel, rules, result))
     slack = weight_slack(rules, trades, room)
+    if waits_beside_bands(rules):
+        # The fees of what has waited are gone when the others return to their bands.
+        slack += np.bincount(trades["session"], weights=trades["fee"], minlength=1)[trades["session"]] / room
     assert (weight_before > upper - slack)[sale].all()
     assert (weight_after >= upper - slack)[sale].all()
     assert (weight_before < lower + slack)[~sale].all()
     assert (weight_after <= lower + slack)[~sale].all()
     assert (trades["bank_after"] >= rules.reserve * value - MONEY_TOLERANCE - slack * room)[~sale].all()
     each_once = np.unique(trades[["session", "asset"]])
-    assert len(each_once) == len(trades)
+    assert len(each_once) == len(trades) or waits_beside_bands(rules)
+
+
+def waits_beside_bands(rules: Rules) -> bool:
+    """Return whether trades that have waited and returns to bands may share a close."""
+    return bool(rules.patience and rules.banded)
 
 
 def edges_of_rebalancing(panel: Panel, rules: Rules, result: SimulationResult) -> tuple[Floats, Floats]:
@@ -104,6 +113,8 @@ def edges_of_rebalancing(panel: Panel, rules: Rules, result: SimulationResult) -
     """
     targets, (lower, upper) = targets_by_session(panel, rules), band_edges(panel, rules)
     maybe, surely = (triggered(panel, rules, result, slack)[:, None] for slack in (WEIGHT_TOLERANCE, -WEIGHT_TOLERANCE))
+    if rules.patience:
+        maybe, surely = np.full_like(maybe, True), np.full_like(surely, not rules.banded)
     return (
         np.where(surely, targets, np.where(maybe, np.maximum(targets, lower), lower)),
         np.where(surely, targets, np.where(maybe, np.minimum(targets, upper), upper)),
@@ -116,11 +127,27 @@ def weight_slack(rules: Rules, trades: Rows, room: Floats) -> Floats:
     return WEIGHT_TOLERANCE * (1 + money / room)
 
 
-def assert_rebalancing_has_a_trigger(
-    panel: Panel, rules: Rules, result: SimulationResult, sessions: np.ndarray
-) -> None:
-    if not rules.banded:
-        assert triggered(panel, rules, result, WEIGHT_TOLERANCE)[sessions].all()
+def assert_rebalancing_has_a_trigger(panel: Panel, rules: Rules, result: SimulationResult, trades: Rows) -> None:
+    """Hold each trade to a trigger of its session, or under patience of one before: there has to be what it waits for.
+
+    It waits no longer than it may, and as long as the price runs in its favour. Without a bar it waits on.
+    """
+    if rules.banded:
+        return
+    holds = triggered(panel, rules, result, WEIGHT_TOLERANCE)
+    if not rules.patience:
+        assert holds[trades["session"]].all()
+        return
+    closes = pd.DataFrame(panel.close).ffill()
+    beyond = (closes / closes.rolling(rules.patience_mean).mean() - 1).shift().to_numpy()
+    for trade in trades:
+        session = trade["session"]
+        since = np.flatnonzero(holds[: session + 1])
+        assert len(since)
+        if not np.isnan(panel.close[: session + 1, trade["asset"]]).any():
+            assert session - since[-1] <= rules.patience
+        running = np.sign(-trade["quantity"]) * beyond[session, trade["asset"]]
+        assert running <= 1e-9 or since[0] <= session - rules.patience
 
 
 def triggered(panel: Panel, rules: Rules, result: SimulationResult, slack: float) -> np.ndarray:

@@ -133,6 +133,7 @@ def small_triggers() -> st.SearchStrategy[dict[str, Any]]:
         st.fixed_dictionaries({"rebalance_every": PERIODS}),
         st.fixed_dictionaries({"deviation": WIDTHS, "deviation_width": st.sampled_from(Width)}),
         st.fixed_dictionaries({"volatility": st.just(0.3), "volatility_window": st.integers(2, 4)}),
+        st.fixed_dictionaries({"patience": st.sampled_from([1, 3]), "patience_mean": st.integers(2, 3)}),
     )
 
 

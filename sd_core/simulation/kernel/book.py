@@ -147,8 +147,9 @@ class Policy(NamedTuple):
     comes into force at the close of each session, -1 for none; ``deposits`` and ``withdrawals`` are the lump sums of
     each session; ``transfers`` is what comes from elsewhere in it, or goes there where it is below 0; ``edges`` are
     those of bands that do not move, (assets, 2), NaN where an asset has none of its own; ``returns`` are those of the
-    last sessions, as many as the volatility trigger asks for; ``gaps`` whether an asset's open crossed a rung,
-    (sessions, assets), for as many as the adaptive bracket asks for. Of the last two, session n is at n modulo the
+    last sessions, as many as the volatility trigger asks for; ``deadlines`` are those of assets that wait to be
+    rebalanced, above 0 to be sold and below 0 to be bought; ``gaps`` whether an asset's open crossed a rung,
+    (sessions, assets), for as many as the adaptive bracket asks for. Of returns and gaps, session n is at n modulo the
     length.
     """
 
@@ -160,4 +161,5 @@ class Policy(NamedTuple):
     transfers: Floats
     edges: Floats
     returns: Floats
+    deadlines: np.ndarray
     gaps: np.ndarray

@@ -20,6 +20,8 @@ TOO_SMALL = 1e-9
 REBALANCE_BUY, REBALANCE_SELL = number(Kind.REBALANCE_BUY), number(Kind.REBALANCE_SELL)
 DEPLOY_BUY, PROFIT_SELL = number(Kind.DEPLOY_BUY), number(Kind.PROFIT_SELL)
 RELATIVE = Width.RELATIVE.value
+# A close counts as at the mean when it is beyond by no more than this share of it.
+AT_THE_MEAN = 1e-12
 TO_TARGETS, TO_BANDS = number(0), number(1)
 
 
@@ -29,9 +31,12 @@ def follow_portfolio_rules(market, terms, book, policy, session, changed):
 
     ``changed`` is whether other targets came into force at this close.
     """
-    if (changed and terms.rebalance_on_change) or triggered(market, terms, book, policy, session):
+    holds = (changed and terms.rebalance_on_change) or triggered(market, terms, book, policy, session)
+    if terms.patience > 0:
+        rebalance_patiently(market, terms, book, policy, session, holds)
+    elif holds:
         rebalance(market, terms, book, policy, session, TO_TARGETS)
-    elif terms.banded:
+    if terms.banded and not holds:
         rebalance(market, terms, book, policy, session, TO_BANDS)
     if terms.drift < np.inf:
         take_profit(market, terms, book, session)
@@ -91,6 +96,69 @@ def rebalance(market, terms, book, policy, session, to_bands):
         if lack > 0.0:
             most = affordable(terms, price, book.state.bank - terms.reserve * value)
             buy_at_close(market, terms, book, session, REBALANCE_BUY, asset, min(lack / price, most), value)
+
+
+@compiled
+def rebalance_patiently(market, terms, book, policy, session, holds):
+    """Note what a trigger asks for, and trade what is due of that: sales first, then what the bank allows.
+
+    A deadline above 0 is that of a sale, one below 0 that of a purchase.
+    """
+    value = worth_of(market, book, session)
+    if not value > 0.0:
+        return
+    note_deadlines(market, terms, book, policy, session, value, holds)
+    for asset in range(len(book.positions)):
+        if policy.deadlines[asset] > 0 and is_due(market, terms, session, asset, policy.deadlines[asset], 1.0):
+            quantity = excess_of(market, terms, book, session, asset, value) / market.closes[session, asset]
+            proceeds = sell_at_close(market, terms, book, session, REBALANCE_SELL, asset, quantity, value)
+            if proceeds > 0.0 or session >= policy.deadlines[asset]:
+                policy.deadlines[asset] = 0
+    for asset in range(len(book.positions)):
+        if policy.deadlines[asset] < 0 and is_due(market, terms, session, asset, -policy.deadlines[asset], -1.0):
+            price = market.closes[session, asset]
+            lack = -excess_of(market, terms, book, session, asset, value)
+            most = affordable(terms, price, book.state.bank - terms.reserve * value)
+            bought = buy_at_close(market, terms, book, session, REBALANCE_BUY, asset, min(lack / price, most), value)
+            if (bought and lack - most * price <= TOO_SMALL * value) or session >= -policy.deadlines[asset]:
+                policy.deadlines[asset] = 0
+
+
+@compiled
+def note_deadlines(market, terms, book, policy, session, value, holds):
+    """Forget the deadlines of assets that need no trade of their side, and note new ones where a trigger holds."""
+    for asset in range(len(book.positions)):
+        excess = excess_of(market, terms, book, session, asset, value)
+        if abs(excess) < np.inf:  # a missing close compares false
+            side = (excess > TOO_SMALL * value) - (excess < -TOO_SMALL * value)
+            if policy.deadlines[asset] * side <= 0:
+                policy.deadlines[asset] = side * (session + terms.patience) if holds else 0
+
+
+@inlined
+def excess_of(market, terms, book, session, asset, value):
+    """Return by how much a holding exceeds its target worth; NaN without a bar."""
+    target = book.positions[asset].weight * ((1.0 - terms.reserve) * value)
+    return book.holdings[asset] * market.closes[session, asset] - target
+
+
+@compiled
+def is_due(market, terms, session, asset, deadline, side):
+    """Return whether an asset with a bar trades today: its deadline has come, or the price has come back to its mean.
+
+    ``side`` is 1 for a sale, which waits while the price lies above the mean, and -1 for a purchase.
+    """
+    if not market.closes[session, asset] > 0.0:
+        return False
+    if session >= deadline:
+        return True
+    if session < terms.patience_mean:
+        return False
+    mean = 0.0
+    for before in range(session - terms.patience_mean, session):
+        mean += market.prices[before, LAST, asset]
+    mean /= terms.patience_mean
+    return side * (market.prices[session - 1, LAST, asset] - mean) <= AT_THE_MEAN * mean
 
 
 @compiled
@@ -224,14 +292,16 @@ def sell_at_close(market, terms, book, session, kind, asset, quantity, value):
 
 @compiled
 def buy_at_close(market, terms, book, session, kind, asset, quantity, value):
-    """Buy at today's close and move the anchor there, where the purchase is worth making."""
+    """Buy at today's close and move the anchor there, where the purchase is worth making; return whether it was."""
     price = market.closes[session, asset]
     quantity = whole_lots(quantity, book.positions[asset].lot_size)
     fee = fee_of(terms, quantity * price)
-    if worth_making(terms, quantity, price, fee, value):
-        premium = price / market.prices[session - 1, PEAK, asset] - 1.0
-        buy(terms, book, session, CLOSE, kind, asset, quantity, price, fee, premium)
-        move_anchor(terms, book, asset, price)
+    if not worth_making(terms, quantity, price, fee, value):
+        return False
+    premium = price / market.prices[session - 1, PEAK, asset] - 1.0
+    buy(terms, book, session, CLOSE, kind, asset, quantity, price, fee, premium)
+    move_anchor(terms, book, asset, price)
+    return True
 
 
 @inlined
