@@ -41,6 +41,14 @@ qualify row_number() over (
 order by study_strategy.position
 """
 
+_LEFT_OUT = """
+select
+    count(study_strategy.withdrawals_on) as lump_sums,
+    count(study.tax_short_term) > 0 as has_taxes
+from study_strategy
+cross join study
+"""
+
 
 def paying(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Return each strategy at the reserve with its highest safe rate; none without bootstrap samples."""
@@ -49,7 +57,12 @@ def paying(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def living_note(connection: duckdb.DuckDBPyConnection) -> str:
     """Return what the rates leave out."""
-    [found] = records(connection, "select count(withdrawals_on) as lump_sums from study_strategy")
+    [found] = records(connection, _LEFT_OUT)
+    if found["has_taxes"]:
+        return (
+            "Taxes are paid from the portfolio too, those of a year in April of the next; the tax on selling what is "
+            "left is not counted." + (" Lump sums that go out are left out." if found["lump_sums"] else "")
+        )
     lump_sums = " and without the lump sums that go out" if found["lump_sums"] else ""
     return f"All of this is before taxes{lump_sums}."
 

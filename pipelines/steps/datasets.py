@@ -46,11 +46,12 @@ def _fingerprints(study: Study, scenarios: Sequence[Scenario]) -> dict[str, str]
 
 
 def _bootstrap_settings(study: Study) -> dict[str, Any]:
-    return {
+    settings: dict[str, Any] = {
         # What is concluded from the samples does not affect them.
         "bootstrap": study.bootstrap.model_dump(mode="json", exclude={"smallest_difference"}),
         "scenarios": _fingerprints(study, study.resampled),
     }
+    return settings if study.taxes is None else settings | {"taxes": study.taxes.model_dump(mode="json")}
 
 
 def _histories(study: Study, _: Lake, market: Version, progress: Progress) -> "Tables":

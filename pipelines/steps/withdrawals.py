@@ -22,7 +22,9 @@ from sd_core.resampling.outcomes import in_samples
 from sd_core.resampling.withdrawals import HighestRate, Paid, falls_due, highest_rates, paid, year_numbers
 from sd_core.schemas.lake import WITHDRAWAL_LIMIT, WITHDRAWAL_OUTCOME
 from sd_core.simulation.rules import PERIODS_PER_YEAR, Every, Rules, resolve, with_withdrawals
+from sd_core.simulation.taxes.owed import TaxRates
 from sd_core.study.model import Study
+from sd_core.study.parts import Taxes
 from sd_core.study.scenario import Scenario
 
 # The samples in which highest rates are searched however high they are.
@@ -66,11 +68,12 @@ def simulate_withdrawals(study: Study, market: Version, progress: Progress) -> M
         for scenario, one in zip(study.resampled, rules, strict=True)
     ]
     relatives, drawn, _ = draw_from(study, panel)
+    taxes = None if study.taxes is None else _rates(study.taxes)
     workers = os.cpu_count() or 1
 
     def ask(history: Panel, enough: Floats) -> Answer:
-        outcomes = paid(history, [case.rules for case in cases])
-        return Answer(outcomes, _highest(history, units, _brackets(study, cases, outcomes), enough))
+        outcomes = paid(history, [case.rules for case in cases], taxes)
+        return Answer(outcomes, _highest(history, units, _brackets(study, cases, outcomes), enough, taxes))
 
     def answers() -> Iterator[Answer]:
         nothing = np.full(len(units), np.inf)
@@ -85,6 +88,10 @@ def simulate_withdrawals(study: Study, market: Version, progress: Progress) -> M
         if done % REPORTED_EVERY == 0 or done == study.bootstrap.histories:
             progress("withdrawals simulated in bootstrap samples", done, study.bootstrap.histories)
     return _tables(study, cases, found, int(year_numbers(relatives.sessions)[-1]))
+
+
+def _rates(taxes: Taxes) -> TaxRates:
+    return TaxRates(taxes.short_term, taxes.long_term, taxes.dividends_or_default, taxes.interest_or_default)
 
 
 def _cases(study: Study, scenario: Scenario) -> Iterator[Case]:
@@ -122,12 +129,16 @@ def _brackets(study: Study, cases: Sequence[Case], outcomes: Sequence[Paid]) -> 
 
 
 def _highest(
-    history: Panel, units: Sequence[Rules], brackets: tuple[Floats, Floats], enough: Floats
+    history: Panel,
+    units: Sequence[Rules],
+    brackets: tuple[Floats, Floats],
+    enough: Floats,
+    taxes: TaxRates | None,
 ) -> list[HighestRate | None]:
     """Return the highest rates of the scenarios on which something falls due."""
     due = [place for place, unit in enumerate(units) if falls_due(history, unit)]
     low, high = brackets
-    found = highest_rates(history, [units[place] for place in due], low[due], high[due], enough[due])
+    found = highest_rates(history, [units[place] for place in due], low[due], high[due], enough[due], taxes)
     by_place = dict(zip(due, found, strict=True))
     return [by_place.get(place) for place in range(len(units))]
 

@@ -3,7 +3,7 @@
 What is due, and how it is met, belongs in ``sd_core.simulation``; what the samples say together in ``sql``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import PERIODS_PER_YEAR, Rules
+from sd_core.simulation.taxes.owed import Taxed, TaxRates, simulate_taxed
 
 # What is missing of less than this share of what was due is missing by rounding.
 ROUNDING = 1e-9
@@ -31,9 +32,9 @@ class Paid(NamedTuple):
 
     Attributes:
         paid_share: withdrawals paid over those that fell due, a fraction; NaN where none fell due.
-        first_unpaid_year: number of the year, from 1, of the first withdrawal that was not paid in full; NaN where all
-            were. The first year ends with the first anniversary of the first session.
-        final_value: bank and holdings at the last close, money.
+        first_unpaid_year: number of the year, from 1, of the first withdrawal, or tax, that was not paid in full; NaN
+            where all were. The first year ends with the first anniversary of the first session.
+        final_value: bank and holdings at the last close less the taxes still owed, money.
         real_value: the same in the money of the first session; NaN without a price index.
     """
 
@@ -62,22 +63,47 @@ def year_numbers(sessions: Dates) -> Integers:
     return np.asarray(np.maximum((months - 1 + (day > day[0])) // 12 + 1, 1))
 
 
-def paid(history: Panel, rules: Sequence[Rules]) -> list[Paid]:
-    """Return what each of some scenarios paid over a history."""
+def paid(history: Panel, rules: Sequence[Rules], taxes: TaxRates | None = None) -> list[Paid]:
+    """Return what each of some scenarios paid over a history, and its taxes besides where there are rates of tax."""
+    if taxes is not None:
+        return [_paid_beside_taxes(history, simulate_taxed(history, one, taxes)) for one in rules]
     results = list(simulate(history, rules, workers=1, ledger=False))
     short = [place for place, result in enumerate(results) if unpaid(result)]
     years = year_numbers(history.sessions)
     # Only a ledger knows when something was missing, and few scenarios have need of it.
     booked = simulate(history, [rules[place] for place in short], workers=1)
     first = {place: float(years[_first_unpaid(result.ledger)]) for place, result in zip(short, booked, strict=True)}
-    index = history.price_index
-    inflation = NAN if index is None else index[-1] / index[0]
+    inflation = _inflation(history)
     found = []
     for place, result in enumerate(results):
         scheduled, value = result.withdrawals_scheduled, float(result.daily["value"][-1])
         share = 1 - unpaid(result) / scheduled if scheduled > 0 else NAN
         found.append(Paid(share, first.get(place, NAN), value, float(value / inflation)))
     return found
+
+
+def _inflation(history: Panel) -> float:
+    index = history.price_index
+    return NAN if index is None else float(index[-1] / index[0])
+
+
+def _paid_beside_taxes(history: Panel, taxed: Taxed) -> Paid:
+    """Return what was paid; where money was short, taxes were paid first."""
+    rows = _due(taxed.result.ledger)
+    missing = np.nan_to_num(rows["skipped_quantity"])
+    withdrawals = missing - rows["amount"] - taxed.bills[rows["session"]]
+    scheduled = withdrawals.sum()
+    share = 1.0 - np.minimum(missing, withdrawals).sum() / scheduled if scheduled > ROUNDING else NAN
+    is_short = missing > ROUNDING * (missing - rows["amount"])
+    years = year_numbers(history.sessions)
+    short_of = years[rows["session"][is_short]].tolist() + ([int(years[-1])] if _owes_more(taxed) else [])
+    value = float(taxed.result.daily["value"][-1]) - taxed.owed
+    return Paid(float(share), float(short_of[0]) if short_of else NAN, value, value / _inflation(history))
+
+
+def _owes_more(taxed: Taxed) -> bool:
+    """Return whether taxes are owed at the end that are more than what is left."""
+    return taxed.owed > 0.0 and float(taxed.result.daily["value"][-1]) < taxed.owed * (1.0 - ROUNDING)
 
 
 def unpaid(result: SimulationResult) -> float:
@@ -89,9 +115,13 @@ def unpaid(result: SimulationResult) -> float:
 
 def _first_unpaid(ledger: Rows) -> int:
     """Return the session of the first withdrawal that was not paid in full."""
-    due = ledger[np.isin(ledger["kind"], (Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL))]
+    due = _due(ledger)
     missing = due["skipped_quantity"]  # NaN compares false
     return int(due["session"][missing > ROUNDING * (missing - due["amount"])][0])
+
+
+def _due(ledger: Rows) -> Rows:
+    return ledger[np.isin(ledger["kind"], (Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL))]
 
 
 def falls_due(history: Panel, rules: Rules) -> bool:
@@ -111,13 +141,33 @@ def _try_some(try_rates: Callable[[Floats, Floats], Floats], some: npt.NDArray[n
         try_rates(rates[places], places.astype(np.float64))
 
 
+def _worths(history: Panel, rules: Sequence[Rules], taxes: TaxRates | None) -> Iterator[float]:
+    """Yield what each scenario has at the end, above 0, or the negative of what was not paid."""
+    if taxes is None:
+        for result in simulate(history, rules, workers=1, ledger=False):
+            missing = unpaid(result)
+            yield -missing if missing else max(float(result.daily["value"][-1]), ROUNDING)
+        return
+    for one in rules:
+        taxed = simulate_taxed(history, one, taxes)
+        left = float(taxed.result.daily["value"][-1]) - taxed.owed
+        missing = unpaid(taxed.result)
+        yield min(left, 0.0) - missing if missing or _owes_more(taxed) else max(left, ROUNDING)
+
+
 def highest_rates(
-    history: Panel, units: Sequence[Rules], low: Floats, high: Floats, enough: Floats
+    history: Panel,
+    units: Sequence[Rules],
+    low: Floats,
+    high: Floats,
+    enough: Floats,
+    taxes: TaxRates | None = None,
 ) -> list[HighestRate]:
     """Return the highest rate of withdrawals that each of some scenarios pays in full over a history.
 
     Higher rates are taken to be harder to pay. The bracket between a rate that was paid and one that was not is
-    narrowed after Chandrupatla (1997), by the money that is left, or missing, at the end.
+    narrowed after Chandrupatla (1997), by the money that is left, or missing, at the end. With rates of tax, taxes are
+    paid too, and those still owed at the end must be left.
 
     Args:
         history: on which some withdrawal falls due.
@@ -125,6 +175,7 @@ def highest_rates(
         low: a rate that each is known to pay; 0 for none.
         high: a higher one that it is known not to pay; infinity for none.
         enough: of each, a rate of which it is enough to know that it is paid; infinity for none.
+        taxes: rates of the taxes that are paid besides; None for none.
     """
     low, high = low.copy(), high.copy()
 
@@ -132,10 +183,7 @@ def highest_rates(
         """Return what each scenario has at the end, or the negative of what it owed, and narrow its bracket."""
         which = places.astype(np.intp)
         tried = [at_rate(units[place], rate) for place, rate in zip(which, rates.tolist(), strict=True)]
-        worths = np.empty(len(tried))
-        for number, result in enumerate(simulate(history, tried, workers=1, ledger=False)):
-            missing = unpaid(result)
-            worths[number] = -missing if missing else max(float(result.daily["value"][-1]), ROUNDING)
+        worths = np.fromiter(_worths(history, tried, taxes), float, len(tried))
         was_paid = worths > 0
         np.maximum.at(low, which[was_paid], rates[was_paid])
         np.minimum.at(high, which[~was_paid], rates[~was_paid])

@@ -392,12 +392,12 @@ WITHDRAWAL_OUTCOME = LakeTable(
         "history": whole("Number of the bootstrap sample, from 1; the same for all scenarios.", COUNT, FROM_ONE),
         "paid_share": number("Withdrawals paid over those due; NULL: none fell due.", FRACTION, SHARE, nullable=True),
         "first_unpaid_year": whole(
-            "Number of the year of the first withdrawal that was not paid in full; NULL: all were.",
+            "Number of the year of the first withdrawal, or tax, that was not paid in full; NULL: all were.",
             COUNT,
             FROM_ONE,
             nullable=True,
         ),
-        "final_value": number("Cash and holdings at the last close.", MONEY),
+        "final_value": number("Cash and holdings at the last close, less taxes that are owed then.", MONEY),
         "real_value": number(
             "The same in the money of the first session; NULL: the study has no price index.", MONEY, nullable=True
         ),

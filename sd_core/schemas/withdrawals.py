@@ -9,6 +9,7 @@ from sd_core.schemas.columns import (
     SHARE,
     YEARLY,
     Column,
+    flag,
     number,
     scenario,
     text,
@@ -22,6 +23,9 @@ _TERMS = {
     **{name: _OUTCOME[name] for name in ("withdrawal_of", "withdrawal_rate", "is_own")},
 }
 _KEY = ("strategy", "reserve", "is_own", "withdrawal_rate")
+_TAXED = {
+    "is_after_taxes": flag("Whether the study has taxes: then they are paid from the portfolio besides, in full too.")
+}
 WILSON = "95 % score interval after Wilson"
 
 
@@ -41,6 +45,7 @@ REPORT_WITHDRAWAL = Table(
     key=_KEY,
     columns={
         **_TERMS,
+        **_TAXED,
         "paid_all": number(
             "Share of the bootstrap samples in which every withdrawal was paid in full; NULL: none fell due.",
             FRACTION,
@@ -57,7 +62,7 @@ REPORT_WITHDRAWAL = Table(
             SHARE,
             nullable=True,
         ),
-        **_left("final_value", "Cash and holdings at the last close"),
+        **_left("final_value", "Cash and holdings at the last close, less taxes that are owed then"),
         **_left("real_value", "The same in the money of the first session", nullable=True),
         "years": _OUTCOME["years"],
         "histories": whole("Bootstrap samples.", COUNT, FROM_ONE),
@@ -91,10 +96,11 @@ REPORT_SAFE_WITHDRAWAL = Table(
     columns={
         **scenario(),
         "certainty": number("Share of the bootstrap samples that pay all of it.", FRACTION, SHARE),
+        **_TAXED,
         "safe_rate": number(
             "Safe withdrawal rate: the highest yearly rate of the capital that at least this share of the samples pays "
-            "in full to the end, at most 0.02 percentage points below the true one; before taxes, without the study's "
-            "lump sums that go out; NULL: see missing.",
+            "in full to the end, at most 0.02 percentage points below the true one; without the study's lump sums that "
+            "go out; NULL: see missing.",
             YEARLY,
             nullable=True,
         ),

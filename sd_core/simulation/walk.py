@@ -10,7 +10,7 @@ from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.kernel.sessions import run
 from sd_core.simulation.layout import Batch, Buffers, market_of, open_books, policy_of, results_of, terms_of
-from sd_core.simulation.results import SimulationResult
+from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import Rules
 
 
@@ -30,6 +30,7 @@ class Walk:
         self._batch = Batch([rules], [None])
         self._terms = terms_of([rules])
         self._flows = np.zeros(len(panel.sessions))
+        self._due = np.zeros(len(panel.sessions))
         self._buffers = Buffers(keeps_rows=True, scenarios=1)
         self._done = 0
         self._result: SimulationResult | None = None
@@ -38,16 +39,20 @@ class Walk:
     def _open(self) -> None:
         self._books = open_books(self._batch, self._buffers, len(self._sessions), self._sessions)
         self._daily = self._books.daily
-        self._policy = policy_of(self._batch, self._sessions, self._flows)
+        policy = policy_of(self._batch, self._sessions, self._flows)
+        assert policy is not None  # since there are flows
+        policy.withdrawals[:] += self._due
+        self._policy = policy
         self._state = self._books.state[0]
 
-    def advance(self, session: int, flow: float = 0.0) -> float:
+    def advance(self, session: int, flow: float = 0.0, due: float = 0.0) -> float:
         """Simulate on to a session, the one after the last or a later one.
 
         Args:
             session: position in the panel's sessions.
             flow: money that comes in on that session, before anything trades, in the study's currency; below 0 it goes
                 out, as far as the bank then holds it. On the first session nothing comes or goes.
+            due: money to be paid out at the close of that session, as a part of what is withdrawn then.
 
         Returns:
             What came in, or went out where it is below 0.
@@ -63,6 +68,8 @@ class Walk:
         if not np.isfinite(flow) or (session == 0 and flow != 0.0):
             raise ValueError(f"flow: expected a finite sum of money, and none on the first session, was {flow}")
         self._flows[session] = flow
+        self._due[session] = due
+        self._policy.withdrawals[session] += due
         rows = int(self._state["rows"])
         self._run(session + 1, closes=False)
         return flow if flow >= 0.0 else self._went_out(rows)
@@ -83,6 +90,11 @@ class Walk:
         """Return the outgoing transfer that is booked behind so many rows, below 0, or 0 where none is."""
         booked = self._books.ledger[0, rows : int(self._state["rows"])]
         return float(booked["amount"][booked["kind"] == Kind.TRANSFER_OUT].sum())
+
+    @property
+    def ledger(self) -> Rows:
+        """The rows booked so far; read them before the next step."""
+        return self._books.ledger[0, : int(self._state["rows"])]
 
     @property
     def session(self) -> int:

@@ -62,6 +62,7 @@ select
     rates.strategy,
     rates.reserve,
     rates.certainty,
+    study.tax_short_term is not null as is_after_taxes,
     rates.safe_rate,
     rates.safe_rate_low,
     rates.safe_rate_high,

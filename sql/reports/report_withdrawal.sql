@@ -1,6 +1,6 @@
 -- How likely each scenario is to pay withdrawals to the end, and what is left then.
 -- Grain: strategy, reserve, is_own, withdrawal_rate.
--- Sources: withdrawal_outcome.
+-- Sources: withdrawal_outcome, study.
 with
 shares as (
     select
@@ -25,22 +25,24 @@ shares as (
 )
 
 select
-    strategy,
-    reserve,
-    withdrawal_of,
-    withdrawal_rate,
-    is_own,
-    paid_all,
-    share_low(paid_all, histories) as paid_all_low,
-    share_high(paid_all, histories) as paid_all_high,
-    paid_share,
-    final_value_low,
-    final_value_median,
-    final_value_high,
-    real_value_low,
-    real_value_median,
-    real_value_high,
-    years,
-    histories
+    shares.strategy,
+    shares.reserve,
+    shares.withdrawal_of,
+    shares.withdrawal_rate,
+    shares.is_own,
+    study.tax_short_term is not null as is_after_taxes,
+    shares.paid_all,
+    share_low(shares.paid_all, shares.histories) as paid_all_low,
+    share_high(shares.paid_all, shares.histories) as paid_all_high,
+    shares.paid_share,
+    shares.final_value_low,
+    shares.final_value_median,
+    shares.final_value_high,
+    shares.real_value_low,
+    shares.real_value_median,
+    shares.real_value_high,
+    shares.years,
+    shares.histories
 from shares
-order by strategy, reserve, is_own desc, withdrawal_rate
+cross join study
+order by shares.strategy, shares.reserve, shares.is_own desc, shares.withdrawal_rate

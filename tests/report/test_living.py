@@ -2,7 +2,7 @@
 
 import duckdb
 from reading import parse
-from support.lake_tables import insert
+from support.lake_tables import add_taxes, insert
 
 from pipelines.report.living import living_sentences, paying
 
@@ -40,6 +40,16 @@ def test_what_the_rates_leave_out_is_said_beside_them(small_report) -> None:
 
     text = parse(small_report(lump_sum)).one("section", id="living").text
     assert "All of this is before taxes and without the lump sums that go out." in text
+
+
+def test_taxes_are_said_to_be_paid_where_the_study_has_them(small_report) -> None:
+    def with_taxes(connection: duckdb.DuckDBPyConnection) -> None:
+        withdraw(connection)
+        add_taxes(connection)
+
+    text = parse(small_report(with_taxes)).one("section", id="living").text
+    assert "before taxes" not in text
+    assert "Taxes are paid from the portfolio too, those of a year in April of the next" in text
 
 
 def test_report_without_samples_has_no_such_part(small_report) -> None:

@@ -6,6 +6,7 @@ import duckdb
 import numpy as np
 import pytest
 from support.lake_tables import SESSIONS, add_taxes, ask_for_taxes, build_only, insert
+from support.tax_forms import schedule_d
 
 EXACT = 1e-12
 
@@ -173,16 +174,6 @@ def test_selling_all_at_a_loss_saves_no_more_than_the_tax_on_the_last_years_gain
     insert(small, "simulation_tax_lots", open_lot | sale)  # would lose 400
     build_only(small, "simulation_taxes")
     assert liquidation_by_year(small)[-1] == (2002, pytest.approx(-(10 * 0.4 + 20 * 0.2)))
-
-
-def schedule_d(carried: tuple[float, float], gains: tuple[float, float]) -> tuple[float, float]:
-    """Return net short- and net long-term gain of a year after one offsets the other, as Schedule D nets them."""
-    short_term, long_term = carried[0] + gains[0], carried[1] + gains[1]
-    total = short_term + long_term
-    if short_term < 0 < long_term or long_term < 0 < short_term:
-        # What is left has the sign of the total and the term of the larger.
-        return (total, 0.0) if abs(short_term) > abs(long_term) else (0.0, total)
-    return short_term, long_term
 
 
 def test_random_years_settle_as_the_form_nets_them(small):

@@ -16,6 +16,8 @@ from pipelines.steps.resample import draw_from
 from sd_core.resampling.withdrawals import RATE_TOLERANCE
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import resolve
+from sd_core.simulation.taxes.owed import TaxRates, simulate_taxed
+from sd_core.study.parts import Taxes
 
 HISTORIES = 40
 BOOTSTRAP = {"histories": HISTORIES, "block": 10, "years": 2}
@@ -123,6 +125,28 @@ def test_search_that_ends_early_finds_the_same_safe_rates(withdrawing: Lab, monk
     assert (cut["highest_rate_early"] <= cut["highest_rate"] + RATE_TOLERANCE).all()
     for _, rows in both.groupby(["strategy", "reserve"]):
         assert rows.nsmallest(5, "highest_rate")["is_beyond_early"].sum() == 0
+
+
+def test_study_with_taxes_pays_them_from_the_portfolio_in_the_same_samples(withdrawing: Lab) -> None:
+    study = withdrawing.home.study
+    market = current_market(study, withdrawing.home.lake)
+    taxes = Taxes(short_term=0.4, long_term=0.2)
+    tables = withdrawals.simulate_withdrawals(study.model_copy(update={"taxes": taxes}), market, unheard)
+    key = ["strategy", "reserve", "history"]
+    before = withdrawing.table("withdrawal_limit").set_index(key)["highest_rate"].sort_index()
+    after = tables["withdrawal_limit"].to_pandas().set_index(key)["highest_rate"].sort_index()
+    assert (after <= before + RATE_TOLERANCE).all()
+    assert (after < before - RATE_TOLERANCE).mean() > 0.5
+    # Of one sample, as it is simulated by itself.
+    panel = read_panel(study, market)
+    relatives, drawn, _ = draw_from(study, panel)
+    history = relatives.history(next(iter(drawn)))
+    scenario = study.scenarios[1]
+    taxed = simulate_taxed(history, resolve(study, scenario), TaxRates(0.4, 0.2, 0.2, 0.4))
+    assert taxed.bills.sum() > 0
+    outcomes = tables["withdrawal_outcome"].to_pandas().query("is_own and history == 1").set_index(key)
+    found = outcomes.loc[(scenario.strategy, scenario.reserve, 1)]
+    assert found["final_value"] == pytest.approx(taxed.result.daily["value"][-1] - taxed.owed)
 
 
 def test_study_without_withdrawals_tries_four_percent_and_without_rates_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ Works on a finished ledger, so a simulation does not depend on it. What the rule
 in ``docs/taxes.md``.
 """
 
+from typing import NamedTuple, Self
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -28,6 +30,18 @@ from sd_core.simulation.taxes.matching import (
 from sd_core.study.scenario import Scenario
 
 
+class Terms(NamedTuple):
+    """By session, in days from 1970: its own day, and the last one since which shares were held for over a year."""
+
+    day: Numbers
+    year_before: Numbers
+
+    @classmethod
+    def of(cls, sessions: Dates) -> Self:
+        """Return those of some sessions."""
+        return cls(day_numbers(sessions), _year_before(sessions))
+
+
 def tax_lots(ledger: Rows, sessions: Dates, lot_order: LotOrder, assets: int) -> Rows:
     """Match a scenario's sales with its purchases.
 
@@ -47,16 +61,22 @@ def tax_lots(ledger: Rows, sessions: Dates, lot_order: LotOrder, assets: int) ->
         which ``wash_sale_disallowed`` does not count. An open part has the term that a sale in the last session would
         have.
     """
-    traded = ledger[~np.isnan(ledger["quantity"])]
+    return matched(ledger, Terms.of(sessions), lot_order, assets)
+
+
+def matched(ledger: Rows, terms: Terms, lot_order: LotOrder, assets: int) -> Rows:
+    """Return :func:`tax_lots`, as the first rows of a longer ledger too, with terms of its sessions."""
+    is_trade = ~np.isnan(ledger["quantity"])
+    traded = ledger[is_trade]
     trades = Trades(
-        seq=np.flatnonzero(~np.isnan(ledger["quantity"])) + 1,
+        seq=np.flatnonzero(is_trade) + 1,
         session=traded["session"].astype(np.int64),
         asset=traded["asset"].astype(np.int64),
         chain=np.where(traded["kind"] == Kind.BUY, BUYBACK, CORE),
         quantity=np.ascontiguousarray(traded["quantity"]),
         amount=np.ascontiguousarray(traded["amount"]),
-        day=day_numbers(sessions),
-        year_before=_year_before(sessions),
+        day=terms.day,
+        year_before=terms.year_before,
         fifo=lot_order == FIFO,
     )
     # More than trades on real prices give.
