@@ -36,6 +36,16 @@ order by chosen.place
 """
 
 
+_MIXES = """
+select stress.*
+from stress_mix as stress
+inner join study_mix as mixes using (mix)
+left join stress_episode as episode on stress.stress = episode.episode
+where stress.kind <> 'correlation' or stress.volatility is not null
+order by mixes.position, episode.kind nulls last, episode.position, stress.kind
+"""
+
+
 def stress_table(connection: duckdb.DuckDBPyConnection, choice: Choice) -> str:
     """Return a row per episode of stress and scenario shown; empty where nothing fell and no window is named."""
     rows = records(connection, _EPISODES, choice.columns())
@@ -94,6 +104,44 @@ def deployed_table(connection: duckdb.DuckDBPyConnection, choice: Choice) -> str
         for row in rows
     ]
     return table(header, cells, name="Capital deployed at the start of a year")
+
+
+def mix_stress_table(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return what the last targets of every mix would do; empty in a study without mixes."""
+    rows = records(connection, _MIXES)
+    if not rows:
+        return ""
+    header = ("mix", "what happens", "return", "from", "to", "the study's weights", "benchmark", "worst drawdown")
+    cells = [
+        [
+            Cell(row["mix"], is_number=False),
+            Cell(row["assumed"] if row["missing"] is None else f"{row['assumed']}: {row['missing']}", is_number=False),
+            *(
+                Cell(percent(row[name]), row[name])
+                for name in (
+                    "mix_return",
+                    "mix_return_low",
+                    "mix_return_high",
+                    "universe_return",
+                    "benchmark_return",
+                    "max_drawdown",
+                )
+            ),
+        ]
+        for row in rows
+    ]
+    calmer = [
+        [
+            Cell(row["mix"], is_number=False),
+            *(Cell(percent(row[name])) for name in ("volatility", "stressed_volatility")),
+        ]
+        for row in rows
+        if row["volatility"] is not None
+    ]
+    volatility = table(
+        ("mix", "volatility", "with every correlation half-way to 1"), calmer, name="Volatility of mixes under stress"
+    )
+    return table(header, cells, name="Mixes under stress", sortable=True) + (volatility if calmer else "")
 
 
 def _recovered(sessions: int | None) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pipelines.lab.current import lake_key
-from pipelines.lab.fingerprints import UNDECIDED, scenario_fingerprint
+from pipelines.lab.current import current_market, lake_key
+from pipelines.lab.fingerprints import UNDECIDED, fingerprint, scenario_fingerprint
 from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
@@ -182,6 +182,46 @@ def decided(study: Study, lake: Lake, market: Version) -> Study:
     )
 
 
+def _stress_settings(study: Study) -> dict[str, Any]:
+    from sd_core.construction.decisions import library_versions
+
+    windows = study.stress.model_dump(mode="json") if study.stress else None
+    return {
+        **_market_settings(study),
+        "windows": windows,
+        "seed": study.bootstrap.seed,
+        "libraries": library_versions(),
+    }
+
+
+def _decided_last(study: Study, lake: Lake) -> dict[str, str]:
+    """Return a hash of what the first mix of a study decided last."""
+    from pipelines.steps.stress import last_targets
+
+    targets = last_targets(MIXES.current(study, lake, current_market(study, lake)), next(iter(study.mixes)))
+    return {"decided": fingerprint({"targets": targets and [str(targets.decided), targets.weights.tolist()]})}
+
+
+def _stress(study: Study, lake: Lake, market: Version, _: Progress) -> "Tables":
+    from pipelines.steps.stress import last_targets, stress_mix
+
+    name = next(iter(study.mixes))
+    return stress_mix(study, market, name, last_targets(MIXES.current(study, lake, market), name))
+
+
+STRESS_MIX = Derived(
+    name="stress_mix",
+    description="What the last target weights of every mix would do in past falls and under other stress.",
+    version=versions.STRESS,
+    inputs=("sessions", "prices", "rates", "mix_weight"),
+    tables=("stress_mix",),
+    settings=_stress_settings,
+    compute=_stress,
+    parts=_mixes,
+    outside=_decided_last,
+)
+
+
 VARIANCE_STATE = Derived(
     name="variance_state",
     description=(
@@ -259,5 +299,5 @@ RESERVE_BOOTSTRAP = Derived(
     refreshed=False,
 )
 FITS = (VARIANCE_STATE, CORRELATIONS)
-DERIVED = (*FITS, MIXES, INCOME_SUBSET, START_DATES, BUCKETS, LEDGER, RESERVE_BOOTSTRAP)
+DERIVED = (*FITS, MIXES, STRESS_MIX, INCOME_SUBSET, START_DATES, BUCKETS, LEDGER, RESERVE_BOOTSTRAP)
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)

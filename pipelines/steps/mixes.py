@@ -45,7 +45,7 @@ def decide_mix(study: Study, market: Version, progress: Progress, before: Versio
     from pipelines.steps.fit import evaluated
 
     (returns,) = evaluated(study, market, "asset_returns")
-    history = _history(study, market, returns)
+    history = history_of(study, market, returns)
     asked = _asked(study)
     known = {} if before is None else known_decisions(history, {name: before.read(name) for name in before.rows})
     wanted = len(history.decision_places(asked.mix.every))
@@ -73,7 +73,8 @@ def _asked(study: Study) -> Asked:
     return Asked(next(iter(study.mixes)), study.mixes, scores)
 
 
-def _history(study: Study, market: Version, returns: pa.Table) -> History:
+def history_of(study: Study, market: Version, returns: pa.Table) -> History:
+    """Return the past that mixes of a study decide from; the caller holds the lake's shared lock."""
     sessions = market.read("sessions")["session"].to_numpy().astype("datetime64[D]")
     rates = market.read("rates").sort_by("session")
     tickers = pa.array(study.tickers)

@@ -34,10 +34,14 @@ def block_length(panel: Panel, weights: Floats) -> float:
         panel: at least two sessions.
         weights: by asset, summing to 1.
     """
+    marks = last_known(panel.close)
+    return block_of((marks[1:] / marks[:-1] - 1) @ weights)
+
+
+def block_of(returns: Floats) -> float:
+    """Return the mean length of the blocks that a stationary bootstrap of a portfolio's returns needs."""
     from arch.bootstrap import optimal_block_length
 
-    marks = last_known(panel.close)
-    returns = (marks[1:] / marks[:-1] - 1) @ weights
     if np.ptp(returns) < NO_SPREAD:
         return 1.0  # in any order
     estimates = optimal_block_length(np.column_stack([returns, returns**2]))["stationary"]

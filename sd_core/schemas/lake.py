@@ -35,7 +35,7 @@ from sd_core.schemas.columns import (
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.schemas.mixes import MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX
 from sd_core.schemas.strategy import PATHS, strategy_columns
-from sd_core.schemas.stress import STUDY_STRESS_WINDOW, after_years
+from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW, after_years
 from sd_core.schemas.table import LakeTable
 
 KEPT = one_of(["ledger", "daily", "metrics"])
@@ -598,6 +598,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         CORRELATION_SUMMARY,
         CORRELATION_STATE,
         *MIX_TABLES,
+        STRESS_MIX,
         *BUCKET_TABLES,
         *LEDGER_TABLES,
     )

@@ -4,7 +4,7 @@ from sd_core.schemas import lake
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, PUBLISHED_STUDY_BUCKET
 from sd_core.schemas.columns import COUNT, FROM_ONE, text, whole
 from sd_core.schemas.mixes import MIX_TABLES, STUDY_MIX
-from sd_core.schemas.stress import STUDY_STRESS_WINDOW
+from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW
 from sd_core.schemas.table import Table
 
 SIMULATION_LOTS = Table(
@@ -62,5 +62,6 @@ STAGING = (
     INCOME_SUBSET,
     lake.START_DATE_OUTCOME.published(),
     lake.SIMULATION_TAX_LOTS.published(),
+    STRESS_MIX.published(),
     *(table.published() for table in (*MIX_TABLES, *BUCKET_TABLES, *LEDGER_TABLES)),
 )

@@ -8,6 +8,8 @@ from sd_core.schemas.columns import (
     MONEY,
     NOT_NEGATIVE,
     NOT_POSITIVE,
+    RATIO,
+    YEARLY,
     Column,
     day,
     flag,
@@ -18,6 +20,7 @@ from sd_core.schemas.columns import (
     whole,
 )
 from sd_core.schemas.table import LakeTable, Table
+from sd_core.study.stress import STRESSES_OF_MIXES
 
 _EPISODE = text("Name of a window of the study, or drawdown_1 to drawdown_5 for the benchmark's deepest.")
 
@@ -148,6 +151,63 @@ STRESS_START = Table(
         "year": whole("Calendar year of the start.", "year"),
         "start_session": day("First session of the year, or of the study, on which every asset has a bar."),
         **after_years(),
+    },
+)
+
+STRESS_MIX = LakeTable(
+    name="stress_mix",
+    description="What the last target weights of every mix would do under stress.",
+    key=("mix", "stress"),
+    columns={
+        "mix": text("Name of the mix in the study."),
+        "stress": text("Name of an episode of stress; or draws, correlation, benchmark, largest."),
+        "kind": text(
+            "replay: the weights held through the episode; draws: the worst 1 % of 10,000 stretches of 21 sessions in "
+            "block draws; correlation: all half-way to 1; benchmark: down 20 %; largest: the largest holding down 10 % "
+            "in a session.",
+            one_of(["replay", *STRESSES_OF_MIXES]),
+        ),
+        "assumed": text("What happens."),
+        "decided_session": day("Session at whose close the weights were decided on."),
+        "sessions": whole("Sessions that it takes; NULL: the stress has no length.", COUNT, FROM_ONE, nullable=True),
+        "mix_return": number(
+            "Return of the weights, held without trading; of draws the mean of the worst 1 %, of largest the mean; "
+            "NULL: missing says why, or the stress is one of volatility.",
+            FRACTION,
+            nullable=True,
+        ),
+        "mix_return_low": number(
+            "Of draws the worst, of benchmark with the upper end of beta, of largest the 5th percentile; else NULL.",
+            FRACTION,
+            nullable=True,
+        ),
+        "mix_return_high": number(
+            "Of draws the best of the worst 1 %, of benchmark with the lower end of beta, of largest the 95th "
+            "percentile; else NULL.",
+            FRACTION,
+            nullable=True,
+        ),
+        "max_drawdown": number(
+            "Of a replay, the deepest fall below its highest within it; else NULL.",
+            FRACTION,
+            NOT_POSITIVE,
+            nullable=True,
+        ),
+        "universe_return": number(
+            "What the study's own weights return in the same; NULL: not of this kind, or missing says why.",
+            FRACTION,
+            nullable=True,
+        ),
+        "benchmark_return": number("What the benchmark returns in it; NULL: unknown.", FRACTION, nullable=True),
+        "beta": number("Of benchmark, the slope of the weights' excess returns on its own.", RATIO, nullable=True),
+        "beta_margin": number("Half the width of the 95 % interval of beta.", RATIO, NOT_NEGATIVE, nullable=True),
+        "volatility": number("Of correlation, annualised, as it was.", YEARLY, NOT_NEGATIVE, nullable=True),
+        "stressed_volatility": number(
+            "Of correlation, annualised, with the higher correlations.", YEARLY, NOT_NEGATIVE, nullable=True
+        ),
+        "samples": whole("Stretches or sessions sampled.", COUNT, FROM_ONE, nullable=True),
+        "observations": whole("Returns of the past that it is computed from.", COUNT, NOT_NEGATIVE, nullable=True),
+        "missing": text("Why there is no outcome; NULL: there is one.", nullable=True),
     },
 )
 

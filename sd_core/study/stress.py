@@ -14,8 +14,9 @@ from sd_core.study.fields import CalendarDate, Name
 from sd_core.study.findings import MisfitError
 from sd_core.study.parts import Part
 
-# What the benchmark's own drawdowns are called.
+# What the benchmark's own drawdowns are called, and the other stresses that mixes are put under.
 _DRAWDOWN = re.compile(r"drawdown_\d+")
+STRESSES_OF_MIXES = ("draws", "correlation", "benchmark", "largest")
 
 
 def _ends(dates: list[dt.date]) -> list[dt.date]:
@@ -36,11 +37,9 @@ class Stress(Part):
 
     @model_validator(mode="after")
     def _names_of_their_own(self) -> Self:
-        if taken := [name for name in self.windows if _DRAWDOWN.fullmatch(name)]:
-            raise MisfitError(
-                f"windows.{name}: expected another name, since the benchmark's drawdowns are called so"
-                for name in taken
-            )
+        if taken := [name for name in self.windows if name in STRESSES_OF_MIXES or _DRAWDOWN.fullmatch(name)]:
+            words = "expected another name, since another stress is called so"
+            raise MisfitError(f"windows.{name}: {words}" for name in taken)
         return self
 
     def misfits(self, start: dt.date, end: dt.date | None) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 import plain_engine
 import pytest
 from support.lab import Lab, small_study, write_prices, write_study
@@ -37,11 +38,21 @@ TRADED = {
     "level": {"allocation": {"mix": "alike"}, "rebalance": {"every": "month"}},
     "sd8": {"rule": {}, "allocation": {"mix": "half"}},
 }
-LAWS = {law.name: law.sql for law in read_identities(SQL / "audit") if law.name.startswith("mix_")}
+LAWS = {
+    law.name: law.sql
+    for law in read_identities(SQL / "audit")
+    if law.name.startswith("mix_") or law.table == "stress_mix"
+}
 
 
 def studied(prices: Path) -> dict[str, Any]:
-    return {**small_study(prices), "mixes": copy.deepcopy(STUDIED), "strategies": copy.deepcopy(TRADED)}
+    windows = {"spring": ["2023-03-01", "2023-05-31"], "none": ["2023-12-30", "2024-02-01"]}
+    return {
+        **small_study(prices),
+        "stress": {"windows": windows},
+        "mixes": copy.deepcopy(STUDIED),
+        "strategies": copy.deepcopy(TRADED),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +135,75 @@ def test_scenarios_of_mixes_are_compared_with_the_same_without_deciding(lab):
     assert (level["decisions"], level["verdict"]) == (0, "too small")
 
 
+def test_last_targets_are_put_under_stress(lab):
+    stress = lab.table("stress_mix").set_index(["mix", "stress"])
+    falls = lab.table("stress_episode").set_index("episode")
+    assert sorted(stress.loc["least"].index) == sorted([*falls.index, "draws", "correlation", "benchmark", "largest"])
+    assert "no session" in stress.loc[("least", "none"), "missing"]
+    weights = lab.table("mix_weight")
+    last = weights[weights["decided_session"] == weights["decided_session"].max()].pivot(
+        index="mix", columns="ticker", values="weight"
+    )
+    returns = lab.table("asset_returns").pivot(index="session", columns="ticker", values="simple_return")
+    rates = lab.table("rates").set_index("session")["risk_free_return"]
+    fell = falls.loc["drawdown_1"]
+    within = slice(fell["first_session"] + pd.Timedelta(days=1), fell["last_session"])
+    grown, cash = (1 + returns[within]).prod(), (1 + rates[within]).prod()
+    for mix, held in last.iterrows():
+        row = stress.loc[(mix, "drawdown_1")]
+        assert row["mix_return"] == pytest.approx(held @ grown + (1 - held.sum()) * cash - 1)
+        assert row["max_drawdown"] <= row["mix_return"]
+        assert (row["sessions"], row["benchmark_return"]) == (fell["sessions"], fell["benchmark_return"])
+        assert row["universe_return"] == pytest.approx([0.5, 0.3, 0.2] @ grown - 1)
+        covariance = np.cov(returns.iloc[1:] * held, rowvar=False)
+        higher = stress.loc[(mix, "correlation")]
+        assert higher["volatility"] == pytest.approx(np.sqrt(covariance.sum() * 252), rel=1e-9)
+        fall = stress.loc[(mix, "largest")]
+        assert fall["assumed"] == f"{held.idxmax()} -10 %"
+        # What falls is held, and the three are independent.
+        assert fall["mix_return"] == pytest.approx(-0.1 * held.max(), abs=0.01)
+        assert fall["mix_return_low"] <= fall["mix_return"] <= fall["mix_return_high"]
+
+
+def test_draws_end_worst_where_normal_returns_would(lab):
+    """The worst 1 % of 21 sessions of returns without drift: -2.665 σ √21 of the normal distribution."""
+    stress = lab.table("stress_mix").set_index(["mix", "stress"])
+    for mix in STUDIED:
+        row = stress.loc[(mix, "draws")]
+        spread = stress.loc[(mix, "correlation"), "volatility"] / np.sqrt(252)
+        returns = lab.table("asset_returns")["simple_return"]
+        expected = -2.665 * spread * np.sqrt(21)
+        assert abs(row["mix_return"] - expected) < 0.35 * abs(expected) + 21 * abs(returns.mean())
+        assert row["mix_return_low"] < row["mix_return"] < row["mix_return_high"] < 0
+        assert (row["samples"], row["observations"]) == (10_000, 259)
+
+
+def test_benchmark_of_all_assets_takes_the_mixes_along_by_their_beta(lab):
+    """Equal weights, decided on again each month, are nearly the benchmark: equal parts bought on the first session."""
+    stress = lab.table("stress_mix").set_index(["mix", "stress"])
+    row = stress.loc[("alike", "benchmark")]
+    assert row["beta"] == pytest.approx(1.0, abs=0.1)
+    assert row["mix_return"] == pytest.approx(-0.2 * row["beta"])
+    assert row["mix_return_low"] == pytest.approx(-0.2 * (row["beta"] + row["beta_margin"]))
+    assert row["mix_return_high"] == pytest.approx(-0.2 * (row["beta"] - row["beta_margin"]))
+    # Half of it is held.
+    half = stress.loc[("half", "benchmark")]
+    assert half["beta"] < 0.75
+
+
+def test_what_changes_nothing_of_the_last_targets_leaves_their_stress_alone(lab, tmp_path):
+    document = studied(lab.study_file.parent / "prices")
+    document["mixes"]["least"]["max_turnover"] = 0.9
+    one = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
+    before = one.pointers()
+    refresh(one.home)
+    moved = {key for key, version in one.pointers().items() if before.get(key) != version}
+    last = f"select list(weight order by ticker) from mix_weight where {LAST}"
+    now, then = (duckdb.connect(str(each.published), read_only=True).sql(last).fetchall() for each in (one, lab))
+    assert ("stress_mix/least" in moved) is (now != then)
+    assert not {"stress_mix/alike", "stress_mix/half"} & moved
+
+
 def test_nothing_is_outdated_after_a_run(lab):
     assert plan_run(lab.home).is_empty
 
@@ -133,7 +213,7 @@ def test_change_of_a_mix_leads_to_its_strategies_alone(lab, tmp_path):
     document["mixes"]["least"]["max_turnover"] = 0.05
     changed = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
     plan = plan_run(changed.home)
-    assert plan.derived == ["mixes"]
+    assert plan.derived == ["mixes", "stress_mix"]
     assert {scenario.strategy for scenario in plan.scenarios} == {"held"}
     before = changed.pointers()
     refresh(changed.home)
@@ -170,7 +250,7 @@ def test_costs_outdate_no_mix_that_does_not_look_at_them(lab, tmp_path):
 
 def test_laws_hold_in_what_was_published(lab):
     with duckdb.connect(str(lab.published), read_only=True) as connection:
-        assert len(LAWS) == 4
+        assert len(LAWS) == 6
         assert [name for name, sql in LAWS.items() if connection.execute(sql).fetchall()] == []
 
 
@@ -201,6 +281,13 @@ BEFORE = "(select max(one.session) from sessions as one where one.session < mix_
         ),
         ("mix_risks_make_the_volatility", f"update mix_fit set expected_volatility = 0.1 where {LAST}"),
         ("mix_risks_make_the_volatility", f"update mix_weight set risk_contribution = null where {OF_ONE}"),
+        (
+            "stress_replays_follow_prices",
+            "update stress_mix set mix_return = 1e-6 + mix_return where kind = 'replay'",
+        ),
+        ("stress_outcomes_are_in_order", "update stress_mix set mix_return = null where stress = 'draws'"),
+        ("stress_outcomes_are_in_order", "update stress_mix set mix_return_low = 0.1 where stress = 'largest'"),
+        ("stress_outcomes_are_in_order", "update stress_mix set stressed_volatility = 0 where stress = 'correlation'"),
         ("mix_targets_follow_decisions", f"update strategy_target set weight = 0.5 where {LAST_TARGET}"),
         ("mix_targets_follow_decisions", f"update strategy_target set session = {LATER} where {LAST_TARGET}"),
         ("mix_targets_follow_decisions", f"update strategy_target set session = {EARLIER} where {LAST_TARGET}"),
