@@ -1,8 +1,11 @@
 """What the published warehouse was made from, and whether making it again would give the same."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from pipelines.lab.current import MARKET, SIMULATIONS, lake_key
 from pipelines.lab.fingerprints import fingerprint
@@ -28,9 +31,23 @@ def inputs_of(study: Study, lake: Lake, datasets: Iterable[tuple[str, str]]) -> 
     )
 
 
-def note(lake: Lake, published: Published, inputs: str) -> None:
-    """Note what has just been published, and what it was made from."""
-    lake.write(PUBLICATION, "", {}, {"inputs": inputs, "files": _files(published)})
+def note(lake: Lake, published: Published, inputs: str, fingerprints: Mapping[str, str]) -> None:
+    """Note what has just been published, what it was made from, and the fingerprint of each table and check."""
+    with published.warehouse.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    noted = {"inputs": inputs, "files": _files(published), "digest": digest, "fingerprints": dict(fingerprints)}
+    lake.write(PUBLICATION, "", {}, noted)
+
+
+def noted_fingerprints(lake: Lake, published: Published) -> tuple[Mapping[str, str], str]:
+    """Return the fingerprint of each published table and check, and the SHA-256 of the published warehouse.
+
+    There are none where that file is not the one that was published, or a log would change it.
+    """
+    noted = lake.current(PUBLICATION)
+    if noted is None or published.log.exists() or noted.facts["files"][0] != _files(published)[0]:
+        return {}, ""
+    return noted.facts.get("fingerprints", {}), noted.facts.get("digest", "")
 
 
 def current_publication(lake: Lake) -> str | None:
@@ -44,7 +61,7 @@ def is_published(lake: Lake, published: Published, inputs: str) -> bool:
     return (
         not published.log.exists()
         and noted is not None
-        and noted.facts == {"inputs": inputs, "files": _files(published)}
+        and (noted.facts["inputs"], noted.facts["files"]) == (inputs, _files(published))
     )
 
 
@@ -58,9 +75,20 @@ def _files(published: Published) -> list[Any]:
     return [[file.stat().st_size, file.stat().st_mtime_ns] if file.exists() else None for file in files]
 
 
+def code_of_tables() -> str:
+    """Return a hash of all code that every table and check depends on: that of the rooms, macros and DuckDB."""
+    digest = hashlib.sha256((SQL / "macros.sql").read_bytes() + duckdb.__version__.encode())
+    _add(digest, [CODE / room for room in ROOMS])
+    return digest.hexdigest()[:16]
+
+
 def _code_version() -> str:
     digest = hashlib.sha256()
-    for folder in (SQL, *(CODE / room for room in ROOMS)):
+    _add(digest, [SQL, *(CODE / room for room in ROOMS)])
+    return digest.hexdigest()[:16]
+
+
+def _add(digest: "hashlib._Hash", folders: Iterable[Path]) -> None:
+    for folder in folders:
         for file in sorted(file for pattern in CODE_FILES for file in folder.rglob(pattern)):
             digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]

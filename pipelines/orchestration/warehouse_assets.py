@@ -14,7 +14,7 @@ from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
 from pipelines.orchestration.keys import LAKE_TABLE_OWNERS, REPORT_HTML_KEY, TABLE_KEYS
 from pipelines.orchestration.lake_assets import OWNERS
-from pipelines.orchestration.leaving import LEFT_ALONE, computes_all, leave_alone
+from pipelines.orchestration.leaving import ALL, FRESH_TAG, LEFT_ALONE, computes_all, leave_alone
 from pipelines.orchestration.partitions import partition_key
 from pipelines.report.charts import CHARTS, REPORT_PATH, chart_image
 from pipelines.report.content import SECTIONS
@@ -49,7 +49,8 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
             yield from _left_alone(context, home, models, identities)
             return
         with as_failures():
-            result = rebuild(home.study, home.lake, home.published, models, identities, DERIVED)
+            whole = context.run.tags.get(FRESH_TAG) == ALL
+            result = rebuild(home.study, home.lake, home.published, models, identities, DERIVED, whole=whole)
         if result.sound:
             for model in models:
                 metadata = _metadata(result, model) | _chart(home, model.name)
@@ -64,7 +65,11 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
                 f"{', '.join(result.outdated_derived)}: of other prices or settings, so left out of the tables"
             )
         name = home.published.warehouse.name
-        context.log.info(f"published {name}: {len(models)} tables, {len(result.verdicts)} checks passed")
+        unchanged = len(result.unchanged & TABLES.keys())
+        context.log.info(
+            f"published {name}: {len(models)} tables{f', {unchanged} of them as before' if unchanged else ''}, "
+            f"{len(result.verdicts)} checks passed"
+        )
 
     return warehouse
 

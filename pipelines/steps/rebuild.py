@@ -6,20 +6,21 @@ every blocking check passes. Readers keep the version that they opened; a run th
 
 import contextlib
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from pipelines.lab.current import TAX_LOTS, WHOLE_RUN_FIRST, current_market, current_scenarios, stored_scenarios
 from pipelines.lab.home import SQL, Published
-from pipelines.lab.publication import inputs_of, note
+from pipelines.lab.publication import code_of_tables, inputs_of, note, noted_fingerprints
 from pipelines.report.file import draft_of, write_draft
 from pipelines.steps.datasets import decided
 from pipelines.steps.derived import Derived, lake_keys, missed, register_all
-from pipelines.warehouse.audit import Identity, Verdict, checks
+from pipelines.warehouse.audit import Identity, Verdict, checks, passed_before
 from pipelines.warehouse.lake_views import (
     ROWS,
     partition_row,
@@ -30,6 +31,8 @@ from pipelines.warehouse.lake_views import (
 from pipelines.warehouse.models import Built, Model, build_and, read_macros
 from pipelines.warehouse.quoting import quoted
 from pipelines.warehouse.reduction import METRICS, metrics_table, metrics_version
+from pipelines.warehouse.side_by_side import Task
+from pipelines.warehouse.unchanged import copied, fingerprints, keep_only, kept_table
 from sd_core.errors import NotReadyError
 from sd_core.lake import Lake, Version
 from sd_core.locks import locked
@@ -49,6 +52,7 @@ class Rebuild:
 
     Attributes:
         built: row count and time by table.
+        unchanged: names of tables and checks that were taken over as they were published.
         verdicts: what every check found.
         seconds: how long both took; less than their times together, since several are at work at once.
         missing: scenarios of the study that the lake does not hold.
@@ -57,6 +61,7 @@ class Rebuild:
     """
 
     built: Mapping[str, Built]
+    unchanged: frozenset[str]
     verdicts: Sequence[Verdict]
     seconds: float
     missing: Sequence[Scenario]
@@ -76,10 +81,13 @@ def rebuild(
     models: Sequence[Model],
     identities: Sequence[Identity],
     derived: Sequence[Derived],
+    *,
+    whole: bool = False,
 ) -> Rebuild:
     """Build the warehouse from the lake, audit it, and publish it if it is sound.
 
-    Waits for a rebuild under way elsewhere.
+    Tables of which nothing has changed that they come from are taken over from the published file, and not checked
+    again; none where the whole is asked for. Waits for a rebuild under way elsewhere.
 
     Raises:
         NotReadyError: the lake has no market for the study, or none of its scenarios.
@@ -96,20 +104,20 @@ def rebuild(
             if not stored:
                 raise NotReadyError(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")
             with contextlib.closing(duckdb.connect()) as connection:
-                connection.execute(f"attach {quoted(draft)} as warehouse (storage_version '{STORAGE_VERSION}')")
                 current = current_scenarios(study, stored, market)
                 register_market(connection, study, market)
                 register_scenarios(connection, stored, current)
                 register_all(connection, derived, study, lake, market)
-                connection.execute("use warehouse")
-                began = time.perf_counter()
                 judging = checks(identities)
-                made = build_and(connection, models, read_macros(SQL), judging)
+                found = fingerprints(connection, lake.root, models, judging, code_of_tables())
+                same = frozenset() if whole else _unchanged(lake, published, draft, models, found)
+                began = time.perf_counter()
+                with _attached(connection, draft):
+                    made = _made(connection, models, judging, same)
                 seconds = time.perf_counter() - began
-                connection.execute("use memory")
-                connection.execute("detach warehouse")
             result = Rebuild(
                 {model.name: made[model.name] for model in models},
+                same,
                 [made[check.name] for check in judging],
                 seconds,
                 missing=[scenario for scenario in study.scenarios if scenario not in stored],
@@ -124,10 +132,55 @@ def rebuild(
             published.log.unlink(missing_ok=True)
             draft.replace(published.warehouse)
             draft_report.replace(published.report)
-            note(lake, published, inputs)
+            note(lake, published, inputs, found)
         _remove(draft)
         lake.prune()
         return result
+
+
+@contextlib.contextmanager
+def _attached(connection: duckdb.DuckDBPyConnection, draft: Path) -> Iterator[None]:
+    """Make the draft the current database for a while."""
+    connection.execute(f"attach {quoted(draft)} as warehouse (storage_version '{STORAGE_VERSION}')")
+    connection.execute("use warehouse")
+    yield
+    connection.execute("use memory")
+    connection.execute("detach warehouse")
+
+
+def _made(
+    connection: duckdb.DuckDBPyConnection, models: Sequence[Model], judging: Sequence[Task], same: frozenset[str]
+) -> dict[str, Any]:
+    """Build and check what is not the same as before; return what was built by table, and the verdict by check."""
+    kept: dict[str, Any] = {}
+    if same:
+        keep_only(connection, same)
+        kept = {model.name: kept_table(connection, model) for model in models if model.name in same}
+        kept |= {check.name: passed_before(check) for check in judging if check.name in same}
+    return kept | build_and(
+        connection,
+        [model for model in models if model.name not in same],
+        # Those that a copy has are these.
+        "" if same else read_macros(SQL),
+        [check for check in judging if check.name not in same],
+    )
+
+
+def _unchanged(
+    lake: Lake, published: Published, draft: Path, models: Sequence[Model], found: Mapping[str, str]
+) -> frozenset[str]:
+    """Return the names of published tables, and of checks of them, that would be made again as they are.
+
+    Where there are any, the draft is a copy of the published file.
+    """
+    noted, digest = noted_fingerprints(lake, published)
+    views = {model.name for model in models if not model.table.stored}
+    same = frozenset(name for name, fingerprint in found.items() if noted.get(name) == fingerprint) - views
+    if same and not copied(published.warehouse, digest, draft):
+        # What is damaged is not taken over.
+        _remove(draft)
+        return frozenset()
+    return same
 
 
 def _remove(draft: Path) -> None:

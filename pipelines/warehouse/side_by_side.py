@@ -78,11 +78,13 @@ class Task:
         name: of the task, unique.
         needs: names of tasks that must be done before.
         work: what is called with a connection.
+        text: what of it its name and the code do not say, such as a query.
     """
 
     name: str
     needs: frozenset[str]
     work: Callable[[duckdb.DuckDBPyConnection], Any]
+    text: str = ""
 
 
 def run_all(con: duckdb.DuckDBPyConnection, threads: int, tasks: Sequence[Task]) -> dict[str, Any]:

@@ -97,6 +97,15 @@ class Lab:
             names = [name for (name,) in connection.execute("show tables").fetchall()]
             return {name: connection.sql(f"from {name}").df() for name in names}
 
+    def rows(self) -> dict[str, str]:
+        """Return a hash of all values of every published table, its rows in the order in which they are stored."""
+        with duckdb.connect(str(self.published), read_only=True) as connection:
+            connection.execute("set threads = 1")
+            names = [name for (name,) in connection.execute("show tables").fetchall()]
+            # Every bit of a number is in its shortest representation.
+            stored = {name: repr(connection.sql(f"from {name}").fetchall()) for name in names}
+        return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in stored.items()}
+
     def digest(self) -> str:
         """Return a hash of the published file's bytes."""
         return hashlib.sha256(self.published.read_bytes()).hexdigest()
