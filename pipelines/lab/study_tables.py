@@ -16,10 +16,11 @@ from sd_core.market.panel import periods_per_year
 from sd_core.market.sessions import session_after
 from sd_core.schemas import lake
 from sd_core.schemas.buckets import STUDY_BUCKET
-from sd_core.schemas.mixes import STUDY_MIX
+from sd_core.schemas.mixes import STUDY_MIX, STUDY_MIX_PART
 from sd_core.schemas.strategy import as_column, strategy_values
 from sd_core.schemas.stress import STUDY_STRESS_WINDOW
 from sd_core.simulation.rules import targets_of
+from sd_core.study.mixes import OTHERWISE
 from sd_core.study.model import Study
 from sd_core.study.satellites import CORE
 
@@ -88,6 +89,7 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
         "strategy_target": _strategy_targets(study, sessions),
         "study_mix": pa.Table.from_pylist(list(_mix_rows(study)), STUDY_MIX.arrow_schema),
         "study_stress_window": pa.Table.from_pylist(list(_window_rows(study)), STUDY_STRESS_WINDOW.arrow_schema),
+        "study_mix_part": pa.Table.from_pylist(list(_mix_part_rows(study)), STUDY_MIX_PART.arrow_schema),
         "study_bucket": pa.Table.from_pylist(list(_bucket_rows(study)), STUDY_BUCKET.arrow_schema),
     }
 
@@ -99,7 +101,7 @@ def _mix_rows(study: Study) -> Iterator[dict[str, Any]]:
             "mix": name,
             "method": mix.method,
             "every": mix.every,
-            "window": None if mix.expanding else mix.window_or_default,
+            "window": None if mix.expanding or mix.is_composite else mix.window_or_default,
             "keys": mix.model_dump_json(by_alias=True, exclude_unset=True),
         }
 
@@ -108,6 +110,16 @@ def _window_rows(study: Study) -> Iterator[dict[str, Any]]:
     windows = study.stress.windows if study.stress else {}
     for position, (name, (first, last)) in enumerate(windows.items(), start=1):
         yield {"position": position, "episode": name, "from_date": first, "to_date": last}
+
+
+def _mix_part_rows(study: Study) -> Iterator[dict[str, Any]]:
+    for name, mix in study.mixes.items():
+        if mix.method == "blend":
+            rows = [{"part": part, "share": share} for part, share in mix.shares.items()]
+        else:
+            named = {**(mix.of or {}), OTHERWISE: mix.otherwise} if mix.method == "regime" else {}
+            rows = [{"part": part, "regime": regime} for regime, part in named.items()]
+        yield from ({"mix": name, "position": position, **row} for position, row in enumerate(rows, start=1))
 
 
 def _bucket_rows(study: Study) -> Iterator[dict[str, Any]]:

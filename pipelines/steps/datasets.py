@@ -3,7 +3,7 @@
 The steps are imported when they compute, since that takes long, and asking what is outdated must not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
 from sd_core.schemas.mixes import MIX_TABLES
+from sd_core.study.mixes import with_parts
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -133,10 +134,10 @@ def _books(study: Study, lake: Lake, market: Version, _: Progress) -> "Tables":
 
 
 def _mixes(study: Study, _: Lake) -> dict[str, Study]:
-    """Return, by the name of each mix, the study with that mix and those that may answer in its place."""
+    """Return, by the name of each mix, the study with that mix, those that may answer for it, and those of it."""
     return {
-        name: study.model_copy(update={"mixes": {one: study.mixes[one] for one in (name, *mix.other_mixes)}})
-        for name, mix in study.mixes.items()
+        name: study.model_copy(update={"mixes": {one: study.mixes[one] for one in with_parts(study.mixes, name)}})
+        for name in study.mixes
     }
 
 
@@ -147,12 +148,35 @@ def _mix_settings(study: Study) -> dict[str, Any]:
 
 
 def _mix(study: Study, lake: Lake, market: Version, progress: Progress) -> "Tables":
-    from pipelines.steps.mixes import decide_mix
+    ((_, tables),) = _decisions({next(iter(study.mixes)): study}, lake, market, progress)
+    return tables
 
-    before = lake.current(MIXES.name, next(iter(study.mixes)))
-    # Where the answer is there already, all of it is asked for again.
-    is_current = before is not None and before.facts == MIXES.facts(study, lake, market)
-    return decide_mix(study, market, progress, None if is_current else before)
+
+def _decisions(
+    parts: Mapping[str, Study], lake: Lake, market: Version, progress: Progress
+) -> Iterator[tuple[str, "Tables"]]:
+    from pipelines.steps.mixes import decide_mixes
+
+    before, stored = {}, {}
+    for name, part in parts.items():
+        # Where the answer is there already, all of it is asked for again.
+        if (version := lake.current(MIXES.name, name)) is not None and not _answers(version, part, lake, market):
+            before[name] = version
+        for other in part.mixes[name].parts:
+            its = _mixes(part, lake)[other]
+            if (version := lake.current(MIXES.name, other)) is not None and _answers(version, its, lake, market):
+                stored[other] = version
+    variance = None
+    if any(mix.defence is not None for part in parts.values() for mix in part.mixes.values()):
+        # Made here where it is outdated, since it comes after the mixes otherwise.
+        whole = next(iter(parts.values()))
+        current = VARIANCE_STATE.current(whole, lake, market) or VARIANCE_STATE.make(whole, lake, progress)
+        variance = current[""]
+    yield from decide_mixes(parts, market, variance, stored, before, progress)
+
+
+def _answers(stored: Version, part: Study, lake: Lake, market: Version) -> bool:
+    return stored.facts == MIXES.facts(part, lake, market)
 
 
 MIXES = Derived(
@@ -164,6 +188,7 @@ MIXES = Derived(
     settings=_mix_settings,
     compute=_mix,
     parts=_mixes,
+    compute_parts=_decisions,
 )
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipelines.lab.home import SQL
 from pipelines.steps.progress import Progress
-from pipelines.warehouse.lake_views import register_market
+from pipelines.warehouse.lake_views import register_market, register_table
 from pipelines.warehouse.models import build, needed_for, own_models, read_macros
 from sd_core.analytics.correlation_tables import correlation_tables
 from sd_core.analytics.variance_state import variance_state
@@ -31,10 +31,12 @@ def fit_correlations(study: Study, market: Version, _: Progress) -> Mapping[str,
     return correlation_tables(*evaluated(study, market, "sessions", "prices", "study_asset"))
 
 
-def evaluated(study: Study, market: Version, *names: str) -> list[pa.Table]:
-    """Build SQL models in memory from the market, and return those that are named."""
+def evaluated(study: Study, market: Version, *names: str, **others: pa.Table) -> list[pa.Table]:
+    """Build SQL models in memory from the market and other tables of the lake, and return those that are named."""
     models = needed_for(own_models(), names)
     with contextlib.closing(duckdb.connect()) as connection:
         register_market(connection, study, market)
+        for name, table in others.items():
+            register_table(connection, name, table)
         build(connection, models, read_macros(SQL))
         return [connection.sql(f"from {name}").to_arrow_table() for name in names]

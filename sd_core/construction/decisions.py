@@ -1,7 +1,7 @@
-"""What a mix decides at the last session of every period: target weights, how they were reached, and what answered.
+"""What a mix decides at the last session of every period, and between them: target weights, and what answered.
 
 A decision depends on prices up to the close of its session, on the mix, and through the weights before it on the
-decisions before it. Methods belong in ``optimisers``, what is stored of decisions in ``tables``.
+decisions before it. What a mix comes to by itself belongs in ``answers``, what is stored of decisions in ``tables``.
 """
 
 import datetime as dt
@@ -13,17 +13,25 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from sd_core import versions
-from sd_core.construction.history import MONTHS, History, Window, look_back
-from sd_core.construction.limits import limits_of
-from sd_core.construction.rounding import WHOLE, basis_points
+from sd_core.construction.answers import (
+    Before,
+    answer,
+    answer_instead,
+    condition,
+    contributions,
+    expected_return,
+    read_signals,
+)
+from sd_core.construction.asked import Asked, blended, first_points
+from sd_core.construction.history import History, Window
+from sd_core.construction.rounding import WHOLE, Points, basis_points
+from sd_core.construction.scaling import volatility_scale
+from sd_core.construction.switches import changes, followed_mixes, shares_held
 from sd_core.market.arrays import Floats
-from sd_core.schemas.kinds import FitStatus
-from sd_core.study.mixes import EQUAL, PREVIOUS, Mix
-
-Points = npt.NDArray[np.int64]
+from sd_core.schemas.kinds import FitStatus, Trigger
+from sd_core.study.mixes import PREVIOUS, Mix
 
 # What answered before the first whole window.
 UNTIL_FITTED = "until_fitted"
@@ -35,10 +43,14 @@ class Decision:
 
     Attributes:
         place: position of the session at whose close it was made.
-        points: target weights in whole basis points, shape (assets,).
+        trigger: the end of a period, or a switch between such.
+        unscaled: target weights before they are scaled, in whole basis points, shape (assets,).
+        scale: share of them that is held, as the volatility target and the defence have it.
+        points: target weights in whole basis points, same shape.
         drifted: weights just before, fractions, same shape.
         status: how the mix's own fit ended.
         answered_by: the mix, another mix, ``previous``, ``equal`` or ``until_fitted``.
+        follows: the mix that a mix of regimes follows; None for other methods.
         detail: why the mix's own fit did not answer; None where it did.
         rows, assets: of the window that the mix's own fit saw.
         excluded: why assets could not be held, by ticker.
@@ -49,18 +61,22 @@ class Decision:
     """
 
     place: int
+    trigger: str
+    unscaled: Points
+    scale: float
     points: Points
     drifted: Floats
     status: str
     answered_by: str
-    detail: str | None
-    rows: int
-    assets: int
-    excluded: Mapping[str, str]
-    contributions: Floats | None
-    expected_return: float | None
-    condition: float | None
     window_hash: str
+    follows: str | None = None
+    detail: str | None = None
+    rows: int = 0
+    assets: int = 0
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    contributions: Floats | None = None
+    expected_return: float | None = None
+    condition: float | None = None
 
     @property
     def turnover(self) -> float:
@@ -68,261 +84,234 @@ class Decision:
         return min(1.0, 0.5 * float(np.abs(self.points / WHOLE - self.drifted).sum()))
 
 
-class Scored(NamedTuple):
-    """Scores of assets: the dates from which they are known, ascending, and a row of all assets each, NaN for none."""
-
-    dates: npt.NDArray[np.datetime64]
-    values: Floats
-
-    def known_at(self, date: np.datetime64) -> Floats:
-        """Return the last score of every asset that is known at a date."""
-        known = self.values[: np.searchsorted(self.dates, date, side="right")]
-        found = np.full(self.values.shape[1], np.nan)
-        for row in known:
-            found = np.where(np.isnan(row), found, row)
-        return found
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A mix to decide on: its name, all mixes of the study, and what they need besides prices.
+class Occasion(NamedTuple):
+    """When a mix decides, and what is known of the market then.
 
     Attributes:
-        name: of the mix.
-        mixes: of the study; others may answer in its place.
-        scores: by name of a mix that has any.
+        place: position of the session.
+        trigger: what makes it decide.
+        held: share of its weights that its defence lets it hold.
+        follows: the mix that a mix of regimes follows.
     """
 
-    name: str
-    mixes: Mapping[str, Mix]
-    scores: Mapping[str, Scored] = field(default_factory=dict)
+    place: int
+    trigger: str
+    held: float
+    follows: str | None
 
-    @property
-    def mix(self) -> Mix:
-        """The mix itself."""
-        return self.mixes[self.name]
+
+def occasions(history: History, asked: Asked) -> Iterator[Occasion]:
+    """Yield when a mix decides: at the ends of periods, and where its regime, its defence or a part of it switches."""
+    mix, count = asked.mix, len(history.sessions)
+    ends = history.decision_places(mix.every)
+    held = np.ones(count) if mix.defence is None else shares_held(mix.defence, asked.market.high_variance)
+    follows = [None] * count if mix.method != "regime" else followed_mixes(mix, asked.market.regimes)
+    switches = {*changes(held, 1.0), *changes(follows, None if mix.method != "regime" else mix.followed(None))}
+    for name in mix.parts:
+        of_part = np.searchsorted(history.sessions, asked.parts[name].sessions)
+        switches |= {place for place in of_part.tolist() if follows[place] in (None, name)}
+    for place in sorted({*ends, *switches}):
+        trigger = Trigger.PERIOD if place in ends else Trigger.SWITCH
+        yield Occasion(place, trigger, float(held[place]), follows[place])
 
 
 def decide(history: History, asked: Asked, known: Mapping[str, Decision] | None = None) -> Iterator[Decision]:
     """Yield what a mix decides, in order.
+
+    Limits and fallbacks look at target weights before they are scaled, as if they had been held: what is held of them
+    is another matter.
 
     Args:
         history: the past.
         asked: the mix.
         known: earlier decisions by their ``window_hash``, which are taken over where nothing of them has changed.
     """
-    points, since = first_points(history.weights, asked.mix), 0
-    for place in history.decision_places(asked.mix.every):
-        before = Before(points, history.drifted(points / WHOLE, since, place))
-        decision = _decision(history, asked, place, before, known or {})
-        yield decision
+    last = None
+    points = unscaled = first_points(history.weights, asked.name, asked.mixes)
+    since, unscaled_since = 0, 0
+    for occasion in occasions(history, asked):
+        place = occasion.place
+        before = Before(unscaled, history.drifted(unscaled / WHOLE, unscaled_since, place))
+        drifted = before.drifted
+        if since != unscaled_since or points is not unscaled:
+            drifted = history.drifted(points / WHOLE, since, place)
+        decision = _decision(history, asked, occasion, before, last, known or {})
+        if occasion.trigger == Trigger.SWITCH and np.array_equal(decision.points, points):
+            continue
+        last = replace(decision, drifted=drifted)
+        yield last
         points, since = decision.points, place + 1
+        if occasion.trigger == Trigger.PERIOD or asked.mix.is_composite:
+            unscaled, unscaled_since = decision.unscaled, place + 1
 
 
-def first_points(weights: Floats, mix: Mix) -> Points:
-    """Return the target weights before anything was fitted, in basis points, from those of the study."""
-    equal = np.full(len(weights), 1.0 / len(weights))
-    return basis_points(weights if mix.until_fitted == "universe" else equal, invested=True)
+def _decision(
+    history: History,
+    asked: Asked,
+    occasion: Occasion,
+    before: Before,
+    last: Decision | None,
+    known: Mapping[str, Decision],
+) -> Decision:
+    """Return a decision; what its assets have drifted from is the caller's to fill in."""
+    if asked.mix.is_composite:
+        return _composed(history, asked, occasion, before)
+    if occasion.place < asked.mix.window_or_default:
+        points = first_points(history.weights, asked.name, asked.mixes)
+        detail = f"{occasion.place} of {asked.mix.window_or_default} returns"
+        return _plain(history, asked, occasion, before, points, FitStatus.NO_WINDOW, UNTIL_FITTED, detail)
+    if occasion.trigger == Trigger.SWITCH:
+        answered_by = UNTIL_FITTED if last is None else last.answered_by
+        return _plain(history, asked, occasion, before, before.points, FitStatus.KEPT, answered_by)
+    return _fitted(history, asked, occasion, before, known)
 
 
-class Before(NamedTuple):
-    """The target weights before a decision, in basis points, and what prices have made of them since."""
-
-    points: Points
-    drifted: Floats
-
-
-class Answer(NamedTuple):
-    """Weights that a mix came to by itself, in basis points of all assets, or why it came to none."""
-
-    points: Points | None
-    status: str
-    detail: str | None
-    window: Window | None
-    expected: Floats | None
-    covariance: Floats | None
+def begins_as_known(history: History, asked: Asked, known: Mapping[str, Decision]) -> bool:
+    """Return whether the first fit of a mix is known, so that only fits of later prices are to be made."""
+    points = first_points(history.weights, asked.name, asked.mixes)
+    since = 0
+    for occasion in occasions(history, asked):
+        before = Before(points, history.drifted(points / WHOLE, since, occasion.place))
+        if occasion.trigger == Trigger.PERIOD and occasion.place >= asked.mix.window_or_default:
+            window = asked.window_at(history, occasion.place)
+            return _hash(history, asked, occasion, [before.points], window, before) in known
+        if occasion.trigger == Trigger.PERIOD:
+            since = occasion.place + 1
+    return True
 
 
-def _decision(history: History, asked: Asked, place: int, before: Before, known: Mapping[str, Decision]) -> Decision:
-    mix = asked.mix
-    if place < mix.window_or_default:
-        return Decision(
-            place,
-            first_points(history.weights, mix),
-            before.drifted,
-            FitStatus.NO_WINDOW,
-            UNTIL_FITTED,
-            f"{place} of {mix.window_or_default} returns",
-            rows=0,
-            assets=0,
-            excluded={},
-            contributions=None,
-            expected_return=None,
-            condition=None,
-            window_hash=_hash(history, asked, place, before, None),
-        )
-    window = _window(history, asked, place)
-    window_hash = _hash(history, asked, place, before, window)
+def _plain(
+    history: History,
+    asked: Asked,
+    occasion: Occasion,
+    before: Before,
+    unscaled: Points,
+    status: str,
+    answered_by: str,
+    detail: str | None = None,
+) -> Decision:
+    """Return a decision for which nothing is fitted."""
+    scale = _scale(history, asked.mix, occasion, unscaled)
+    return Decision(
+        occasion.place,
+        occasion.trigger,
+        unscaled,
+        scale,
+        _scaled(unscaled, scale),
+        before.drifted,
+        status,
+        answered_by,
+        _hash(history, asked, occasion, [unscaled], None, before),
+        occasion.follows,
+        detail,
+    )
+
+
+def _composed(history: History, asked: Asked, occasion: Occasion, before: Before) -> Decision:
+    """Return the target weights that are in force of the parts of a mix, combined."""
+    mix, date = asked.mix, history.sessions[occasion.place]
+    names = mix.parts if occasion.follows is None else (occasion.follows,)
+    places = {name: int(np.searchsorted(asked.parts[name].sessions, date, side="right")) - 1 for name in names}
+    parts = {
+        name: asked.parts[name].points[place] if place >= 0 else first_points(history.weights, name, asked.mixes)
+        for name, place in places.items()
+    }
+    unscaled = parts[names[0]] if occasion.follows is not None else blended(parts, mix.shares)
+    answers = any(place >= 0 and asked.parts[name].answers[place] for name, place in places.items())
+    status, answered_by = (FitStatus.COMPOSED, asked.name) if answers else (FitStatus.NO_WINDOW, UNTIL_FITTED)
+    detail = None if answers else "no whole window of a part"
+    return _plain(history, asked, occasion, before, unscaled, status, answered_by, detail)
+
+
+def _fitted(
+    history: History, asked: Asked, occasion: Occasion, before: Before, known: Mapping[str, Decision]
+) -> Decision:
+    mix, place = asked.mix, occasion.place
+    window = asked.window_at(history, place)
+    window_hash = _hash(history, asked, occasion, [before.points], window, before)
     if (stored := known.get(window_hash)) is not None:
-        return replace(stored, place=place, drifted=before.drifted)
-    own = _answer(history, asked, place, before, window)
-    answered_by, points = asked.name, own.points
+        return replace(stored, place=place)
+    own = answer(history, asked, place, before, window)
+    answered_by, unscaled = asked.name, own.points
     for entry in (*mix.fallback, PREVIOUS):
-        if points is not None:
+        if unscaled is not None:
             break
-        answered_by, points = entry, _instead(history, asked, entry, place, before, window)
-    assert points is not None
+        answered_by, unscaled = entry, answer_instead(history, asked, entry, place, before, window)
+    assert unscaled is not None
+    scale = _scale(history, mix, occasion, unscaled)
+    points = _scaled(unscaled, scale)
     return Decision(
         place,
+        occasion.trigger,
+        unscaled,
+        scale,
         points,
         before.drifted,
         own.status,
         answered_by,
+        window_hash,
+        None,
         own.detail,
-        rows=len(window.returns),
-        assets=len(window.assets),
-        excluded=window.excluded,
-        contributions=_contributions(history, points, own),
-        expected_return=_expected_return(history, points, own),
-        condition=None if own.covariance is None else _condition(own.covariance),
-        window_hash=window_hash,
+        len(window.returns),
+        len(window.assets),
+        window.excluded,
+        contributions(history, points, own),
+        expected_return(history, points, own),
+        condition(own.covariance),
     )
 
 
-def _window(history: History, asked: Asked, place: int) -> Window:
-    window = place if asked.mix.expanding else asked.mix.window_or_default
-    return look_back(history, place, window, _scores(asked, history, place))
+def _scale(history: History, mix: Mix, occasion: Occasion, unscaled: Points) -> float:
+    """Return the share of target weights that is held."""
+    window = mix.window_or_default
+    if mix.volatility_target is None or occasion.place < window:
+        return occasion.held
+    length = occasion.place if mix.expanding else window
+    # Digits beyond these differ from machine to machine, and change no basis point.
+    scale = round(volatility_scale(history, unscaled, occasion.place, length, mix.volatility_target), 12)
+    return scale * occasion.held
 
 
-def _scores(asked: Asked, history: History, place: int) -> Floats | None:
-    scored = asked.scores.get(asked.name)
-    return None if scored is None else scored.known_at(history.sessions[place])
+def _scaled(unscaled: Points, scale: float) -> Points:
+    return unscaled if scale == 1.0 else basis_points(unscaled / WHOLE * scale, invested=False)
 
 
-def _instead(history: History, asked: Asked, entry: str, place: int, before: Before, window: Window) -> Points | None:
-    """Return what answers in a mix's place, None where it has no answer either."""
-    if entry == PREVIOUS:
-        return before.points
-    if entry == EQUAL:
-        return None if not len(window.assets) else _spread(np.full(len(window.assets), 1.0), window, len(before.points))
-    other = replace(asked, name=entry)
-    if place < other.mix.window_or_default:
-        return None
-    return _answer(history, other, place, before, _window(history, other, place)).points
-
-
-def _spread(weights: Floats, window: Window, count: int, *, invested: bool = True) -> Points:
-    """Return weights of the assets that may be held as basis points of all assets."""
-    whole = np.zeros(count)
-    whole[window.assets] = weights
-    return basis_points(whole, invested=invested)
-
-
-def _answer(history: History, asked: Asked, place: int, before: Before, window: Window) -> Answer:
-    """Return what a mix comes to by itself."""
-    # Solvers take long to import, and what is taken over needs none.
-    from sd_core.construction.estimates import estimate
-    from sd_core.construction.optimisers import Case, Unsolvable, fit
-
-    mix = asked.mix
-    if not len(window.assets):
-        return Answer(None, FitStatus.NO_ASSETS, "no asset may be held", window, None, None)
-    if not window.has_rows:
-        return Answer(None, FitStatus.FEW_ROWS, f"{len(window.returns)} rows of {window.wanted}", window, None, None)
-    limits = limits_of(mix, history, window, before.drifted, _scores(asked, history, place))
-    try:
-        estimates = estimate(mix, history, window, history.sessions[place].item())
-    except ValueError as error:
-        return Answer(None, FitStatus.FAILED, str(error), window, None, None)
-    expected = estimates.expected if mix.uses_expected else None
-    try:
-        found = fit(Case(mix, window, estimates, limits, budgets_of(mix, history, window), _cost(mix, history)))
-    except Unsolvable as error:
-        status = FitStatus.INFEASIBLE if error.infeasible else FitStatus.FAILED
-        return Answer(None, status, str(error), window, expected, estimates.covariance)
-    points = _spread(limits.held * found.weights, window, len(before.points), invested=limits.whole)
-    status = FitStatus.FITTED if found.accurate else FitStatus.INACCURATE
-    return Answer(points, status, None, window, expected, estimates.covariance)
-
-
-def _cost(mix: Mix, history: History) -> float:
-    """Return what a trade costs over each session until the next decision."""
-    sessions = history.periods_per_year * MONTHS[mix.every] / 12
-    return history.fee_rate / sessions if mix.cost_aware else 0.0
-
-
-def budgets_of(mix: Mix, history: History, window: Window) -> Floats:
-    """Return the share of risk of each asset that may be held: its own, or its part of that of its class."""
-    budget = mix.budget or {}
-    by_class = [at for at in window.assets if history.tickers[at] not in budget]
-    members = {group: sum(history.classes[at] == group for at in by_class) for group in history.classes}
-    shares = np.array(
-        [
-            budget.get(history.tickers[at], budget.get(history.classes[at], 1.0) / max(1, members[history.classes[at]]))
-            if budget
-            else 1.0
-            for at in window.assets
-        ]
-    )
-    return np.asarray(shares / shares.sum())
-
-
-def _contributions(history: History, points: Points, answer: Answer) -> Floats | None:
-    """Return what each asset adds to the yearly volatility: ``wᵢ (Σw)ᵢ / √(w'Σw) · √periods``."""
-    if answer.covariance is None or answer.window is None or _held_elsewhere(points, answer.window):
-        return None
-    weights = points[answer.window.assets] / WHOLE
-    marginal = answer.covariance @ weights
-    contributions = np.zeros(len(points))
-    if (variance := float(weights @ marginal)) > 0.0:
-        contributions[answer.window.assets] = weights * marginal / np.sqrt(variance) * np.sqrt(history.periods_per_year)
-    return contributions
-
-
-def _expected_return(history: History, points: Points, answer: Answer) -> float | None:
-    if answer.expected is None or answer.window is None or _held_elsewhere(points, answer.window):
-        return None
-    weights = points[answer.window.assets] / WHOLE
-    in_bank = (1.0 - weights.sum()) * answer.window.cash
-    return float(weights @ answer.expected + in_bank) * history.periods_per_year
-
-
-def _held_elsewhere(points: Points, window: Window) -> bool:
-    """Return whether something is held that the window does not cover."""
-    return bool(np.delete(points, window.assets).any())
-
-
-def _condition(covariance: Floats) -> float | None:
-    values = np.linalg.eigvalsh(covariance)
-    return float(values[-1] / values[0]) if values[0] > 0 else None
-
-
-def _hash(history: History, asked: Asked, place: int, before: Before, window: Window | None) -> str:
+def _hash(
+    history: History, asked: Asked, occasion: Occasion, points: Sequence[Points], window: Window | None, before: Before
+) -> str:
     """Return a hash of all that a decision depends on."""
-    parts = hashlib.sha256()
-    parts.update(_settings(asked, history, place).encode())
-    parts.update(before.points.tobytes())
+    mix, place = asked.mix, occasion.place
+    arrays: list[Any] = [*points, np.array([occasion.held])]
     if window is not None:
-        others = (replace(asked, name=name) for name in asked.mix.other_mixes)
-        windows = [_window(history, one, place) for one in others if place >= one.mix.window_or_default]
+        others = [asked.of(name) for name in mix.other_mixes]
+        windows = [one.window_at(history, place) for one in others if place >= one.mix.window_or_default]
         for seen in (window, *windows):
-            for array in (seen.assets, seen.returns, np.array([seen.cash]), before.drifted):
-                parts.update(np.ascontiguousarray(array).tobytes())
+            arrays += [seen.assets, seen.returns, np.array([seen.cash]), before.drifted]
+    if mix.volatility_target is not None and place >= mix.window_or_default:
+        first = 0 if mix.expanding else place - mix.window_or_default
+        arrays += [history.returns[first + 1 : place + 1], history.has_bar[first : place + 1]]
+    parts = hashlib.sha256()
+    parts.update(_settings(asked, history, occasion).encode())
+    for array in arrays:
+        parts.update(np.ascontiguousarray(array).tobytes())
     return parts.hexdigest()[:16]
 
 
-def _settings(asked: Asked, history: History, place: int) -> str:
+def _settings(asked: Asked, history: History, occasion: Occasion) -> str:
     """Return what decisions depend on besides returns, as JSON."""
-    names: Sequence[str] = (asked.name, *asked.mix.other_mixes)
+    names = (asked.name, *(() if asked.mix.is_composite else asked.mix.other_mixes))
+    date = history.sessions[occasion.place].item()
     scores: dict[str, Any] = {}
     for name in names:
-        if (found := _scores(replace(asked, name=name), history, place)) is not None:
+        if (found := asked.of(name).scores_at(history, occasion.place)) is not None:
             scores[name] = [None if np.isnan(score) else score for score in found.tolist()]
     parts = {
         "mixes": [settings_of(asked.mixes[name]) for name in names],
         "names": names,
         "scores": scores,
-        "views": [[view.since <= history.sessions[place].item() for view in asked.mixes[name].views] for name in names],
+        "signals": [read_signals(asked.of(name), history, occasion.place) for name in names],
+        "follows": occasion.follows,
+        "views": [[view.since <= date for view in asked.mixes[name].views] for name in names],
         "assets": [history.tickers, history.classes, history.weights.tolist()],
         "fee_rate": history.fee_rate if any(asked.mixes[name].cost_aware for name in names) else None,
         "periods_per_year": history.periods_per_year,

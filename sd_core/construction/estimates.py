@@ -22,8 +22,9 @@ from skfolio.moments import (
 )
 
 from sd_core.construction.history import History, Window
+from sd_core.construction.signals import HORIZONS, PREDICTED_SESSIONS, Signals
 from sd_core.market.arrays import Floats
-from sd_core.study.mixes import Covariance, Mix, View
+from sd_core.study.mixes import BOOSTED, Covariance, Mix, SignalReturn, View
 
 # How sure an equilibrium is, beside one observation of the market (He and Litterman 1999).
 TAU = 0.05
@@ -55,7 +56,7 @@ def covariance_estimator(mix: Mix) -> BaseCovariance:
     return _COVARIANCES[mix.covariance_or_default]()
 
 
-def estimate(mix: Mix, history: History, window: Window, date: dt.date) -> Estimates:
+def estimate(mix: Mix, history: History, window: Window, date: dt.date, signals: Signals | None = None) -> Estimates:
     """Return what a mix believes at a date.
 
     Expected returns of an equilibrium are ``δ Σ w`` in excess of cash, w the study's weights of the assets that may be
@@ -66,6 +67,11 @@ def estimate(mix: Mix, history: History, window: Window, date: dt.date) -> Estim
     """
     frame = frame_of(window.returns)
     covariance = np.asarray(covariance_estimator(mix).fit(frame).covariance_)
+    if mix.uses_expected and (isinstance(mix.expected, SignalReturn) or mix.expected == BOOSTED):
+        foreseen = _foreseen(mix, signals or Signals(history.tickers), date)[window.assets]
+        if isinstance(mix.expected, SignalReturn):
+            foreseen = foreseen * np.sqrt(np.diag(covariance))
+        return Estimates(window.cash + foreseen, covariance)
     if not mix.uses_expected or mix.expected_or_default == "shrunk":
         estimator = ShrunkMu(covariance_estimator=covariance_estimator(mix))
     else:
@@ -82,6 +88,19 @@ def estimate(mix: Mix, history: History, window: Window, date: dt.date) -> Estim
     if views:
         excess, covariance = with_views(excess, covariance, tickers, views, history.periods_per_year)
     return Estimates(excess + window.cash, covariance)
+
+
+def _foreseen(mix: Mix, signals: Signals, date: dt.date) -> Floats:
+    """Return what signals let expect of all assets in excess of cash, per session, 0 where they say nothing.
+
+    Of a signal ``max(IC, 0) zᵢ / √n``, in volatilities of a session: over the n sessions of a horizon ``IC σᵢ zᵢ`` is
+    expected (Grinold 1994), σᵢ growing with their square root. Of boosted trees what they predict.
+    """
+    if isinstance(mix.expected, SignalReturn):
+        name = mix.expected.signal
+        skill = max(0.0, signals.foretold(name, mix.every, date))
+        return np.asarray(np.nan_to_num(signals.at(name, date).z) * skill / np.sqrt(HORIZONS[mix.every]))
+    return np.nan_to_num(signals.at(BOOSTED, date).value) / PREDICTED_SESSIONS
 
 
 def active_views(views: list[View], tickers: list[str], date: dt.date) -> list[View]:

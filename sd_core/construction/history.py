@@ -4,6 +4,7 @@ Nothing here looks beyond the close of the session of a decision. What is made o
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -100,7 +101,16 @@ class Window(NamedTuple):
         return len(self.returns) >= max(2, MIN_ROWS * self.wanted)
 
 
-def look_back(history: History, place: int, window: int, scores: Floats | None = None) -> Window:
+class Ranked(NamedTuple):
+    """By what assets are chosen: a value of each, NaN for none, and how many of the best may be held."""
+
+    values: Floats
+    top: int
+
+
+def look_back(
+    history: History, place: int, window: int, scores: Floats | None = None, ranked: Ranked | None = None
+) -> Window:
     """Return what a fit at the close of a position sees of the sessions up to it.
 
     Args:
@@ -108,20 +118,23 @@ def look_back(history: History, place: int, window: int, scores: Floats | None =
         place: the position of the decision, at least ``window``.
         window: how many returns back; ``place`` is all of them.
         scores: of each asset, as known then; one without, NaN, may not be held. None where scores play no part.
+        ranked: which of the assets that could be held otherwise may be; None: all.
     """
     first = place - window
     has_bar = history.has_bar[first : place + 1]
     returns = np.where(has_bar[1:], history.returns[first + 1 : place + 1], 0.0)
     excluded = _excluded(history.tickers, has_bar[1:], returns, scores)
+    if ranked is not None:
+        excluded |= _not_chosen(history.tickers, excluded, ranked)
     assets = np.array([at for at, ticker in enumerate(history.tickers) if ticker not in excluded], dtype=np.intp)
     rows = np.flatnonzero(has_bar[:, assets].all(axis=1))
     held = np.column_stack([history.returns[first + 1 : place + 1][:, assets], history.cash[first + 1 : place + 1]])
-    between = _between(held, rows)
+    grown = between(held, rows)
     return Window(
         assets,
         excluded,
-        np.ascontiguousarray(between[:, :-1]),
-        float(between[:, -1].mean()) if len(between) else 0.0,
+        np.ascontiguousarray(grown[:, :-1]),
+        float(grown[:, -1].mean()) if len(grown) else 0.0,
         window,
     )
 
@@ -146,7 +159,18 @@ def _excluded(
     return found
 
 
-def _between(returns: Floats, rows: npt.NDArray[np.intp]) -> Floats:
+def _not_chosen(tickers: tuple[str, ...], excluded: Mapping[str, str], ranked: Ranked) -> dict[str, str]:
+    """Return why further assets may not be held: they have no value, or are not among the best.
+
+    Of equal values that of the first asset is better.
+    """
+    left = [at for at, ticker in enumerate(tickers) if ticker not in excluded]
+    valued = [at for at in left if not np.isnan(ranked.values[at])]
+    best = sorted(valued, key=lambda at: -ranked.values[at])[: ranked.top]
+    return {tickers[at]: "not selected" if at in valued else "no signal" for at in left if at not in best}
+
+
+def between(returns: Floats, rows: npt.NDArray[np.intp]) -> Floats:
     """Return the growth from each row to the next, shape (rows - 1, columns); row 0 is before the first return."""
     if len(rows) < 2:
         return np.empty((0, returns.shape[1]))

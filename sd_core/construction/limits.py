@@ -107,6 +107,7 @@ def limits_of(mix: Mix, history: History, window: Window, drifted: Floats, score
         np.ascontiguousarray(drifted[held]),
         float(drifted[~held].sum()),
         mix.max_turnover,
-        whole=mix.method != "kelly",
+        # Kelly may bet on less, and where no score is above 0 nothing is in proportion to it.
+        whole=mix.method not in ("kelly", "proportional"),
         held=mix.fraction_or_default,
     )

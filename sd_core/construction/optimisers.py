@@ -25,6 +25,7 @@ from skfolio.prior import BasePrior, EmpiricalPrior, ReturnDistribution
 from sd_core.construction.estimates import Estimates, covariance_estimator, frame_of
 from sd_core.construction.history import Window
 from sd_core.construction.limits import Limits
+from sd_core.construction.scoring import proportional
 from sd_core.market.arrays import Floats
 from sd_core.study.mixes import OPTIMISED, Mix
 
@@ -83,6 +84,7 @@ class Case(NamedTuple):
         limits: what weights must keep to.
         budgets: shares of risk, summing to 1, of the method risk_budget.
         cost: of a trade, of its worth, over the sessions until the next decision; 0 where costs play no part.
+        scores: of the assets that may be held, NaN for none; None where the method follows none.
         scale: by which objectives are multiplied.
     """
 
@@ -92,6 +94,7 @@ class Case(NamedTuple):
     limits: Limits
     budgets: Floats
     cost: float
+    scores: Floats | None = None
     scale: float = SCALES[0]
 
 
@@ -105,7 +108,7 @@ def fit(case: Case) -> Fit:
     found, failures = [], []
     for scale in SCALES_OF_GROWTH if case.mix.method == "kelly" else SCALES:
         try:
-            if count == 1 and case.mix.method != "kelly":
+            if count == 1 and case.limits.whole:
                 found.append(_kept(Fit(np.ones(1), accurate=True), case))
             else:
                 found.append(_kept(_fit(case._replace(scale=scale)), case))
@@ -142,6 +145,11 @@ def _equal(case: Case) -> Fit:
 def _inverse_volatility(case: Case) -> Fit:
     inverse = 1.0 / np.sqrt(np.diag(case.estimates.covariance))
     return Fit(inverse / inverse.sum(), accurate=True)
+
+
+def _proportional(case: Case) -> Fit:
+    assert case.scores is not None
+    return Fit(proportional(case.scores), accurate=True)
 
 
 def _mean_risk(case: Case) -> Fit:
@@ -299,6 +307,7 @@ def _kelly(case: Case) -> Fit:
 _METHODS: dict[str, Callable[[Case], Fit]] = {
     "equal": _equal,
     "inverse_volatility": _inverse_volatility,
+    "proportional": _proportional,
     "mean_risk": _mean_risk,
     "risk_budget": _risk_budget,
     "max_diversification": _max_diversification,

@@ -5,12 +5,14 @@ import numpy.typing as npt
 
 from sd_core.market.arrays import Floats
 
+Points = npt.NDArray[np.int64]
+
 WHOLE = 10_000
 # Decimals of a basis point that count: what solvers leave beyond them differs from machine to machine.
 DECIMALS = 5
 
 
-def basis_points(weights: Floats, *, invested: bool) -> npt.NDArray[np.int64]:
+def basis_points(weights: Floats, *, invested: bool) -> Points:
     """Return weights as whole basis points by largest remainder, of equal ones that of the first asset.
 
     Args:

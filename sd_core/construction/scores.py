@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sd_core.construction.decisions import Scored
+from sd_core.construction.asked import Scored
 from sd_core.errors import InputError
 from sd_core.market.sources.csv_table import read_table
 from sd_core.market.sources.validation import shortened

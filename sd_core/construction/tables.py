@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sd_core.construction.decisions import Decision, dates_of, first_points
+from sd_core.construction.asked import PartDecisions, first_points
+from sd_core.construction.decisions import Decision, dates_of
 from sd_core.construction.history import History
-from sd_core.construction.rounding import WHOLE
+from sd_core.construction.rounding import WHOLE, Points
 from sd_core.market.arrays import Floats
+from sd_core.schemas.kinds import FitStatus
 from sd_core.schemas.mixes import MIX_FIT, MIX_WEIGHT
 from sd_core.study.mixes import Mix
 from sd_core.study.model import Decisions
@@ -30,6 +32,7 @@ def to_tables(history: History, name: str, decisions: Sequence[Decision]) -> dic
         "decided_session": pa.array([decided for decided, _ in dates for _ in range(count)], pa.date32()),
         "ticker": pa.array(list(history.tickers) * len(decisions)),
         "weight": _numbers([one.points / WHOLE for one in decisions]),
+        "unscaled": _numbers([one.unscaled / WHOLE for one in decisions]),
         "drifted": _numbers([one.drifted for one in decisions]),
         "risk_contribution": _numbers([none if one.contributions is None else one.contributions for one in decisions]),
     }
@@ -51,12 +54,15 @@ def _fit_row(name: str, one: Decision, decided: Any, effective: Any) -> dict[str
         "decided_session": decided,
         "effective_session": effective,
         "last_seen_session": decided,
+        "trigger": one.trigger,
         "status": one.status,
         "answered_by": one.answered_by,
+        "follows": one.follows,
         "detail": one.detail,
         "rows": one.rows,
         "assets": one.assets,
         "excluded": ", ".join(f"{ticker}: {why}" for ticker, why in one.excluded.items()) or None,
+        "scale": one.scale,
         "invested": float(one.points.sum()) / WHOLE,
         "expected_volatility": volatility,
         "expected_return": one.expected_return,
@@ -74,7 +80,7 @@ def known_decisions(history: History, tables: Mapping[str, pa.Table]) -> dict[st
         return {}
     grids = {
         column: weights[column].to_numpy().reshape(len(fits), count)
-        for column in ("weight", "drifted", "risk_contribution")
+        for column in ("weight", "unscaled", "drifted", "risk_contribution")
     }
     return {
         row["window_hash"]: _decision(row, {name: grid[at] for name, grid in grids.items()})
@@ -86,29 +92,44 @@ def _decision(row: Mapping[str, Any], of_assets: Mapping[str, Any]) -> Decision:
     contributions = of_assets["risk_contribution"]
     return Decision(
         place=-1,  # known where it is taken over
-        points=np.rint(of_assets["weight"] * WHOLE).astype(np.int64),
+        unscaled=_points(of_assets["unscaled"]),
+        points=_points(of_assets["weight"]),
         drifted=of_assets["drifted"],
         excluded=dict(entry.split(": ", 1) for entry in (row["excluded"] or "").split(", ") if entry),
         contributions=None if np.isnan(contributions).any() else np.ascontiguousarray(contributions),
         **{
             name: row[name]
             for name in (
-                "status", "answered_by", "detail", "rows", "assets", "expected_return", "condition", "window_hash"
+                "trigger", "scale", "status", "answered_by", "follows", "detail", "rows", "assets", "expected_return",
+                "condition", "window_hash",
             )
         },
     )  # fmt: skip
 
 
-def targets_in_force(mix: Mix, weights: Floats, tables: Mapping[str, pa.Table]) -> Decisions:
+def _points(weights: Any) -> Points:
+    return np.asarray(np.rint(weights * WHOLE), dtype=np.int64)
+
+
+def part_decisions(tables: Mapping[str, pa.Table], count: int) -> PartDecisions:
+    """Return what a mix has decided, for a mix that combines it; ``count`` is the number of assets."""
+    fits = tables[MIX_FIT.name]
+    points = _points(tables[MIX_WEIGHT.name]["weight"].to_numpy()).reshape(fits.num_rows, count)
+    answers = np.array([status != FitStatus.NO_WINDOW for status in fits["status"].to_pylist()], dtype=bool)
+    return PartDecisions(fits["decided_session"].to_numpy().astype("datetime64[D]"), points, answers)
+
+
+def targets_in_force(name: str, mixes: Mapping[str, Mix], weights: Floats, tables: Mapping[str, pa.Table]) -> Decisions:
     """Return the target weights by the session from whose close on they are in force, the first from the start.
 
     Args:
-        mix: that decided on them.
+        name: of the mix that decided on them.
+        mixes: it and those that it combines, by name.
         weights: the study's, summing to 1, in the order of the stored rows.
         tables: what is stored of the mix.
     """
     fits = tables[MIX_FIT.name]["effective_session"].to_pylist()
     decided = tables[MIX_WEIGHT.name]["weight"].to_numpy().reshape(len(fits), len(weights))
     later = {effective: row for effective, row in zip(fits, decided, strict=True) if effective is not None}
-    in_force = {dt.date.min: first_points(weights, mix) / WHOLE, **later}
+    in_force = {dt.date.min: first_points(weights, name, mixes) / WHOLE, **later}
     return {date: tuple(row.tolist()) for date, row in in_force.items()}

@@ -166,7 +166,11 @@ class Probation(IntEnum):
 
 
 class FitStatus(StrEnum):
-    """How a mix's own fit ended, or why it was not begun: no whole window yet, too few rows, or no assets."""
+    """How a mix's own fit ended, or why it was not begun.
+
+    Without a whole window, with too few rows or no assets nothing is fitted; nor where the weights of other mixes are
+    combined, or those of before are kept between the ends of periods.
+    """
 
     FITTED = "fitted"
     INACCURATE = "inaccurate"
@@ -175,6 +179,15 @@ class FitStatus(StrEnum):
     NO_WINDOW = "no_window"
     FEW_ROWS = "few_rows"
     NO_ASSETS = "no_assets"
+    COMPOSED = "composed"
+    KEPT = "kept"
+
+
+class Trigger(StrEnum):
+    """What makes a mix decide: the end of a period, or a switch of the market between two of them."""
+
+    PERIOD = "period"
+    SWITCH = "switch"
 
 
 def words(names: Iterable[IntEnum]) -> list[str]:

@@ -33,7 +33,7 @@ from sd_core.schemas.columns import (
     whole,
 )
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
-from sd_core.schemas.mixes import MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX
+from sd_core.schemas.mixes import MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX, STUDY_MIX_PART
 from sd_core.schemas.strategy import PATHS, strategy_columns
 from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW, after_years
 from sd_core.schemas.table import LakeTable
@@ -573,6 +573,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         STRATEGY_TARGET,
         STUDY_MIX,
         STUDY_STRESS_WINDOW,
+        STUDY_MIX_PART,
         STUDY_BUCKET,
         SESSIONS,
         RATES,

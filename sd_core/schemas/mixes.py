@@ -24,9 +24,9 @@ from sd_core.schemas.columns import (
     ticker,
     whole,
 )
-from sd_core.schemas.kinds import FitStatus
+from sd_core.schemas.kinds import FitStatus, Trigger
 from sd_core.schemas.table import LakeTable, Table
-from sd_core.study.mixes import Method
+from sd_core.study.mixes import OTHERWISE, REGIMES, Method
 from sd_core.study.parts import Every
 
 _MIX = text("Name of the mix in the study.")
@@ -40,8 +40,30 @@ STUDY_MIX = LakeTable(
         "mix": _MIX,
         "method": text("How it computes weights.", one_of(get_args(Method))),
         "every": text("Period at whose last session it decides.", one_of(get_args(Every))),
-        "window": whole("Sessions whose returns count; NULL: all of the past.", COUNT, FROM_ONE, nullable=True),
+        "window": whole(
+            "Sessions whose returns count; NULL: all of the past, or weights of other mixes.",
+            COUNT,
+            FROM_ONE,
+            nullable=True,
+        ),
         "keys": text("All that the study says of it, as JSON."),
+    },
+)
+
+STUDY_MIX_PART = LakeTable(
+    name="study_mix_part",
+    description="The mixes that a mix of regimes or a blend combines.",
+    key=("mix", "position"),
+    columns={
+        "mix": _MIX,
+        "position": whole("Place among its parts, from 1.", COUNT, FROM_ONE),
+        "part": text("Name of the mix that is combined."),
+        "regime": text(
+            "Regime of the market in which it is followed; otherwise: where none is known or named; NULL: a blend.",
+            one_of([*REGIMES, OTHERWISE]),
+            nullable=True,
+        ),
+        "share": number("Its share of the blend; NULL: a mix of regimes.", FRACTION, SHARE, nullable=True),
     },
 )
 
@@ -51,9 +73,10 @@ MIX_WEIGHT = LakeTable(
     key=("mix", "decided_session", "ticker"),
     columns={
         "mix": _MIX,
-        "decided_session": day("Session at whose close they were decided on, the last of its period."),
+        "decided_session": day("Session at whose close they were decided on."),
         "ticker": ticker(),
         "weight": number("Target weight, in whole basis points; 0 for what is not held.", FRACTION, SHARE),
+        "unscaled": number("The same before volatility target and defence scaled all of them.", FRACTION, SHARE),
         "drifted": number("Weight just before: the last target as prices have moved it since.", FRACTION, SHARE),
         "risk_contribution": number(
             "Part of the expected volatility that it adds; NULL: no covariance covers what is held.",
@@ -69,21 +92,29 @@ MIX_FIT = LakeTable(
     key=("mix", "decided_session"),
     columns={
         "mix": _MIX,
-        "decided_session": day("Session at whose close it was decided, the last of its period."),
+        "decided_session": day("Session at whose close it was decided."),
         "effective_session": day(
             "Next session, from whose close on the weights are in force; NULL: it is still to come.", nullable=True
         ),
         "last_seen_session": day("Last session whose prices were looked at."),
+        "trigger": text(
+            "What made it decide: period, whose last session it is; or switch: of the market's regime, of a defence, "
+            "or of a mix that it combines.",
+            one_of(Trigger),
+        ),
         "status": text(
             "How the mix's own fit ended: fitted; inaccurate, its limits kept; infeasible or failed, so that another "
-            "answered; or not begun for want of a whole window, of rows, or of assets.",
+            "answered; or not begun: for want of a whole window, of rows, or of assets, since weights of other mixes "
+            "are composed, or since those of before are kept between the ends of periods.",
             one_of(FitStatus),
         ),
         "answered_by": text("What the weights are: the mix's name, another mix's, previous, equal or until_fitted."),
+        "follows": text("The mix that a mix of regimes follows; NULL: another method.", nullable=True),
         "detail": text("Why the mix itself did not answer; NULL: it did.", nullable=True),
         "rows": whole("Returns per asset that the mix's own fit saw.", COUNT, NOT_NEGATIVE),
         "assets": whole("Assets that could be held.", COUNT, NOT_NEGATIVE),
         "excluded": text("Assets that could not, each with the reason; NULL: none, or not looked at.", nullable=True),
+        "scale": number("Share of all weights that volatility target and defence let it hold.", FRACTION, SHARE),
         "invested": number("Sum of the weights; the rest stays in the bank.", FRACTION, SHARE),
         "expected_volatility": number(
             "Annualised, by the covariance of the fit; NULL: none covers what is held.",

@@ -3,7 +3,7 @@
 from sd_core.schemas import lake
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, PUBLISHED_STUDY_BUCKET
 from sd_core.schemas.columns import COUNT, FROM_ONE, text, whole
-from sd_core.schemas.mixes import MIX_TABLES, STUDY_MIX
+from sd_core.schemas.mixes import MIX_TABLES, STUDY_MIX, STUDY_MIX_PART
 from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW
 from sd_core.schemas.table import Table
 
@@ -46,6 +46,7 @@ STAGING = (
     lake.STRATEGY_TARGET.published(),
     STUDY_MIX.published(),
     STUDY_STRESS_WINDOW.published(),
+    STUDY_MIX_PART.published(),
     PUBLISHED_STUDY_BUCKET,
     lake.SESSIONS.published(),
     lake.RATES.published(),

@@ -15,7 +15,7 @@ from sd_core.errors import InputError
 from sd_core.study.document import read_mapping
 from sd_core.study.fields import WITHOUT_A_LIBRARY
 from sd_core.study.findings import Location, MisfitError, findings, show
-from sd_core.study.mixes import Mix, Scores, View
+from sd_core.study.mixes import Defence, Mix, Scores, Select, View
 from sd_core.study.model import Study
 from sd_core.study.parts import (
     Allocation,
@@ -151,6 +151,8 @@ _PARTS: dict[str, type[BaseModel]] = {
     "toggles": Toggles,
     "scores": Scores,
     "stress": Stress,
+    "select": Select,
+    "defence": Defence,
 }
 
 

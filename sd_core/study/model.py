@@ -191,7 +191,7 @@ class Study(Part):
 
     def _mix_misfits(self) -> Iterator[str]:
         assets = {ticker: asset.asset_class for ticker, asset in self.universe.items()}
-        yield from mix_misfits(self.mixes, assets, has_costs=self.costs.bps > 0)
+        yield from mix_misfits(self.mixes, assets, (), has_costs=self.costs.bps > 0)
 
     def _strategy_misfits(self) -> Iterator[str]:
         for name, strategy in self.strategies.items():

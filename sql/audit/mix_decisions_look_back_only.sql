@@ -1,4 +1,4 @@
--- A mix decides at the last session of a period, on prices up to it, for the session that comes next.
+-- A mix decides on prices up to a session for the one that comes next: at the last one of a period, or where it switches.
 -- table: mix_fit
 with
 following as (
@@ -19,5 +19,8 @@ where
     following.session is null
     or mix_fit.last_seen_session <> mix_fit.decided_session
     or mix_fit.effective_session is distinct from following.next_session
-    or date_trunc(study_mix.every, mix_fit.decided_session)
-    = date_trunc(study_mix.every, coalesce(following.next_session, study.next_session))
+    or (mix_fit.trigger = 'switch')
+    <> (
+        date_trunc(study_mix.every, mix_fit.decided_session)
+        is not distinct from date_trunc(study_mix.every, coalesce(following.next_session, study.next_session))
+    )

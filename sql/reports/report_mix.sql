@@ -10,7 +10,7 @@ decided as (
     select
         mix_fit.mix,
         count(mix_fit.status) filter (where mix_fit.turnover > 0 and mix_fit.status <> 'no_window') as decisions,
-        avg((mix_fit.answered_by = mix_fit.mix)::integer) filter (where mix_fit.status <> 'no_window')
+        avg((mix_fit.answered_by = mix_fit.mix)::integer) filter (where mix_fit.status not in ('no_window', 'kept'))
             as answered_by_itself,
         sum(mix_fit.turnover) filter (where mix_fit.status <> 'no_window') / any_value(nullif(span.years, 0))
             as mix_turnover

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.pasts import decided, past
+from support.pasts import cut_off, decided, decided_among, past
 
-from sd_core.construction.decisions import Asked, Decision, Scored, decide
+from sd_core.construction.asked import Asked, Scored
+from sd_core.construction.decisions import Decision, decide
 from sd_core.construction.history import History
 from sd_core.construction.tables import known_decisions, targets_in_force, to_tables
 from sd_core.study.mixes import Mix
@@ -24,7 +25,20 @@ MIXES: list[dict[str, Any]] = [
     {"method": "herc"},
     {"method": "nco"},
     {"method": "kelly", "fraction": 0.5},
+    {"method": "equal", "volatility_target": 0.08},
+    {"method": "risk_budget", "defence": {"on": 0.7, "off": 0.4}, "volatility_target": 0.06},
+    {"method": "proportional"},
 ]
+# Those that look at more than prices, and at each other.
+MORE: dict[str, Any] = {
+    "equal": {"method": "equal"},
+    "least": {"method": "mean_risk", "max_turnover": 0.8, "select": {"signal": "one", "top": 3}},
+    "by_signal": {"method": "proportional", "score": "one"},
+    "budgets": {"method": "risk_budget", "budget": {"score": "two"}, "defence": {}},
+    "foreseen": {"method": "mean_risk", "objective": "max_utility", "expected": {"signal": "two"}},
+    "tide": {"method": "regime", "of": {"bull": "by_signal", "bear": "least"}, "otherwise": "budgets", "confirm": 3},
+    "mixed": {"method": "blend", "of": {"tide": 2, "equal": 1}, "volatility_target": 0.07, "window": 60},
+}
 
 
 def bytes_of(history: History, decisions: list[Decision], count: int) -> list[Any]:
@@ -40,14 +54,7 @@ def test_what_comes_after_a_decision_changes_nothing_of_it(mix):
     whole = decided(past_of_two_years, **chosen)
     # Everything after the decision but five is cut off, or replaced by noise.
     place = whole[-6].place
-    cut = replace(
-        past_of_two_years,
-        sessions=past_of_two_years.sessions[: place + 1],
-        returns=past_of_two_years.returns[: place + 1],
-        has_bar=past_of_two_years.has_bar[: place + 1],
-        cash=past_of_two_years.cash[: place + 1],
-        next_session=past_of_two_years.sessions[place + 1].item(),
-    )
+    cut = cut_off(past_of_two_years, place)
     noise = np.random.default_rng(9).normal(0, 0.05, past_of_two_years.returns.shape)
     noisy = np.where(np.arange(len(noise))[:, None] > place, noise, past_of_two_years.returns)
     count = len(whole) - 5
@@ -55,6 +62,20 @@ def test_what_comes_after_a_decision_changes_nothing_of_it(mix):
     assert len(decided(cut, **chosen)) == count
     assert bytes_of(cut, decided(cut, **chosen), count) == expected
     assert bytes_of(past_of_two_years, decided(replace(past_of_two_years, returns=noisy), **chosen), count) == expected
+
+
+@pytest.mark.parametrize("name", list(MORE)[1:])
+def test_signals_and_regimes_after_a_decision_change_nothing_of_it(name):
+    history = past(640)
+    whole = decided_among(history, MORE, name)
+    place, count = whole[-4].place, len(whole) - 3
+    assert count >= 24
+    assert name in {one.answered_by for one in whole[-6:]}
+    noise = np.random.default_rng(9).normal(0, 0.05, history.returns.shape)
+    expected = bytes_of(history, whole, count)
+    assert bytes_of(history, decided_among(cut_off(history, place), MORE, name), count) == expected
+    noisy = replace(history, returns=np.where(np.arange(640)[:, None] > place, noise, history.returns))
+    assert bytes_of(history, decided_among(noisy, MORE, name), count) == expected
 
 
 def test_decision_sees_the_return_of_its_own_session_and_none_later():
@@ -207,7 +228,8 @@ def test_two_assets_that_are_one_still_give_weights(mix):
     covariance = {"covariance": "sample"} if Mix(**mix).uses_covariance else {}
     for one in decided(replace(history, returns=twins), **{**mix, **covariance, "expanding": False})[-3:]:
         assert np.isfinite(one.drifted).all()
-        assert one.points.sum() == (10_000 if mix["method"] != "kelly" else one.points.sum())
+        if mix["method"] not in ("kelly", "proportional"):
+            assert one.unscaled.sum() == 10_000
         assert (one.points >= 0).all()
         assert one.answered_by in {"own", "previous"}
 
@@ -245,9 +267,8 @@ def test_equal_decisions_are_taken_over_and_others_made_again():
 def test_targets_are_in_force_from_the_session_after_their_decision():
     history = past(130)
     decisions = decided(history, method="inverse_volatility")
-    targets = targets_in_force(
-        Mix(method="inverse_volatility", window=60), history.weights, to_tables(history, "own", decisions)
-    )
+    mixes = {"own": Mix(method="inverse_volatility", window=60)}
+    targets = targets_in_force("own", mixes, history.weights, to_tables(history, "own", decisions))
     dates = list(targets)
     assert dates[1:] == [history.sessions[one.place + 1].item() for one in decisions]
     assert targets[dates[0]] == (0.2,) * 5

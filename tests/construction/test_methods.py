@@ -11,7 +11,8 @@ from skfolio.optimization import MeanRisk, ObjectiveFunction
 from skfolio.prior import BlackLitterman, EmpiricalPrior
 from support.pasts import case_of, decided, past
 
-from sd_core.construction.decisions import Asked, budgets_of
+from sd_core.construction.answers import budgets_of
+from sd_core.construction.asked import Asked
 from sd_core.construction.estimates import estimate, frame_of, with_views
 from sd_core.construction.history import look_back
 from sd_core.construction.optimisers import PRECISION, SCALES, Unsolvable, fit, risk_shares

@@ -1,0 +1,95 @@
+"""Decide on several mixes at once, in as many processes as there are cores.
+
+Solvers hold Python's lock for most of their time, so that threads gain nothing.
+"""
+
+import multiprocessing as mp
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import NamedTuple
+
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from sd_core.construction.asked import Asked
+from sd_core.construction.decisions import Decision, begins_as_known, decide
+from sd_core.construction.history import History
+from sd_core.construction.tables import to_tables
+
+# Fits from which on more processes than this one are worth the seconds in which each imports the solvers.
+MANY_FITS = 120
+
+
+class Task(NamedTuple):
+    """A mix to decide on, and what is known of earlier decisions."""
+
+    history: History
+    asked: Asked
+    known: Mapping[str, Decision]
+
+
+def decide_all(
+    tasks: Sequence[Task], heard: Callable[[str, int, int], None]
+) -> Iterator[tuple[str, dict[str, pa.Table]]]:
+    """Yield name and tables of each mix as it is done, in any order.
+
+    Args:
+        tasks: mixes that combine no others.
+        heard: is told what is done, how much of it, and how much there is.
+    """
+    fits = sum(map(_fits, tasks))
+    processes = min(os.cpu_count() or 1, len(tasks)) if fits >= MANY_FITS else 1
+    if processes == 1:
+        for task in tasks:
+            yield task.asked.name, decide_one(task, heard)
+        return
+    # A process of its own beginning: a copy of this one would hold the locks of threads that it does not have.
+    pool = ProcessPoolExecutor(processes, mp.get_context("spawn"), initializer=_begin)
+    try:
+        # The longest first, as far as that can be known, so that none is left over in the end.
+        ordered = sorted(tasks, key=_fits, reverse=True)
+        made = {pool.submit(decide_one, task): task.asked.name for task in ordered}
+        for done, future in enumerate(as_completed(made), start=1):
+            yield made[future], future.result()
+            heard("mixes", done, len(tasks))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def decide_one(task: Task, heard: Callable[[str, int, int], None] | None = None) -> dict[str, pa.Table]:
+    """Return the tables of what a mix decides."""
+    history, asked, known = task
+    wanted = len(history.decision_places(asked.mix.every))
+    decisions = []
+    # The last digits of sums of many products depend on how many threads share them.
+    with threadpool_limits(1, user_api="blas"):
+        for done, decision in enumerate(decide(history, asked, known), start=1):
+            decisions.append(decision)
+            if heard is not None:
+                heard(f"decisions of {asked.name}", min(done, wanted), wanted)
+    return to_tables(history, asked.name, decisions)
+
+
+def _fits(task: Task) -> int:
+    """Return how many fits a mix needs at most: none where the first is known, as all but the last ones are then."""
+    history, asked, known = task
+    if not asked.mix.is_solved:
+        return 0
+    fits = [place for place in history.decision_places(asked.mix.every) if place >= asked.mix.window_or_default]
+    return 0 if known and begins_as_known(history, asked, known) else len(fits)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the process that asked, and end with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = mp.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
