@@ -49,17 +49,6 @@ def mix_settings(study: Study) -> dict[str, Any]:
     }
 
 
-def needs_variance(study: Study) -> bool:
-    """Return whether a mix of a study looks at the state of the benchmark's variance."""
-    return any(mix.defence is not None for mix in study.mixes.values())
-
-    (returns,) = evaluated(study, market, "asset_returns")
-    history = history_of(study, market, returns)
-    asked = _asked(study)
-    known = {} if before is None else known_decisions(history, {name: before.read(name) for name in before.rows})
-    wanted = len(history.decision_places(asked.mix.every))
-
-
 def decide_mixes(
     parts: Mapping[str, Study],
     market: Version,
@@ -140,7 +129,7 @@ def _evaluated(parts: Mapping[str, Study], market: Version, variance: Version | 
     states = VARIANCE_STATE.arrow_schema.empty_table() if variance is None else variance.read(VARIANCE_STATE.name)
     models = ("asset_returns", *(("market_regime",) if asks else ()))
     returns, *regimes = evaluated(study, market, *models, **{VARIANCE_STATE.name: states})
-    history = _history(study, market, returns)
+    history = history_of(study, market, returns)
     return history, _market(history, regimes[0]) if asks else Market()
 
 

@@ -1,4 +1,4 @@
-"""How much of its weights a mix holds where their volatility is above what it aims at."""
+"""How much of its weights a mix holds where their volatility is above its target."""
 
 import numpy as np
 

@@ -38,7 +38,7 @@ def decide_all(
 
     Args:
         tasks: mixes that combine no others.
-        heard: is told what is done, how much of it, and how much there is.
+        heard: called with what is done, how much of it, and how much there is.
     """
     fits = sum(map(_fits, tasks))
     processes = min(os.cpu_count() or 1, len(tasks)) if fits >= MANY_FITS else 1

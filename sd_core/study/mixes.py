@@ -186,7 +186,7 @@ class Mix(Part):
         None, min_length=1, description="Mixes by regime of the market, or shares by mix of a blend."
     )
     otherwise: Name | None = Field(None, description="Mix in regimes that are not named, and where none is known.")
-    confirm: int | None = Field(None, ge=1, le=252, description="Sessions for which a regime must have stood.")
+    confirm: int | None = Field(None, ge=1, le=252, description="Sessions in a row on which a mix must be called for.")
     select: Select | None = None
     volatility_target: float | None = Field(None, gt=0, le=1, description="Most expected volatility a year.")
     defence: Defence | None = None
@@ -416,7 +416,7 @@ class Mix(Part):
 
     @property
     def confirm_or_default(self) -> int:
-        """For how many sessions a regime must have stood before its mix is followed."""
+        """On how many sessions in a row a mix must be called for before it is followed."""
         return self.confirm or DEFAULT_CONFIRM
 
     @property

@@ -157,7 +157,7 @@ TIDE = {"method": "regime", "of": {"bull": "risky", "high_volatility": "calm", "
         ([None] * 3, ["even"] * 3),
     ],
 )
-def test_regime_is_followed_once_it_has_stood(regimes, followed):
+def test_regime_is_followed_once_it_is_confirmed(regimes, followed):
     assert followed_mixes(Mix(**TIDE, confirm=3), regimes) == followed
 
 

@@ -250,8 +250,81 @@ def test_costs_outdate_no_mix_that_does_not_look_at_them(lab, tmp_path):
 
 def test_laws_hold_in_what_was_published(lab):
     with duckdb.connect(str(lab.published), read_only=True) as connection:
-        assert len(LAWS) == 6
+        assert len(LAWS) == 7
         assert [name for name, sql in LAWS.items() if connection.execute(sql).fetchall()] == []
+
+
+TIDE = {
+    "calm": {"method": "inverse_volatility", "window": 60},
+    "alike": {},
+    "paced": {"method": "proportional", "window": 60, "volatility_target": 0.05},
+    "tide": {"method": "regime", "of": {"bull": "calm", "bear": "paced"}, "otherwise": "alike", "confirm": 2},
+    "mixed": {"method": "blend", "of": {"tide": 3, "wary": 1}},
+    "wary": {"method": "equal", "defence": {"on": 0.001, "off": 0.0}},
+}
+
+
+@pytest.fixture(scope="module")
+def tidal(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Run a study of nearly three years, long enough for regimes and states of variance, whose mixes switch."""
+    folder = tmp_path_factory.mktemp("tidal")
+    document = {**small_study(write_prices(folder / "prices", 720)), "mixes": copy.deepcopy(TIDE)}
+    document["strategies"] = {"buy_and_hold": {}, "held": {"allocation": {"mix": ["tide", "mixed"]}}}
+    lab = Lab(write_study(folder / "small.yaml", document), folder / "home")
+    refresh(lab.home)
+    return lab
+
+
+def test_mixes_that_switch_are_published_and_traded_between_periods(tidal):
+    fits, regimes = tidal.table("mix_fit"), tidal.table("market_regime").set_index("session")
+    switches = fits[fits["trigger"] == "switch"]
+    assert {"tide", "mixed", "wary"} == set(switches["mix"])
+    assert len(tidal.table("study_mix_part")) == 3 + 2
+    # A switch to another mix comes on the second session in a row whose regime calls for it.
+    called = {"bull": "calm", "bear": "paced"}
+    for row in switches[switches["mix"] == "tide"].itertuples():
+        last = regimes.loc[: row.decided_session, "regime"].iloc[-2:]
+        assert {called.get(regime, "alike") for regime in last} == {row.follows}
+    # From the first session on of which a probability is known, all of them above where this defence begins.
+    (wary,) = switches[switches["mix"] == "wary"].itertuples()
+    likely = regimes["high_variance_probability"]
+    assert (wary.decided_session, wary.scale) == (likely.first_valid_index(), 0.5)
+    assert likely.min() > 0.001
+    later = fits[(fits["mix"] == "wary") & (fits["decided_session"] > wary.decided_session)]
+    assert set(later["invested"]) == {0.5}
+    traded = tidal.table("simulation_ledger").query("strategy == 'held__tide' and kind.str.startswith('REBALANCE')")
+    assert set(traded["session"]) & set(switches.loc[switches["mix"] == "tide", "effective_session"])
+    with duckdb.connect(str(tidal.published), read_only=True) as connection:
+        assert [name for name, sql in LAWS.items() if connection.execute(sql).fetchall()] == []
+    assert plan_run(tidal.home).is_empty
+
+
+def test_mix_that_combines_others_follows_when_one_of_them_changes(tidal, tmp_path):
+    document = {**small_study(tidal.study_file.parent / "prices"), "mixes": copy.deepcopy(TIDE)}
+    document["strategies"] = {"buy_and_hold": {}, "held": {"allocation": {"mix": ["tide", "mixed"]}}}
+    document["mixes"]["calm"]["covariance"] = "sample"
+    one = Lab(write_study(tmp_path / "small.yaml", document), tidal.copy_to(tmp_path / "home").root)
+    before = one.pointers()
+    refresh(one.home)
+    moved = {key for key, version in one.pointers().items() if before.get(key) != version}
+    assert {key for key in moved if key.startswith("mixes/")} == {"mixes/calm", "mixes/tide", "mixes/mixed"}
+
+
+@pytest.mark.parametrize(
+    ("law", "change"),
+    [
+        ("mix_parts_make_the_combination", "update mix_fit set follows = 'paced' where follows = 'calm'"),
+        ("mix_parts_make_the_combination", "update mix_fit set follows = null where mix = 'tide'"),
+        ("mix_parts_make_the_combination", "update mix_weight set unscaled = 1 - unscaled where mix = 'mixed'"),
+        ("mix_weights_make_the_whole", "update mix_fit set scale = 0.9 where mix = 'wary' and scale = 0.5"),
+        ("mix_weights_make_the_whole", "update mix_weight set unscaled = 0.9 * unscaled where mix = 'wary'"),
+        ("mix_decisions_look_back_only", "update mix_fit set trigger = 'period' where trigger = 'switch'"),
+    ],
+)
+def test_law_notices_what_breaks_a_combination(tidal, tmp_path, law, change):
+    with duckdb.connect(str(shutil.copy(tidal.published, tmp_path / "broken.duckdb"))) as connection:
+        connection.execute(change)
+        assert connection.execute(LAWS[law]).fetchall()
 
 
 LAST = "mix = 'least' and decided_session = (select max(decided_session) from mix_fit)"

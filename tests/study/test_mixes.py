@@ -13,7 +13,7 @@ from sd_core.errors import InputError, NotReadyError
 from sd_core.schemas.strategy import strategy_values
 from sd_core.simulation.rules import resolve
 from sd_core.study.loading import load_study
-from sd_core.study.mixes import Mix
+from sd_core.study.mixes import Mix, with_parts
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -56,6 +56,10 @@ def test_mixes_are_taken_with_their_defaults(tmp_path):
         {"method": "herc", "min_weight": 0.1},
         {"method": "nco", "risk": "semi_variance", "fallback": ["other", "equal"]},
         {"method": "kelly", "fraction": 0.5, "expected": "sample", "max_weight": 0.25},
+        {"method": "proportional", "score": "sharpe", "volatility_target": 0.1},
+        {"method": "risk_budget", "budget": {"score": "sharpe"}, "defence": {"on": 0.9, "off": 0.3, "invested": 0.0}},
+        {"method": "regime", "of": {"bull": "other", "bear": "other"}, "otherwise": "other", "confirm": 1},
+        {"method": "blend", "of": {"other": 1}, "volatility_target": 0.1, "window": 60, "defence": {}},
         BELIEVED,
     ],
 )
@@ -121,6 +125,61 @@ def test_limits_that_hierarchical_methods_do_not_know_are_refused(tmp_path, meth
         ({"fallback": ["yearly"]}, "fallback: 'yearly': expected a mix that decides every month too"),
         ({**BELIEVED, "views": []}, "views: missing: expected at least one view beside black_litterman"),
         ({"method": "mean_risk", "views": [VIEW]}, "views: 1: expected none without the expected returns black_litter"),
+        ({"score": "sharpe"}, "score: 'sharpe': expected none, since only proportional has one"),
+        ({"confirm": 3}, "confirm: 3: expected none, since only regime has one"),
+        ({"of": {"yearly": 1}}, "of: {'yearly': 1}: expected none, since equal combines no other mixes"),
+        ({"method": "proportional", "max_weight": 0.6}, "max_weight: 0.6: expected none, since proportional cannot"),
+        ({"method": "proportional", "max_turnover": 0.6}, "max_turnover: 0.6: expected none, since proportional knows"),
+        ({"method": "proportional", "score": "pace"}, "score: 'pace': expected a signal of the study, or sharpe"),
+        ({"select": {"signal": "pace", "top": 3}}, "select.signal: 'pace': expected a signal of the study"),
+        ({"select": {"signal": "pace", "top": 0}}, "select.top: 0: expected a number of at least 1"),
+        (
+            {"method": "kelly", "expected": {"signal": "pace"}},
+            "expected.signal: 'pace': expected a signal of the study",
+        ),
+        (
+            {"method": "kelly", "expected": "boosted"},
+            "expected: 'boosted': expected signals of the study to learn from",
+        ),
+        (
+            {"method": "kelly", "expected": "shrunken"},
+            "expected: 'shrunken': expected shrunk, sample, equilibrium, bla",
+        ),
+        ({"method": "kelly", "expected": {"signals": "one"}}, "expected: {'signals': 'one'}: expected shrunk, sample,"),
+        ({"method": "risk_budget", "budget": {"score": "pace"}}, "budget.score: 'pace': expected a signal of the stud"),
+        ({"method": "risk_budget", "budget": {"VOO": 0, "NVDA": 1}}, "budget.VOO: 0: expected a number above 0"),
+        ({"method": "blend"}, "of: missing: expected shares by mix"),
+        ({"method": "blend", "of": {"yearly": 0}}, "of.yearly: 0: expected a number above 0"),
+        ({"method": "blend", "of": {"yearly": 1}}, "of: 'yearly': expected a mix that decides every month too"),
+        ({"method": "blend", "of": {"nothing": 1}}, "of: 'nothing': expected another mix of the study"),
+        ({"method": "blend", "of": {"own": 1}}, "of: 'own': expected a mix that does not combine own itself"),
+        (
+            {"method": "blend", "of": {"yearly": 1}, "every": "year", "max_weight": 0.5},
+            "max_weight: 0.5: expected none, since blend combines other mixes",
+        ),
+        (
+            {"method": "blend", "of": {"yearly": 1}, "every": "year", "fallback": ["equal"]},
+            "fallback: ['equal']: expected none, since blend combines other mixes",
+        ),
+        (
+            {"method": "blend", "of": {"yearly": 1}, "every": "year", "window": 60},
+            "window: 60: expected none, since blend combines other mixes",
+        ),
+        (
+            {"method": "regime", "of": {"bull": "yearly"}, "every": "year"},
+            "otherwise: missing: expected a mix for sessions without a regime",
+        ),
+        (
+            {"method": "regime", "of": {"bul": "yearly"}, "otherwise": "yearly", "every": "year"},
+            "of: 'bul': expected a regime: bull, sideways, bear, high_volatility (did you mean bull?)",
+        ),
+        (
+            {"method": "regime", "of": {"bull": 0.5}, "otherwise": "yearly", "every": "year"},
+            "of.bull: 0.5: expected the name of a mix",
+        ),
+        ({"defence": {"on": 0.4}}, "defence.off: 0.5: expected at most on, 0.4"),
+        ({"defence": {"invested": 1}}, "defence.invested: 1: expected a number below 1"),
+        ({"volatility_target": 0}, "volatility_target: 0: expected a number above 0"),
         ({"window": 19}, "window: 19: expected a number of at least 20"),
         ({"method": "markowitz"}, "method: 'markowitz': expected 'equal', 'inverse_volatility', 'mean_risk', "),
     ],
@@ -160,6 +219,33 @@ def test_costs_that_a_study_does_not_have_are_refused(tmp_path):
     assert (
         found == "mixes.own.cost_aware: true: expected costs of the study in basis points (costs.bps); there are none"
     )
+
+
+def test_mixes_that_combine_each_other_are_refused(tmp_path):
+    blends = {name: {"method": "blend", "of": {other: 1}} for name, other in (("one", "two"), ("two", "one"))}
+    lines = refused(tmp_path, document({**blends, "three": {"fallback": ["one"]}}, hold={}))
+    assert lines == [
+        "mixes.one.of: 'two': expected a mix that does not combine one itself",
+        "mixes.two.of: 'one': expected a mix that does not combine two itself",
+        "mixes.three.fallback: 'one': expected a mix that fits weights; blend combines others",
+    ]
+
+
+def test_mix_depends_on_those_that_it_combines_and_on_what_answers_for_them(tmp_path):
+    mixes = taken(
+        tmp_path,
+        {
+            "tide": {"method": "regime", "of": {"bull": "mixed"}, "otherwise": "plain"},
+            "mixed": {"method": "blend", "of": {"least": 1, "plain": 3}},
+            "least": {"method": "mean_risk", "fallback": ["erc"]},
+            "erc": {"method": "risk_budget"},
+            "plain": {},
+            "apart": {},
+        },
+    ).mixes
+    assert with_parts(mixes, "tide") == ("tide", "mixed", "least", "erc", "plain")
+    assert mixes["mixed"].shares == {"least": 0.25, "plain": 0.75}
+    assert [mixes["tide"].followed(regime) for regime in ("bull", "bear", None)] == ["mixed", "plain", "plain"]
 
 
 def test_mix_called_as_a_fallback_is_refused(tmp_path):
