@@ -37,7 +37,7 @@ from sd_core.buckets.ledger.marked import MarketDay, at_last_mark
 from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.state import State
-from sd_core.buckets.ledger.tables import PARTIAL, PROPOSED, RESERVING, SENT
+from sd_core.buckets.ledger.tables import OPEN, PARTIAL, PROPOSED, SENT, STATUSES
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.presets import Toggles
 from sd_core.buckets.trading.feed import Fed
@@ -432,7 +432,7 @@ def _show(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
 
 def _orders(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
     with ledger.state() as state:
-        found = [_shown_order(state, one) for one in state.orders(() if asked.all else (PROPOSED, *RESERVING))]
+        found = [_shown_order(state, one) for one in state.orders(STATUSES if asked.all else OPEN)]
     if asked.json:
         _print_json(found)
         return ExitCode.DONE

@@ -15,6 +15,7 @@ from pipelines.steps.signals import judged
 from pipelines.steps.trade import propose_orders, read_broker, send_exits
 from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.satellites import Satellite
+from sd_core.buckets.ledger.tables import STATUSES
 from sd_core.errors import NotReadyError
 
 D = Decimal
@@ -55,7 +56,7 @@ def test_what_the_signal_asks_for_is_proposed_at_the_size_of_the_page(lab: Lab) 
     ledger = account_at(lab, session, ["DDD", "EEE", "NONE"])
     proposed = propose_orders(lab.home, ledger)
     with ledger.state() as state:
-        (row,) = state.orders()
+        (row,) = state.orders(STATUSES)
         decision = state.decision(row.client_id)
     costs = lab.home.study.costs
     money = 1_000 * 0.25 * (1 / 15 + (0.275 - 1 / 15) * conviction)

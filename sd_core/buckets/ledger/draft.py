@@ -14,7 +14,17 @@ from sqlalchemy import Connection
 
 from sd_core.buckets.ledger.quanta import Unit, currency, shares
 from sd_core.buckets.ledger.state import OpenLot, State
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, BALANCE_AFTER, ROWS, SEAL
+from sd_core.buckets.ledger.tables import (
+    ACTIVITY,
+    ACTIVITY_LEG,
+    BALANCE_AFTER,
+    HELD,
+    OPEN,
+    OPEN_ORDER,
+    ROWS,
+    SEAL,
+    sent_together,
+)
 
 Row = dict[str, Any]
 
@@ -159,18 +169,29 @@ class Draft:
         Args:
             activity: the rows of the activity that the entry books, by table.
         """
-        previous, balances = self.state.last_digest, self._balances_after()
-        for table in ROWS:
-            if rows := self.rows.get(table.name):
-                names = {name for row in rows for name in row}
-                filled = [{name: row.get(name) for name in names} for row in rows]
-                table.add(self.connection, filled)
-        digest = digest_of(previous, {**self.rows, **(activity or {})})
-        if balances:
-            BALANCE_AFTER.add(self.connection, balances)
+        balances = self._balances_after()
+        digest = digest_of(self.state.last_digest, {**self.rows, **(activity or {})})
         seal = {"entry": self.number, "legs": len(self.legs), "digest": digest}
-        SEAL.add(self.connection, [seal])
+        with sent_together(self.connection):
+            for table in ROWS:
+                if rows := self.rows.get(table.name):
+                    table.add(self.connection, rows)
+            if balances:
+                BALANCE_AFTER.add(self.connection, balances)
+            self._note_open_orders()
+            if self.head.activity is not None:
+                HELD.remove(self.connection, book=self.head.book, ref=self.head.activity)
+            SEAL.add(self.connection, [seal])
         return digest
+
+    def _note_open_orders(self) -> None:
+        """Add orders that are open from now on, and remove those that are done."""
+        placed = {row["client_id"] for row in self.rows.get("order", [])}
+        last = {row["client_id"]: row["status"] for row in self.rows.get("order_step", [])}
+        if opened := sorted(one for one in placed if last[one] in OPEN):
+            OPEN_ORDER.add(self.connection, [{"client_id": one} for one in opened])
+        for one in sorted(one for one, status in last.items() if status not in OPEN and one not in placed):
+            OPEN_ORDER.remove(self.connection, client_id=one)
 
     def _balances_after(self) -> list[Row]:
         """Return what each account that the entry touches has after it."""

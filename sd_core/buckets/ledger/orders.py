@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sd_core.buckets.ledger.draft import Draft
-from sd_core.buckets.ledger.tables import APPROVED, PARTIAL, PROPOSED, REQUESTED, RESERVING, SENT
+from sd_core.buckets.ledger.tables import APPROVED, OPEN, PARTIAL, PROPOSED, REQUESTED, RESERVING, SENT
 from sd_core.errors import InputError
 
 
@@ -138,7 +138,7 @@ def close_order(draft: Draft, client_id: str, status: str) -> str:
         InputError: there is no such order, or it is done.
     """
     found = draft.state.order(client_id)
-    if found is None or found.status not in {PROPOSED, *RESERVING}:
+    if found is None or found.status not in OPEN:
         raise InputError(f"order {client_id}: expected an open one, was {found.status if found else 'unknown'}")
     _step(draft, found, status, 0)
     return str(found.bucket)

@@ -17,7 +17,7 @@ from sd_core.buckets.ledger.marked import is_broken
 from sd_core.buckets.ledger.orders import close_order
 from sd_core.buckets.ledger.quanta import instrument
 from sd_core.buckets.ledger.state import BREAKER, HALT, State
-from sd_core.buckets.ledger.tables import PROPOSED, RESERVING
+from sd_core.buckets.ledger.tables import OPEN, PROPOSED
 from sd_core.buckets.lifecycle import Action, Facts, status_after_action, unmet_at_creation
 from sd_core.buckets.presets import PRESETS, rails, settings
 from sd_core.buckets.rules import at_least, floor_of, share_of
@@ -172,7 +172,7 @@ def _cancel_purchases(draft: Draft, bucket: str | None = None) -> list[str]:
     has_broker = draft.state.setting(LIVE, "broker") != NO_BROKER
     cancelled = [
         order.client_id
-        for order in draft.state.orders((PROPOSED,) if has_broker else (PROPOSED, *RESERVING))
+        for order in draft.state.orders((PROPOSED,) if has_broker else OPEN)
         if order.side == "buy" and bucket in {None, order.bucket}
     ]
     for order in cancelled:

@@ -5,7 +5,7 @@ Nothing here changes anything; rows are added by ``draft``.
 
 import datetime as dt
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from sd_core.broker.registry import NO_BROKER
 from sd_core.buckets.ledger.quanta import Unit
-from sd_core.buckets.ledger.tables import RESERVING
+from sd_core.buckets.ledger.tables import OPEN, RESERVING
 from sd_core.errors import InputError
 from sd_core.study.satellites import CORE, LIVE, OUTSIDE
 from sd_core.wording import did_you_mean
@@ -75,9 +75,6 @@ class Bucket:
     kind: str
     name: str
     status: str
-
-
-_NOT_BOOKED = "not exists (select 1 from entry e where e.book = h.book and e.activity = h.ref)"
 
 
 class State:
@@ -262,15 +259,22 @@ class State:
         """Return the ids of a bucket's orders and requests that may still be filled, and reserve what that takes."""
         return [one.client_id for one in self.orders(RESERVING) if one.bucket == bucket and unit in {None, one.unit}]
 
-    def orders(self, statuses: Sequence[str] = ()) -> list[Any]:
+    def orders(self, statuses: Collection[str] = OPEN, session: str | None = None) -> list[Any]:
         """Return orders and requests with their latest step, in the order in which they were put on record.
 
+        Those that are open are as many as they are, those that are done grow with the ledger.
+
         Args:
-            statuses: of the step; all where none is named.
+            statuses: of the step.
+            session: the close that they were ordered at; None: any, and none.
         """
-        query = f"{_ORDERS} where o.book = :book and s.step = {_LAST_STEP} {{}} order by o.entry, o.client_id"
+        open_ones = "join open_order n on n.client_id = o.client_id" if set(statuses) <= set(OPEN) else ""
         named = ", ".join(f"'{one}'" for one in statuses)
-        return list(self._rows(query.format(f"and s.status in ({named})" if named else "")))
+        query = f"""
+            {_ORDERS} {open_ones} where o.book = :book and s.step = {_LAST_STEP} and s.status in ({named})
+            {"and o.session = :session" if session else ""} order by o.entry, o.client_id
+        """
+        return list(self._rows(query, session=session))
 
     def decision(self, client_id: str) -> dict[str, Any]:
         """Return what ordered an order: factor, conviction and what else its proposal or exit says; empty: a person."""
@@ -283,9 +287,9 @@ class State:
 
     def held(self) -> list[str]:
         """Return the references of activities that are stored and not booked."""
-        query = f"""
+        query = """
             select distinct a.effective, h.ref from held h join activity a on a.book = h.book and a.ref = h.ref
-            where h.book = :book and {_NOT_BOOKED} order by 1, 2
+            where h.book = :book order by 1, 2
         """
         return [row.ref for row in self._rows(query)]
 
@@ -301,7 +305,7 @@ class State:
             select h.ref, a.effective, l.unit, l.quanta from held h
             join activity a on a.book = h.book and a.ref = h.ref
             join activity_leg l on l.book = h.book and l.ref = h.ref
-            where h.book = :book and h.waits_for in ({", ".join(f":{name}" for name in names)}) and {_NOT_BOOKED}
+            where h.book = :book and h.waits_for in ({", ".join(f":{name}" for name in names)})
         """
         rows = list(self._rows(query, **names))
         beyond = {row.ref for row in rows if row.quanta < 0 and self._is_beyond(row.unit, -row.quanta)}
@@ -319,7 +323,7 @@ class State:
         return found
 
     def is_held(self, ref: str) -> bool:
-        """Return whether an activity is held, or was before it was booked."""
+        """Return whether an activity is held."""
         return self._one("select 1 from held where book = :book and ref = :ref", ref=ref) is not None
 
     def order(self, client_id: str) -> Any:
@@ -410,7 +414,8 @@ class State:
     def request_for(self, unit: str, quanta: int) -> str | None:
         """Return the oldest open request for a withdrawal of so much; None where there is none."""
         query = """
-            select o.client_id from "order" o join order_step s on s.client_id = o.client_id
+            select o.client_id from open_order n join "order" o on o.client_id = n.client_id
+            join order_step s on s.client_id = o.client_id
             where o.book = :book and o.side = 'withdraw' and o.unit = :unit and o.quanta = :quanta
             and s.step = (select max(step) from order_step l where l.client_id = o.client_id) and s.status = 'open'
             order by o.entry limit 1
@@ -437,7 +442,7 @@ class State:
         query = """
             select l.unit, sum(l.quanta) as quanta from activity_leg l
             join (select distinct book, ref from held) h on h.book = l.book and h.ref = l.ref where l.book = :book
-            and not exists (select 1 from entry e where e.book = l.book and e.activity = l.ref) group by l.unit
+            group by l.unit
         """
         return {row.unit: int(row.quanta) for row in self._rows(query)}
 

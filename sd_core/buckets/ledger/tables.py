@@ -4,9 +4,10 @@ The database's own declarations are made by the migrations; a test compares the 
 ``state``, how they are written in ``draft``.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -59,7 +60,11 @@ OTHER = (
 REQUESTED, PROPOSED, APPROVED, SENT, PARTIAL = "open", "proposed", "approved", "sent", "partial"
 # Those that may still be filled, and reserve what that takes.
 RESERVING = (REQUESTED, APPROVED, SENT, PARTIAL)
+OPEN = (PROPOSED, *RESERVING)
 DONE = ("filled", "cancelled", "refused", "expired")
+STATUSES = (*OPEN, *DONE)
+# Rows that one statement adds at most: databases bound how many values it may have.
+_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -82,13 +87,43 @@ class LedgerTable:
         """The table as SQLAlchemy writes it."""
         return sa.table(self.name, *(sa.column(name) for name in self.columns))
 
-    @cached_property
-    def _insert(self) -> sa.Insert:
-        return sa.insert(self.clause)
-
     def add(self, connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-        """Add rows that have the same columns; a single one is no batch, which would take PostgreSQL longer."""
-        connection.execute(self._insert, rows[0] if len(rows) == 1 else rows)
+        """Add rows, many by one statement: a batch takes PostgreSQL longer. What a row leaves out is NULL."""
+        names = tuple(name for name in self.columns if any(name in row for row in rows))
+        for first in range(0, len(rows), _AT_ONCE):
+            some = rows[first : first + _AT_ONCE]
+            values = {f"{name}_{place}": row.get(name) for place, row in enumerate(some) for name in names}
+            connection.execute(_insert(self.name, names, len(some)), values)
+
+    def remove(self, connection: sa.Connection, **where: Any) -> None:
+        """Remove the rows of derived content that have these values."""
+        found = " and ".join(f"{name} = :{name}" for name in where)
+        connection.execute(sa.text(f'delete from "{self.name}" where {found}'), where)
+
+
+@contextlib.contextmanager
+def sent_together(connection: sa.Connection) -> Iterator[None]:
+    """Send statements that return nothing without waiting for each to be done; PostgreSQL works meanwhile.
+
+    Raises:
+        DBAPIError: one of them is refused, as SQLAlchemy raises it for a single one.
+    """
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    raised = connection.dialect.loaded_dbapi.Error
+    try:
+        with driver.pipeline():
+            yield
+    except raised as error:
+        raise sa.exc.DBAPIError.instance(None, None, error, raised, dialect=connection.dialect) from error
+
+
+@cache
+def _insert(table: str, names: tuple[str, ...], rows: int) -> sa.TextClause:
+    values = ", ".join(f"({', '.join(f':{name}_{place}' for name in names)})" for place in range(rows))
+    return sa.text(f'insert into "{table}" ({", ".join(names)}) values {values}')
 
 
 def _table(name: str, key: str, others: str = "", entry: str = "entry") -> LedgerTable:
@@ -102,9 +137,11 @@ ENTRY = _table(
 )
 SEAL = _table("seal", "entry", "legs digest")
 # What follows from other rows, written with them so that nothing need be added up again; no digest covers it, as
-# ``verification`` recomputes it. What each account that an entry touches has after it, and what activities wait for.
+# ``verification`` recomputes it. What each account that an entry touches has after it, what activities wait for that
+# are not booked yet, and which orders are open: rows of these two go when that is over.
 BALANCE_AFTER = _table("balance_after", "account entry", "quanta reserved")
 HELD = _table("held", "book waits_for ref", "reason", entry="")
+OPEN_ORDER = _table("open_order", "client_id", entry="")
 
 # In the order in which an entry writes them: what others refer to comes first.
 ROWS = (
@@ -151,4 +188,4 @@ ROWS = (
     _table("event", "entry", "subject kind numbers text"),
 )
 
-EVERY = (*ROWS, SEAL, BALANCE_AFTER, ACTIVITY, ACTIVITY_LEG, HELD)
+EVERY = (*ROWS, SEAL, BALANCE_AFTER, ACTIVITY, ACTIVITY_LEG, HELD, OPEN_ORDER)

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, BALANCE_AFTER, EVERY, HELD, MONEY, ROWS, SEAL
+from sd_core.buckets.ledger.tables import (
+    ACTIVITY,
+    ACTIVITY_LEG,
+    BALANCE_AFTER,
+    DONE,
+    EVERY,
+    HELD,
+    MONEY,
+    OPEN_ORDER,
+    ROWS,
+    SEAL,
+)
 from sd_core.study.satellites import OUTSIDE
 
 
@@ -35,6 +46,10 @@ class Refusal:
 _SEALED = "exists (select 1 from seal where seal.entry = {row}.{column})"
 _UNKNOWN = "not exists (select 1 from entry where entry.number = NEW.{column})"
 _BOOKED = "exists (select 1 from entry where entry.book = NEW.book and entry.activity = NEW.ref)"
+_IS_OPEN = f"""exists (
+    select 1 from order_step s where s.client_id = {{row}}.client_id and s.status not in {DONE}
+    and s.step = (select max(l.step) from order_step l where l.client_id = s.client_id)
+)"""
 _BEFORE = """coalesce((
     select b.{column} from balance_after b where b.account = s.account and b.entry < NEW.entry
     order by b.entry desc limit 1
@@ -91,11 +106,11 @@ def _of_rows() -> list[Refusal]:
             refusals.append(
                 Refusal(f"{name}_before_the_seal", name, "insert", f"{name}: expected an entry without a seal", closed)
             )
-    for table in (SEAL, ACTIVITY, ACTIVITY_LEG, HELD):
-        for event in ("update", "delete"):
-            refusals.append(
-                Refusal(f"{table.name}_{event}", table.name, event, f"{table.name}: rows are never changed")
-            )
+    for table in (SEAL, ACTIVITY, ACTIVITY_LEG, HELD, OPEN_ORDER):
+        message = f"{table.name}: rows are never changed"
+        refusals.append(Refusal(f"{table.name}_update", table.name, "update", message))
+        if table not in (HELD, OPEN_ORDER):
+            refusals.append(Refusal(f"{table.name}_delete", table.name, "delete", message))
     return refusals
 
 
@@ -157,6 +172,13 @@ _REFUSALS = (
         "held: expected an activity that is stored and not booked",
         f"{_BOOKED} or not exists (select 1 from activity a where a.book = NEW.book and a.ref = NEW.ref)",
     ),
+    Refusal(
+        "held_delete",
+        "held",
+        "delete",
+        "held: expected an activity that is booked",
+        "not exists (select 1 from entry where entry.book = OLD.book and entry.activity = OLD.ref)",
+    ),
     # Accounts and postings, also where foreign keys are off
     Refusal(
         "account_known",
@@ -207,6 +229,20 @@ _REFUSALS = (
         "order_step: expected an account to reserve from",
         'NEW.reserved > 0 and not exists (select 1 from "order" o join account a on a.book = o.book'
         " and a.owner = o.bucket and a.unit = o.reserved_unit where o.client_id = NEW.client_id)",
+    ),
+    Refusal(
+        "open_order_insert",
+        "open_order",
+        "insert",
+        "open_order: expected an order that may still be filled",
+        f"not {_IS_OPEN.format(row='NEW')}",
+    ),
+    Refusal(
+        "open_order_delete",
+        "open_order",
+        "delete",
+        "open_order: expected an order that is done",
+        _IS_OPEN.format(row="OLD"),
     ),
     # What buckets own, and their status
     Refusal(
@@ -274,10 +310,11 @@ _REFUSALS = (
         "insert",
         "seal: expected for each account touched what it had before, with what the entry adds",
         f"""exists (
-    select 1 from ({_TOUCHED}) c left join balance_after s on s.account = c.account and s.entry = NEW.entry
-    where s.account is null
-    or s.quanta <> c.quanta + {_BEFORE.format(column="quanta")}
-    or s.reserved <> c.reserved + {_BEFORE.format(column="reserved")}
+    select 1 from ({_TOUCHED}) c where coalesce((
+        select 1 from balance_after s where s.account = c.account and s.entry = NEW.entry
+        and s.quanta = c.quanta + {_BEFORE.format(column="quanta")}
+        and s.reserved = c.reserved + {_BEFORE.format(column="reserved")}
+    ), 0) = 0
 )""",
     ),
     Refusal(

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, text
 
 from sd_core.buckets.ledger.draft import Row, digest_of
-from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, ROWS, SEAL
+from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, DONE, ROWS, SEAL
 from sd_core.buckets.ledger.triggers import missing_triggers
 from sd_core.study.satellites import OUTSIDE
 
@@ -42,6 +42,7 @@ def verify(connection: Connection) -> Verified:
         *_balances(connection),
         *_lots(connection),
         *_held(connection),
+        *_open_orders(connection),
     ]
     return Verified(len(seals), seals[max(seals)]["digest"] if seals else "", findings)
 
@@ -162,14 +163,28 @@ def _lots(connection: Connection) -> Iterator[str]:
 
 
 def _held(connection: Connection) -> Iterator[str]:
-    """Return activities that are stored, and neither booked nor held: nothing would ever book them."""
+    """Return activities that are neither booked nor held, which nothing would ever book, and those that are both."""
     query = """
-        select a.book, a.ref from activity a
-        where not exists (select 1 from entry e where e.book = a.book and e.activity = a.ref)
-        and not exists (select 1 from held h where h.book = a.book and h.ref = a.ref) order by a.book, a.ref
+        select a.book, a.ref, e.number from activity a
+        left join entry e on e.book = a.book and e.activity = a.ref
+        where (e.number is null) <> exists (select 1 from held h where h.book = a.book and h.ref = a.ref)
+        order by a.book, a.ref
     """
     for row in connection.execute(text(query)):
-        yield f"{row.book}: activity {row.ref}: neither booked nor held"
+        yield f"{row.book}: activity {row.ref}: {'neither booked nor' if row.number is None else 'booked and'} held"
+
+
+def _open_orders(connection: Connection) -> Iterator[str]:
+    """Compare which orders are said to be open with their last steps."""
+    query = f"""
+        select o.client_id, n.client_id as said, s.status from "order" o
+        join order_step s on s.client_id = o.client_id
+        left join open_order n on n.client_id = o.client_id
+        where s.step = (select max(l.step) from order_step l where l.client_id = o.client_id)
+        and (n.client_id is null) <> (s.status in {DONE}) order by o.client_id
+    """
+    for row in connection.execute(text(query)):
+        yield f"order {row.client_id}: {row.status}, and {'not ' if row.said is None else ''}among those that are open"
 
 
 def _damage(connection: Connection) -> Iterator[str]:

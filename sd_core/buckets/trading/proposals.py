@@ -12,7 +12,7 @@ from sd_core.buckets.ledger.ledger import Ledger, Receipt
 from sd_core.buckets.ledger.marked import AtMark, at_last_mark, parameters_of
 from sd_core.buckets.ledger.orders import Order
 from sd_core.buckets.ledger.state import State
-from sd_core.buckets.ledger.tables import PROPOSED, RESERVING
+from sd_core.buckets.ledger.tables import PROPOSED, RESERVING, STATUSES
 from sd_core.buckets.rules import NEVER
 from sd_core.buckets.trading.openings import Asked, Buyer, Costs, Opening, bought, openings
 from sd_core.schemas.kinds import Reason
@@ -43,9 +43,9 @@ def propose(ledger: Ledger, asked: Mapping[str, Mapping[str, Asked]], costs: Cos
     with ledger.state() as state:
         at = {bucket: at_last_mark(state, bucket) for bucket, one in state.buckets.items() if one.status == "active"}
         sessions = {one.session for one in at.values() if one is not None}
-        open_ones = state.orders((PROPOSED, *RESERVING))
-    for one in open_ones:
-        if one.status == PROPOSED and sessions and (one.session or "") < max(sessions):
+        proposals = state.orders((PROPOSED,))
+    for one in proposals:
+        if sessions and (one.session or "") < max(sessions):
             ledger.close(one.client_id, "expired", actor="rule")
     made = []
     for bucket, now in at.items():
@@ -62,8 +62,8 @@ def propose(ledger: Ledger, asked: Mapping[str, Mapping[str, Asked]], costs: Cos
 
 def _wanted(state: State, bucket: str, now: AtMark, asked: Mapping[str, Asked], costs: Costs) -> list[_Wanted]:
     """Return what a satellite buys: more of what paid dividends first, then new positions."""
-    of_bucket = [one for one in state.orders() if one.bucket == bucket and one.side == "buy"]
-    if now.factor <= 0.0 or any(one.session == now.session for one in of_bucket):
+    before = state.orders(STATUSES, session=now.session)
+    if now.factor <= 0.0 or any(one.bucket == bucket and one.side == "buy" for one in before):
         return []
     base = state.base
     free = float(base.decimal(max(0, state.free(bucket, base.unit))))
@@ -76,7 +76,7 @@ def _wanted(state: State, bucket: str, now: AtMark, asked: Mapping[str, Asked], 
             if more is not None:
                 wanted.append(_Wanted(more, REINVEST, {"factor": now.factor}))
                 free -= more.reserved
-    under_way = {one.unit for one in of_bucket if one.status in RESERVING}
+    under_way = {one.unit for one in state.orders(RESERVING) if one.bucket == bucket and one.side == "buy"}
     held_now = {*state.positions(bucket), *under_way}
     leaving = sum(held.exit != NEVER for held in now.positions.values())
     tests = sum(held.is_test for held in now.positions.values())

@@ -1,18 +1,22 @@
 """Breaches through a raw connection: the database itself refuses each, and nothing of it stays."""
 
+import re
 import sqlite3
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from sd_core.buckets.ledger.draft import Draft
 from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.store import Store
 from sd_core.buckets.ledger.tables import EVERY
 from sd_core.buckets.ledger.verification import verify
 
+D = Decimal
 HASH = "f" * 64
 # What each account has after an entry, from its legs and the orders it adds; and no row that is there already.
 BALANCES = """
@@ -183,7 +187,7 @@ REASONS = {
         "a balance changed",
         "a balance removed",
         "a held activity changed",
-        "a held activity forgotten",
+        "an open order changed",
         "a leg replaced while it is changed",
     ],
     "universe: only a person": ["an instrument given to the core by a rule"],
@@ -205,7 +209,12 @@ REASONS = {
     "balance_after: expected an entry without": ["a balance of a sealed entry", "a balance replaced"],
     "order_step: expected the step": ["a step left out", "a step of an order that is not there"],
     "order_step: expected an account": ["an order that reserves from an account that is not there"],
-    "held: expected": ["an activity held that is booked", "an activity held that is not there"],
+    "held: expected": [
+        "an activity held that is booked",
+        "an activity held that is not there",
+        "a held activity forgotten",
+    ],
+    "open_order: expected": ["an open order forgotten", "an order open that is not there"],
     "constraint": [
         "a leg of nothing",
         "a negative leg",
@@ -327,6 +336,10 @@ BREACHES: dict[str, Breach] = {
     "an activity held that is not there": lambda f: [f.held("nil")],
     "a held activity changed": lambda f: ["update held set waits_for = 'USD'"],
     "a held activity forgotten": lambda f: ["delete from held"],
+    # Which orders are open
+    "an open order forgotten": lambda f: ["delete from open_order"],
+    "an open order changed": lambda f: ["update open_order set client_id = client_id"],
+    "an order open that is not there": lambda f: ["insert into open_order (client_id) values ('nil')"],
     "a position below 0": lambda f: f.fact(
         f.leg(f.account("hunter", "NVDA"), f.account("outside", "NVDA"), 3 * 10**9, "NVDA"),
         states=[("NVDA", -3 * 10**9)],
@@ -536,3 +549,23 @@ def test_an_activity_that_nothing_would_ever_book_is_found(ledger: Ledger, fill_
     run_raw(ledger, Forger(ledger).activity(("USD", 10)))
     with ledger.store.reading() as connection:
         assert verify(connection).findings == ["live: activity forged: neither booked nor held"]
+
+
+def test_an_order_that_nobody_would_look_after_is_found(ledger: Ledger, fill_in: Callable[[Ledger], None]) -> None:
+    fill_in(ledger)
+    forger = Forger(ledger)
+    run_raw(ledger, [forger.entry("order"), *forger.order(0), forger.seal(0)])
+    with ledger.store.reading() as connection:
+        findings = verify(connection).findings
+    assert any(re.fullmatch(r"order \S+: open, and not among those that are open", one) for one in findings)
+
+
+def test_what_the_seal_refuses_is_raised_alike_in_both_databases(
+    either: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    either.deposit(D(1))
+    monkeypatch.setattr(Draft, "_balances_after", lambda _: [])
+    with pytest.raises(sa.exc.DBAPIError, match="expected for each account touched"):
+        either.deposit(D(2))
+    monkeypatch.undo()
+    assert either.deposit(D(2)).entry == 3

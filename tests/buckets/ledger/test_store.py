@@ -86,17 +86,21 @@ def test_what_accounts_have_is_filled_in_from_what_an_older_release_wrote(
     either: Ledger, fill_in: Callable[[Ledger], None]
 ) -> None:
     fill_in(either)
-    names = ("balance_after", "held")
-    columns = {"balance_after": "account, entry, quanta, reserved", "held": "book, ref, waits_for"}
+    columns = {
+        "balance_after": "account, entry, quanta, reserved",
+        "held": "book, ref, waits_for",
+        "open_order": "client_id",
+    }
 
     def content() -> dict[str, list[tuple[object, ...]]]:
         with either.store.reading() as connection:
-            queries = {name: sa.text(f"select {columns[name]} from {name} order by 1, 2, 3") for name in names}
+            queries = {name: sa.text(f"select {some} from {name} order by {some}") for name, some in columns.items()}
             return {name: [tuple(row) for row in connection.execute(query)] for name, query in queries.items()}
 
     before = content()
     assert len(before["balance_after"]) == 19
     assert before["held"] == [("live", "early", "KO")]
+    assert before["open_order"] == [("withdrawal-19",)]
     with either.store.writing() as connection:
         as_first_released(connection)
     again = replace(either, store=replace(either.store))
@@ -110,7 +114,7 @@ def test_what_accounts_have_is_filled_in_from_what_an_older_release_wrote(
 def as_first_released(connection: sa.Connection) -> None:
     """Take from a database what migrations after the first have added."""
     drop_triggers(connection)
-    tables = ("drop view balance", "drop table balance_after", "drop table held")
+    tables = ("drop view balance", "drop table balance_after", "drop table held", "drop table open_order")
     for statement in (
         *tables,
         *(f"drop table {one}" for one in ("mark_event", "mark_trade", "mark_state")),
@@ -123,7 +127,14 @@ def as_first_released(connection: sa.Connection) -> None:
     connection.exec_driver_sql("update alembic_version set version_num = '0001'")
 
 
-INDEXES = ("entry_of_day", "mark_of_session", "rate_of_currency", "order_step_of_entry", "lot_of_position")
+INDEXES = (
+    "entry_of_day",
+    "mark_of_session",
+    "rate_of_currency",
+    "order_step_of_entry",
+    "lot_of_position",
+    "order_of_session",
+)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sd_core.broker.simulated import Simulated
 from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.store import Store
-from sd_core.buckets.ledger.tables import PROPOSED, RESERVING
+from sd_core.buckets.ledger.tables import PROPOSED, RESERVING, STATUSES
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.trading.desk import send_exits
 from sd_core.buckets.trading.feed import reconcile
@@ -94,7 +94,7 @@ class Life:
     def check(self, failed: set[str]) -> None:
         """Hold the laws of orders after the morning's run, of which some sales may have failed."""
         with self.ledger.state() as state:
-            orders = state.orders()
+            orders = state.orders(STATUSES)
             for one in orders:
                 if one.side == "buy" and one.session is not None:
                     assert state.decision(one.client_id)["factor"] > 0
@@ -117,7 +117,7 @@ def test_laws_hold_over_random_days_with_every_fault(tmp_path: Path, seed: int) 
     with life.ledger.store.reading() as connection:
         assert verify(connection).findings == []
     with life.ledger.state() as state:
-        filled = Counter((one.side, one.reason) for one in state.orders() if one.filled)
+        filled = Counter((one.side, one.reason) for one in state.orders(STATUSES) if one.filled)
     assert filled["buy", "entry"] >= 1
     assert sum(count for (side, _), count in filled.items() if side == "sell") >= 1
     assert life.seen["sent"] >= 3

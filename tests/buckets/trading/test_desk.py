@@ -8,6 +8,7 @@ from support.brokers import BEGIN
 
 from sd_core.broker.protocol import Order, RefusedError
 from sd_core.buckets.ledger.satellites import Satellite
+from sd_core.buckets.ledger.tables import STATUSES
 from sd_core.buckets.trading.desk import send_exits
 from sd_core.buckets.trading.openings import Asked, Costs
 from sd_core.buckets.trading.proposals import propose
@@ -90,7 +91,7 @@ def test_proposing_again_changes_nothing_and_the_next_close_ends_proposals(desk)
     desk.ledger.mark(dt.date(2026, 3, 3), {})
     (receipt,) = propose(desk.ledger, ASKED, FREE)
     with desk.ledger.state() as state:
-        assert [(one.client_id, one.status) for one in state.orders()] == [
+        assert [(one.client_id, one.status) for one in state.orders(STATUSES)] == [
             ("hunter-NVDA-entry-2026-03-02", "expired"),
             ("hunter-NVDA-entry-2026-03-03", "proposed"),
         ]
