@@ -8,7 +8,9 @@ import contextlib
 import datetime as dt
 import math
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -27,9 +29,10 @@ from sd_core.buckets.ledger.reconciliation import CAUSE, SILENT
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.trading.openings import Asked
-from sd_core.buckets.trading.paper import Bar, PaperDay, trade_on_paper
+from sd_core.buckets.trading.paper import Bar, PaperDay, split_since, trade_on_paper
 from sd_core.calendars import ACCOUNT_CALENDAR, ONE_DAY, calendar_sessions
 from sd_core.errors import NotReadyError
+from sd_core.market import raw
 from sd_core.schemas.kinds import Regime
 from sd_core.study.satellites import LIVE
 
@@ -116,13 +119,32 @@ def _trade_on_paper(home: StudyHome, ledger: Ledger, bucket: str, session: dt.da
     with paper.state() as state:
         last = state.last_mark
         universe = state.universe(bucket)
+        marked = {unit: state.prices[unit] for unit in state.positions(bucket) if unit in state.prices}
     found = query_judged(home, paper, _SESSIONS, session.isoformat())
     # Before its first mark it has nothing: it begins with this session, and not with the study's first one.
     due = [one["session"] for one in found if last is not None and one["session"].isoformat() > last]
+    splits = _splits(home, marked)
     for day in due or [session]:
         before = max((one["session"] for one in found if one["session"] < day), default=None)
         asked = {} if before is None else signals_at(home, paper, before.isoformat()).get(bucket, {})
-        yield from trade_on_paper(ledger, bucket, _paper_day(home, paper, day, asked, universe))
+        yield from trade_on_paper(ledger, bucket, replace(_paper_day(home, paper, day, asked, universe), splits=splits))
+        splits = {}
+
+
+def _splits(home: StudyHome, marked: Mapping[str, tuple[str, Decimal]]) -> dict[str, Fraction]:
+    """Return by what instruments were split since they were marked, each at a price of a session.
+
+    All sessions of the lake count in the newest shares, so every session after the mark does.
+    """
+    found = {}
+    for unit, (session, price) in marked.items():
+        close = _closes(home, dt.date.fromisoformat(session)).get(unit)
+        history = raw.load(home.lake, unit)
+        recorded = [] if history is None else [float(ratio) for ratio in history.splits.sort_index()]
+        ratio = None if close is None else split_since(float(price), float(close), recorded)
+        if ratio is not None:
+            found[unit] = ratio
+    return found
 
 
 def _paper_day(

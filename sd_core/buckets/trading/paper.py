@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,13 @@ from sd_core.schemas.kinds import ExitReason, Kind, Regime
 # The session before, and the one that is traded; rows that a ticker adds to the kernel's ledger at most.
 BEFORE, NOW = 0, 1
 ROWS = 6
+QUANTUM = Decimal("1e-9")
+# A close that is stated otherwise by no more than this was corrected, and not split; prices are rounded by less.
+SAME, ROUNDED = 0.01, 1e-3
+# What is taken for a split that no one recorded: so large, and of no more than so many old shares for new ones.
+LEAST_STEP, MOST_OLD = 1.5, 4
+# Recorded ratios are exact to such a part.
+LARGEST_PART = 10_000
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ class PaperDay:
         market: what is known of the session besides.
         costs: of a trade.
         lot_sizes: smallest quantities that trade; what has none is fractional.
+        splits: new shares per old one, of tickers that were split since the last mark; all prices are of new shares.
     """
 
     session: dt.date
@@ -62,6 +71,33 @@ class PaperDay:
     market: MarketDay = field(default_factory=MarketDay)
     costs: Costs = field(default_factory=Costs)
     lot_sizes: Mapping[str, float] = field(default_factory=dict)
+    splits: Mapping[str, Fraction] = field(default_factory=dict)
+
+
+def split_since(marked: float, now: float, recorded: Sequence[float]) -> Fraction | None:
+    """Return by what a ticker was split since a mark, or None.
+
+    Prices are split-adjusted, so a split shows in the close of the marked session: it is another one now. That is taken
+    for a split where recorded ones explain it, or where it changes the price by a third or more, at a simple ratio.
+
+    Args:
+        marked: the close that was marked.
+        now: the close of the same session as it is stated now.
+        recorded: new shares per old one of the ticker's splits, in order.
+    """
+    step = marked / now
+    if abs(step - 1.0) <= SAME:
+        return None
+    ratio = 1.0
+    for one in reversed(recorded):
+        ratio *= one
+        if abs(ratio / step - 1.0) <= SAME:
+            return Fraction(ratio).limit_denominator(LARGEST_PART)
+    simple = (
+        Fraction(step).limit_denominator(MOST_OLD) if step > 1.0 else 1 / Fraction(1 / step).limit_denominator(MOST_OLD)
+    )
+    is_large = max(step, 1.0 / step) >= LEAST_STEP
+    return simple if is_large and abs(float(simple) / step - 1.0) <= ROUNDED else None
 
 
 def trade_on_paper(ledger: Ledger, bucket: str, day: PaperDay, *, dry_run: bool = False) -> list[Receipt]:
@@ -99,13 +135,11 @@ class _Session:
         # What it holds it sells, also where it may no longer buy it.
         self.tickers = list(dict.fromkeys([*day.bars, *last.positions]))
         self._held = {unit: state.units[unit].decimal(held) for unit, held in state.positions(bucket).items()}
+        self._splits = [self._split(ticker, ratio) for ticker, ratio in day.splits.items() if ticker in self._held]
         self.satellite = _satellite(parameters_of(state, bucket), last, len(self.tickers))
         self.satellite.cash = float(state.base.decimal(state.balance(bucket, state.base.unit)))
         self.satellite.cash_before = self.satellite.cash
-        self.positions = [
-            _position(last, ticker, day.lot_sizes.get(ticker, 0.0), number)
-            for number, ticker in enumerate(self.tickers)
-        ]
+        self.positions = [_position(last, ticker, day, number) for number, ticker in enumerate(self.tickers)]
         self.market = _market(day, self.tickers, last.regime)
         count = len(self.tickers)
         self.books = SimpleNamespace(
@@ -120,12 +154,20 @@ class _Session:
         )
 
     def activities(self) -> list[Activity]:
-        """Return what happens in the session: dividends and interest, then the fills, as they are made."""
+        """Return what happens in the session: splits, dividends and interest, then the fills, as they are made."""
         receive(self.market, self.books, NOW)  # type: ignore[no-untyped-call]
         trade(self.market, self.books, 0, NOW)  # type: ignore[no-untyped-call]
         rows = self.books.ledger[: self.books.counts[0]]
         facts = [self._fact(number, row) for number, row in enumerate(rows, start=1)]
-        return [one for one in facts if one is not None]
+        return [*self._splits, *(one for one in facts if one is not None)]
+
+    def _split(self, ticker: str, ratio: Fraction) -> Activity:
+        """Turn the shares of a ticker into new ones, and return that as a fact; parts of a quantum are cut."""
+        before = self._held[ticker]
+        after = (before * ratio.numerator / ratio.denominator).quantize(QUANTUM, ROUND_DOWN)
+        self._held[ticker] = after
+        legs, details = {ticker: after - before}, {"ratio": str(ratio)}
+        return Activity(f"{self._day.session}:split:{ticker}", "split", self._day.session, legs, details=details)
 
     def _fact(self, number: int, row: Any) -> Activity | None:
         """Return a row of the kernel as a fact; money is cut to what a ledger keeps."""
@@ -184,15 +226,16 @@ def _satellite(parameters: Parameters, last: AtMark, tickers: int) -> SimpleName
     )
 
 
-def _position(last: AtMark, ticker: str, lot_size: float, number: int) -> SimpleNamespace:
-    """Return what a satellite holds of a ticker after the last mark, or an empty position."""
+def _position(last: AtMark, ticker: str, day: PaperDay, number: int) -> SimpleNamespace:
+    """Return what a satellite holds of a ticker after the last mark, in shares of today, or an empty position."""
     held = last.positions.get(ticker)
+    ratio = float(day.splits.get(ticker, 1))
     return SimpleNamespace(
-        lot_size=lot_size,
-        quantity=held.quantity if held else 0.0,
-        entry=held.entry_price if held else 0.0,
-        stop=held.stop if held else 0.0,
-        highest=held.highest if held else 0.0,
+        lot_size=day.lot_sizes.get(ticker, 0.0),
+        quantity=held.quantity * ratio if held else 0.0,
+        entry=held.entry_price / ratio if held else 0.0,
+        stop=held.stop / ratio if held else 0.0,
+        highest=held.highest / ratio if held else 0.0,
         dividend=0.0,
         reinvest=held.reinvest if held else 0.0,
         trade=number,

@@ -551,7 +551,7 @@ def test_an_activity_that_nothing_would_ever_book_is_found(ledger: Ledger, fill_
         assert verify(connection).findings == ["live: activity forged: neither booked nor held"]
 
 
-def test_an_order_that_nobody_would_look_after_is_found(ledger: Ledger, fill_in: Callable[[Ledger], None]) -> None:
+def test_an_order_that_no_one_would_look_after_is_found(ledger: Ledger, fill_in: Callable[[Ledger], None]) -> None:
     fill_in(ledger)
     forger = Forger(ledger)
     run_raw(ledger, [forger.entry("order"), *forger.order(0), forger.seal(0)])

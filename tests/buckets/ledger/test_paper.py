@@ -3,18 +3,20 @@
 import datetime as dt
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 from support.satellites_in_a_ledger import Drawn, assert_rows_agree, drawn, rows_of, satellite_of, tables_of
 
 from sd_core.buckets.history.engine import simulate
 from sd_core.buckets.ledger import book_rows
 from sd_core.buckets.ledger.ledger import Ledger
-from sd_core.buckets.ledger.marked import MarketDay, date_of
+from sd_core.buckets.ledger.marked import MarketDay, at_last_mark, date_of
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.trading.openings import Asked, Costs
-from sd_core.buckets.trading.paper import Bar, PaperDay, trade_on_paper
+from sd_core.buckets.trading.paper import Bar, PaperDay, split_since, trade_on_paper
 from sd_core.errors import InputError
 from sd_core.market.arrays import last_known
 from sd_core.schemas.kinds import Regime
@@ -121,6 +123,87 @@ def test_parts_of_a_share_cost_no_more_than_there_is(ledger: Ledger, clock, seed
     assert [row["reasons"] for row in found] == [row["reasons"] for row in expected]
     assert min(row["cash"] for row in found) >= 0.0
     assert [row["twr_index"] for row in found] == pytest.approx([row["twr_index"] for row in expected], rel=1e-6)
+
+
+def after_a_split(day: PaperDay, ratio: int) -> PaperDay:
+    """Return a session as it is stated in new shares: prices and dividends a part of what they were."""
+    return replace(
+        day,
+        bars={
+            ticker: Bar(*(getattr(bar, side) / ratio for side in ("open", "high", "low", "close", "dividend")))
+            for ticker, bar in day.bars.items()
+        },
+        last={ticker: close / ratio for ticker, close in day.last.items()},
+        asked={
+            ticker: replace(one, close=one.close / ratio, peak=one.peak / ratio) for ticker, one in day.asked.items()
+        },
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 11])
+def test_a_split_changes_shares_and_prices_of_a_position_and_nothing_else(ledger: Ledger, clock, seed: int) -> None:
+    plan = alone(seed, is_whole=False)
+    days = days_of(plan)
+    clock.day = days[0].session
+    name = create(ledger, plan)
+    book = ledger.paper(name)
+    held: dict[str, int] = {}
+    for old in days:
+        clock.day, day = old.session, old
+        if not held and len(rows_of(ledger, book_rows.trade_rows, book.book)):
+            # From here on everything counts in new shares: two for one.
+            with book.state() as state:
+                held, before = state.positions(name), at_last_mark(state, name).positions
+        if held:
+            day = after_a_split(old, 2)
+            if "split" not in done_by(book):
+                (first, *_) = trade_on_paper(ledger, name, replace(day, splits=dict.fromkeys(held, Fraction(2))))
+                assert (first.kind, first.numbers["ratio"]) == ("split", "2")
+                with book.state() as state:
+                    after = at_last_mark(state, name).positions
+                for ticker, one in ((ticker, after[ticker]) for ticker in held if ticker in after):
+                    assert one.entry_price == pytest.approx(before[ticker].entry_price / 2, rel=1e-9)
+                    assert one.stop >= before[ticker].stop / 2 * (1 - 1e-9)
+                    assert one.quantity >= 2 * before[ticker].quantity * (1 - 1e-9)
+                continue
+        trade_on_paper(ledger, name, day)
+    assert held
+    expected = [row for row in tables_of(plan)["bucket_daily"] if row["bucket"] == name]
+    found = rows_of(ledger, book_rows.daily_rows, book.book)
+    assert [row["reasons"] for row in found] == [row["reasons"] for row in expected]
+    assert [row["twr_index"] for row in found] == pytest.approx([row["twr_index"] for row in expected], rel=1e-6)
+    trips = [row for row in tables_of(plan)["bucket_trade"] if row["bucket"] == name]
+    found = rows_of(ledger, book_rows.trade_rows, book.book)
+    assert [row["exit_reason"] for row in found] == [row["exit_reason"] for row in trips]
+    with ledger.store.reading() as connection:
+        assert verify(connection).findings == []
+
+
+def done_by(book: Ledger) -> set[str]:
+    with book.store.reading() as connection:
+        kinds = connection.execute(text("select kind from entry where book = :book"), {"book": book.book})
+        return set(kinds.scalars())
+
+
+@pytest.mark.parametrize(
+    ("marked", "now", "recorded", "ratio"),
+    [
+        (100.0, 100.0, [2.0], None),
+        pytest.param(100.0, 99.5, [], None, id="a close put right by half a percent"),
+        (100.0, 50.0, [2.0], Fraction(2)),
+        pytest.param(100.0, 100.0 / 6, [4.0, 3.0, 2.0], Fraction(6), id="the last two of three"),
+        pytest.param(100.0, 1000.0, [0.1], Fraction(1, 10), id="ten old shares for one"),
+        pytest.param(107.21, 100.0, [1.0721], Fraction(10721, 10000), id="a small one that is recorded"),
+        pytest.param(107.21, 100.0, [], None, id="a small one that is not"),
+        pytest.param(100.01, 66.67, [], Fraction(3, 2), id="a large one that is not, rounded to cents"),
+        pytest.param(100.0, 60.0, [], Fraction(5, 3), id="five for three"),
+        pytest.param(100.0, 58.7, [], None, id="a price put right by a large part"),
+    ],
+)
+def test_a_split_is_known_by_what_it_does_to_a_marked_close(
+    marked: float, now: float, recorded: list[float], ratio: Fraction | None
+) -> None:
+    assert split_since(marked, now, recorded) == ratio
 
 
 def test_a_session_on_paper_is_booked_once_and_sixty_three_allow_a_start(ledger: Ledger, clock) -> None:
