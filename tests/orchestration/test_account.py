@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 import sqlalchemy as sa
-from support.account_lab import LAST, Clock, book_account, open_account
+from support.account_lab import LAST, Clock, book_account, mark, open_account
 from support.lab import Lab
 
 from pipelines.orchestration.account_assets import MARKS_KEY, account_schedules, ledger_sensor
@@ -18,6 +18,7 @@ from pipelines.orchestration.names import REFRESH
 from pipelines.orchestration.partitions import range_tags
 from pipelines.steps.account import evaluate_account, examine, last_evening, mark_account
 from pipelines.steps.books import MARKED, RECONCILED, VERIFIES
+from sd_core.calendars import ACCOUNT_CALENDAR, calendar_sessions
 from sd_core.errors import NotReadyError
 
 LEDGER_KEY = DERIVED_KEYS["ledger"]
@@ -123,14 +124,16 @@ def test_all_checks_of_the_books_block(bucket_lab: Lab) -> None:
     assert {name: spec.blocking for name, spec in specs.items()} == {VERIFIES: True, RECONCILED: True, MARKED: True}
 
 
-def test_sensor_asks_once_for_each_state_of_the_ledger(account: Lab, bucket_lab: Lab) -> None:
-    def asked(lab: Lab) -> list[dg.RunRequest]:
-        definitions = build_definitions(lab.home)
-        sensor = ledger_sensor(lab.home)
-        with dg.DagsterInstance.ephemeral() as instance:
-            context = dg.build_sensor_context(instance, definitions=definitions)
-            return list(sensor.evaluate_tick(context).run_requests or [])
+def asked(lab: Lab) -> list[dg.RunRequest]:
+    """Return the runs that the sensor asks for."""
+    definitions = build_definitions(lab.home)
+    sensor = ledger_sensor(lab.home)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance, definitions=definitions)
+        return list(sensor.evaluate_tick(context).run_requests or [])
 
+
+def test_sensor_asks_once_for_each_state_of_the_ledger(account: Lab, bucket_lab: Lab) -> None:
     assert asked(bucket_lab) == []
     [first] = asked(account)
     assert [request.run_key for request in asked(account)] == [first.run_key]
@@ -140,6 +143,33 @@ def test_sensor_asks_once_for_each_state_of_the_ledger(account: Lab, bucket_lab:
     ledger.note("dipper", "more of it")
     [second] = asked(account)
     assert second.run_key != first.run_key
+    assert landed(account)[0]
+    assert asked(account) == []
+    ledger.store.close()
+
+
+@pytest.mark.usefixtures("at_the_end")
+def test_books_in_postgresql_are_landed_and_watched_as_those_in_a_file(
+    account: Lab, bucket_lab: Lab, tmp_path: Path, postgresql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert landed(account)[0]
+    lab = bucket_lab.copy_to(tmp_path / "other")
+    monkeypatch.setenv("SD_LEDGER", postgresql)
+    assert asked(lab) == []
+    ledger = book_account(lab, postgresql)
+    [first] = asked(lab)
+    success, checks = landed(lab)
+    assert success
+    assert {name: check.passed for name, check in checks.items()} == {VERIFIES: True, RECONCILED: True, MARKED: True}
+    assert asked(lab) == []
+    in_file, in_server = (one.home.lake.current("ledger") for one in (account, lab))
+    assert in_file is not None
+    assert in_server is not None
+    assert in_server.rows == in_file.rows
+    for table in in_file.rows:
+        assert in_server.read(table).equals(in_file.read(table)), table
+    ledger.note("dipper", "more of it")
+    assert [one.run_key for one in asked(lab)] != [first.run_key]
     ledger.store.close()
 
 
@@ -206,6 +236,35 @@ def test_evaluation_is_reached_where_all_checks_pass(account: Lab) -> None:
     success, said = evaluated(account)
     assert not success
     assert "evaluate: 2023-06-09: expected the first session of a quarter" in said
+
+
+def test_evening_of_a_quarter_marks_and_evaluates_the_account(account: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two jobs of the evening, whole, as their schedules start them; sessions before were marked each evening."""
+    from pipelines.steps import account as steps
+
+    quarter = dt.date(2023, 7, 3)
+    clock = Clock(quarter)
+    ledger = open_account(account.root, clock)
+    for day in calendar_sessions(ACCOUNT_CALENDAR, LAST + dt.timedelta(days=1), quarter - dt.timedelta(days=1)):
+        mark(account, ledger, clock, day.item())
+    monkeypatch.setattr(steps, "last_evening", lambda _: quarter)
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = build_definitions(account.home).resolve_job_def("mark_account")
+        assert job.execute_in_process(instance=instance).success
+    assert evaluated(account) == (True, "")
+    with ledger.state() as state:
+        entry = state.entry(state.last_entry)
+        assert (state.last_mark, entry.kind, entry.actor) == (quarter.isoformat(), "evaluation", "rule")
+    # Its books are those that it was made from; the next landing has it, and it is made once.
+    assert landed(account)[0]
+    version = account.home.lake.current("ledger")
+    assert version is not None
+    [row] = version.read("bucket_evaluation").to_pylist()
+    assert (row["book"], row["bucket"], row["session"].isoformat()) == ("live", "dipper", quarter.isoformat())
+    assert evaluated(account) == (True, "")
+    with ledger.state() as state:
+        assert state.last_entry == entry.number
+    ledger.store.close()
 
 
 @pytest.mark.parametrize("blocked", [True, False])

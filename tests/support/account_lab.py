@@ -38,12 +38,12 @@ def close_of(lab: Lab, ticker: str, day: dt.date) -> Decimal:
     return D(str(round(float(closes[day.isoformat()]), 2)))
 
 
-def open_account(root: Path, clock: Clock) -> Ledger:
-    """Return the ledger of a home that the study names by default."""
-    return Ledger(Store("main", root / "ledgers"), clock=clock)
+def open_account(root: Path, clock: Clock, url: str | None = None) -> Ledger:
+    """Return the ledger of a home that the study names by default, in a file or in PostgreSQL."""
+    return Ledger(Store("main", root / "ledgers", url), clock=clock)
 
 
-def book_account(lab: Lab) -> Ledger:
+def book_account(lab: Lab, url: str | None = None) -> Ledger:
     """Book the account, and return its ledger.
 
     On the first day 10 000 come, 1 000 of them go to ``dipper``, which has ten hundredths of the account as its target;
@@ -51,7 +51,7 @@ def book_account(lab: Lab) -> Ledger:
     marked with the rest on the last. 500 come on the third day, before the dividend, and 200 go out on the last.
     """
     clock = Clock()
-    ledger = open_account(lab.root, clock)
+    ledger = open_account(lab.root, clock, url)
     ledger.deposit(D(10_000))
     ledger.set("live", {"budget": "0.2"})
     ledger.create(Satellite("dipper", "dip_buyer", ["DDD"], D("0.10")))
