@@ -14,6 +14,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from pipelines.cli.bucket_options import add_bucket_commands
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
         # A letter that the output cannot take is no reason to end: a ? is written for it.
         sys.stdout.reconfigure(errors="replace")
     try:
+        _require_folder()
         return ExitCode(parsed.command(parsed))
     except InputError as error:
         print(f"refused:\n{error}", file=sys.stderr)
@@ -49,6 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> ExitCode:
             raise
         print(f"failed:\n{error.filename or 'output'}: {error.strerror}", file=sys.stderr)
         return ExitCode.FAILED
+
+
+def _require_folder() -> None:
+    """Refuse a current folder that was deleted: libraries that ask for it end in errors of their own."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise InputError("the current folder was deleted: expected one that is there: change to it with cd") from None
 
 
 # What an output that takes nothing more says, without the name of a file.

@@ -22,6 +22,9 @@ SQL = (FILES / "sql").resolve()
 STUDIES = (FILES / "studies").resolve()
 WORKSPACE = (FILES / "workspace.yaml").resolve()
 DEFAULT_STUDY = "demo"
+# Dagster looks for its settings by a pattern and for its databases by an address; where these fail, it silently
+# works with settings of its own, telemetry among them.
+NOT_IN_PATHS = frozenset("*?[]%\\")
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def open_home(study: str | None = None) -> StudyHome:
         study: a study file, or the name of one in ``studies/``.
 
     Raises:
-        InputError: there is no such study, or it is refused.
+        InputError: there is no such study, or it is refused, or the folder of what is generated.
     """
     name = study or os.environ.get("SD_STUDY") or DEFAULT_STUDY
     file = Path(name)
@@ -88,4 +91,9 @@ def open_home(study: str | None = None) -> StudyHome:
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))
             raise InputError(f"{name}: expected a study file or the name of a study in {file.parent}: {known}")
     root = Path(os.environ.get("SD_HOME") or (CODE if IS_CHECKOUT else Path.cwd())).resolve()
+    if set(str(root)) & NOT_IN_PATHS:
+        raise InputError(
+            f"{root}: expected a folder whose path has none of {' '.join(sorted(NOT_IN_PATHS))}, which Dagster and "
+            "DuckDB do not read as letters: name another one with SD_HOME"
+        )
     return StudyHome(file.resolve(), load_study(file), root)

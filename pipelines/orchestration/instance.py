@@ -9,14 +9,18 @@ import os
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
+from sqlalchemy.exc import DatabaseError
 
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
 from pipelines.orchestration.names import PROCESS_TAG
 from pipelines.orchestration.private import NO_COMPUTE_LOGS
+from sd_core.errors import InputError
 from sd_core.lake import put_whole
 from sd_core.locks import locked
 
+# How SQLite says it.
+DAMAGED = ("file is not a database", "malformed")
 # Runs whose events are kept.
 KEPT_RUNS = 30
 
@@ -50,16 +54,33 @@ def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
 
     Dagster reads the environment of :func:`environment_of` while it runs, so this process has it until the home is
     closed.
+
+    Raises:
+        InputError: its databases are damaged.
     """
     home.dagster_home.mkdir(parents=True, exist_ok=True)
     put_whole(home.dagster_home / "dagster.yaml", _settings(home))
-    with _environment(environment_of(home)):
+    with _records_of(home), _environment(environment_of(home)):
         with locked(home.dagster_home / ".open.lock"):
             # Two processes that make the same databases at once break each other.
             instance = dg.DagsterInstance.get()
             _end_dead_runs(instance)
         with instance:
             yield instance
+
+
+@contextlib.contextmanager
+def _records_of(home: StudyHome) -> Iterator[None]:
+    """Say of damaged databases, which Dagster finds one by one and as late as when it writes, what can be done."""
+    try:
+        yield
+    except DatabaseError as error:
+        if not any(words in str(error) for words in DAMAGED):
+            raise
+        raise InputError(
+            f"{home.dagster_home}: Dagster's records of runs are damaged: expected its databases; remove this folder, "
+            "which holds neither prices nor results, and run again"
+        ) from None
 
 
 def environment_of(home: StudyHome) -> dict[str, str]:
@@ -87,7 +108,8 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 def _settings(home: StudyHome) -> str:
     module, name = NO_COMPUTE_LOGS
-    history = json.dumps(str(home.dagster_home / "history" / "runs"))
+    # JSON is YAML, except for the pairs of escapes that it writes for a letter beyond 16 bits.
+    history = json.dumps(str(home.dagster_home / "history" / "runs"), ensure_ascii=False)
     return DAGSTER_SETTINGS.format(history=history, compute_log_module=module, compute_log_class=name)
 
 

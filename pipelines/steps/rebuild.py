@@ -33,7 +33,7 @@ from pipelines.warehouse.quoting import quoted
 from pipelines.warehouse.reduction import METRICS, metrics_table, metrics_version
 from pipelines.warehouse.side_by_side import Task
 from pipelines.warehouse.unchanged import copied, fingerprints, keep_only, kept_table
-from sd_core.errors import NotReadyError
+from sd_core.errors import InputError, NotReadyError
 from sd_core.lake import Lake, Version
 from sd_core.locks import locked
 from sd_core.schemas.lake import SIMULATION_EQUAL_CASH, SIMULATION_PARTITION, SIMULATION_PATH_BAND
@@ -92,7 +92,11 @@ def rebuild(
     Raises:
         NotReadyError: the lake has no market for the study, or none of its scenarios.
         DamagedError: a file of the lake is not the one that was written.
+        InputError: a folder lies where a file is to be published.
     """
+    for file in (published.warehouse, published.report):
+        if file.is_dir():
+            raise InputError(f"{file}: a folder: expected the published file, or none: move the folder away")
     with locked(lake.root / ".rebuild.lock"):
         draft = lake.root / "draft.duckdb"
         _remove(draft)

@@ -61,7 +61,7 @@ def _parse(path: Path, text: str) -> object:
         raise InputError(f"{path}: {_line(error)}{problem}: expected YAML") from None
     except RecursionError:
         raise InputError(f"{path}: values are nested too deeply: expected a study's keys and values") from None
-    except (YAMLError, ValueError) as error:
+    except (YAMLError, ValueError, LookupError) as error:  # the last where a value is not of its tag: !!bool "abc"
         raise InputError(f"{path}: {str(error).splitlines()[0]}: expected YAML") from None
 
 

@@ -14,7 +14,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_
 from sd_core.study.fields import CalendarDate, Currency, Name, Reserves, RiskFree, Sessions, Ticker
 from sd_core.study.findings import MisfitError, show
 from sd_core.study.mixes import Mix, mix_misfits
-from sd_core.study.parts import Asset, Bootstrap, Costs, Deposits, Part, Source, Taxes, Withdrawals
+from sd_core.study.parts import (
+    LARGEST_CAPITAL,
+    Asset,
+    Bootstrap,
+    Costs,
+    Deposits,
+    Part,
+    Source,
+    Taxes,
+    Withdrawals,
+)
 from sd_core.study.satellites import LIVE, Plan, SatelliteAsset
 from sd_core.study.scenario import Scenario
 from sd_core.study.strategy import Strategy
@@ -75,7 +85,7 @@ class Study(Part):
     start: CalendarDate
     end: CalendarDate | None = None
     sessions: Sessions = "XNYS"
-    capital: float = Field(gt=0)
+    capital: float = Field(gt=0, le=LARGEST_CAPITAL)
     currency: Currency = "USD"
     benchmark: Ticker = "universe"
     risk_free: RiskFree = 0.0

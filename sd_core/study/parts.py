@@ -77,7 +77,8 @@ Every = Literal["month", "quarter", "year"]
 
 
 # More than is deposited or traded at once; beyond, amounts lose their cents.
-LARGEST_DEPOSIT, LARGEST_LOT = 1e12, 1e9
+LARGEST_CAPITAL = LARGEST_DEPOSIT = 1e12
+LARGEST_LOT = 1e9
 LumpSums = Annotated[dict[CalendarDate, Annotated[float, Field(gt=0, le=LARGEST_DEPOSIT)]], Field(min_length=1)]
 
 

@@ -44,7 +44,7 @@ class Rule(Rung):
     max_rungs: int = Field(
         64,
         ge=1,
-        le=1_000_000,
+        le=10_000,
         description="Most rungs that an asset fills or passes per side and leg.",
         json_schema_extra=COUNT,
     )

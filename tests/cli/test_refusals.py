@@ -210,3 +210,39 @@ def test_nothing_but_progress_comes_before_the_refusal(
     outcome = refuse(write_study(tmp_path / "small.yaml", small_study(prices)))
     progress = outcome.err.partition("refused:\n")[0].splitlines()
     assert [line for line in progress if not line.startswith("  prices fetched: ")] == []
+
+
+# Places
+
+
+@pytest.mark.parametrize("letter", ["[x]", "*", "?", "%", "\\"])
+def test_home_that_would_be_read_as_a_pattern_is_refused(fresh_lab: Lab, tmp_path: Path, letter: str) -> None:
+    home = tmp_path / f"home{letter}"
+    outcome = Lab(fresh_lab.study_file, home).sdlab("check")
+    assert outcome.code == 2
+    assert f"{home}: expected a folder whose path has none of % * ? [ \\ ]" in outcome.err
+    assert not home.exists()
+
+
+def test_current_folder_that_was_deleted_is_refused(
+    published: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    outcome = published.sdlab("run", "--fresh")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "refused:\nthe current folder was deleted: expected one that is there: change to it with cd\n",
+    )
+
+
+def test_folder_in_the_warehouses_place_is_refused(published: Lab, tmp_path: Path) -> None:
+    lab = published.copy_to(tmp_path / "home")
+    lab.published.unlink()
+    lab.published.mkdir()
+    outcome = lab.sdlab("run")
+    assert outcome.code == 2
+    assert f"{lab.published}: a folder: expected the published file, or none: move the folder away" in outcome.err
+    assert "Traceback" not in outcome.err

@@ -19,6 +19,9 @@ from sd_core.wording import counted
 # Sources keep prices as 32-bit floats, whose neighbours lie 1.2e-7 apart: an open may leave its bar by that much.
 ROUNDING = 1e-6
 
+# Beyond this many times the price before, or below its inverse, a price is a slip of the decimal point or of the unit.
+LARGEST_STEP = 1e6
+
 # A file with one wrong column has a finding per row; more than these do not help.
 SHOWN_FINDINGS = 5
 
@@ -63,7 +66,7 @@ def date_findings(days: pd.Series, latest: dt.date) -> list[Finding]:
 
 
 def bar_findings(bars: pd.DataFrame) -> list[Finding]:
-    """Judge bars: four finite prices above 0, low to high the right way round, open and close between them.
+    """Judge bars: four finite prices above 0, low to high the right way round, open and close between them, no leaps.
 
     What leaves the bar by no more than :data:`ROUNDING` (relative) passes as it is. ``bars`` has the columns open,
     high, low, close; text and blanks arrive as NaN.
@@ -79,7 +82,19 @@ def bar_findings(bars: pd.DataFrame) -> list[Finding]:
         for label in bars.index[upright & ~bars[field].between(low, high)]:
             span = f"{bars['low'][label]} to {bars['high'][label]}"
             findings.append(Finding(label, field, f"a price from low to high, {span}"))
-    return findings
+    return [*findings, *_steps(bars["close"][upright])]
+
+
+def _steps(closes: pd.Series) -> Iterator[Finding]:
+    """Judge closes, all above 0: none a million times the last one that passed, or a millionth of it."""
+    if closes.empty or np.ptp(np.log(closes.to_numpy(float))) <= np.log(LARGEST_STEP):
+        return
+    passed = closes.iloc[0]
+    for label, close in closes.items():
+        if 1 / LARGEST_STEP < close / passed < LARGEST_STEP:
+            passed = close
+        else:
+            yield Finding(label, "close", f"a price within a factor of {LARGEST_STEP:,.0f} of the one before, {passed}")
 
 
 def positive_findings(values: pd.Series, what: str) -> list[Finding]:

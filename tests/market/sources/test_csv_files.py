@@ -222,6 +222,10 @@ def test_file_that_is_no_price_table_is_refused(write: Write, content: bytes, fi
         ("2024-01-04,12.1,12,9,11", "Open: '12.1': expected a price from low to high, 9.0 to 12.0"),
         ("2024-01-04,10,12,9,8.9", "Close: '8.9': expected a price from low to high, 9.0 to 12.0"),
         ("2024-01-04,10,12,9,8.99998", "Close: '8.99998': expected a price from low to high, 9.0 to 12.0"),
+        (
+            "2024-01-04,1e12,1e12,1e12,1e12",
+            "Close: '1e12': expected a price within a factor of 1,000,000 of the one before, 12.0",
+        ),
         ("2024/01/04,10,12,9,11", "Date: '2024/01/04': expected a date such as 2024-01-31"),
         (",10,12,9,11", "Date: '': expected a date such as 2024-01-31"),
         ("2024-02-30,10,12,9,11", "Date: '2024-02-30': expected a date such as 2024-01-31"),
