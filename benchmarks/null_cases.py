@@ -3,7 +3,8 @@
 Data sets are drawn on which two reserves truly tie by a measure: independent returns, and a drift at which either is
 better in half of all histories. Each goes the way of the product, from prices through simulations and bootstrap
 samples to the table ``report_reserve_verdict``. There a best reserve by the measure of the tie is a false claim. No
-difference is too small to matter here. What is merely mechanical gets no verdict, whatever the data.
+difference is too small to matter here. What is merely mechanical gets no verdict, whatever the data. Where assets are
+held and wealth is compared, the conclusion follows from few sums, so many more data sets are judged by these.
 
 In the same way the rule is compared with its cash path without the rule, on prices that are as likely to gain as to
 lose, an arithmetic mean of 0 above cash: nothing that trades them gains on average. There ``better`` and ``worse`` in
@@ -39,17 +40,21 @@ from pipelines.warehouse.models import build, needed_for, own_models, read_macro
 from pipelines.warehouse.reduction import metrics_version
 from sd_core.market.panel import Panel
 from sd_core.metrics.outcome import Calendar, outcome
+from sd_core.resampling.histories import block_length, draw_sessions
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import resolve
 from sd_core.study.model import Study
 
 DATA_SETS = 400
+HELD_DATA_SETS = 4_000
 SESSIONS = 756
 SAMPLES = 199
 # Histories that a tie is found from, apart from those that are judged.
 SEARCHED = 1_000
 FIRST_SEED = 1_000_000
 SURE = 0.95
+# As the macro is_significant has it.
+SIGNIFICANT = 0.04
 
 RESERVES, EQUAL_CASH, CASH_PATH = "report_reserve_verdict", "report_equal_cash", "cash_path"
 COLUMNS = ("strategy", "measure", "assets", "tie between", "drift, % a year", "data sets", "claims", "share", "at most")
@@ -78,6 +83,11 @@ class Case:
     def is_beside_cash(self) -> bool:
         """Whether the rule ties with its cash path, and not reserves with each other."""
         return len(self.reserves) == 1
+
+    @property
+    def is_of_sums(self) -> bool:
+        """Whether the conclusion is known without a simulation."""
+        return self.strategy == "held" and self.measure == "wealth"
 
     @property
     def between(self) -> str:
@@ -168,18 +178,39 @@ def _difference(case: Case, panel: Panel) -> float:
     return float(getattr(one, column) - getattr(other, column))
 
 
-def measure(cases: Sequence[Case] = CASES, data_sets: int = DATA_SETS, searched: int = SEARCHED) -> list[Found]:
+def measure(
+    cases: Sequence[Case] = CASES,
+    data_sets: int = DATA_SETS,
+    searched: int = SEARCHED,
+    held_data_sets: int = HELD_DATA_SETS,
+) -> list[Found]:
     """Judge data sets of every tie."""
     found = []
     for case in cases:
         drift = tie(case, searched=searched)
+        judge, count = (held_conclusion, held_data_sets) if case.is_of_sums else (conclusion, data_sets)
         claims = sum(
-            conclusion(case, with_drift(make_panel(case.assets, SESSIONS, FIRST_SEED + number), drift))
+            judge(case, with_drift(make_panel(case.assets, SESSIONS, FIRST_SEED + number), drift))
             in ("better", "worse")
-            for number in range(data_sets)
+            for number in range(count)
         )
-        found.append(Found(case, drift, data_sets, claims))
+        found.append(Found(case, drift, count, claims))
     return found
+
+
+def held_conclusion(case: Case, panel: Panel) -> str:
+    """Return what the product concludes about the wealth of assets that are held, without simulating them.
+
+    A reserve r ends with r + (1 - r) growth, where growth is the mean of the assets'. So each level leads each other
+    one by the sign of growth - 1 alone, and all of their p-values are the same.
+    """
+    bootstrap = case.study(panel).bootstrap
+    returns = np.diff(np.log(panel.close), axis=0)
+    block = block_length(panel, np.full(case.assets, 1 / case.assets))
+    drawn = draw_sessions(len(panel.sessions), block, bootstrap.histories, bootstrap.seed)
+    growths = np.array([np.exp(returns[sessions - 1].sum(axis=0)).mean() for sessions in drawn])
+    rarer = min(np.count_nonzero(growths <= 1.0), np.count_nonzero(growths >= 1.0))
+    return "better" if 2 * (rarer + 1) / (len(growths) + 1) <= SIGNIFICANT else "undecided"
 
 
 def conclusion(case: Case, panel: Panel) -> str:

@@ -287,6 +287,21 @@ def test_null_cases_are_judged_by_the_product(monkeypatch, capsys):
     assert "| held     | sharpe  |" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("case", [one for one in null_cases.CASES if one.is_of_sums], ids=lambda one: str(one.assets))
+def test_sums_conclude_of_held_assets_what_the_product_does(monkeypatch, case):
+    monkeypatch.setattr(null_cases, "SESSIONS", 60)
+    monkeypatch.setattr(null_cases, "SAMPLES", 60)
+    panel = market.make_panel(case.assets, 60, 5)
+    # From a clear fall to a clear rise, so that verdicts of either kind are met.
+    concluded = set()
+    for drift in (-0.02, -0.004, 0.0, 0.004):
+        moved = market.with_drift(panel, drift)
+        found = null_cases.held_conclusion(case, moved)
+        assert found == null_cases.conclusion(case, moved)
+        concluded.add(found)
+    assert concluded == {"better", "undecided"}
+
+
 def test_most_is_the_upper_end_of_clopper_and_pearson():
     # Without a claim in n it is 1 - 0.05^(1/n).
     assert null_cases.Found(null_cases.CASES[0], 0.0, 100, 0).most == pytest.approx(1 - 0.05**0.01)
