@@ -8,8 +8,6 @@ import reprlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from pydantic import ValidationError
-
 from sd_core.study.moved import where_it_went
 from sd_core.wording import date_hint, did_you_mean, number_hint
 
@@ -42,16 +40,15 @@ class MisfitError(ValueError):
 
 
 def findings(
-    error: ValidationError, keys_at: Callable[[Location], Iterable[str]], as_written: Callable[[Location], Location]
+    entries: Iterable[Any], keys_at: Callable[[Location], Iterable[str]], as_written: Callable[[Location], Location]
 ) -> list[str]:
     """Word every finding, each once.
 
     Args:
-        error: of the validation.
+        entries: of pydantic's validation, without links.
         keys_at: returns which keys are allowed in the part at a location.
         as_written: returns where the value at a location is in the file.
     """
-    entries = error.errors(include_url=False)
     # What a sweep repeats in many strategies was written once.
     return list(dict.fromkeys(line for entry in entries for line in _finding(entry, keys_at, as_written)))
 

@@ -5,6 +5,7 @@ What is right and wrong belongs in ``model`` and its parts; the wording of a ref
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import get_args, get_origin
 
@@ -35,6 +36,7 @@ from sd_core.study.parts import (
     VolatilityLevel,
     Withdrawals,
 )
+from sd_core.study.pruning import misfits_beside
 from sd_core.study.satellites import Core, Plan, Satellite, SatelliteAsset, Sliders, Toggles
 from sd_core.study.strategy import Rule, Strategy
 from sd_core.study.stress import Stress
@@ -50,7 +52,7 @@ def load_study(path: Path) -> Study:
     Raises:
         InputError: the file cannot be read, is not YAML, or breaks a rule; the message names the file and, one line
             per finding, the field, the value and what was expected. Rules that concern several fields are looked at
-            once every field by itself is good.
+            as far as these are good by themselves.
     """
     try:
         written = spread(read_mapping(path), _STRATEGY_KEYS)
@@ -59,7 +61,10 @@ def load_study(path: Path) -> Study:
     try:
         study = Study.model_validate(written.document)
     except ValidationError as error:
-        raise _refusal(path, findings(error, keys_at, written.as_written)) from None
+        found = error.errors(include_url=False)
+        word = partial(findings, keys_at=keys_at, as_written=written.as_written)
+        lines = [*word(found), *misfits_beside(Study, written.document, found, word)]
+        raise _refusal(path, list(dict.fromkeys(lines))) from None
     # Pydantic keeps what is no key in a private attribute.
     study._sweeps = {name: origin.sweep for name, origin in written.origins.items()}  # noqa: SLF001
     _refuse_unreachable_calendar(path, study)

@@ -35,7 +35,9 @@ def vary(study: Study, strategy: str, changes: Mapping[str, Any]) -> Study:
     try:
         return Study.model_validate({**written, "strategies": {strategy: {**parts, **merged}}})
     except ValidationError as error:
-        raise InputError("\n".join(findings(error, keys_at, lambda location: location))) from None
+        raise InputError(
+            "\n".join(findings(error.errors(include_url=False), keys_at, lambda location: location))
+        ) from None
 
 
 def _merged(given: object, change: object) -> object:

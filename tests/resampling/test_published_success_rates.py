@@ -171,7 +171,7 @@ def test_highest_rates_of_periods_give_the_same_success_rates() -> None:
     assert np.abs(agreed - successes_of(0.5, 30)).max() <= 1
 
 
-def test_four_percent_of_half_stocks_lasted_30_years_from_every_start_as_bengen_found() -> None:
+def test_four_percent_of_half_stocks_lasted_30_years_from_each_start_as_bengen_found() -> None:
     limits = {first: highest(period(first, 30, GOVERNMENT_BONDS), unit(0.5, indexed=True)) for first in starts(30)}
     assert min(limits.values()) > 0.04
     assert min(limits, key=limits.__getitem__) == 1966
