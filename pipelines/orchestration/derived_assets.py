@@ -34,12 +34,13 @@ class PlansConfig(dg.Config):
 
 def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
     """Return the assets of all derived datasets for one study: those of a refresh are made together, side by side."""
-    side_by_side = [one for one in REFRESHED if one not in (BUCKETS, LEDGER, MIXES)]
+    side_by_side = [one for one in REFRESHED if one not in (BUCKETS, LEDGER, MIXES) and not one.reads_scenarios]
     return [
         _step(home, MIXES.name, [MIXES]),
         _step(home, "derived_datasets", side_by_side),
         _buckets(home),
         _ledger(home),
+        *(_step(home, one.name, [one]) for one in REFRESHED if one.reads_scenarios),
         _step(home, RESERVE_BOOTSTRAP.name, [RESERVE_BOOTSTRAP]),
     ]
 

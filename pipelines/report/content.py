@@ -11,6 +11,7 @@ from pipelines.report.attribution import attribution_figures
 from pipelines.report.buckets import bucket_part
 from pipelines.report.choice import Choice, choose
 from pipelines.report.equal_cash import equal_cash_tables
+from pipelines.report.factors import factor_tables
 from pipelines.report.living import living_note, living_table, paying
 from pipelines.report.numbers import date, decimal, percent, typeset
 from pipelines.report.paid import paid_tables
@@ -336,6 +337,15 @@ def _rebalancing(given: Given) -> str:
     return _introduced(words, found)
 
 
+def _factors(given: Given) -> str:
+    found = factor_tables(given.connection, given.choice)
+    words = (
+        "Excess returns regressed on those of the study's factors. Alpha is what the factors do not explain, with its "
+        "95 % interval; verdicts go by p-values corrected for all scenarios."
+    )
+    return _introduced(words, found)
+
+
 def _regimes(given: Given) -> str:
     strip = market.regime_strip(given.connection)
     if strip is None:
@@ -407,6 +417,7 @@ SECTIONS = (
     Section("living", "Living from it", ("report_withdrawal", "report_safe_withdrawal"), _living),
     Section("rebalancing", "When to rebalance?", ("report_rebalancing",), _rebalancing),
     Section("attribution", "Where profit came from", ("report_attribution",), _attribution),
+    Section("factors", "What factors explain", ("report_factor", "factor_exposure"), _factors),
     Section("regimes", "Regimes of the market", ("market_regime", "report_regime"), _regimes),
     Section("correlation", "How assets move together", ("correlation_pair", "correlation_regime"), _correlation),
     Section("orders", "Next orders", ("report_next_order",), _orders),

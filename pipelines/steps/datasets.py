@@ -5,16 +5,19 @@ The steps are imported when they compute, since that takes long, and asking what
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.lab.current import current_market, lake_key
+from pipelines.lab.current import SIMULATIONS, current_market, lake_key
 from pipelines.lab.fingerprints import UNDECIDED, fingerprint, scenario_fingerprint
 from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
 from sd_core import versions
 from sd_core.lake import Lake, Version
+from sd_core.market.sources.states import file_state
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
+from sd_core.schemas.factors import FACTOR_TABLES
 from sd_core.schemas.mixes import MIX_TABLES
 from sd_core.study.mixes import with_parts
 from sd_core.study.model import Study
@@ -247,6 +250,43 @@ STRESS_MIX = Derived(
 )
 
 
+def _explained(study: Study, _: Lake) -> dict[str, Study]:
+    """Return the study where it has factors."""
+    return {"": study} if study.factors else {}
+
+
+def _factor_settings(study: Study) -> dict[str, Any]:
+    assert study.factors is not None  # else there is no part to ask about
+    asked = {**study.factors.model_dump(mode="json"), "state": file_state(Path(study.factors.file))}
+    return {"factors": asked, "scenarios": _fingerprints(study, study.scenarios)}
+
+
+def _scenarios_stored(study: Study, lake: Lake) -> dict[str, Any]:
+    """Return what is another value as soon as another scenario is in the lake."""
+    stored = {key: lake.current(SIMULATIONS, key) for key in map(lake_key, study.scenarios)}
+    return {"scenarios": fingerprint({key: version and version.version for key, version in stored.items()})}
+
+
+def _factors(study: Study, lake: Lake, market: Version, _: Progress) -> "Tables":
+    from pipelines.steps.factors import explain_scenarios
+
+    return explain_scenarios(study, lake, market)
+
+
+FACTORS = Derived(
+    name="factor_fit",
+    description="What the study's factors explain of every scenario's excess return.",
+    version=f"{versions.ENGINE}.{versions.FACTORS}",
+    inputs=("sessions", "rates", "mix_weight", "simulation_daily"),
+    tables=tuple(table.name for table in FACTOR_TABLES),
+    settings=_factor_settings,
+    compute=_factors,
+    parts=_explained,
+    outside=_scenarios_stored,
+    informed=decided,
+)
+
+
 VARIANCE_STATE = Derived(
     name="variance_state",
     description=(
@@ -324,5 +364,5 @@ RESERVE_BOOTSTRAP = Derived(
     refreshed=False,
 )
 FITS = (VARIANCE_STATE, CORRELATIONS)
-DERIVED = (*FITS, MIXES, STRESS_MIX, INCOME_SUBSET, START_DATES, BUCKETS, LEDGER, RESERVE_BOOTSTRAP)
+DERIVED = (*FITS, MIXES, STRESS_MIX, INCOME_SUBSET, START_DATES, BUCKETS, LEDGER, FACTORS, RESERVE_BOOTSTRAP)
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)

@@ -73,6 +73,11 @@ class Derived:
     informed: Callable[[Study, Lake, Version], Study] = _as_it_is
     compute_parts: Callable[[Mapping[str, Study], Lake, Version, Progress], Iterator[tuple[str, Tables]]] | None = None
 
+    @property
+    def reads_scenarios(self) -> bool:
+        """Whether it is computed from what was simulated, and so after it."""
+        return "simulation_daily" in self.inputs
+
     def facts(self, part: Study, lake: Lake, market: Version) -> dict[str, Any]:
         """Return what a stored version must have noted to be the answer to a part of a study on a market."""
         versions = [VERSION_OF_SATELLITES] if "satellite_prices" in self.inputs else []

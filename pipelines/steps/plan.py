@@ -57,14 +57,13 @@ def plan_run(home: StudyHome) -> Plan:
         if market is None or prepares:
             # Whether anything is still of use shows when there are prices.
             return Plan(tickers, True, study.scenarios, [one.name for one in REFRESHED if one.parts(study, lake)], True)
-        derived = [one.name for one in REFRESHED if one.outdated(study, lake, market)]
-        return Plan(
-            tickers,
-            prepares,
-            outdated_scenarios(study, lake),
-            derived,
-            not is_warehouse_current(home),
-        )
+        scenarios = outdated_scenarios(study, lake)
+        derived = [
+            one.name
+            for one in REFRESHED
+            if one.outdated(study, lake, market) or (scenarios and one.reads_scenarios and one.parts(study, lake))
+        ]
+        return Plan(tickers, prepares, scenarios, derived, not is_warehouse_current(home))
 
 
 def is_warehouse_current(home: StudyHome) -> bool:

@@ -8,6 +8,7 @@ from sd_core.schemas.analytics import ANALYTICS
 from sd_core.schemas.attribution import ATTRIBUTION
 from sd_core.schemas.bucket_reports import BUCKET_REPORTS
 from sd_core.schemas.correlation import CORRELATION
+from sd_core.schemas.factors import REPORT_FACTOR
 from sd_core.schemas.mixes import REPORT_MIX
 from sd_core.schemas.reports import REPORTS
 from sd_core.schemas.staging import STAGING
@@ -27,6 +28,7 @@ TABLES: dict[str, Table] = {
         *BUCKET_REPORTS,
         REPORT_MIX,
         *STRESS,
+        REPORT_FACTOR,
     )
 }
 

@@ -32,6 +32,7 @@ from sd_core.schemas.columns import (
     ticker,
     whole,
 )
+from sd_core.schemas.factors import FACTOR_TABLES
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.schemas.mixes import MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX, STUDY_MIX_PART
 from sd_core.schemas.strategy import PATHS, strategy_columns
@@ -600,6 +601,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         CORRELATION_STATE,
         *MIX_TABLES,
         STRESS_MIX,
+        *FACTOR_TABLES,
         *BUCKET_TABLES,
         *LEDGER_TABLES,
     )

@@ -3,6 +3,7 @@
 from sd_core.schemas import lake
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, PUBLISHED_STUDY_BUCKET
 from sd_core.schemas.columns import COUNT, FROM_ONE, text, whole
+from sd_core.schemas.factors import FACTOR_EXPOSURE, FACTOR_RETURN
 from sd_core.schemas.mixes import MIX_TABLES, STUDY_MIX, STUDY_MIX_PART
 from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW
 from sd_core.schemas.table import Table
@@ -64,5 +65,7 @@ STAGING = (
     lake.START_DATE_OUTCOME.published(),
     lake.SIMULATION_TAX_LOTS.published(),
     STRESS_MIX.published(),
+    FACTOR_RETURN.published(),
+    FACTOR_EXPOSURE.published(),
     *(table.published() for table in (*MIX_TABLES, *BUCKET_TABLES, *LEDGER_TABLES)),
 )

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from sd_core.calendars import calendar_sessions
 from sd_core.errors import InputError
 from sd_core.study.document import read_mapping
+from sd_core.study.factors import Factors
 from sd_core.study.fields import WITHOUT_A_LIBRARY
 from sd_core.study.findings import Location, MisfitError, findings, show
 from sd_core.study.mixes import Defence, Mix, Scores, Select, View
@@ -75,6 +76,9 @@ def load_study(path: Path) -> Study:
         changes["source"] = study.source.model_copy(update={"folder": folder})
     if study.price_index is not None:
         changes["price_index"] = _existing(path, "price_index", study.price_index, "file", Path.is_file)
+    if study.factors is not None:
+        file = _existing(path, "factors.file", study.factors.file, "file", Path.is_file)
+        changes["factors"] = study.factors.model_copy(update={"file": file})
     if study.mixes:
         changes["mixes"] = {name: _with_file(path, name, mix) for name, mix in study.mixes.items()}
     return study.model_copy(update=changes)
@@ -155,6 +159,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "sliders": Sliders,
     "toggles": Toggles,
     "scores": Scores,
+    "factors": Factors,
     "stress": Stress,
     "select": Select,
     "defence": Defence,

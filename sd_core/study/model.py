@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
+from sd_core.study.factors import Factors
 from sd_core.study.fields import CalendarDate, Currency, Name, Reserves, RiskFree, Sessions, Ticker
 from sd_core.study.findings import MisfitError, show
 from sd_core.study.mixes import Mix, mix_misfits
@@ -104,6 +105,7 @@ class Study(Part):
     start_dates: StartDates | None = Field(
         None, description="Whether every scenario is also simulated from the start of each year, or month."
     )
+    factors: Factors | None = Field(None, description="What returns are explained by.")
     stress: Stress | None = Field(None, description="Windows of the past to look at, beside the deepest drawdowns.")
     mixes: dict[Name, Mix] = Field({}, description="How target weights are decided from past prices, by name.")
     strategies: dict[Name, Strategy] = Field(min_length=1)

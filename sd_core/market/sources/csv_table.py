@@ -34,7 +34,7 @@ def read_table(path: Path, columns: Sequence[tuple[str, ...]]) -> pd.DataFrame:
     """
     # The standard library's reader, since it alone reports the line of a record: pandas renames a repeated column and
     # fills up a short row, both silently.
-    reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         records = [(reader.line_num, [cell.strip() for cell in record]) for record in reader if record]
     except csv.Error as error:
@@ -59,7 +59,8 @@ def read_table(path: Path, columns: Sequence[tuple[str, ...]]) -> pd.DataFrame:
     )
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a CSV file; raises as :func:`read_table` does."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
