@@ -279,11 +279,15 @@ def _past(state: State, bucket: str, rows: Sequence[Any], activated_on: int) -> 
     since = [row for row in rows if activated_on != NEVER and day_of_date(row.session) >= activated_on]
     place = {row.entry: number for number, row in enumerate(since)}
     query = """
-        select entry, unit, cost, proceeds, dividends from mark_trade where book = :book and bucket = :bucket
-        and is_counted = 1 and outcome is not null order by entry, trade
+        select t.entry, t.unit, t.cost, t.proceeds, (
+            select l.dividends from mark_trade l where l.book = t.book and l.bucket = t.bucket and l.trade = t.trade
+            and l.entry <= :last order by l.entry desc limit 1
+        ) as dividends
+        from mark_trade t where t.book = :book and t.bucket = :bucket
+        and t.is_counted = 1 and t.outcome is not null order by t.entry, t.trade
     """
     gains = []
-    for trade in state.rows(query, bucket=bucket):
+    for trade in state.rows(query, bucket=bucket, last=max(place, default=0)):
         if trade.entry in place:
             money = state.units[str(state.units[trade.unit].quote_currency)]
             gains.append((place[trade.entry], float(money.decimal(trade.proceeds + trade.dividends - trade.cost))))

@@ -6,7 +6,7 @@ What the rules make of a close belongs in ``closing``, how positions are followe
 import datetime as dt
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -175,7 +175,7 @@ def mark_buckets(draft: Draft, session: str, market: MarketDay) -> list[str]:
     flows = flows_since(state, before.entry)
     changed: list[str] = []
     for bucket in _judged(state):
-        memory, decided = _memory(state, bucket, before)
+        memory, decided = _memory(state, bucket, before, trips)
         at = _close(state, bucket, session, draft.head.effective, market, trips, flows.get(bucket, (0, 0)))
         if starts := memory.status is Status.ACTIVE and memory.activated_on == NEVER:
             # A transfer made it active: it starts at this close.
@@ -219,7 +219,7 @@ def _row(state: State, bucket: str, mark: Mark) -> Any:
     return next(state.rows(query, bucket=bucket, session=mark.session, revision=mark.revision), None)
 
 
-def _memory(state: State, bucket: str, before: Mark) -> tuple[Memory, tuple[Happened, ...]]:
+def _memory(state: State, bucket: str, before: Mark, trips: Trips) -> tuple[Memory, tuple[Happened, ...]]:
     """Return what the rules remember of a bucket, with what was decided since the mark, and those decisions."""
     row = _row(state, bucket, before)
     query = """
@@ -231,11 +231,58 @@ def _memory(state: State, bucket: str, before: Mark) -> tuple[Memory, tuple[Happ
     memory = Memory(value=value) if row is None else memory_of(row, value)
     if bucket == CORE:
         return memory, ()
+    memory, by_dividends = _by_late_dividends(state, bucket, before, memory, trips)
     memory, by_people = _by_people(state, bucket, before, memory)
     memory, by_evaluations = _by_evaluations(state, bucket, before, memory)
     if state.book == LIVE:
         memory = _with_status(state, bucket, before, memory)
-    return memory, (*by_people, *by_evaluations)
+    return memory, (*by_dividends, *by_people, *by_evaluations)
+
+
+def _by_late_dividends(
+    state: State, bucket: str, before: Mark, memory: Memory, trips: Trips
+) -> tuple[Memory, list[Happened]]:
+    """Return a memory after dividends that were paid on positions which had counted without them.
+
+    Losses in a row are counted again with what each round trip has come to; too few of them end a lock. A stage
+    that a loss had taken back stays; what is a win now leads to the next one.
+    """
+    late = {trip.trade: trip for owner, was, trip in trips.paid_late if owner == bucket and trip.outcome != was}
+    if not late:
+        return memory, []
+    losses = 0
+    for _, trade, outcome in sorted(_counted(state, bucket, before)):
+        now = late[trade].outcome if trade in late else outcome
+        losses = losses + 1 if now == rules.LOSS else 0 if now in {rules.WIN, None} else losses
+    stage = memory.stage
+    for trip in late.values():
+        if trip.outcome == rules.WIN and day_of_date(trip.opened) > memory.awake_since:
+            stage = rules.stage_after(stage, rules.WIN)
+    is_freed = memory.lock_ends != NEVER and losses < rules.LOSSES_THAT_LOCK
+    events = [Happened(BucketEvent.UNLOCKED, Sleep.NONE, float(memory.losses), NEVER)] if is_freed else []
+    return replace(memory, losses=losses, stage=stage, lock_ends=NEVER if is_freed else memory.lock_ends), events
+
+
+def _counted(state: State, bucket: str, before: Mark) -> Iterator[tuple[tuple[int, str], int, int | None]]:
+    """Yield when each round trip up to a mark was counted, its number, and what it has come to; None: an unlock."""
+    query = """
+        select t.entry, t.trade, t.closed, (
+            select l.outcome from mark_trade l where l.book = t.book and l.bucket = t.bucket and l.trade = t.trade
+            and l.entry <= :entry order by l.entry desc limit 1
+        ) as outcome
+        from mark_trade t where t.book = :book and t.bucket = :bucket and t.entry <= :entry and t.is_counted = 1
+        and t.revision = (select max(m.revision) from mark m where m.book = t.book and m.bucket = t.bucket
+        and m.session = t.session and m.entry <= :entry)
+    """
+    for row in state.rows(query, bucket=bucket, entry=before.entry):
+        if row.outcome is not None:
+            yield (row.entry, row.closed), row.trade, row.outcome
+    query = """
+        select e.number from entry e join event v on v.entry = e.number
+        where e.book = :book and e.kind = 'unlock' and v.subject = :bucket and e.number <= :entry
+    """
+    for row in state.rows(query, bucket=bucket, entry=before.entry):
+        yield (row.number, ""), NEVER, None
 
 
 def _by_people(state: State, bucket: str, before: Mark, memory: Memory) -> tuple[Memory, list[Happened]]:
@@ -334,12 +381,13 @@ def _trips(state: State, before: Mark) -> Trips:
     rows = {bucket: _row(state, bucket, before) for bucket in satellites}
     counts = {bucket: 0 if row is None else row.trades for bucket, row in rows.items()}
 
-    def latest(bucket: str, unit: str) -> Trip | None:
+    def latest(bucket: str, unit: str, opened_before: str | None) -> Trip | None:
         query = """
             select * from mark_trade where book = :book and bucket = :bucket and unit = :unit and entry <= :entry
-            order by trade desc, entry desc limit 1
+            and opened < :before order by trade desc, entry desc limit 1
         """
-        row = next(state.rows(query, bucket=bucket, unit=unit, entry=before.entry), None)
+        values = {"unit": unit, "entry": before.entry, "before": opened_before or "9999-12-31"}
+        row = next(state.rows(query, bucket=bucket, **values), None)
         return None if row is None else trip_of(row)
 
     return Trips(state, lambda bucket: bucket in satellites, open_then, counts, latest)

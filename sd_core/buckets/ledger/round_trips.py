@@ -117,6 +117,7 @@ class Trips:
     Attributes:
         open: positions by bucket and instrument.
         done: positions that ended, or changed after their end, since the last mark, with their bucket, in order.
+        paid_late: those of ``done`` that were counted before and got a dividend since, with what each counted as.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class Trips:
         is_satellite: Callable[[str], bool],
         open_then: Mapping[Place, Trip],
         counts: Mapping[str, int],
-        latest: Callable[[str, str], Trip | None],
+        latest: Callable[[str, str, str | None], Trip | None],
     ) -> None:
         self._state = state
         self._is_satellite = is_satellite
@@ -133,6 +134,7 @@ class Trips:
         self.open = dict(open_then)
         self.counts = defaultdict(int, counts)
         self.done: list[tuple[str, Trip]] = []
+        self.paid_late: list[tuple[str, int, Trip]] = []
 
     def follow(self, since: int) -> None:
         """Follow every entry after one."""
@@ -188,18 +190,29 @@ class Trips:
         """
         unit = str(entry.details.get("unit"))
         for row in self._state.rows(query, number=entry.number):
-            trip = self.open.get((row.owner, unit))
+            trip = self._entitled(row.owner, unit, entry.details.get("ex_date"))
             if trip is None:
-                trip = self._reopened(row.owner, unit)
-                if trip is None:
-                    continue
-                # It counted as what it was at its end; its row says what it came to.
-                self.done.append((row.owner, trip))
-                trip.is_counted = False
+                continue
+            was = trip.outcome
             trip.dividends += int(row.quanta)
             trip.paid += int(row.quanta)
-            if trip.closed is not None and trip.outcome is not None:
+            if trip.closed is None:
+                continue
+            if not any(one is trip for _, one in self.done):
+                # It was counted at an earlier mark.
+                self.done.append((row.owner, trip))
+                trip.is_counted = False
+                if was is not None:
+                    self.paid_late.append((row.owner, was, trip))
+            if was is not None:
                 trip.judge()
+
+    def _entitled(self, bucket: str, unit: str, ex_date: str | None) -> Trip | None:
+        """Return the position that a dividend was paid on: the last one that was opened before its ex-date."""
+        trip = self.open.get((bucket, unit))
+        if trip is None or (ex_date is not None and trip.opened >= ex_date):
+            return self._reopened(bucket, unit, ex_date) or trip
+        return trip
 
     def _move(self, entry: _Entry) -> None:
         """Follow shares that were neither bought nor sold: splits, exchanges, spin-offs, reassignments, busts."""
@@ -257,12 +270,12 @@ class Trips:
         trip.quantity += shares
         trip.cost += cost
 
-    def _reopened(self, bucket: str, unit: str) -> Trip | None:
-        """Return the latest position of a bucket in an instrument, which has ended."""
+    def _reopened(self, bucket: str, unit: str, before: str | None = None) -> Trip | None:
+        """Return the latest position of a bucket in an instrument that has ended, if need be of those opened before."""
         for owner, trip in reversed(self.done):
-            if (owner, trip.unit) == (bucket, unit):
+            if (owner, trip.unit) == (bucket, unit) and (before is None or trip.opened < before):
                 return trip
-        return self._latest(bucket, unit)
+        return self._latest(bucket, unit, before)
 
     # What is read
 

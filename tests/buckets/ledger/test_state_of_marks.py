@@ -111,6 +111,87 @@ def test_five_losses_lock_and_a_person_unlocks(hunter: Ledger, clock) -> None:
     assert [one["conviction"] for one in trades] == [None] * 5
 
 
+def dividend(ledger: Ledger, clock, amount: str, ex_date: dt.date) -> None:
+    details = {"unit": "NVDA", "ex_date": ex_date.isoformat()}
+    ledger.record(Activity(f"dividend-{clock.day}", "dividend", clock.day, {"USD": D(amount)}, details=details))
+
+
+def lose_five_times(ledger: Ledger, clock) -> list[dt.date]:
+    """Make five round trips from 1 000 to 980, each sold and marked on a day of its own; return these days."""
+    trade(ledger, clock.day, "all of it", -100, "10100")
+    days = []
+    for number in range(5):
+        clock.day += dt.timedelta(days=2)
+        trade(ledger, clock.day - dt.timedelta(days=1), f"buy-{number}", 10, "-1000")
+        trade(ledger, clock.day, f"sell-{number}", -10, "980")
+        ledger.mark(clock.day, {})
+        days.append(clock.day)
+    return days
+
+
+@pytest.mark.parametrize(
+    ("amount", "outcome", "losses"),
+    [
+        # 30 - 20 are 1 % of 1 000: a win after two losses, and two losses follow. 15 - 20 are neutral, 5 - 20 a loss.
+        ("30", "win", 2),
+        ("15", "neutral", 4),
+        ("5", "loss", 5),
+    ],
+)
+def test_a_dividend_that_is_paid_late_counts_in_the_losses_in_a_row(
+    hunter: Ledger, clock, amount: str, outcome: str, losses: int
+) -> None:
+    days = lose_five_times(hunter, clock)
+    assert (last(hunter).memory.losses, bool(last(hunter).reasons & Reason.LOCK)) == (5, True)
+    clock.day += dt.timedelta(days=3)
+    dividend(hunter, clock, amount, days[2])
+    said = hunter.mark(clock.day, {}).text
+    assert said.endswith("; hunter unlocked") == (losses < 5)
+    found = last(hunter)
+    assert (found.memory.losses, bool(found.reasons & Reason.LOCK)) == (losses, losses == 5)
+    with hunter.state() as state:
+        assert bool(state.locks("hunter", clock.day.isoformat())) == (losses == 5)
+    with hunter.store.reading() as connection:
+        trades = book_rows.trade_rows(connection, "live").to_pylist()
+    assert [one["outcome"] for one in trades] == ["win", "loss", "loss", outcome, "loss", "loss"]
+    # Counted again it is the same, and another loss goes on from there.
+    clock.day += dt.timedelta(days=1)
+    trade(hunter, clock.day, "once more", 10, "-1000")
+    trade(hunter, clock.day, "and sold", -10, "980")
+    hunter.mark(clock.day, {})
+    assert last(hunter).memory.losses == losses + 1
+
+
+def test_a_dividend_before_the_mark_of_the_sale_is_part_of_the_round_trip(hunter: Ledger, clock) -> None:
+    """Bought for 1 000, sold for 980, 30 paid the same evening: +1 %, a win like the one before it."""
+    trade(hunter, clock.day, "all of it", -100, "10100")
+    mark(hunter, clock, 1, "100")
+    clock.day += dt.timedelta(days=2)
+    trade(hunter, clock.day - dt.timedelta(days=1), "buy again", 10, "-1000")
+    trade(hunter, clock.day, "sell", -10, "980")
+    dividend(hunter, clock, "30", clock.day)
+    hunter.mark(clock.day, {})
+    # The first position was opened on the day of the start, which no stage counts.
+    assert (last(hunter).memory.losses, last(hunter).memory.stage) == (0, 1)
+    with hunter.store.reading() as connection:
+        trades = book_rows.trade_rows(connection, "live").to_pylist()
+    assert [(one["outcome"], one["dividends"]) for one in trades] == [("win", 0.0), ("win", 30.0)]
+
+
+def test_a_dividend_belongs_to_the_position_that_was_held_before_its_ex_date(hunter: Ledger, clock) -> None:
+    trade(hunter, clock.day, "all of it", -100, "9800")
+    mark(hunter, clock, 1, "98")
+    clock.day += dt.timedelta(days=1)
+    trade(hunter, clock.day, "again", 10, "-1000")
+    mark(hunter, clock, 1, "100")
+    dividend(hunter, clock, "300", clock.day - dt.timedelta(days=1))
+    mark(hunter, clock, 1, "100")
+    with hunter.store.reading() as connection:
+        trades = book_rows.trade_rows(connection, "live").to_pylist()
+    assert [(one["outcome"], one["dividends"]) for one in trades] == [("win", 300.0), (None, 0.0)]
+    assert last(hunter).memory.losses == 0
+
+
 def test_a_boost_a_halt_and_the_regime_are_among_the_reasons(hunter: Ledger, clock) -> None:
     hunter.set("hunter", {"regime": True})
     hunter.boost("hunter", 7)
