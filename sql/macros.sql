@@ -446,3 +446,72 @@ create macro rung(sd_n) as
 
 comment on macro rung is
     'Distance of the next higher rung with sd_n equal logarithmic steps per doubling of the price.';
+
+create macro log_growth(simple_return) as
+    ln(greatest(1 + simple_return, 1e-300))::decimal(18, 15);
+
+comment on macro log_growth is
+    'Logarithm of 1 + return, to 15 decimals: sums of decimals are exact, so that windows of them give the same to the last '
+    'digit however many rows there are.';
+
+create macro exact_mean(amount) as
+    sum(amount::decimal(18, 12))::double / count(amount);
+
+comment on macro exact_mean is
+    'Aggregate: mean of amounts below a million, to 12 decimals: the same to the last digit in whatever order they come.';
+
+create macro exact_deviation(amount) as
+    sqrt(
+        greatest(
+            count(amount) * sum(amount::decimal(18, 12) * amount::decimal(18, 12))::double
+            - pow(sum(amount::decimal(18, 12))::double, 2),
+            0
+        ) / nullif(count(amount) * (count(amount) - 1), 0)
+    );
+
+comment on macro exact_deviation is
+    'Aggregate: standard deviation (ddof 1) of amounts below a million, to 12 decimals: the same to the last digit in '
+    'whatever order they come; NULL for fewer than two.';
+
+create macro z_score(amount, mean, deviation, assets) as
+    case
+        when amount is null or assets < 5 then null
+        -- Equal values are no opinion on any asset.
+        when deviation <= 1e-12 then 0
+        else greatest(-3, least(3, (amount - mean) / deviation))
+    end;
+
+comment on macro z_score is
+    'How many standard deviations an amount is above the mean of so many assets, cut at 3 either way; 0 where all are the '
+    'same, NULL for fewer than five.';
+
+create macro rank_correlation(place, other_place) as
+    case
+        when count(place) >= 5 and min(place) < max(place) and min(other_place) < max(other_place)
+            then (count(place) * sum(place * other_place) - sum(place) * sum(other_place))::double
+                / sqrt((count(place) * sum(place * place) - sum(place) * sum(place))::double)
+                / sqrt((count(place) * sum(other_place * other_place) - sum(other_place) * sum(other_place))::double)
+    end;
+
+comment on macro rank_correlation is
+    'Aggregate: rank correlation after Spearman, given both places as whole numbers, mean places of ties doubled: sums of '
+    'whole numbers are exact in any order. NULL for fewer than five pairs, or where one side has one place.';
+
+create macro newey_west_t(amounts, lags) as
+    case
+        when len(amounts) >= 24 and list_stddev_samp(amounts) > 1e-12
+            then list_avg(amounts) / list_transform(
+                [list_transform(amounts, lambda one: one - list_avg(amounts))],
+                lambda centred: sqrt(
+                    list_inner_product(centred, centred) + 2 * list_sum(list_transform(
+                        range(1, lags + 1),
+                        lambda lag: (1 - lag / (lags + 1))
+                            * list_inner_product(centred[:len(centred) - lag], centred[1 + lag:])
+                    ))
+                ) / len(centred)
+            )[1]
+    end;
+
+comment on macro newey_west_t is
+    't statistic of the mean of a list, in order, by the standard error of Newey and West (1987) with so many lags and '
+    'Bartlett''s weights, uncorrected for small samples; NULL for fewer than 24 or equal ones.';

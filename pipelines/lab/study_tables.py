@@ -17,6 +17,7 @@ from sd_core.market.sessions import session_after
 from sd_core.schemas import lake
 from sd_core.schemas.buckets import STUDY_BUCKET
 from sd_core.schemas.mixes import STUDY_MIX, STUDY_MIX_PART
+from sd_core.schemas.signals import STUDY_SIGNAL, STUDY_SIGNAL_PART
 from sd_core.schemas.strategy import as_column, strategy_values
 from sd_core.schemas.stress import STUDY_STRESS_WINDOW
 from sd_core.simulation.rules import targets_of
@@ -90,6 +91,8 @@ def study_tables(study: Study, sessions: Dates) -> dict[str, pa.Table]:
         "study_mix": pa.Table.from_pylist(list(_mix_rows(study)), STUDY_MIX.arrow_schema),
         "study_stress_window": pa.Table.from_pylist(list(_window_rows(study)), STUDY_STRESS_WINDOW.arrow_schema),
         "study_mix_part": pa.Table.from_pylist(list(_mix_part_rows(study)), STUDY_MIX_PART.arrow_schema),
+        "study_signal": pa.Table.from_pylist(list(_signal_rows(study)), STUDY_SIGNAL.arrow_schema),
+        "study_signal_part": pa.Table.from_pylist(list(_signal_part_rows(study)), STUDY_SIGNAL_PART.arrow_schema),
         "study_bucket": pa.Table.from_pylist(list(_bucket_rows(study)), STUDY_BUCKET.arrow_schema),
     }
 
@@ -120,6 +123,22 @@ def _mix_part_rows(study: Study) -> Iterator[dict[str, Any]]:
             named = {**(mix.of or {}), OTHERWISE: mix.otherwise} if mix.method == "regime" else {}
             rows = [{"part": part, "regime": regime} for regime, part in named.items()]
         yield from ({"mix": name, "position": position, **row} for position, row in enumerate(rows, start=1))
+
+
+def _signal_rows(study: Study) -> Iterator[dict[str, Any]]:
+    for position, (name, signal) in enumerate(study.signals.items(), start=1):
+        yield {
+            "position": position,
+            "signal": name,
+            "kind": signal.kind,
+            "keys": signal.model_dump_json(exclude_unset=True),
+        }
+
+
+def _signal_part_rows(study: Study) -> Iterator[dict[str, Any]]:
+    for name, signal in study.signals.items():
+        for position, (part, weight) in enumerate(signal.parts.items(), start=1):
+            yield {"signal": name, "position": position, "part": part, "weight": weight}
 
 
 def _bucket_rows(study: Study) -> Iterator[dict[str, Any]]:

@@ -22,6 +22,7 @@ from pipelines.orchestration.progress import report_progress
 from pipelines.steps.books import LEDGER_CHECKS, VERIFIES
 from pipelines.steps.datasets import BUCKETS, LEDGER, MIXES, REFRESHED, RESERVE_BOOTSTRAP
 from pipelines.steps.derived import Derived, make_all
+from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS
 from sd_core.errors import InputError
 from sd_core.lake import Version
 
@@ -34,9 +35,10 @@ class PlansConfig(dg.Config):
 
 def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
     """Return the assets of all derived datasets for one study: those of a refresh are made together, side by side."""
-    side_by_side = [one for one in REFRESHED if one not in (BUCKETS, LEDGER, MIXES) and not one.reads_scenarios]
+    in_turn = (SIGNALS, BOOSTED_TREES, MIXES)
+    side_by_side = [one for one in REFRESHED if one not in (*in_turn, BUCKETS, LEDGER) and not one.reads_scenarios]
     return [
-        _step(home, MIXES.name, [MIXES]),
+        *(_step(home, one.name, [one]) for one in in_turn),
         _step(home, "derived_datasets", side_by_side),
         _buckets(home),
         _ledger(home),

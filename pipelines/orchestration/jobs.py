@@ -17,7 +17,7 @@ from sd_core.calendars import calendar_sessions
 from sd_core.study.model import Study
 
 BOOTSTRAP_KEY = DERIVED_KEYS[RESERVE_BOOTSTRAP.name]
-WAREHOUSE_GROUPS = ("staging", "analytics", "reports")
+WAREHOUSE_GROUPS = ("staging", "analytics", "signals", "reports")
 NEW_YORK = ZoneInfo("America/New_York")
 # After the close and the evening's corrections; a day's bar is final by then.
 NIGHTLY = "0 21 * * 1-5"

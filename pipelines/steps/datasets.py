@@ -13,6 +13,7 @@ from pipelines.lab.fingerprints import UNDECIDED, fingerprint, scenario_fingerpr
 from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
+from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS
 from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.market.sources.states import file_state
@@ -186,7 +187,7 @@ MIXES = Derived(
     name="mixes",
     description="Target weights that every mix decided on at the last session of each period, and how.",
     version=versions.MIXES,
-    inputs=("sessions", "prices", "rates"),
+    inputs=("sessions", "prices", "rates", *SIGNALS.tables, *BOOSTED_TREES.tables),
     tables=tuple(table.name for table in MIX_TABLES),
     settings=_mix_settings,
     compute=_mix,
@@ -364,5 +365,17 @@ RESERVE_BOOTSTRAP = Derived(
     refreshed=False,
 )
 FITS = (VARIANCE_STATE, CORRELATIONS)
-DERIVED = (*FITS, MIXES, STRESS_MIX, INCOME_SUBSET, START_DATES, BUCKETS, LEDGER, FACTORS, RESERVE_BOOTSTRAP)
+DERIVED = (
+    *FITS,
+    SIGNALS,
+    BOOSTED_TREES,
+    MIXES,
+    STRESS_MIX,
+    INCOME_SUBSET,
+    START_DATES,
+    BUCKETS,
+    LEDGER,
+    FACTORS,
+    RESERVE_BOOTSTRAP,
+)
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)

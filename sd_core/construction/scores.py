@@ -10,15 +10,15 @@ from sd_core.market.sources.csv_table import read_table
 from sd_core.market.sources.validation import shortened
 
 
-def read_scores(path: Path, tickers: tuple[str, ...]) -> Scored:
-    """Return scores from a file with the columns Date, Ticker and Score, in any order of its rows.
+def read_scores(path: Path, tickers: tuple[str, ...], column: str = "Score") -> Scored:
+    """Return scores from a file with the columns Date, Ticker and Score, or another one, in any order of its rows.
 
     A score is known from its date on, until the next one of its ticker. Rows of other tickers are left out.
 
     Raises:
         InputError: the file is broken, or a row has no date, no finite score, or the ticker and date of another one.
     """
-    table = read_table(path, [("Date",), ("Ticker",), ("Score",)])
+    table = read_table(path, [("Date",), ("Ticker",), (column,)])
     found: dict[np.datetime64, dict[str, float]] = {}
     misfits = []
     for line, date, ticker, score in table.itertuples(name=None):
@@ -26,9 +26,11 @@ def read_scores(path: Path, tickers: tuple[str, ...]) -> Scored:
         if day is None:
             misfits.append(f"{path}: line {line}: Date: {date!r}: expected a date such as 2024-01-31")
         elif value is None:
-            misfits.append(f"{path}: line {line}: Score: {score!r}: expected a finite number")
+            misfits.append(f"{path}: line {line}: {column}: {score!r}: expected a finite number")
         elif ticker in found.setdefault(day, {}):
-            misfits.append(f"{path}: line {line}: Ticker: {ticker!r}: expected one score of a date, but there are two")
+            misfits.append(
+                f"{path}: line {line}: Ticker: {ticker!r}: expected one {column.lower()} of a date, but there are two"
+            )
         else:
             found[day][ticker] = value
     if misfits:

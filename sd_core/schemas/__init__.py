@@ -11,6 +11,7 @@ from sd_core.schemas.correlation import CORRELATION
 from sd_core.schemas.factors import REPORT_FACTOR
 from sd_core.schemas.mixes import REPORT_MIX
 from sd_core.schemas.reports import REPORTS
+from sd_core.schemas.signals import SIGNALS
 from sd_core.schemas.staging import STAGING
 from sd_core.schemas.stress import STRESS
 from sd_core.schemas.table import Table
@@ -22,6 +23,7 @@ TABLES: dict[str, Table] = {
         *STAGING,
         *ANALYTICS,
         *CORRELATION,
+        *SIGNALS,
         *REPORTS,
         *WITHDRAWALS,
         *ATTRIBUTION,

@@ -8,6 +8,7 @@ from sd_core.schemas.table import Table
 LAYERS = {
     "staging": "The study, its market and its simulations, as the lake has them.",
     "analytics": "What is derived from staging, by session and by scenario.",
+    "signals": "What is asked of past prices about each asset, and what followed; empty without signals.",
     "reports": "The results, ready to read.",
 }
 

@@ -35,6 +35,7 @@ from sd_core.schemas.columns import (
 from sd_core.schemas.factors import FACTOR_TABLES
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.schemas.mixes import MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX, STUDY_MIX_PART
+from sd_core.schemas.signals import BOOSTED_RETURN, SIGNAL_INPUTS, STUDY_SIGNALS
 from sd_core.schemas.strategy import PATHS, strategy_columns
 from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW, after_years
 from sd_core.schemas.table import LakeTable
@@ -575,6 +576,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         STUDY_MIX,
         STUDY_STRESS_WINDOW,
         STUDY_MIX_PART,
+        *STUDY_SIGNALS,
         STUDY_BUCKET,
         SESSIONS,
         RATES,
@@ -599,6 +601,8 @@ LAKE_TABLES: dict[str, LakeTable] = {
         CORRELATION_PAIR,
         CORRELATION_SUMMARY,
         CORRELATION_STATE,
+        *SIGNAL_INPUTS,
+        BOOSTED_RETURN,
         *MIX_TABLES,
         STRESS_MIX,
         *FACTOR_TABLES,

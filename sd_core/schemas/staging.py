@@ -5,6 +5,7 @@ from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, PUBLISHED_STUD
 from sd_core.schemas.columns import COUNT, FROM_ONE, text, whole
 from sd_core.schemas.factors import FACTOR_EXPOSURE, FACTOR_RETURN
 from sd_core.schemas.mixes import MIX_TABLES, STUDY_MIX, STUDY_MIX_PART
+from sd_core.schemas.signals import BOOSTED_RETURN, SIGNAL_INPUTS, STUDY_SIGNAL
 from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW
 from sd_core.schemas.table import Table
 
@@ -48,6 +49,7 @@ STAGING = (
     STUDY_MIX.published(),
     STUDY_STRESS_WINDOW.published(),
     STUDY_MIX_PART.published(),
+    STUDY_SIGNAL.published(),
     PUBLISHED_STUDY_BUCKET,
     lake.SESSIONS.published(),
     lake.RATES.published(),
@@ -67,5 +69,5 @@ STAGING = (
     STRESS_MIX.published(),
     FACTOR_RETURN.published(),
     FACTOR_EXPOSURE.published(),
-    *(table.published() for table in (*MIX_TABLES, *BUCKET_TABLES, *LEDGER_TABLES)),
+    *(table.published() for table in (*SIGNAL_INPUTS, BOOSTED_RETURN, *MIX_TABLES, *BUCKET_TABLES, *LEDGER_TABLES)),
 )

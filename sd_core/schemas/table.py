@@ -40,7 +40,7 @@ _PANDERA: Mapping[str, tuple[tuple[str, bool], tuple[str, bool]]] = {
     "VARCHAR": (("str", False), ("str", False)),
 }
 
-Layer = Literal["staging", "analytics", "reports"]
+Layer = Literal["staging", "analytics", "signals", "reports"]
 
 
 @dataclass(frozen=True)

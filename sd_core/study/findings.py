@@ -110,7 +110,16 @@ _SHORT.maxlevel = 2
 
 
 # Parts whose keys are the user's own, and may read as numbers.
-_KEYED = (["universe"], ["strategies"], ["satellite_universe"], ["buckets"], ["satellites"], ["mixes"], ["windows"])
+_KEYED = (
+    ["universe"],
+    ["strategies"],
+    ["satellite_universe"],
+    ["buckets"],
+    ["satellites"],
+    ["signals"],
+    ["mixes"],
+    ["windows"],
+)
 
 
 def _place(location: Location) -> str:

@@ -39,6 +39,7 @@ from sd_core.study.parts import (
 )
 from sd_core.study.pruning import misfits_beside
 from sd_core.study.satellites import Core, Plan, Satellite, SatelliteAsset, Sliders, Toggles
+from sd_core.study.signals import Signal
 from sd_core.study.strategy import Rule, Strategy
 from sd_core.study.stress import Stress
 from sd_core.study.sweeps import ANY, spread
@@ -79,6 +80,8 @@ def load_study(path: Path) -> Study:
     if study.factors is not None:
         file = _existing(path, "factors.file", study.factors.file, "file", Path.is_file)
         changes["factors"] = study.factors.model_copy(update={"file": file})
+    if study.signals:
+        changes["signals"] = {name: _with_values(path, name, signal) for name, signal in study.signals.items()}
     if study.mixes:
         changes["mixes"] = {name: _with_file(path, name, mix) for name, mix in study.mixes.items()}
     return study.model_copy(update=changes)
@@ -90,6 +93,15 @@ def _with_file(study: Path, name: str, mix: Mix) -> Mix:
         return mix
     file = _existing(study, f"mixes.{name}.scores.file", mix.scores.file, "file", Path.is_file)
     return mix.model_copy(update={"scores": mix.scores.model_copy(update={"file": file})})
+
+
+def _with_values(study: Path, name: str, signal: Signal) -> Signal:
+    """Return a signal with the absolute path of its file, where it has one."""
+    if signal.file is None:
+        return signal
+    return signal.model_copy(
+        update={"file": _existing(study, f"signals.{name}.file", signal.file, "file", Path.is_file)}
+    )
 
 
 def _refusal(path: Path, lines: Sequence[str]) -> InputError:
@@ -164,23 +176,24 @@ _PARTS: dict[str, type[BaseModel]] = {
     "select": Select,
     "defence": Defence,
 }
+# Parts that a study has by a name of the user's own.
+_NAMED: dict[str, type[BaseModel]] = {
+    "universe": Asset,
+    "strategies": Strategy,
+    "satellite_universe": SatelliteAsset,
+    "signals": Signal,
+    "mixes": Mix,
+    "buckets": Plan,
+}
 
 
 def keys_at(location: Location) -> tuple[str, ...]:
     """Return the keys that a part of a study may have."""
     match location:
-        case ("universe", _):
-            model: type[BaseModel] = Asset
-        case ("strategies", _):
-            model = Strategy
-        case ("satellite_universe", _):
-            model = SatelliteAsset
-        case ("mixes", _):
-            model = Mix
+        case (str(key), _) if key in _NAMED:
+            model = _NAMED[key]
         case ("mixes", _, "views", int()):
             model = View
-        case ("buckets", _):
-            model = Plan
         case ("buckets", _, "core"):
             model = Core
         case ("buckets", _, "satellites", _):

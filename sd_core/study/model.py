@@ -28,6 +28,7 @@ from sd_core.study.parts import (
 )
 from sd_core.study.satellites import LIVE, Plan, SatelliteAsset
 from sd_core.study.scenario import Scenario
+from sd_core.study.signals import Signal, signal_misfits
 from sd_core.study.strategy import Strategy
 from sd_core.study.stress import Stress
 from sd_core.wording import did_you_mean
@@ -107,6 +108,7 @@ class Study(Part):
     )
     factors: Factors | None = Field(None, description="What returns are explained by.")
     stress: Stress | None = Field(None, description="Windows of the past to look at, beside the deepest drawdowns.")
+    signals: dict[Name, Signal] = Field({}, description="What is asked of past prices about each asset, by name.")
     mixes: dict[Name, Mix] = Field({}, description="How target weights are decided from past prices, by name.")
     strategies: dict[Name, Strategy] = Field(min_length=1)
     satellite_universe: dict[Ticker, SatelliteAsset] = Field({}, description="Tickers that satellites may trade.")
@@ -121,6 +123,7 @@ class Study(Part):
             *self._range_misfits(),
             *self._currency_misfits(),
             *self._ticker_misfits(),
+            *signal_misfits(self.signals),
             *self._mix_misfits(),
             *self._strategy_misfits(),
             *self._index_misfits(),
@@ -203,7 +206,7 @@ class Study(Part):
 
     def _mix_misfits(self) -> Iterator[str]:
         assets = {ticker: asset.asset_class for ticker, asset in self.universe.items()}
-        yield from mix_misfits(self.mixes, assets, (), has_costs=self.costs.bps > 0)
+        yield from mix_misfits(self.mixes, assets, self.signals, has_costs=self.costs.bps > 0)
 
     def _strategy_misfits(self) -> Iterator[str]:
         for name, strategy in self.strategies.items():

@@ -42,8 +42,10 @@ holdings as (
         close,
         has_close,
         first_value(close ignore nulls) over (partition by ticker order by session) as first_close,
-        case when close is not null then product(coalesce(growth, 1)) over (partition by ticker order by session) end
-            as level
+        case
+            when close is not null
+                then exp(sum(log_growth(coalesce(growth, 1) - 1)) over (partition by ticker order by session)::double)
+        end as level
     from steps
 ),
 
@@ -55,7 +57,8 @@ benchmark as (
             else any_value(holdings.close)
         end as close,
         bool_or(holdings.has_close) as has_close,
-        avg(holdings.level) as level
+        -- Sums of decimals are exact, so that a level is the same to the last digit however many sessions follow.
+        sum(holdings.level::decimal(38, 15))::double / count(holdings.level) as level
     from holdings
     cross join study
     group by holdings.session, study.benchmark

@@ -21,7 +21,8 @@ INSTEAD = {
     r"(drawn|resampled) histor(y|ies)|histories (were|are|was) drawn": "bootstrap samples",
     r"drawn cases?": "random cases",
     r"tell whether": "return whether",
-    r"tells?|told|telling": "say, report, state, have",
+    # Where data decide nothing, a verdict says that it cannot tell.
+    r"(?<!cannot )tells?|told|telling": "say, report, state, have",
     r"brings?|brought|bringing": "return, earn, raise, add; proceeds",
     r"stands?|stood|standing": "is, lies; represents",
     r"anew": "again; recompute, rewrite",

@@ -14,17 +14,22 @@ from pipelines.steps.fetch import fetch_prices
 from pipelines.steps.plan import is_warehouse_current, outdated_scenarios
 from pipelines.steps.prepare import prepare_market
 from pipelines.steps.rebuild import Rebuild, rebuild
+from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS
 from pipelines.steps.simulate import simulate_into_lake
 from pipelines.warehouse.audit import Identity, read_identities
 from pipelines.warehouse.models import own_models
 from sd_core.study.scenario import Scenario
+
+# What is made before the simulations, one after the other.
+IN_TURN = (SIGNALS, BOOSTED_TREES, MIXES)
 
 
 def refresh(home: StudyHome, *, fresh: bool = False) -> None:
     """Compute what is outdated of a study, or all of it, and publish; bootstrap samples are left as they are."""
     prepare(home, fresh=fresh)
     study, lake = home.study, home.lake
-    make(home, [MIXES], fresh=fresh)
+    for one in IN_TURN:
+        make(home, [one], fresh=fresh)
     simulate(home, study.scenarios if fresh else outdated_scenarios(study, lake))
     fit(home, fresh=fresh)
     if fresh or not is_warehouse_current(home):
@@ -62,8 +67,8 @@ def simulate_part(home: StudyHome, strategy: str | None = None, reserve: float |
 
 
 def fit(home: StudyHome, *, fresh: bool = False) -> None:
-    """Make the derived datasets that are outdated, or all that a refresh makes, mixes apart."""
-    make(home, [one for one in REFRESHED if one is not MIXES], fresh=fresh)
+    """Make the derived datasets that are outdated, or all that a refresh makes, but those before the simulations."""
+    make(home, [one for one in REFRESHED if one not in IN_TURN], fresh=fresh)
 
 
 def make(home: StudyHome, datasets: Iterable[Derived], *, fresh: bool = False) -> None:
