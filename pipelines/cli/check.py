@@ -66,7 +66,7 @@ def _about(study: Study) -> Iterator[str]:
         if ticker != study.benchmark:
             yield (
                 f"{ticker} is never bought: no strategy gives it a weight, a lower edge of a band or a place among "
-                f"candidates. Its prices count in {counts}."
+                f"candidates or substitutes. Its prices count in {counts}."
             )
 
 

@@ -32,8 +32,9 @@ def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
     kept: dict[str, Any] = {"keep": rules_of.keep, "path_band": study.path_band}
     # Rates change no row of a scenario; whether there are taxes decides if it has tax lots.
     if study.taxes is not None:
-        # Where the rows are discarded, only their metrics after taxes are left.
-        kept |= {"tax_lots": True} if rules_of.keep == "ledger" else study.taxes.model_dump()
+        # Where the rows are discarded, only their metrics after taxes are left; so it is with those of a twin.
+        has_rows = rules_of.keep == "ledger" and rules_of.harvest is None
+        kept |= {"tax_lots": True} if has_rows else study.taxes.model_dump()
     return fingerprint({**parts, **kept, "tickers": study.tickers})
 
 

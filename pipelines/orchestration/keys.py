@@ -32,6 +32,6 @@ LAKE_TABLE_OWNERS: dict[str, list[dg.AssetKey]] = {
     },
     **{
         f"simulation_{name}": [SIMULATIONS_KEY]
-        for name in (*ROWS, "partition", "metrics", "path_band", "equal_cash", "mix_rival")
+        for name in (*ROWS, "partition", "metrics", "path_band", "equal_cash", "mix_rival", "harvest_twin")
     },
 }

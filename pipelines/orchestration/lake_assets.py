@@ -216,7 +216,7 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
 
 def _facts(stored: Version) -> dict[str, Any]:
     """Return the metadata of a partition: first what its scenario came to, as fractions and money."""
-    elsewhere = ("metrics", "path_band", "equal_cash", "mix_rival", OUTCOME)
+    elsewhere = ("metrics", "path_band", "equal_cash", "mix_rival", "harvest_twin", OUTCOME)
     noted = {name: value for name, value in stored.facts.items() if name not in elsewhere}
     known = {name: value for name, value in stored.facts[OUTCOME].items() if value is not None}
     return known | {f"{name}_rows": count for name, count in stored.rows.items()} | noted

@@ -13,7 +13,7 @@ from pipelines.report.choice import Choice, choose
 from pipelines.report.equal_cash import equal_cash_tables
 from pipelines.report.factors import factor_tables
 from pipelines.report.living import living_note, living_table, paying
-from pipelines.report.numbers import date, decimal, percent, typeset
+from pipelines.report.numbers import date, decimal, level, percent, typeset
 from pipelines.report.paid import paid_tables
 from pipelines.report.performance import Days, income_figures, read_days, reserve_figures
 from pipelines.report.rebalancing import rebalancing_table
@@ -24,6 +24,7 @@ from pipelines.report.stress import deployed_table, mix_stress_table, stress_tab
 from pipelines.report.study import study_part
 from pipelines.report.verdicts import HARVEST_NOTE, SAME_RETURN, Headline, read_headline
 from pipelines.warehouse.records import records
+from sd_core.wording import counted
 
 PRODUCT = f"SD Lab {importlib.metadata.version('sdlab')}"
 
@@ -293,7 +294,27 @@ def _taxes(given: Given) -> str:
         return ""
     by_year = history.tax_table(given.connection, given.choice)
     owed = page.paragraph(f"What is owed for each year, in {given.currency}.") + by_year if by_year else ""
-    return page.paragraph(words) + found + owed
+    return page.paragraph(words) + found + owed + _harvests(given)
+
+
+_HARVESTS = """
+select strategy, reserve, harvests, tax_saved, liquidation_tax_added, value_difference, gain
+from report_harvest
+inner join study_strategy using (strategy)
+qualify row_number() over (partition by strategy order by gain desc, reserve) = 1
+order by study_strategy.position
+"""
+
+
+def _harvests(given: Given) -> str:
+    """Return a sentence on what harvesting losses came to for each strategy that does, at its best reserve."""
+    said = [
+        f"{row['strategy']} at {level(row['reserve'])} harvested {counted(row['harvests'], 'loss', 'losses')}: "
+        f"{decimal(row['tax_saved'])} {given.currency} less tax so far, {decimal(row['liquidation_tax_added'])} more "
+        f"on selling all, {decimal(row['value_difference'])} by prices and fees: {decimal(row['gain'])} in all."
+        for row in records(given.connection, _HARVESTS)
+    ]
+    return page.paragraph(" ".join(["Beside the same without harvesting:", *said])) if said else ""
 
 
 def _equal_cash(given: Given) -> str:
@@ -412,7 +433,7 @@ SECTIONS = (
     Section("starts", "Other start dates", ("report_start_date", "report_strategy"), _starts),
     Section("income", "Income", ("simulation_income",), _income),
     Section("paid", "Withdrawals against income", ("simulation_ledger", "simulation_income"), _paid),
-    Section("taxes", "After taxes", ("report_strategy", "simulation_taxes"), _taxes),
+    Section("taxes", "After taxes", ("report_strategy", "simulation_taxes", "report_harvest"), _taxes),
     Section("reserve", "Which reserve?", ("report_reserve", "report_strategy", "report_reserve_verdict"), _reserve),
     Section("living", "Living from it", ("report_withdrawal", "report_safe_withdrawal"), _living),
     Section("rebalancing", "When to rebalance?", ("report_rebalancing",), _rebalancing),

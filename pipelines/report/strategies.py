@@ -32,6 +32,11 @@ def described(row: dict[str, Any]) -> str:
         sentences.append("Has target weights of its own.")
     if not sentences:
         sentences = ["Buys its weights at the first close and trades nothing by a rule."]
+    if row["harvest_every"]:
+        sentences.append(
+            f"Sells each {row['harvest_every']} what lies more than {level(row['harvest_loss'])} below its cost, for "
+            "the taxes that the loss saves."
+        )
     return " ".join([*sentences, *_money(row)])
 
 

@@ -36,6 +36,7 @@ from pipelines.warehouse.unchanged import copied, fingerprints, keep_only, kept_
 from sd_core.errors import InputError, NotReadyError
 from sd_core.lake import Lake, Version
 from sd_core.locks import locked
+from sd_core.schemas.harvest import SIMULATION_HARVEST_TWIN
 from sd_core.schemas.lake import SIMULATION_EQUAL_CASH, SIMULATION_PARTITION, SIMULATION_PATH_BAND
 from sd_core.schemas.mixes import SIMULATION_MIX_RIVAL
 from sd_core.schemas.table import LakeTable
@@ -207,7 +208,7 @@ def register_scenarios(
     register_table(connection, "simulation_partition", _partitions(stored, current))
     metrics = [version.facts["metrics"] for version in stored.values() if "metrics" in version.facts]
     register_table(connection, METRICS.name, metrics_table(metrics))
-    for declared in (SIMULATION_PATH_BAND, SIMULATION_EQUAL_CASH, SIMULATION_MIX_RIVAL):
+    for declared in (SIMULATION_PATH_BAND, SIMULATION_EQUAL_CASH, SIMULATION_MIX_RIVAL, SIMULATION_HARVEST_TWIN):
         register_table(connection, declared.name, _noted(declared, stored))
 
 

@@ -34,14 +34,16 @@ from sd_core.metrics.returns import session_returns
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.orders import next_orders, order_table
 from sd_core.simulation.path_band import path_outcome
-from sd_core.simulation.results import SimulationResult, to_tables
-from sd_core.simulation.rules import LotOrder, Path, Rules, Variant, resolve
-from sd_core.simulation.taxes.lots import tax_lot_table, tax_lots
+from sd_core.simulation.results import Rows, SimulationResult, to_tables
+from sd_core.simulation.rules import Every, LotOrder, Path, Rules, Variant, resolve
+from sd_core.simulation.taxes.lots import harvested, tax_lot_table, tax_lots
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
 # Days of all assets of the scenarios whose metrics are computed at once: ledgers grow with both.
 ASSET_DAYS_AT_ONCE = 500_000
+# What is noted of the same scenario without harvesting losses.
+AFTER_TAXES = ("final_value", "taxes", "after_tax_value", "after_tax_liquidation_value", "after_tax_liquidation_cagr")
 # Files of a partition, by what its strategy keeps.
 KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", "orders", TAX_LOTS), "daily": ("daily",), "metrics": ()}
 
@@ -164,6 +166,10 @@ def _store(
                 raise result
             facts[scenario] = _facts_of(study, market, panel, scenario, result)
             facts[scenario] |= _beside(study, panel, scenario, result, others)
+            if study.strategies[scenario.strategy].harvest is not None:
+                realised = harvested(result.ledger, _lots_of(study, result, scenario, panel))
+                twin = _without_harvest(study, market, panel, reduction, scenario)
+                facts[scenario]["harvest_twin"] = [{**realised, **twin}]
             rows[scenario] = _rows_of(study, panel, scenario, result)
         except Exception as error:
             stored[scenario] = error
@@ -247,6 +253,17 @@ def _beside(
     return found
 
 
+def _without_harvest(
+    study: Study, market: Version, panel: Panel, reduction: Reduction, scenario: Scenario
+) -> dict[str, Any]:
+    """Simulate a scenario without harvesting losses; return what it came to after taxes."""
+    (twin,) = simulate(panel, [replace(resolve(study, scenario), harvest_every=Every.NEVER)], workers=1)
+    facts = _facts_of(study, market, panel, scenario, twin)
+    partition = partition_row(scenario, facts, has_tax_lots=True, is_current=True)
+    metrics = reduction.metrics([_rows_of(study, panel, scenario, twin)], [partition])[scenario]
+    return {name: metrics[name] for name in AFTER_TAXES}
+
+
 def _kept(study: Study, scenario: Scenario) -> str:
     return study.strategies[scenario.strategy].keep
 
@@ -263,6 +280,9 @@ def _tax_lots(study: Study, result: SimulationResult, scenario: Scenario, panel:
     """Return a scenario's table of tax lots where the study has taxes."""
     if study.taxes is None:
         return {}
+    return {TAX_LOTS: tax_lot_table(_lots_of(study, result, scenario, panel), scenario, panel)}
+
+
+def _lots_of(study: Study, result: SimulationResult, scenario: Scenario, panel: Panel) -> Rows:
     lot_order = LotOrder[study.strategies[scenario.strategy].lot_order.upper()]
-    lots = tax_lots(result.ledger, panel.sessions, lot_order, len(panel.tickers))
-    return {TAX_LOTS: tax_lot_table(lots, scenario, panel)}
+    return tax_lots(result.ledger, panel.sessions, lot_order, len(panel.tickers))

@@ -26,6 +26,8 @@ class Kind(IntEnum):
     DIVIDEND_BUY = 16
     TRANSFER_IN = 17
     TRANSFER_OUT = 18
+    HARVEST_SELL = 19
+    HARVEST_BUY = 20
 
 
 # Legs of a session besides 0 to 3, the four legs of the bar's path.

@@ -33,6 +33,7 @@ from sd_core.schemas.columns import (
     whole,
 )
 from sd_core.schemas.factors import FACTOR_TABLES
+from sd_core.schemas.harvest import SIMULATION_HARVEST_TWIN
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.schemas.mixes import MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX, STUDY_MIX_PART
 from sd_core.schemas.signals import BOOSTED_RETURN, SIGNAL_INPUTS, STUDY_SIGNALS
@@ -587,6 +588,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         SIMULATION_PATH_BAND,
         SIMULATION_EQUAL_CASH,
         SIMULATION_MIX_RIVAL,
+        SIMULATION_HARVEST_TWIN,
         SIMULATION_LEDGER,
         SIMULATION_DAILY,
         SIMULATION_LOTS,

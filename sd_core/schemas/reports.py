@@ -28,6 +28,7 @@ from sd_core.schemas.columns import (
     ticker,
     whole,
 )
+from sd_core.schemas.harvest import REPORT_HARVEST
 from sd_core.schemas.table import Table
 
 _PER_YEAR = "currency per year"
@@ -803,6 +804,7 @@ REPORT_START_DATE = Table(
 REPORTS = (
     REPORT_STRATEGY,
     REPORT_EQUAL_CASH,
+    REPORT_HARVEST,
     REPORT_BENCHMARK,
     REPORT_SINGLE_ASSET,
     REPORT_REBALANCING,

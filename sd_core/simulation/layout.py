@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from sd_core.market.arrays import Dates, Floats, days_between, last_known
+from sd_core.market.arrays import Dates, Floats, day_numbers, days_between, last_known
 from sd_core.market.panel import DAYS_PER_YEAR, Panel, risk_free_returns
 from sd_core.simulation.flows import lump_sums_by_session, periods_begun
 from sd_core.simulation.kernel import book
@@ -70,6 +70,7 @@ def _market(panel: Panel) -> book.Market:
     dates["interest"] = risk_free_returns(panel.sessions, panel.rates)
     dates["prices"] = 1.0 if panel.price_index is None else panel.price_index / panel.price_index[0]
     dates["begun"] = periods_begun(panel.sessions)
+    dates["day"] = day_numbers(panel.sessions)
     dates["pays"] = (panel.dividends != 0.0).any(axis=1)
     return book.Market(
         prices=prices,
@@ -96,6 +97,7 @@ def has_policy(rules: Rules) -> bool:
         or rules.cash_low > 0.0
         or min(rules.deviation, rules.volatility, rules.cash_high, rules.drift) < np.inf
         or min(rules.premium_spread, rules.stop) < np.inf
+        or rules.harvest_every != Every.NEVER
         or rules.adaptive_bracket
     )
 
@@ -152,7 +154,10 @@ def open_books(batch: Batch, buffers: Buffers, end: int, sessions: Dates) -> boo
         buffers.lots[place, : len(start.lots)] = start.lots
     positions["bracket"] = brackets
     last_session = sessions[max(batch.first - 1, 0)]
-    positions["weight"] = [rules.targets.in_force(last_session) for rules in batch.rules]
+    positions["weight"] = [
+        rules.targets.in_force(last_session)[harvests_of(rules, start)["role"]]
+        for rules, start in zip(batch.rules, batch.starts, strict=True)
+    ]
     positions["share"] = [rules.profit_shares for rules in batch.rules]
     positions["lot_size"] = [rules.lot_sizes for rules in batch.rules]
     return book.Books(
@@ -169,6 +174,18 @@ def open_books(batch: Batch, buffers: Buffers, end: int, sessions: Dates) -> boo
         paths=np.zeros(assets, dtype=book.PATH),
         turns=np.zeros(assets, dtype=book.TURN),
     )
+
+
+def harvests_of(rules: Rules, start: State | None) -> Rows:
+    """Return what harvesting knows of each asset, of its own role and with nothing blocked before the first session."""
+    if start is not None:
+        return start.harvests.copy()
+    assets = len(rules.brackets)
+    harvests = np.zeros(assets, dtype=book.HARVEST)
+    harvests["role"] = np.arange(assets)
+    harvests["substitute"] = rules.substitutes or book.NO_ASSET
+    harvests["blocked_until"] = np.iinfo(np.int64).min
+    return harvests
 
 
 def policy_of(batch: Batch, sessions: Dates, transfers: Floats | None = None) -> book.Policy | None:
@@ -192,6 +209,7 @@ def policy_of(batch: Batch, sessions: Dates, transfers: Floats | None = None) ->
         edges=np.full((assets, 2), np.nan) if rules.band_edges is None else np.ascontiguousarray(rules.band_edges),
         returns=np.zeros(returns) if start is None else start.returns.copy(),
         deadlines=np.zeros(assets, dtype=np.int64) if start is None else start.deadlines.copy(),
+        harvests=harvests_of(rules, start),
         gaps=np.zeros((gaps, assets), dtype=np.int8) if start is None else start.gaps.copy(),
     )
 
@@ -202,6 +220,8 @@ def results_of(books: book.Books, policy: book.Policy | None, end: int) -> list[
     counts = [books.state[name].tolist() for name in ("rows", "sold", "slots")]
     for name in ("rows", "sold", "slots"):
         books.state[name] = 0
+    harvests = np.zeros(assets, dtype=book.HARVEST)
+    harvests["role"] = np.arange(assets)
     return [
         SimulationResult(
             ledger=_copy(books.ledger[place, :rows]),
@@ -216,6 +236,7 @@ def results_of(books: book.Books, policy: book.Policy | None, end: int) -> list[
                 lots=_copy(books.lots[place, :still_open]),
                 returns=policy.returns if policy else np.zeros(0),
                 deadlines=policy.deadlines if policy else np.zeros(assets, dtype=np.int64),
+                harvests=policy.harvests if policy else harvests,
                 gaps=policy.gaps if policy else np.zeros((0, assets), dtype=np.int8),
             ),
         )

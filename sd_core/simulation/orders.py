@@ -106,7 +106,7 @@ class _Ruled:
         self._halted = bool(totals["halted"])
         closes = panel.close[: state.sessions]
         self._highest = np.nanmax(closes, axis=0)
-        self._weights = rules.targets.in_force(panel.sessions[state.sessions - 1])
+        self._weights = rules.targets.in_force(panel.sessions[state.sessions - 1])[state.harvests["role"]]
         self._brackets = state.positions["bracket"] if rules.adaptive_bracket else rules.brackets
         if rules.adaptive_bracket and state.sessions > GAP_SESSIONS and _begins_month(panel, state, next_session):
             gaps = state.gaps.sum(axis=0)

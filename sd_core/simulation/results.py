@@ -39,6 +39,7 @@ class State:
         lots: the open lots, oldest first.
         returns: time-weighted returns of the last sessions, as many as a volatility trigger asks for.
         deadlines: by asset, the session until which it waits to be sold, below 0 to be bought; 0 where it does not.
+        harvests: by asset, a record of what harvesting losses knows of it.
         gaps: whether each asset gapped over a rung in the last sessions, as many as an adaptive bracket asks for.
     """
 
@@ -50,6 +51,7 @@ class State:
     lots: Rows
     returns: Floats
     deadlines: npt.NDArray[np.int64]
+    harvests: Rows
     gaps: npt.NDArray[np.int8]
 
 

@@ -16,7 +16,7 @@ from sd_core.errors import NotReadyError
 from sd_core.market.arrays import Floats
 from sd_core.simulation.targets import Targets
 from sd_core.study.model import Study
-from sd_core.study.parts import Bands, Deposits, Rebalance, Withdrawals
+from sd_core.study.parts import Bands, Deposits, Harvest, Rebalance, Withdrawals
 from sd_core.study.scenario import Scenario
 from sd_core.study.strategy import Rule, Strategy
 
@@ -99,6 +99,9 @@ class LotOrder(IntEnum):
     FIFO = 1
 
 
+# Where an asset has no substitute.
+NO_SUBSTITUTE = -1
+
 # Dates as ISO writes them, ascending, each with an amount of money.
 LumpSums = tuple[tuple[str, float], ...]
 
@@ -154,6 +157,11 @@ class Rules:
         candidates: positions in the panel of what is bought once no asset is under its target, in that order.
         drift: share of the target weight above it from which profit is taken; infinity for never.
         premium_spread: highest less lowest premium above which the one is sold for the other; infinity for never.
+        harvest_every: when losses are realised for their taxes.
+        harvest_loss: how far the price must be below the average cost for that, a fraction of the cost.
+        harvest_min: the smallest loss that is realised, in the study's currency.
+        substitutes: by asset, the one that is bought in its place, its position in the panel, -1 for none; each is the
+            substitute of its substitute; empty where no asset has one.
         adaptive_bracket: whether brackets follow how often prices gap over a rung.
         stop: drawdown beyond which the rule stops buying; infinity for never.
     """
@@ -206,6 +214,10 @@ class Rules:
     candidates: tuple[int, ...] = ()
     drift: float = math.inf
     premium_spread: float = math.inf
+    harvest_every: Every = Every.NEVER
+    harvest_loss: float = 0.0
+    harvest_min: float = 0.0
+    substitutes: tuple[int, ...] = ()
     adaptive_bracket: bool = False
     stop: float = math.inf
 
@@ -357,7 +369,24 @@ def _portfolio_rules(study: Study, strategy: Strategy) -> dict[str, Any]:
         given["drift"] = strategy.drift
     if strategy.premium_spread is not None:
         given["premium_spread"] = strategy.premium_spread
+    if strategy.harvest is not None:
+        given |= _harvest(study, strategy.harvest)
     return given
+
+
+def _harvest(study: Study, harvest: Harvest) -> dict[str, Any]:
+    substitutes = harvest.pairs
+    return {
+        "harvest_every": Every[harvest.every.upper()],
+        "harvest_loss": harvest.loss,
+        "harvest_min": harvest.min_loss,
+        "substitutes": tuple(
+            study.tickers.index(substitutes[ticker]) if ticker in substitutes else NO_SUBSTITUTE
+            for ticker in study.tickers
+        )
+        if substitutes
+        else (),
+    }
 
 
 def _bands(study: Study, bands: Bands) -> dict[str, Any]:

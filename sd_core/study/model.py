@@ -61,6 +61,8 @@ def _tickers_named(strategy: Strategy) -> Iterator[tuple[str, str]]:
         yield from (("band", ticker) for ticker in strategy.band.edges)
     if strategy.cash is not None:
         yield from (("cash.candidates", ticker) for ticker in strategy.cash.candidates)
+    if strategy.harvest is not None:
+        yield from (("harvest.substitute", ticker) for ticker in strategy.harvest.pairs)
 
 
 def _not_income(judge: object) -> object:
@@ -219,6 +221,8 @@ class Study(Part):
             if strategy.mix is not None and strategy.mix not in self.mixes:
                 meant = did_you_mean(strategy.mix, self.mixes)
                 yield f"strategies.{name}.allocation.mix: {show(strategy.mix)}: expected a mix of the study{meant}"
+            if strategy.harvest is not None and self.taxes is None:
+                yield f"strategies.{name}.harvest: expected none, since the study has no taxes that a loss could lower"
             if strategy.cash is not None and len(set(strategy.cash.candidates)) < len(strategy.cash.candidates):
                 yield f"strategies.{name}.cash.candidates: {show(strategy.cash.candidates)}: expected every ticker once"
             if strategy.allocation is not None and strategy.allocation.schedule is not None:
@@ -288,7 +292,8 @@ class Study(Part):
     def never_bought(self) -> tuple[str, ...]:
         """The tickers of the universe that no strategy ever has a reason to buy, in the study's order.
 
-        Reasons are a target weight at any time, a lower edge of a band above 0, and a place among candidates.
+        Reasons are a target weight at any time, a lower edge of a band above 0, a place among candidates, and being the
+        substitute of what is harvested.
         """
         bought = {ticker for strategy in self.strategies.values() for ticker in self._bought_by(strategy)}
         return tuple(ticker for ticker in self.universe if ticker not in bought)
@@ -301,6 +306,8 @@ class Study(Part):
             yield from (ticker for ticker, (low, _) in strategy.band.edges.items() if low > 0)
         if strategy.cash is not None:
             yield from strategy.cash.candidates
+        if strategy.harvest is not None:
+            yield from strategy.harvest.pairs
 
     @property
     def reserve_levels(self) -> tuple[float, ...]:

@@ -336,6 +336,43 @@ class Cash(Part):
     )
 
 
+class Harvest(Part):
+    """Which losses are realised for their taxes, and what is held in the place of what was sold."""
+
+    loss: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="How far a price must be below the average cost, a fraction of the cost.",
+        json_schema_extra=FRACTION,
+    )
+    min_loss: float = Field(
+        0.0, ge=0, description="Smallest loss that is realised, in the study's currency.", json_schema_extra=MONEY
+    )
+    every: Every = Field("month", description="Period on whose first session losses are looked for.")
+    substitute: dict[Ticker, Ticker] = Field(
+        {},
+        description="Pairs of tickers, either of which is bought in the place of the other.",
+        json_schema_extra={"null": "none"},
+    )
+
+    @model_validator(mode="after")
+    def _one_pair_each(self) -> Self:
+        named = Counter([*self.substitute, *self.substitute.values()])
+        if misfits := [
+            f"substitute: {ticker}: expected in one pair, either of which is bought in the place of the other"
+            for ticker, times in named.items()
+            if times > 1
+        ]:
+            raise MisfitError(misfits)
+        return self
+
+    @property
+    def pairs(self) -> dict[str, str]:
+        """The substitute of every ticker that has one, both ways."""
+        return self.substitute | {other: ticker for ticker, other in self.substitute.items()}
+
+
 class Allocation(Part):
     """Target weights of a strategy where they are not the universe's."""
 

@@ -18,6 +18,7 @@ from sd_core.study.parts import (
     Bands,
     Cash,
     Costs,
+    Harvest,
     Margin,
     Part,
     Rebalance,
@@ -109,6 +110,7 @@ class Strategy(Part):
         description="Highest premium less the lowest, above which the one asset is sold for the other.",
         json_schema_extra=FRACTION,
     )
+    harvest: Harvest | None = Field(None, description="Which losses are realised for their taxes; needs taxes.")
     dividends: Literal["bank", "reinvest"] | None = Field(
         None,
         description="Where dividends go: to the bank, or into the asset that pays them.",
@@ -186,5 +188,5 @@ class Strategy(Part):
     @property
     def is_buy_and_hold(self) -> bool:
         """Whether nothing is traded but what comes in, and what withdrawals take."""
-        trading = (self.rule, self.band, self.cash, self.drift, self.premium_spread)
+        trading = (self.rule, self.band, self.cash, self.drift, self.premium_spread, self.harvest)
         return all(part is None for part in trading) and not self.rebalances

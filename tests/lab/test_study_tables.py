@@ -282,6 +282,7 @@ def test_every_column_of_strategies_has_a_value_of_some_strategy() -> None:
             "cash": {"high": 0.2, "candidates": ["VOO"]},
             "drift": 0.4,
             "premium_spread": 0.2,
+            "harvest": {"substitute": {"VOO": "NVDA"}},
             "withdrawals": {"rate": 0.04},
         },
         "rest": {
@@ -291,9 +292,9 @@ def test_every_column_of_strategies_has_a_value_of_some_strategy() -> None:
         },
         "decided": {"allocation": {"mix": "least"}},
     }
-    table = tables_of(study_with((["strategies"], strategies), (["mixes"], {"least": {"method": "mean_risk"}})))[
-        "study_strategy"
-    ]
+    mixes, taxes = {"least": {"method": "mean_risk"}}, {"short_term": 0.35, "long_term": 0.15}
+    study = study_with((["strategies"], strategies), (["mixes"], mixes), (["taxes"], taxes))
+    table = tables_of(study)["study_strategy"]
     assert table.column_names == list(TABLES["study_strategy"].types)
     empty = [name for name in table.column_names if table[name].null_count == len(table)]
     assert empty == ["sweep"]
@@ -340,13 +341,19 @@ def test_rules_of_a_scenario_are_those_that_its_strategy_switches_on() -> None:
         },
         "deploying": {"cash": {"high": 0.2, "candidates": ["C", "A"]}},
         "patient": {"rebalance": {"every": "month", "patience": {"sessions": 5, "mean": 21}}},
+        "harvesting": {"harvest": {"every": "quarter", "loss": 0.2, "min_loss": 50, "substitute": {"C": "A"}}},
     }
-    study = study_with((["universe"], universe), (["strategies"], strategies))
-    banded, deploying, patient = (resolve(study, Scenario(strategy=name, reserve=0.0)) for name in strategies)
+    taxes = {"short_term": 0.35, "long_term": 0.15}
+    study = study_with((["universe"], universe), (["strategies"], strategies), (["taxes"], taxes))
+    banded, deploying, patient, harvesting = (
+        resolve(study, Scenario(strategy=name, reserve=0.0)) for name in strategies
+    )
     assert (banded.order, banded.band, banded.band_width) == (Order.NAV_OPPORTUNISTIC, 0.1, Width.RELATIVE)
     assert (banded.stop, banded.cash_high, banded.candidates) == (0.25, math.inf, ())
     assert (deploying.cash_high, deploying.candidates, deploying.drift) == (0.2, (2, 0), math.inf)
     assert (patient.patience, patient.patience_mean, deploying.patience) == (5, 21, 0)
+    assert (harvesting.harvest_every, harvesting.harvest_loss, harvesting.harvest_min) == (Every.QUARTER, 0.2, 50)
+    assert harvesting.substitutes == (2, -1, 0)
 
 
 def test_buckets_are_the_core_and_satellites_with_their_parameters() -> None:
@@ -444,6 +451,12 @@ def test_scenario_depends_on_whether_there_are_taxes_and_not_on_their_rates() ->
     low, high = (study_with((["taxes"], {"short_term": rate, "long_term": 0.1})) for rate in (0.2, 0.5))
     assert scenario_fingerprint(low, SD8) == scenario_fingerprint(high, SD8)
     assert scenario_fingerprint(low, SD8) != scenario_fingerprint(study_with(), SD8)
+
+
+def test_rates_of_tax_outdate_what_is_compared_with_its_twin_after_taxes() -> None:
+    harvest = (["strategies", "sd8", "harvest"], {})
+    low, high = (study_with(harvest, (["taxes"], {"short_term": rate, "long_term": 0.1})) for rate in (0.2, 0.5))
+    assert scenario_fingerprint(low, SD8) != scenario_fingerprint(high, SD8)
 
 
 def test_scenarios_of_one_study_have_fingerprints_of_their_own() -> None:

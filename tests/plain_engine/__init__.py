@@ -9,6 +9,7 @@ Clarity is its only aim. A session, in ``Scenario``, goes through its parts in o
 - ``restraints``: what cash, drawdown and gaps change about the rule;
 - ``portfolio_rules``: what trades at the close;
 - ``patience``: which of these trades wait, and for what;
+- ``harvest``: losses that are realised for their taxes;
 - ``withdrawals``: what goes out, and what is sold for it.
 
 Checking input does not belong here: rules and panels are valid. All money is in the study's currency, all quantities
@@ -56,6 +57,7 @@ class Scenario:
             portfolio.read_closes()
             portfolio.put_targets_in_force()
             arrivals.invest_arrivals(portfolio)
+            self.portfolio_rules.harvest.buy_back()
             self.portfolio_rules.act()
             self.withdrawals.pay()
         portfolio.mark()

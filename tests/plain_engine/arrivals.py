@@ -89,11 +89,15 @@ def invest_arrivals(portfolio: Portfolio) -> None:
             invest(portfolio, Kind.DEPOSIT_BUY, position, to_invest * position.weight)
 
 
-def invest(portfolio: Portfolio, kind: Kind, position: Position, money: float) -> None:
-    """Buy for a sum, or for what the bank still holds of it; the anchor stays, and no lot is opened."""
-    if position.bar is None:
-        return
+def invest(portfolio: Portfolio, kind: Kind, position: Position, money: float) -> bool:
+    """Buy for a sum, or for what the bank still holds of it, and return whether that buys anything.
+
+    The anchor stays, and no lot is opened.
+    """
+    if not portfolio.may_trade(position):
+        return False
     price = position.last_close
     quantity = position.rounded(portfolio.affordable(min(money, portfolio.bank), price))
     if quantity > 0:
         portfolio.purchase(LEG_CLOSE, kind, position, quantity, price, position.premium(price))
+    return quantity > 0

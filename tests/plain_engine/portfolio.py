@@ -46,6 +46,7 @@ class Portfolio:
         self.positions = [
             Position(
                 asset=asset,
+                stands_for=asset,
                 weight=float(rules.targets.weights[0, asset]),
                 bracket=float(rules.brackets[asset]),
                 profit_share=float(rules.profit_shares[asset]),
@@ -93,6 +94,19 @@ class Portfolio:
     def trading(self) -> list[Position]:
         """The assets that have a bar today."""
         return [position for position in self.positions if position.bar]
+
+    def may_trade(self, position: Position) -> bool:
+        """Return whether an asset can be traded at the close: it has a bar, and no harvested loss forbids it."""
+        return position.bar is not None and self._days[self.session] > position.blocked_until
+
+    @property
+    def tradable(self) -> list[Position]:
+        """The assets that can be traded at the close."""
+        return [position for position in self.positions if self.may_trade(position)]
+
+    def block(self, position: Position, days: int) -> None:
+        """Let nothing trade an asset at the close, today and for so many days."""
+        position.blocked_until = self._days[self.session] + days
 
     def begins_a(self, period: Every) -> bool:
         """Return whether this session lies in another period than the one before; the very first begins none."""
@@ -232,7 +246,8 @@ class Portfolio:
         """Give every asset its share in the last row dated today or before; the first row stays until one comes."""
         today = self._days[self.session]
         _, first = self._targets[0]
-        in_force = [first, *(weights for day, weights in self._targets if day <= today)][-1]
+        row = [first, *(weights for day, weights in self._targets if day <= today)][-1]
+        in_force = [row[position.stands_for] for position in self.positions]
         self.targets_changed = in_force != [position.weight for position in self.positions]
         for position, weight in zip(self.positions, in_force, strict=True):
             position.weight = weight

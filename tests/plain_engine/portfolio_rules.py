@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from plain_engine.harvest import Harvest
 from plain_engine.patience import Patience, Side
 from plain_engine.portfolio import Portfolio
 from plain_engine.position import SAME_MONEY, Band, Position, band_around, band_of, largest_first, weight_at
@@ -40,8 +41,11 @@ class Step:
 
     def sell(self, kind: Kind, position: Position, wanted: float) -> float:
         """Sell whole lots of what is wanted and return the proceeds: 0 where the trade is not worth making."""
+        return self.make_sale(kind, position, position.sellable(wanted))
+
+    def make_sale(self, kind: Kind, position: Position, quantity: float) -> float:
+        """Sell a quantity and return the proceeds: 0 where the trade is not worth making."""
         price = position.last_close
-        quantity = position.sellable(wanted)
         if not (self.is_worth_making(quantity, price) and self.portfolio.pays_its_fee(quantity, price)):
             return 0.0
         proceeds = self.portfolio.sell(LEG_CLOSE, kind, position, quantity, price)
@@ -72,6 +76,7 @@ class PortfolioRules:
         self.portfolio = portfolio
         self.rules = portfolio.rules
         self.patience = Patience(portfolio)
+        self.harvest = Harvest(portfolio)
         self.spread_was_wide = False
 
     def act(self) -> None:
@@ -79,6 +84,7 @@ class PortfolioRules:
         self.take_profit()
         self.trade_spread()
         self.deploy_cash()
+        self.harvest_losses()
 
     def begin_step(self) -> Step:
         return Step(self.portfolio, self.portfolio.value())
@@ -93,10 +99,10 @@ class PortfolioRules:
             self.rebalance_patiently(step, triggered)
             step = self.begin_step()
         elif triggered:
-            exactly = {position.asset: Band(position.weight, position.weight) for position in self.portfolio.trading}
+            exactly = {position.asset: Band(position.weight, position.weight) for position in self.portfolio.tradable}
             self.move_into_bands(step, exactly)
         if not triggered:
-            bands = {position.asset: band_of(position, self.rules) for position in self.portfolio.trading}
+            bands = {position.asset: band_of(position, self.rules) for position in self.portfolio.tradable}
             self.move_into_bands(step, bands)
 
     def is_triggered(self, step: Step) -> bool:
@@ -110,7 +116,7 @@ class PortfolioRules:
         width, kind = self.rules.deviation, self.rules.deviation_width
         return not math.isinf(width) and any(
             band_around(position.weight, width, kind).excludes(step.weight(position))
-            for position in self.portfolio.trading
+            for position in self.portfolio.tradable
         )
 
     def is_volatile(self) -> bool:
@@ -123,7 +129,7 @@ class PortfolioRules:
 
     def move_into_bands(self, step: Step, bands: dict[int, Band]) -> None:
         """Trade what is outside to the nearer edge of its band: all sales first, then all purchases."""
-        trading = self.portfolio.trading
+        trading = self.portfolio.tradable
         too_much = [position for position in trading if bands[position.asset].is_above(step.weight(position))]
         too_little = [position for position in trading if bands[position.asset].is_below(step.weight(position))]
         for position in too_much:
@@ -137,7 +143,7 @@ class PortfolioRules:
         """Let what is off its target wait where a trigger says so, and trade what has waited enough: sales first."""
         if step.value <= 0:
             return
-        trading = self.portfolio.trading
+        trading = self.portfolio.tradable
         for position in trading:
             self.patience.look_at(position, side_of(step, position), triggered)
         for position in trading:
@@ -160,7 +166,7 @@ class PortfolioRules:
         if math.isinf(self.rules.drift):
             return
         step = self.begin_step()
-        for position in self.portfolio.trading:
+        for position in self.portfolio.tradable:
             limit = band_around(position.weight, self.rules.drift, Width.RELATIVE)
             if position.weight > 0 and limit.is_above(step.weight(position)):
                 step.sell(Kind.PROFIT_SELL, position, step.excess(position, position.weight) / position.last_close)
@@ -171,7 +177,7 @@ class PortfolioRules:
         """Sell a rung of the dearest asset for the cheapest, once for as long as they are too far apart."""
         if math.isinf(self.rules.premium_spread):
             return
-        trading = self.portfolio.trading
+        trading = self.portfolio.tradable
         if len(trading) < 2:
             return  # one price has no spread, and says nothing of the one before
         # Of several equal ones, max and min take the first.
@@ -194,17 +200,33 @@ class PortfolioRules:
         step = self.begin_step()
         if self.portfolio.bank <= self.rules.cash_high * step.value:
             return
-        missing = [(-step.excess(position, position.weight), position) for position in self.portfolio.trading]
+        missing = [(-step.excess(position, position.weight), position) for position in self.portfolio.tradable]
         for shortfall, position in largest_first(missing, SAME_MONEY * step.value):
             wanted = shortfall / position.last_close
             step.buy(Kind.DEPLOY_BUY, position, money=step.cash_above_reserve, wanted=wanted)
 
         positions = [self.portfolio.positions[asset] for asset in self.rules.candidates]
-        candidates = [position for position in positions if position.bar]
+        candidates = [position for position in positions if self.portfolio.may_trade(position)]
         if candidates:
             part = step.cash_above_reserve / len(candidates)
             for position in candidates:
                 step.buy(Kind.DEPLOY_BUY, position, money=part)
+
+    # Tax-loss harvesting.
+
+    def harvest_losses(self) -> None:
+        """Sell whole what has lost enough, and buy its substitute or let the money wait."""
+        if not self.portfolio.begins_a(self.rules.harvest_every):
+            return
+        step = self.begin_step()
+        for position in self.portfolio.positions:
+            if not self.harvest.is_worth_it(position):
+                continue
+            proceeds = step.make_sale(Kind.HARVEST_SELL, position, position.holdings)
+            if proceeds > 0:
+                substitute = self.harvest.note(position, proceeds)
+                if substitute:
+                    step.buy(Kind.HARVEST_BUY, substitute, money=min(proceeds, self.portfolio.bank))
 
 
 def side_of(step: Step, position: Position) -> Side | None:

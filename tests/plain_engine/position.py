@@ -53,6 +53,8 @@ class Position:
     """One asset: what the rules say about it, and its state."""
 
     asset: int
+    # The asset whose targets it has: its own, until a harvested loss swaps it with its substitute.
+    stands_for: int
     # Its share in the row of targets that is in force.
     weight: float
     bracket: float
@@ -70,6 +72,8 @@ class Position:
     # Today's prices; None where the asset does not trade.
     bar: Bar | None = None
     lots: list[Lot] = field(default_factory=list)
+    # The last day, since 1970, on which nothing may trade it at the close.
+    blocked_until: float = -math.inf
     # Which refusals were booked and are no news while their reason lasts: SKIP_BUY, SKIP_SELL.
     refusals_booked: set[Kind] = field(default_factory=set)
 
@@ -86,9 +90,14 @@ class Position:
         return self.holdings * self.last_close
 
     @property
+    def average_cost(self) -> float:
+        """What was paid per share that is held, fees included."""
+        return self.cost / self.holdings
+
+    @property
     def gain(self) -> float:
         """The gain of selling at the last close over the average cost, as a fraction of that close."""
-        return (self.last_close - self.cost / self.holdings) / self.last_close
+        return (self.last_close - self.average_cost) / self.last_close
 
     def premium(self, price: float) -> float:
         """How far a price is above the highest close of the sessions before."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from support.generators import HUGE_LOT, IDLE, Case, random_case
+from support.ledger_readings import bought_back
 from support.portfolio_laws import has_trigger, triggered
 from support.simulation_laws import (
     MONEY_TOLERANCE,
@@ -50,6 +51,7 @@ def traits(case: Case, result: SimulationResult) -> Iterator[str]:
     yield from _traits_of_rows(result)
     yield from _traits_of_flows(case.rules, result.ledger)
     yield from _traits_of_patience(case, result)
+    yield from _traits_of_harvests(case.rules, result.ledger)
     if case.rules.lot_order is LotOrder.FIFO and _some_sale_takes_two_lots(result):
         yield "oldest lots first, two in one sale"
     if case.rules.variant is Variant.ATH_SELL and _full_trades_otherwise(case, result):
@@ -193,6 +195,21 @@ def _traits_of_patience(case: Case, result: SimulationResult) -> Iterator[str]:
                 yield f"{kind.name} after a wait"
 
 
+def _traits_of_harvests(rules: Rules, ledger: Rows) -> Iterator[str]:
+    """Name the outcome of harvested losses."""
+    sold = ledger[ledger["kind"] == Kind.HARVEST_SELL]
+    if len(np.unique(sold["asset"])) < len(sold):
+        yield "an asset harvested twice"
+    if rules.substitutes and any(rules.substitutes[asset] in sold["asset"] for asset in sold["asset"]):
+        yield "a pair swapped back"
+    if bought_back(ledger).any():
+        yield "bought back"
+    if len(sold) and has_trigger(rules):
+        yield "harvested beside a trigger"
+    if len(sold) and rules.variant is not Variant.NO_RULE:
+        yield "harvested beside the rule"
+
+
 def _traits_of_flows(rules: Rules, ledger: Rows) -> Iterator[str]:
     """Name the rules of deposits and withdrawals where they had an effect."""
     kinds, asked = ledger["kind"], asked_for(ledger)
@@ -282,6 +299,8 @@ EXPECTED_TRAITS = {
     *(f"bracket of {steps} steps" for steps in (6, 8, 12)),
     *("no rule, trigger or band", "lapsed, then sold"),
     *("REBALANCE_SELL after a wait", "REBALANCE_BUY after a wait", "patience beside a band"),
+    *("an asset harvested twice", "a pair swapped back", "bought back"),
+    *("harvested beside a trigger", "harvested beside the rule"),
     *("transfer cut to what the bank holds", "transfer out of an empty bank"),
     *("band with fixed edges", "band without a rule", "band beside a trigger"),
     *(f"fixed edges beside {others}" for others in ("no band", "a band around a target")),

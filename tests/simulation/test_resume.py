@@ -16,7 +16,7 @@ from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import SimulationResult, State
-from sd_core.simulation.rules import Every, LotOrder, Order, Rules, Shortfall, Sizing, Variant, Width
+from sd_core.simulation.rules import NO_SUBSTITUTE, Every, LotOrder, Order, Rules, Shortfall, Sizing, Variant, Width
 from sd_core.simulation.targets import Targets
 
 CASES = 150
@@ -48,6 +48,9 @@ def with_every_rule(case: Case, rng: np.random.Generator) -> Rules:
         "shortfall": Shortfall(rng.choice(4)),
         "patience": int(rng.choice([0, 3, 8])),
         "patience_mean": 4,
+        "harvest_every": Every(rng.choice([Every.MONTH, Every.NEVER])),
+        "harvest_loss": 0.02,
+        "substitutes": (1, 0, *[NO_SUBSTITUTE] * (len(rules.brackets) - 2)) if len(rules.brackets) > 1 else (),
     }
     return dataclasses.replace(rules, **changes)
 

@@ -677,6 +677,42 @@ def test_relative_price_index_starts_where_the_study_lies(tmp_path: Path) -> Non
     assert study.price_index == str((tmp_path / "cpi.csv").resolve())
 
 
+HARVEST = (["strategies", "sd8", "harvest"], {"substitute": {"VOO": "NVDA"}})
+TAXED = (["taxes"], {"short_term": 0.35, "long_term": 0.15})
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ([HARVEST], "strategies.sd8.harvest: expected none, since the study has no taxes that a loss could lower"),
+        (
+            [TAXED, (["strategies", "sd8", "harvest"], {"substitute": {"VOO": "SPY"}})],
+            "strategies.sd8.harvest.substitute: 'SPY': expected a ticker of the universe, of weight 0 or any other",
+        ),
+        (
+            [TAXED, (["strategies", "sd8", "harvest"], {"substitute": {"VOO": "NVDA", "NVDA": "VOO"}})],
+            "strategies.sd8.harvest.substitute: VOO: expected in one pair",
+        ),
+        (
+            [TAXED, (["strategies", "sd8", "harvest"], {"substitute": {"VOO": "VOO"}})],
+            "strategies.sd8.harvest.substitute: VOO: expected in one pair",
+        ),
+        ([TAXED, (["strategies", "sd8", "harvest"], {"loss": 0})], "strategies.sd8.harvest.loss: 0: expected a number"),
+    ],
+)
+def test_harvest_that_cannot_save_taxes_is_refused(tmp_path: Path, changes: list[Any], finding: str) -> None:
+    assert refusal(written(tmp_path, changed(*changes)))[0].startswith(finding)
+
+
+def test_harvest_makes_a_strategy_more_than_buy_and_hold_and_buys_its_substitutes(tmp_path: Path) -> None:
+    weightless = (["universe", "NVDA"], {"weight": 0})
+    study = load_study(
+        written(tmp_path, changed(TAXED, weightless, (["strategies"], {"own": {"harvest": HARVEST[1]}})))
+    )
+    assert not study.strategies["own"].is_buy_and_hold
+    assert study.never_bought == ()
+
+
 INDEXED = {"amount": 5, "indexed": True}
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from sd_core.market.arrays import Dates, Floats
 from sd_core.market.panel import Panel
 from sd_core.simulation.rules import (
+    NO_SUBSTITUTE,
     Anchor,
     Every,
     LotOrder,
@@ -57,6 +58,8 @@ IDLE: dict[str, Any] = {
     "candidates": (),
     "drift": math.inf,
     "premium_spread": math.inf,
+    "harvest_every": Every.NEVER,
+    "substitutes": (),
     "adaptive_bracket": False,
     "stop": math.inf,
 }
@@ -155,7 +158,8 @@ def random_case(seed: int) -> Case:
     }
     rules = replace(rules, targets=targets, **invested, **lump_sums)
     transfers = _draw_transfers(apart, rules.capital, len(panel.sessions))
-    return Case(panel, replace(rules, **_draw_patience(apart, rules)), transfers)
+    rules = replace(rules, **_draw_patience(apart, rules))
+    return Case(panel, replace(rules, **_draw_harvest(apart, rules)), transfers)
 
 
 class Style(Enum):
@@ -267,6 +271,24 @@ def _draw_patience(rng: np.random.Generator, rules: Rules) -> dict[str, int]:
     if not (patient and (has_trigger or min(rules.deviation, rules.volatility) < math.inf)):
         return {}
     return {"patience": int(sessions), "patience_mean": int(mean)}
+
+
+def _draw_harvest(rng: np.random.Generator, rules: Rules) -> dict[str, Any]:
+    """Return which losses are harvested, four times in five none; assets are paired by chance, or left alone."""
+    harvested, small = rng.random(2) < (0.2, 0.5)
+    every, loss, smallest = _draw_period(rng), _draw_log(rng, 0.001, 0.3), rules.capital * _draw_log(rng, 1e-4, 0.1)
+    assets = len(rules.brackets)
+    paired = rng.permutation(assets)[: 2 * rng.integers(assets // 2 + 1)].reshape(-1, 2)
+    if not harvested:
+        return {}
+    substitutes = np.full(assets, NO_SUBSTITUTE)
+    substitutes[paired] = paired[:, ::-1]
+    return {
+        "harvest_every": every,
+        "harvest_loss": loss,
+        "harvest_min": 0.0 if small else smallest,
+        "substitutes": tuple(substitutes.tolist()) if len(paired) else (),
+    }
 
 
 def _draw_more_bands(rng: np.random.Generator, style: Style, weights: Floats) -> dict[str, Any]:

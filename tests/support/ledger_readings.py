@@ -89,12 +89,19 @@ def after_the_path(panel: Panel, capital: float, result: SimulationResult) -> tu
     Their shapes are (sessions,) and (sessions, assets).
     """
     ledger = result.ledger
-    is_path = (ledger["leg"] < 4) | np.isin(ledger["kind"], ARRIVED)
+    is_path = (ledger["leg"] < 4) | np.isin(ledger["kind"], ARRIVED) | bought_back(ledger)
     path = ledger[is_path]
     held = held_by_session(panel, path) + shifted(held_by_session(panel, ledger[~is_path]), 0.0)
     came = np.bincount(path["session"], weights=path["amount"], minlength=len(panel.sessions))
     bank = np.append(capital, result.daily["bank"][:-1]) + came
     return bank + (held * last_closes(panel)).sum(axis=1), held
+
+
+def bought_back(ledger: Rows) -> np.ndarray:
+    """Return which rows buy what was harvested: a substitute is bought right after the sale, what waited before any."""
+    kinds, sessions = ledger["kind"], ledger["session"]
+    after_a_sale = np.append(False, (kinds[:-1] == Kind.HARVEST_SELL) & (sessions[:-1] == sessions[1:]))[: len(ledger)]
+    return (kinds == Kind.HARVEST_BUY) & ~after_a_sale
 
 
 def shifted(values: Floats, first: float) -> Floats:

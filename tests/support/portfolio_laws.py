@@ -13,11 +13,17 @@ from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import Every, Rules, Width
-from support.ledger_readings import States, after_the_path, begins, returns, states
-from support.simulation_laws import MONEY_TOLERANCE, WEIGHT_TOLERANCE, band_edges, targets_by_session
+from support.ledger_readings import States, after_the_path, begins, bought_back, returns, states
+from support.simulation_laws import (
+    MONEY_TOLERANCE,
+    WEIGHT_TOLERANCE,
+    band_edges,
+    blocked_by_session,
+    targets_by_session,
+)
 
 REBALANCING = [Kind.REBALANCE_SELL, Kind.REBALANCE_BUY]
-PORTFOLIO_TRADES = [*REBALANCING, Kind.PROFIT_SELL, Kind.DEPLOY_BUY]
+PORTFOLIO_TRADES = [*REBALANCING, Kind.PROFIT_SELL, Kind.DEPLOY_BUY, Kind.HARVEST_SELL, Kind.HARVEST_BUY]
 
 
 def assert_portfolio_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
@@ -45,7 +51,7 @@ def has_trigger(rules: Rules) -> bool:
 
 
 def assert_portfolio_trades_are_worth_making(rules: Rules, ledger: Rows, before: States) -> None:
-    trades = np.isin(ledger["kind"], PORTFOLIO_TRADES)
+    trades = np.isin(ledger["kind"], PORTFOLIO_TRADES) & ~bought_back(ledger)
     made = ledger[trades]
     assert (made["leg"] == 4).all()
     assert (made["session"] > 0).all()
@@ -61,20 +67,24 @@ def assert_portfolio_trades_are_worth_making(rules: Rules, ledger: Rows, before:
 def assert_steps_follow_each_other(rules: Rules, ledger: Rows, spread: np.ndarray) -> None:
     """Hold each close to its order: what arrived, rebalancing, profit, the spread, cash, withdrawals; sales first."""
     order = {
-        Kind.DIVIDEND_BUY: -2,
-        Kind.DEPOSIT_BUY: -1,
+        Kind.DIVIDEND_BUY: -3,
+        Kind.DEPOSIT_BUY: -2,
+        # What has waited is bought back before the portfolio rules, a substitute after the sale.
+        Kind.HARVEST_BUY: -1,
         Kind.REBALANCE_SELL: 0,
         # What has waited trades before others return to their bands.
         Kind.REBALANCE_BUY: 0 if waits_beside_bands(rules) else 1,
         Kind.PROFIT_SELL: 2,
         Kind.DEPLOY_BUY: 5,
-        Kind.FUNDING_SELL: 6,
-        Kind.WITHDRAWAL: 7,
-        Kind.SKIP_WITHDRAWAL: 7,
+        Kind.HARVEST_SELL: 6,
+        Kind.FUNDING_SELL: 7,
+        Kind.WITHDRAWAL: 8,
+        Kind.SKIP_WITHDRAWAL: 8,
     }
     closing = (ledger["leg"] == 4) & (ledger["session"] > 0)
     step = np.array([order[kind] for kind in ledger["kind"][closing]], dtype=int) + 3 * spread[closing]
-    assert (np.diff(ledger["session"][closing] * 10 + step) >= 0).all()
+    step[((ledger["kind"] == Kind.HARVEST_BUY) & ~bought_back(ledger))[closing]] = order[Kind.HARVEST_SELL]
+    assert (np.diff(ledger["session"][closing] * 20 + step) >= 0).all()
 
 
 def assert_rebalancing_goes_towards_the_target(
@@ -111,7 +121,7 @@ def edges_of_rebalancing(panel: Panel, rules: Rules, result: SimulationResult) -
 
     Where rounding may decide whether a trigger holds, that is the nearer of the two.
     """
-    targets, (lower, upper) = targets_by_session(panel, rules), band_edges(panel, rules)
+    targets, (lower, upper) = targets_by_session(panel, rules, result.ledger), band_edges(panel, rules, result.ledger)
     maybe, surely = (triggered(panel, rules, result, slack)[:, None] for slack in (WEIGHT_TOLERANCE, -WEIGHT_TOLERANCE))
     if rules.patience:
         maybe, surely = np.full_like(maybe, True), np.full_like(surely, not rules.banded)
@@ -144,7 +154,8 @@ def assert_rebalancing_has_a_trigger(panel: Panel, rules: Rules, result: Simulat
         session = trade["session"]
         since = np.flatnonzero(holds[: session + 1])
         assert len(since)
-        if not np.isnan(panel.close[: session + 1, trade["asset"]]).any():
+        without = np.isnan(panel.close) | blocked_by_session(panel, result.ledger)
+        if not without[: session + 1, trade["asset"]].any():
             assert session - since[-1] <= rules.patience
         running = np.sign(-trade["quantity"]) * beyond[session, trade["asset"]]
         assert running <= 1e-9 or since[0] <= session - rules.patience
@@ -166,10 +177,11 @@ def changes(panel: Panel, rules: Rules) -> np.ndarray:
 
 def deviates(panel: Panel, rules: Rules, result: SimulationResult, slack: float) -> np.ndarray:
     """Return at which closes some weight is off its target by more than the width less the slack."""
-    targets = targets_by_session(panel, rules)
+    targets = targets_by_session(panel, rules, result.ledger)
+    closes = np.where(blocked_by_session(panel, result.ledger), np.nan, panel.close)
     value, held = after_the_path(panel, rules.capital, result)
     room = (1 - rules.reserve) * np.where(value > 0, value, np.nan)
-    off = np.abs(held * panel.close / room[:, None] - targets)
+    off = np.abs(held * closes / room[:, None] - targets)
     with np.errstate(invalid="ignore"):
         width = rules.deviation * (targets if rules.deviation_width is Width.RELATIVE else 1.0)
     return (off > width - slack).any(axis=1)
@@ -191,16 +203,17 @@ def periods_per_year(panel: Panel) -> int:
     return 365 if min(weekends) > 0 and 2 * min(weekends) >= wednesdays else 252
 
 
-def premiums(panel: Panel) -> Floats:
-    """Return the premium of each close, by session and asset; NaN on the first session and without a bar."""
+def premiums(panel: Panel, ledger: Rows) -> Floats:
+    """Return the premium of each close, by session and asset; NaN on the first session and where it does not trade."""
     highest = np.fmax.accumulate(panel.close, axis=0)
-    return np.concatenate([np.full_like(highest[:1], np.nan), panel.close[1:] / highest[:-1] - 1])
+    closes = np.where(blocked_by_session(panel, ledger), np.nan, panel.close)
+    return np.concatenate([np.full_like(highest[:1], np.nan), closes[1:] / highest[:-1] - 1])
 
 
-def attempts(panel: Panel, rules: Rules) -> Iterator[tuple[int, int, int]]:
+def attempts(panel: Panel, rules: Rules, ledger: Rows) -> Iterator[tuple[int, int, int]]:
     """Yield the sessions that open a spread wider than its limit, each with its dearest and its cheapest asset."""
     was_wide = False
-    for session, premium in enumerate(premiums(panel)):
+    for session, premium in enumerate(premiums(panel, ledger)):
         wide = bool(np.fmax.reduce(premium) - np.fmin.reduce(premium) > rules.premium_spread)
         if wide and not was_wide:
             yield session, int(np.nanargmax(premium)), int(np.nanargmin(premium))
@@ -222,7 +235,7 @@ def of_the_spread(panel: Panel, rules: Rules, ledger: Rows, before: States) -> n
     if np.isinf(rules.premium_spread):
         return found
     rebalancing = np.isin(ledger["kind"], REBALANCING)
-    for session, dearest, cheapest in attempts(panel, rules):
+    for session, dearest, cheapest in attempts(panel, rules, ledger):
         rows = np.flatnonzero(rebalancing & (ledger["session"] == session))
         bought = len(rows) > 1 and ledger["quantity"][rows[-1]] > 0
         sale = rows[-2 if bought else -1] if len(rows) else None
@@ -239,7 +252,7 @@ def assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(
     panel: Panel, rules: Rules, ledger: Rows, before: States
 ) -> None:
     """Hold all rebalancing of a portfolio that only trades spreads to its attempts."""
-    expected = {session: (dearest, cheapest) for session, dearest, cheapest in attempts(panel, rules)}
+    expected = {session: (dearest, cheapest) for session, dearest, cheapest in attempts(panel, rules, ledger)}
     raised = 0.0
     for row in np.flatnonzero(np.isin(ledger["kind"], REBALANCING)):
         trade = ledger[row]
@@ -259,7 +272,7 @@ def assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(
 def assert_profit_is_taken_above_the_drift_alone(panel: Panel, rules: Rules, ledger: Rows, before: States) -> None:
     rows = np.flatnonzero(ledger["kind"] == Kind.PROFIT_SELL)
     sales, first = ledger[rows], first_of_its_session(ledger, rows)
-    target = targets_by_session(panel, rules)[sales["session"], sales["asset"]]
+    target = targets_by_session(panel, rules, ledger)[sales["session"], sales["asset"]]
     room = (1 - rules.reserve) * before.value[first]
     held = before.held[rows, sales["asset"]]
     assert (target > 0).all()
@@ -278,7 +291,7 @@ def assert_cash_is_deployed_above_its_threshold_alone(panel: Panel, rules: Rules
     rounding = MONEY_TOLERANCE + 1e-9 * (value + rules.lot_sizes[purchases["asset"]] * purchases["price"])
     assert (purchases["bank_after"] >= rules.reserve * value - rounding).all()
     worth = (before.held[rows, purchases["asset"]] + purchases["quantity"]) * purchases["price"]
-    target = targets_by_session(panel, rules)[purchases["session"], purchases["asset"]]
+    target = targets_by_session(panel, rules, ledger)[purchases["session"], purchases["asset"]]
     within_target = worth <= target * room + rounding
     assert (within_target | np.isin(purchases["asset"], rules.candidates)).all()
 

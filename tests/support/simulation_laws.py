@@ -11,6 +11,8 @@ from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import (
+    NO_SUBSTITUTE,
+    Every,
     LotOrder,
     LumpSums,
     Path,
@@ -21,6 +23,7 @@ from sd_core.simulation.rules import (
     Variant,
     Width,
 )
+from sd_core.simulation.taxes.lots import tax_lots
 from support.ledger_readings import (
     ARRIVED,
     held_by_session,
@@ -39,7 +42,7 @@ WEIGHT_TOLERANCE = 1e-9
 # grows beyond it, by luck of the draw, is held to the laws alone.
 TOO_RICH_TO_COMPARE = 1e9
 
-SALES = [Kind.SELL, Kind.FUNDING_SELL, Kind.REBALANCE_SELL, Kind.PROFIT_SELL]
+SALES = [Kind.SELL, Kind.FUNDING_SELL, Kind.REBALANCE_SELL, Kind.PROFIT_SELL, Kind.HARVEST_SELL]
 ON_THE_PATH = [Kind.BUY, Kind.SELL, Kind.SKIP_BUY, Kind.SKIP_SELL]
 TRANSFERS = [Kind.TRANSFER_IN, Kind.TRANSFER_OUT]
 WITHOUT_CREDIT = [
@@ -47,6 +50,7 @@ WITHOUT_CREDIT = [
     *ARRIVED,
     Kind.REBALANCE_BUY,
     Kind.DEPLOY_BUY,
+    Kind.HARVEST_BUY,
     Kind.WITHDRAWAL,
     Kind.TRANSFER_OUT,
 ]
@@ -97,7 +101,7 @@ def assert_money_spent_was_there(panel: Panel, rules: Rules, result: SimulationR
     cost = rules.fee_fixed + (1 + rules.fee_rate) * refused["skipped_quantity"] * refused["price"]
     is_missing = cost > refused["bank_after"] + credit[before] - rounding[before]
     weights = weights_after(panel, rules, result, Kind.SKIP_BUY)
-    _, upper = band_edges(panel, rules)
+    _, upper = band_edges(panel, rules, ledger, after=0)
     above = weights > upper[before, refused["asset"]] - WEIGHT_TOLERANCE
     assert (is_missing | (above & rules.banded)).all()
 
@@ -107,7 +111,7 @@ def assert_what_arrived_is_invested(panel: Panel, rules: Rules, result: Simulati
     ledger, lot = result.ledger, rules.lot_sizes
     paid = ledger[ledger["kind"] == Kind.DIVIDEND]
     dividends = {(row["session"], row["asset"]): row["amount"] for row in paid}
-    targets = targets_by_session(panel, rules)
+    targets = targets_by_session(panel, rules, ledger)
     for kind, asked in ((Kind.DIVIDEND_BUY, rules.reinvest), (Kind.DEPOSIT_BUY, rules.deposit_invest)):
         bought = ledger[ledger["kind"] == kind]
         assert asked or not len(bought)
@@ -127,7 +131,7 @@ def assert_bands_hold_what_the_rule_trades(panel: Panel, rules: Rules, result: S
     ledger = result.ledger
     for kind in (Kind.BUY, Kind.SELL, Kind.SKIP_SELL):
         rows = ledger[ledger["kind"] == kind]
-        lower, upper = (edge[rows["session"] - 1, rows["asset"]] for edge in band_edges(panel, rules))
+        lower, upper = (edge[rows["session"] - 1, rows["asset"]] for edge in band_edges(panel, rules, ledger, after=0))
         weights = weights_after(panel, rules, result, kind)
         match kind:
             case Kind.BUY:
@@ -138,16 +142,39 @@ def assert_bands_hold_what_the_rule_trades(panel: Panel, rules: Rules, result: S
                 assert (weights < lower + WEIGHT_TOLERANCE).all()
 
 
-def targets_by_session(panel: Panel, rules: Rules) -> Floats:
-    """Return the targets in force from each close on, shape (sessions, assets)."""
+def targets_by_session(panel: Panel, rules: Rules, ledger: Rows | None = None, *, after: int = 1) -> Floats:
+    """Return the targets in force from each close on, shape (sessions, assets).
+
+    With a ledger they are swapped between substitutes from so many sessions ``after`` that of a harvested loss on: at
+    its close, harvesting comes after most.
+    """
     # Rows are in the order of their sessions; the first holds before its own, too.
     begun = (rules.targets.sessions <= panel.sessions[:, np.newaxis]).sum(axis=1)
-    return rules.targets.weights[np.maximum(begun - 1, 0)]
+    targets = rules.targets.weights[np.maximum(begun - 1, 0)]
+    if ledger is not None and rules.substitutes:
+        for row in ledger[ledger["kind"] == Kind.HARVEST_SELL]:
+            asset, other = row["asset"], rules.substitutes[row["asset"]]
+            if other != NO_SUBSTITUTE:
+                rest = targets[row["session"] + after :]
+                rest[:, [asset, other]] = rest[:, [other, asset]]
+    return targets
 
 
-def band_edges(panel: Panel, rules: Rules) -> tuple[Floats, Floats]:
-    """Return the lowest and the highest weight of each asset from each close on, shape (sessions, assets)."""
-    targets = targets_by_session(panel, rules)
+def blocked_by_session(panel: Panel, ledger: Rows) -> np.ndarray:
+    """Return which assets nothing may buy at each close: until 30 days after they were harvested."""
+    blocked = np.zeros(panel.close.shape, dtype=bool)
+    for row in ledger[ledger["kind"] == Kind.HARVEST_SELL]:
+        since = panel.sessions - panel.sessions[row["session"]]
+        blocked[:, row["asset"]] |= (since > np.timedelta64(0, "D")) & (since <= np.timedelta64(30, "D"))
+    return blocked
+
+
+def band_edges(panel: Panel, rules: Rules, ledger: Rows, *, after: int = 1) -> tuple[Floats, Floats]:
+    """Return the lowest and the highest weight of each asset from each close on, shape (sessions, assets).
+
+    ``after`` is that of :func:`targets_by_session`.
+    """
+    targets = targets_by_session(panel, rules, ledger, after=after)
     lower, upper = np.zeros_like(targets), np.full_like(targets, np.inf)
     if np.isfinite(rules.band):
         reach = rules.band * (targets if rules.band_width is Width.RELATIVE else 1.0)
@@ -390,6 +417,28 @@ def assert_smallest_gains_are_sold_first(panel: Panel, rules: Rules, ledger: Row
         held[asset] += quantity
 
 
+def assert_losses_are_harvested_whole_and_not_replaced(panel: Panel, rules: Rules, ledger: Rows) -> None:
+    """Hold harvested losses to their size, sales to the whole holding, and purchases to the days when they may be."""
+    held, cost = np.zeros(len(panel.tickers)), np.zeros(len(panel.tickers))
+    first_of_period = periods_begun(panel, rules.harvest_every) > 0
+    blocked = blocked_by_session(panel, ledger)
+    for row in ledger[~np.isnan(ledger["quantity"])]:
+        asset, quantity = row["asset"], row["quantity"]
+        if row["kind"] == Kind.HARVEST_SELL:
+            assert -quantity == pytest.approx(held[asset], rel=1e-9)
+            assert first_of_period[row["session"]]
+            assert row["price"] * held[asset] < cost[asset] * (1 - rules.harvest_loss) * (1 + 1e-9)
+            assert cost[asset] - row["amount"] >= rules.harvest_min * (1 - 1e-9) - MONEY_TOLERANCE
+        assert quantity < 0 or not blocked[row["session"], asset]
+        cost[asset] += -row["amount"] if quantity > 0 else cost[asset] * quantity / held[asset]
+        held[asset] += quantity
+        if row["kind"] == Kind.HARVEST_SELL:
+            held[asset] = cost[asset] = 0.0
+    lots = tax_lots(ledger, panel.sessions, rules.lot_order, len(panel.tickers))
+    harvested = np.flatnonzero(ledger["kind"] == Kind.HARVEST_SELL) + 1
+    assert (lots["wash_sale_disallowed"][np.isin(lots["sale"], harvested)] == 0).all()
+
+
 def assert_ledger_alone_gives_the_portfolio(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     replayed = replay(panel, rules.capital, rules.lot_order, result.ledger)
     assert_same_money(result.daily["bank"], replayed.bank)
@@ -429,5 +478,7 @@ def assert_laws(panel: Panel, rules: Rules, result: SimulationResult) -> None:
         assert not (result.ledger["kind"] == Kind.SKIP_SELL).any()
     if rules.stop < np.inf:
         assert_nothing_is_bought_while_the_stop_holds(rules, result)
+    if rules.harvest_every is not Every.NEVER:
+        assert_losses_are_harvested_whole_and_not_replaced(panel, rules, result.ledger)
     if rules.shortfall is Shortfall.LOWEST_TAX:
         assert_smallest_gains_are_sold_first(panel, rules, result.ledger)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from sd_core.market.panel import Panel
 from sd_core.simulation.rules import (
+    NO_SUBSTITUTE,
     Anchor,
     Every,
     LotOrder,
@@ -154,6 +155,14 @@ def small_portfolio_rules(assets: int) -> st.SearchStrategy[dict[str, Any]]:
         st.fixed_dictionaries({"cash_high": st.sampled_from([0.0, 0.3]), "candidates": candidates}),
         st.fixed_dictionaries({"drift": st.sampled_from([0.02, 0.2])}),
         st.fixed_dictionaries({"premium_spread": st.sampled_from([0.02, 0.2])}),
+        st.fixed_dictionaries(
+            {
+                "harvest_every": PERIODS,
+                "harvest_loss": st.sampled_from([0.03, 0.2]),
+                "harvest_min": st.sampled_from([0.0, 500.0]),
+                "substitutes": st.just(()) if assets == 1 else st.just((1, 0, NO_SUBSTITUTE)[:assets]),
+            }
+        ),
     )
 
 

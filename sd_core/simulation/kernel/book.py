@@ -46,8 +46,9 @@ HIGH, LOW, OPEN_PRICE, LAST, PEAK = range(5)
 PRICES = 5
 
 # A session of the calendar: years since the session before; what cash earned since then; prices over those of the first
-# session; whether an asset pays a dividend; how many periods of each ``Every`` have begun since the session before.
-DATE = np.dtype([*_record("years interest prices", "pays").descr, ("begun", np.int64, len(Every))])
+# session; whether an asset pays a dividend; its day since 1970; how many periods of each ``Every`` have begun since the
+# session before.
+DATE = np.dtype([*_record("years interest prices", "pays day").descr, ("begun", np.int64, len(Every))])
 
 # The rules that are single numbers, under their names in ``Rules``.
 TERMS = _record(" ".join(Rules.scalars(float)), " ".join(("banded", *Rules.scalars(int))))
@@ -67,6 +68,10 @@ STATE = _record(
 
 # A buyback lot in its asset's chain; what is sold has a quantity of 0.
 LOT = _record("quantity price premium", "number asset session older newer")
+
+# What harvesting knows of an asset: the proceeds that wait to buy it back; its substitute, NO_ASSET for none; the asset
+# whose targets it has; the last day, since 1970, on which nothing may buy it.
+HARVEST = _record("waiting", "substitute role blocked_until")
 
 # An asset that trades today: which legs reach its limits, a bit per leg, and the prices that the legs run between.
 LEGS = 4
@@ -148,9 +153,9 @@ class Policy(NamedTuple):
     each session; ``transfers`` is what comes from elsewhere in it, or goes there where it is below 0; ``edges`` are
     those of bands that do not move, (assets, 2), NaN where an asset has none of its own; ``returns`` are those of the
     last sessions, as many as the volatility trigger asks for; ``deadlines`` are those of assets that wait to be
-    rebalanced, above 0 to be sold and below 0 to be bought; ``gaps`` whether an asset's open crossed a rung,
-    (sessions, assets), for as many as the adaptive bracket asks for. Of returns and gaps, session n is at n modulo the
-    length.
+    rebalanced, above 0 to be sold and below 0 to be bought; ``harvests`` has a record by asset; ``gaps`` whether an
+    asset's open crossed a rung, (sessions, assets), for as many as the adaptive bracket asks for. Of returns and gaps,
+    session n is at n modulo the length.
     """
 
     candidates: np.ndarray
@@ -162,4 +167,5 @@ class Policy(NamedTuple):
     edges: Floats
     returns: Floats
     deadlines: np.ndarray
+    harvests: Rows
     gaps: np.ndarray

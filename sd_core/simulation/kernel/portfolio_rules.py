@@ -7,21 +7,25 @@ import numpy as np
 
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.amounts import fee_of, number, whole_lots
-from sd_core.simulation.kernel.book import CLOSE, LAST, NO_ASSET, NONE_YET, PEAK, compiled, inlined
+from sd_core.simulation.kernel.book import CLOSE, LAST, NAN, NO_ASSET, NONE_YET, PEAK, compiled, inlined
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import volatility
 from sd_core.simulation.kernel.rule import ON_THE_EDGE, lower_edge, move_anchor, rung_sale, upper_edge
 from sd_core.simulation.kernel.trades import buy, sell, sellable
-from sd_core.simulation.rules import Width
+from sd_core.simulation.rules import Every, Width
 
 # Money, as a share of the portfolio's value. A trade of less is not made, and sums that differ by less are the same.
 TOO_SMALL = 1e-9
 
 REBALANCE_BUY, REBALANCE_SELL = number(Kind.REBALANCE_BUY), number(Kind.REBALANCE_SELL)
 DEPLOY_BUY, PROFIT_SELL = number(Kind.DEPLOY_BUY), number(Kind.PROFIT_SELL)
+HARVEST_BUY, HARVEST_SELL = number(Kind.HARVEST_BUY), number(Kind.HARVEST_SELL)
 RELATIVE = Width.RELATIVE.value
+NEVER = Every.NEVER.value
 # A close counts as at the mean when it is beyond by no more than this share of it.
 AT_THE_MEAN = 1e-12
+# Days after the sale of a loss on which the shares may not be replaced.
+WINDOW_DAYS = number(30)
 TO_TARGETS, TO_BANDS = number(0), number(1)
 
 
@@ -39,11 +43,13 @@ def follow_portfolio_rules(market, terms, book, policy, session, changed):
     if terms.banded and not holds:
         rebalance(market, terms, book, policy, session, TO_BANDS)
     if terms.drift < np.inf:
-        take_profit(market, terms, book, session)
+        take_profit(market, terms, book, policy, session)
     if terms.premium_spread < np.inf:
-        trade_spread(market, terms, book, session)
+        trade_spread(market, terms, book, policy, session)
     if terms.cash_high < np.inf:
         deploy(market, terms, book, policy, session)
+    if market.dates[session].begun[terms.harvest_every] > 0:
+        harvest(market, terms, book, policy, session)
 
 
 @inlined
@@ -53,9 +59,18 @@ def set_targets(book, policy, session):
     changed = False
     if row >= 0:
         for asset in range(len(book.positions)):
-            changed |= book.positions[asset].weight != policy.targets[row, asset]
-            book.positions[asset].weight = policy.targets[row, asset]
+            weight = policy.targets[row, policy.harvests[asset].role]
+            changed |= book.positions[asset].weight != weight
+            book.positions[asset].weight = weight
     return changed
+
+
+@inlined
+def close_of(market, terms, policy, session, asset):
+    """Return the close that an asset trades at; NaN without a bar, and while nothing may buy it."""
+    if terms.harvest_every != NEVER and market.dates[session].day <= policy.harvests[asset].blocked_until:
+        return NAN
+    return market.closes[session, asset]
 
 
 @inlined
@@ -76,8 +91,9 @@ def triggered(market, terms, book, policy, session):
         for asset in range(len(book.positions)):
             target = book.positions[asset].weight
             width = terms.deviation * target if terms.deviation_width == RELATIVE else terms.deviation
-            if abs(book.holdings[asset] * market.closes[session, asset] / invested - target) > width + ON_THE_EDGE:
-                return True  # a missing close compares false
+            weight = book.holdings[asset] * close_of(market, terms, policy, session, asset) / invested
+            if abs(weight - target) > width + ON_THE_EDGE:  # a missing close compares false
+                return True
     return False
 
 
@@ -86,12 +102,12 @@ def rebalance(market, terms, book, policy, session, to_bands):
     """Return weights to their targets, or to the nearer edge of their bands: sales first, then what the bank allows."""
     value = worth_of(market, book, session)
     for asset in range(len(book.positions)):
-        price = market.closes[session, asset]
+        price = close_of(market, terms, policy, session, asset)
         excess = book.holdings[asset] * price - aim(terms, book, policy, asset, price, value, to_bands)
         if excess > 0.0:  # a missing close compares false
             sell_at_close(market, terms, book, session, REBALANCE_SELL, asset, excess / price, value)
     for asset in range(len(book.positions)):
-        price = market.closes[session, asset]
+        price = close_of(market, terms, policy, session, asset)
         lack = aim(terms, book, policy, asset, price, value, to_bands) - book.holdings[asset] * price
         if lack > 0.0:
             most = affordable(terms, price, book.state.bank - terms.reserve * value)
@@ -109,15 +125,18 @@ def rebalance_patiently(market, terms, book, policy, session, holds):
         return
     note_deadlines(market, terms, book, policy, session, value, holds)
     for asset in range(len(book.positions)):
-        if policy.deadlines[asset] > 0 and is_due(market, terms, session, asset, policy.deadlines[asset], 1.0):
-            quantity = excess_of(market, terms, book, session, asset, value) / market.closes[session, asset]
+        if policy.deadlines[asset] > 0 and is_due(market, terms, policy, session, asset, policy.deadlines[asset], 1.0):
+            excess = excess_of(market, terms, book, policy, session, asset, value)
+            quantity = excess / market.closes[session, asset]
             proceeds = sell_at_close(market, terms, book, session, REBALANCE_SELL, asset, quantity, value)
             if proceeds > 0.0 or session >= policy.deadlines[asset]:
                 policy.deadlines[asset] = 0
     for asset in range(len(book.positions)):
-        if policy.deadlines[asset] < 0 and is_due(market, terms, session, asset, -policy.deadlines[asset], -1.0):
+        if policy.deadlines[asset] < 0 and is_due(
+            market, terms, policy, session, asset, -policy.deadlines[asset], -1.0
+        ):
             price = market.closes[session, asset]
-            lack = -excess_of(market, terms, book, session, asset, value)
+            lack = -excess_of(market, terms, book, policy, session, asset, value)
             most = affordable(terms, price, book.state.bank - terms.reserve * value)
             bought = buy_at_close(market, terms, book, session, REBALANCE_BUY, asset, min(lack / price, most), value)
             if (bought and lack - most * price <= TOO_SMALL * value) or session >= -policy.deadlines[asset]:
@@ -128,7 +147,7 @@ def rebalance_patiently(market, terms, book, policy, session, holds):
 def note_deadlines(market, terms, book, policy, session, value, holds):
     """Forget the deadlines of assets that need no trade of their side, and note new ones where a trigger holds."""
     for asset in range(len(book.positions)):
-        excess = excess_of(market, terms, book, session, asset, value)
+        excess = excess_of(market, terms, book, policy, session, asset, value)
         if abs(excess) < np.inf:  # a missing close compares false
             side = (excess > TOO_SMALL * value) - (excess < -TOO_SMALL * value)
             if policy.deadlines[asset] * side <= 0:
@@ -136,19 +155,19 @@ def note_deadlines(market, terms, book, policy, session, value, holds):
 
 
 @inlined
-def excess_of(market, terms, book, session, asset, value):
+def excess_of(market, terms, book, policy, session, asset, value):
     """Return by how much a holding exceeds its target worth; NaN without a bar."""
     target = book.positions[asset].weight * ((1.0 - terms.reserve) * value)
-    return book.holdings[asset] * market.closes[session, asset] - target
+    return book.holdings[asset] * close_of(market, terms, policy, session, asset) - target
 
 
 @compiled
-def is_due(market, terms, session, asset, deadline, side):
+def is_due(market, terms, policy, session, asset, deadline, side):
     """Return whether an asset with a bar trades today: its deadline has come, or the price has come back to its mean.
 
     ``side`` is 1 for a sale, which waits while the price lies above the mean, and -1 for a purchase.
     """
-    if not market.closes[session, asset] > 0.0:
+    if not close_of(market, terms, policy, session, asset) > 0.0:
         return False
     if session >= deadline:
         return True
@@ -178,13 +197,13 @@ def aim(terms, book, policy, asset, price, value, to_bands):
 
 
 @compiled
-def take_profit(market, terms, book, session):
+def take_profit(market, terms, book, policy, session):
     """Sell what has drifted too far above its target down to it."""
     value = worth_of(market, book, session)
     invested = (1.0 - terms.reserve) * value
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight
-        price = market.closes[session, asset]
+        price = close_of(market, terms, policy, session, asset)
         worth = book.holdings[asset] * price
         if (
             target > 0.0 and worth / invested > target * (1.0 + terms.drift) + ON_THE_EDGE
@@ -194,13 +213,13 @@ def take_profit(market, terms, book, session):
 
 
 @compiled
-def trade_spread(market, terms, book, session):
+def trade_spread(market, terms, book, policy, session):
     """Sell a rung of the dearest asset and buy the cheapest for it, once while their premiums lie far apart."""
     dearest, cheapest = NO_ASSET, NO_ASSET
     highest, lowest = -np.inf, np.inf
     bars = 0
     for asset in range(len(book.positions)):
-        premium = market.closes[session, asset] / market.prices[session - 1, PEAK, asset] - 1.0
+        premium = close_of(market, terms, policy, session, asset) / market.prices[session - 1, PEAK, asset] - 1.0
         bars += premium >= -1.0  # a missing close compares false
         if premium > highest:
             dearest, highest = asset, premium
@@ -214,7 +233,7 @@ def trade_spread(market, terms, book, session):
         quantity = rung_sale(book.positions[dearest], book.holdings[dearest])
         proceeds = sell_at_close(market, terms, book, session, REBALANCE_SELL, dearest, quantity, value)
         if proceeds > 0.0:
-            price = market.closes[session, cheapest]
+            price = close_of(market, terms, policy, session, cheapest)
             most = affordable(terms, price, min(proceeds, book.state.bank))
             buy_at_close(market, terms, book, session, REBALANCE_BUY, cheapest, most, value)
     book.state.spread_tried = apart
@@ -231,21 +250,58 @@ def deploy(market, terms, book, policy, session):
     waiting = NONE_YET
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight * (1.0 - terms.reserve) * value
-        lack = target - book.holdings[asset] * market.closes[session, asset]
+        lack = target - book.holdings[asset] * close_of(market, terms, policy, session, asset)
         if lack > 0.0:  # a missing close compares false
             waiting = await_turn(book, asset, lack, waiting)
     for _ in range(waiting):
         asset, lack = take_turn(book, waiting, TOO_SMALL * value)
-        price = market.closes[session, asset]
+        price = close_of(market, terms, policy, session, asset)
         quantity = min(lack / price, affordable(terms, price, state.bank - kept))
         buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
     trading = 0
     for asset in policy.candidates:
-        trading += market.closes[session, asset] > 0.0
+        trading += close_of(market, terms, policy, session, asset) > 0.0
     part = (state.bank - kept) / trading
     for asset in policy.candidates:
-        quantity = affordable(terms, market.closes[session, asset], part)
+        quantity = affordable(terms, close_of(market, terms, policy, session, asset), part)
         buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
+
+
+@compiled
+def harvest(market, terms, book, policy, session):
+    """Sell whole what lies far enough below its cost, and buy its substitute, or let the proceeds wait."""
+    value = worth_of(market, book, session)
+    for asset in range(len(book.positions)):
+        position, harvested = book.positions[asset], policy.harvests[asset]
+        price = close_of(market, terms, policy, session, asset)
+        held = book.holdings[asset]
+        if not (held > 0.0 and price < position.average_cost * (1.0 - terms.harvest_loss)):
+            continue  # a missing close compares false
+        loss = held * position.average_cost - (held * price - fee_of(terms, held * price))
+        other = harvested.substitute
+        is_replaced = other != NO_ASSET
+        if loss < terms.harvest_min or (is_replaced and not close_of(market, terms, policy, session, other) > 0.0):
+            continue
+        proceeds = make_sale(market, terms, book, session, HARVEST_SELL, asset, held, value)
+        if proceeds == 0.0:
+            continue
+        harvested.blocked_until = market.dates[session].day + WINDOW_DAYS
+        if is_replaced:
+            most = affordable(terms, market.closes[session, other], min(proceeds, book.state.bank))
+            buy_at_close(market, terms, book, session, HARVEST_BUY, other, most, value)
+            swap_roles(book, policy, asset, other)
+        else:
+            harvested.waiting = proceeds
+
+
+@inlined
+def swap_roles(book, policy, asset, other):
+    """Give each of two assets the targets of the other."""
+    weight, role = book.positions[asset].weight, policy.harvests[asset].role
+    book.positions[asset].weight = book.positions[other].weight
+    policy.harvests[asset].role = policy.harvests[other].role
+    book.positions[other].weight = weight
+    policy.harvests[other].role = role
 
 
 @inlined
@@ -278,9 +334,14 @@ def affordable(terms, price, money):
 
 @compiled
 def sell_at_close(market, terms, book, session, kind, asset, quantity, value):
+    """Sell whole lots at today's close; return the proceeds, 0 where the sale is not worth making."""
+    return make_sale(market, terms, book, session, kind, asset, sellable(book, asset, quantity), value)
+
+
+@compiled
+def make_sale(market, terms, book, session, kind, asset, quantity, value):
     """Sell at today's close and move the anchor there; return the proceeds, 0 where the sale is not worth making."""
     price = market.closes[session, asset]
-    quantity = sellable(book, asset, quantity)
     fee = fee_of(terms, quantity * price)
     if not (worth_making(terms, quantity, price, fee, value) and quantity * price > fee):
         return 0.0

@@ -8,13 +8,14 @@ import numpy as np
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.amounts import WHOLE_LOT, number, whole_lots
 from sd_core.simulation.kernel.book import NAN, compiled, inlined
-from sd_core.simulation.rules import LotOrder, Proceeds, Shortfall
+from sd_core.simulation.rules import Every, LotOrder, Proceeds, Shortfall
 
 # What a sale wants and what there is, in a lot or in all, are the same when they differ by less than this share of it.
 SAME_SHARES = 1e-9
 
 BUY, SELL = number(Kind.BUY), number(Kind.SELL)
 FIFO, NET, LOWEST_TAX = LotOrder.FIFO.value, Proceeds.NET.value, Shortfall.LOWEST_TAX.value
+NEVER = Every.NEVER.value
 
 
 @inlined
@@ -56,7 +57,7 @@ def buy(terms, book, session, leg, kind, asset, quantity, price, fee, premium):
     """Book a purchase; one of the rule opens a lot, every other adds to the core holding."""
     cost = quantity * price + fee
     held = book.holdings[asset]
-    if terms.shortfall == LOWEST_TAX:
+    if terms.shortfall == LOWEST_TAX or terms.harvest_every != NEVER:
         position = book.positions[asset]
         position.average_cost = (position.average_cost * held + cost) / (held + quantity)
     book.holdings[asset] = held + quantity

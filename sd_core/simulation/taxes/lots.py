@@ -104,6 +104,26 @@ def _year_before(sessions: Dates) -> Numbers:
     return numbers
 
 
+def harvested(ledger: Rows, lots: Rows) -> dict[str, float]:
+    """Return what was realised of losses for their taxes.
+
+    Args:
+        ledger: rows of a simulation, in the order booked.
+        lots: its rows of ``TAX_LOTS``.
+
+    Returns:
+        The number of such sales, the losses that count, and the fees of these sales and of what was bought for them;
+        money in the study's currency.
+    """
+    sales = np.flatnonzero(ledger["kind"] == Kind.HARVEST_SELL) + 1
+    parts = lots[np.isin(lots["sale"], sales)]
+    return {
+        "harvests": len(sales),
+        "harvested_loss": -float((parts["gain"] + parts["wash_sale_disallowed"]).sum()),
+        "harvest_fees": float(ledger["fee"][np.isin(ledger["kind"], [Kind.HARVEST_SELL, Kind.HARVEST_BUY])].sum()),
+    }
+
+
 def tax_lot_table(lots: Rows, scenario: Scenario, panel: Panel) -> pa.Table:
     """Return a scenario's tax lots as the lake's table; what is open is valued at the last closes."""
     sold = lots["sale"] != OPEN_SALE
