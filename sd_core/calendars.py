@@ -5,6 +5,7 @@ How a study's sessions follow from them belongs in ``market.sessions``.
 
 import datetime as dt
 import textwrap
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from sd_core.errors import InputError
 ONE_DAY = dt.timedelta(days=1)
 # The exchange by whose sessions the account of a ledger is kept.
 ACCOUNT_CALENDAR = "XNYS"
+# Where a day of the account begins and ends.
+ACCOUNT_ZONE = ZoneInfo("America/New_York")
 
 # The library's message about a calendar that it cannot give may list every date of it.
 MOST_OF_A_REASON = 200

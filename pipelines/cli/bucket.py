@@ -31,6 +31,7 @@ from pipelines.steps.trade import (
     send_exits,
 )
 from sd_core.buckets.ledger import export
+from sd_core.buckets.ledger.facts import DETAILS, ENTRY_OF, Activity
 from sd_core.buckets.ledger.forecast import Forecast, forecast
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
 from sd_core.buckets.ledger.marked import MarketDay, at_last_mark
@@ -171,6 +172,48 @@ def _mark(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
     return ledger.mark(session, prices, rates, market=market, **_how(asked))
 
 
+def _record(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
+    """Book what the broker did.
+
+    Raises:
+        InputError: the kind or a detail is unknown, or a date or a lot is none.
+    """
+    if asked.kind not in ENTRY_OF:
+        raise InputError(
+            f"record: {asked.kind!r}: expected one of {', '.join(ENTRY_OF)}{did_you_mean(asked.kind, ENTRY_OF)}"
+        )
+    details: dict[str, Any] = _once("record", asked.details)
+    if unknown := sorted(set(details) - set(DETAILS)):
+        raise InputError(f"record: {', '.join(unknown)}: expected details among {', '.join(DETAILS)}")
+    try:
+        day = dt.date.fromisoformat(asked.date) if asked.date else ledger.today
+    except ValueError:
+        raise InputError(f"record: {asked.date}: expected a date such as 2026-03-02") from None
+    if asked.lots:
+        details["lots"] = _lots(asked.lots)
+    legs, quoted = _once("record", asked.legs), _once("record", asked.quoted)
+    activity = Activity(asked.reference, asked.kind, day, legs, quoted, details, asked.previous)
+    return ledger.record(activity, by_hand=True, **_how(asked))
+
+
+def _lots(given: Sequence[tuple[str, str]]) -> dict[str, list[dict[str, str]]]:
+    """Return the lots of an opening, by instrument.
+
+    Raises:
+        InputError: one is no quantity, cost and date.
+    """
+    lots: dict[str, list[dict[str, str]]] = {}
+    for unit, text in given:
+        try:
+            quantity, cost, opened = text.split("@")
+            lot = {"quantity": str(Decimal(quantity)), "cost": str(Decimal(cost)), "opened": opened}
+            dt.date.fromisoformat(opened)
+        except (ValueError, ArithmeticError):
+            raise InputError(f"record: {unit}={text}: expected a lot such as NVDA=10@1250.50@2025-03-02") from None
+        lots.setdefault(unit, []).append(lot)
+    return lots
+
+
 def _evaluate(ledger: Ledger, asked: argparse.Namespace) -> Receipt:
     try:
         session = dt.date.fromisoformat(asked.session or _today(ledger))
@@ -306,6 +349,7 @@ WRITES: dict[str, Write] = {
         asked.amount, asked.currency or ledger.base_currency, asked.reason, **_how(asked)
     ),
     "reverse": lambda ledger, asked: ledger.reverse(asked.entry, **_how(asked)),
+    "record": _record,
     "mark": _mark,
     "evaluate": _evaluate,
     "apply": lambda ledger, asked: ledger.apply(**_how(asked)),
@@ -376,7 +420,7 @@ def _list(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
 
 
 def _today(ledger: Ledger) -> str:
-    return ledger.clock().date().isoformat()
+    return ledger.today.isoformat()
 
 
 def _summary(state: State, name: str) -> dict[str, Any]:

@@ -162,6 +162,7 @@ def _add_money(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     reconcile.add_argument(
         "--explain", action="store_true", help="show every unit and where to look; with a FILE, book nothing"
     )
+    _add_record(add)
     reverse = add("reverse", "take back an entry that was asked for")
     reverse.add_argument("entry", type=_entry)
     evaluate = add("evaluate", "judge the satellites on the first session of a quarter, and propose targets and moves")
@@ -188,6 +189,44 @@ def _add_money(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     )
 
 
+def _add_record(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    record = add("record", "book what the broker did, under the broker's reference")
+    kinds = "opening, deposit, withdrawal, fill, dividend, fee, interest, fx, adjustment, bust, split, rename, …"
+    record.add_argument("kind", metavar="KIND", help=kinds)
+    record.add_argument("reference", metavar="REFERENCE", help="the broker's, by which it is booked once")
+    record.add_argument(
+        "legs", nargs="+", metavar="UNIT=AMOUNT", type=_leg, help="what it adds; negative: what it takes"
+    )
+    record.add_argument("--date", metavar="DATE", help="from which it counts (default: today)")
+    record.add_argument(
+        "--detail",
+        dest="details",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        type=_text,
+        help="order, fee, unit, ex_date, ratio, of, cost_share, bucket or reason; may be repeated",
+    )
+    record.add_argument(
+        "--lot",
+        dest="lots",
+        action="append",
+        default=[],
+        metavar="UNIT=QUANTITY@COST@DATE",
+        type=_text,
+        help="of an opening: a purchase with what it cost altogether; may be repeated",
+    )
+    record.add_argument(
+        "--quoted",
+        action="append",
+        default=[],
+        metavar="TICKER=CURRENCY",
+        type=_text,
+        help="what a new instrument is quoted in (default: the study's currency)",
+    )
+    record.add_argument("--previous", metavar="REFERENCE", help="of a bust: what it takes back")
+
+
 _WORDS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -203,6 +242,20 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite() or abs(amount) >= _TOO_MUCH:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number, such as 1250.50")
     return amount
+
+
+def _text(text: str) -> tuple[str, str]:
+    """Return a name and its value as text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE")
+    return name, value
+
+
+def _leg(text: str) -> tuple[str, Decimal]:
+    """Return a unit with an amount."""
+    unit, amount = _text(text)
+    return unit, _amount(amount)
 
 
 def _entry(text: str) -> int:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -30,13 +29,12 @@ from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.trading.openings import Asked
 from sd_core.buckets.trading.paper import Bar, PaperDay, split_since, trade_on_paper
-from sd_core.calendars import ACCOUNT_CALENDAR, ONE_DAY, calendar_sessions
+from sd_core.calendars import ACCOUNT_CALENDAR, ACCOUNT_ZONE, ONE_DAY, calendar_sessions
 from sd_core.errors import NotReadyError
 from sd_core.market import raw
 from sd_core.schemas.kinds import Regime
 from sd_core.study.satellites import LIVE
 
-NEW_YORK = ZoneInfo("America/New_York")
 # From then on the session of a day is to be marked.
 MARKED_BY = dt.time(21, 15)
 
@@ -54,7 +52,7 @@ def examine(home: StudyHome, now: dt.datetime) -> dict[str, list[str]]:
                 state = State(connection)
                 return {
                     VERIFIES: verify(connection).findings,
-                    RECONCILED: list(_blocks(state, now.astimezone(NEW_YORK).date().isoformat())),
+                    RECONCILED: list(_blocks(state, now.astimezone(ACCOUNT_ZONE).date().isoformat())),
                     MARKED: list(_unmarked(Book(connection, LIVE), last_evening(now))),
                 }
         except NotReadyError as error:
@@ -89,7 +87,7 @@ def _unmarked(book: Book, evening: dt.date) -> Iterator[str]:
 
 def last_evening(now: dt.datetime) -> dt.date:
     """Return the last day in New York whose evening has come at a moment."""
-    there = now.astimezone(NEW_YORK)
+    there = now.astimezone(ACCOUNT_ZONE)
     return there.date() if there.time() >= MARKED_BY else there.date() - ONE_DAY
 
 

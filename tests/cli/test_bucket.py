@@ -111,6 +111,32 @@ def test_a_withdrawal_is_asked_for_and_then_paid(bucket: Sdlab) -> None:
     assert json.loads(bucket("show", "core", "--json"))["cash"] == {"USD": "400.00"}
 
 
+def test_an_account_that_has_something_opens_with_its_lots(bucket: Sdlab) -> None:
+    opening = ("record", "opening", "T-1", "USD=12000", "KO=10", "--lot", "KO=4@240@2024-05-02")
+    lots = (*opening, "--lot", "KO=6@372@2025-02-03", "--date", "2026-03-02")
+    assert bucket(*lots).splitlines()[1:] == ["  outside → core  10 KO", "  outside → core  12000.00 USD"]
+    core = json.loads(bucket("show", "core", "--json"))
+    assert core["positions"] == {"KO": "10"}
+    assert len(core["lots"]) == 2
+    assert "booked before" in bucket(*lots)
+    assert "expected one of each book" in bucket("record", "opening", "T-2", "USD=1", refused=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("fil T-1 KO=1 USD=-60", "record: 'fil': expected one of opening, deposit"),
+        ("fill T-1 KO=1 USD=-60 --detail fees=1", "record: fees: expected details among order, fee"),
+        ("fill T-1 KO=1 USD=-60 --date monday", "record: monday: expected a date such as"),
+        ("opening T-1 KO=1 --lot KO=1@60", "record: KO=1@60: expected a lot such as"),
+        ("fill T-1 KO=1 KO=2", "record: KO: expected each name once"),
+        ("dividend T-1 USD=5", "dividend T-1: expected the instrument that pays it"),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused(bucket: Sdlab, words: str, said: str) -> None:
+    assert said in bucket("record", *words.split(), refused=True)
+
+
 def test_a_forecast_says_what_deposits_cannot_do(bucket: Sdlab) -> None:
     """20 000 and 1 000 a month, a tenth of each to a target of .10: .05 in month 20, as 2 000/40 000; never .10."""
     bucket("deposit", "20000")

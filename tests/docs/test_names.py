@@ -38,7 +38,7 @@ from pipelines.notebook.lab import Lab
 from pipelines.notebook.run import Run
 from sd_core.broker.protocol import Broker
 from sd_core.broker.sending import send
-from sd_core.buckets.ledger.facts import ENTRY_OF
+from sd_core.buckets.ledger.facts import DETAILS, ENTRY_OF
 from sd_core.buckets.ledger.state import DEFAULTS
 from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, MONEY, OTHER, ROWS, SEAL
 from sd_core.schemas import TABLES
@@ -130,7 +130,7 @@ COMMANDS = {"run", "ui", "query", "orders", "check", "bucket"}
 # What `sdlab bucket` does, and the ledger's own tables.
 ACTIONS = {*WRITES, *READS}
 LEDGER = {name for table in (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG) for name in (table.name, *table.columns)}
-LEDGER |= {*MONEY, *OTHER, *ENTRY_OF, *DEFAULTS}
+LEDGER |= {*MONEY, *OTHER, *ENTRY_OF, *DETAILS, *DEFAULTS}
 # What is asked of a broker, and what sends orders to it.
 BROKER = {name for name in vars(Broker) if not name.startswith("_")} | {send.__name__}
 # Packages, and modules, which pages name within the room that they are about.

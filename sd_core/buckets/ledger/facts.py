@@ -36,6 +36,8 @@ ENTRY_OF = {
     "merger": "merger",
     "spin_off": "spin_off",
 }
+# What a kind may need besides its legs, as text; an opening needs its lots, too.
+DETAILS = ("order", "fee", "unit", "ex_date", "ratio", "of", "cost_share", "bucket", "reason")
 # Kinds whose legs are currencies, but for the instruments whose lots an opening states.
 MONEY_ALONE = {"opening", "deposit", "withdrawal", "dividend", "fee", "interest", "fx", "adjustment"}
 

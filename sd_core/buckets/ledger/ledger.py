@@ -25,6 +25,7 @@ from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.state import State
 from sd_core.buckets.ledger.store import Store
 from sd_core.buckets.ledger.tables import ACTIVITY, ACTIVITY_LEG, HELD
+from sd_core.calendars import ACCOUNT_ZONE
 from sd_core.errors import InputError
 from sd_core.study.satellites import CORE, LIVE
 
@@ -69,7 +70,7 @@ class Ledger:
     Attributes:
         store: where it is kept.
         base_currency: what a new ledger accounts in.
-        clock: the moment at which entries are recorded; dates of what is asked for follow from it.
+        clock: the moment at which entries are recorded; the day of what is asked for is New York's at that moment.
         book: the account itself (``live``), or the paper account of a satellite (``paper:NAME``).
     """
 
@@ -87,6 +88,11 @@ class Ledger:
         """Open what the book holds now, to be read."""
         with self.store.reading() as connection:
             yield State(connection, self.book)
+
+    @property
+    def today(self) -> dt.date:
+        """The day in New York, where the account's exchange is, whatever day it is elsewhere."""
+        return self.clock().astimezone(ACCOUNT_ZONE).date()
 
     # Facts
 
@@ -151,7 +157,7 @@ class Ledger:
                 raise InputError(f"withdraw: {request}: expected an open request, {open_now}")
             unit = state.units[found.unit]
         legs = {unit.unit: -unit.decimal(found.quanta)}
-        activity = Activity(ref, "withdrawal", self.clock().date(), legs, details={"order": request})
+        activity = Activity(ref, "withdrawal", self.today, legs, details={"order": request})
         return self.record(activity, key=key, dry_run=dry_run, by_hand=True)
 
     def correct(
@@ -170,7 +176,7 @@ class Ledger:
         return self.record(activity, key=key, dry_run=dry_run, by_hand=True)
 
     def _by_hand(self, kind: str, legs: Mapping[str, Decimal], key: str | None) -> Activity:
-        return Activity(f"hand:{key or uuid.uuid4().hex}", kind, self.clock().date(), legs)
+        return Activity(f"hand:{key or uuid.uuid4().hex}", kind, self.today, legs)
 
     # What people and rules ask for
 
@@ -449,7 +455,7 @@ class Ledger:
                     ref = f"reconciliation:{number}:{one.unit}"
                     legs = {one.unit: state.units[one.unit].decimal(one.difference)}
                     details = {"reason": f"reconciliation, entry {number}"}
-                    activity = Activity(ref, "adjustment", self.clock().date(), legs, details=details)
+                    activity = Activity(ref, "adjustment", self.today, legs, details=details)
                     rows = self._store_activity(state, activity, _content(activity))
                     self._book(State(connection, self.book), rows, f"{self.book}:{ref}", "rule", set())
 
@@ -496,7 +502,7 @@ class Ledger:
         cash = int(share * state.total) // base.minor * base.minor
         paper = self.paper(bucket)
         if cash:
-            activity = Activity("opening", "opening", self.clock().date(), {base.unit: base.decimal(cash)})
+            activity = Activity("opening", "opening", self.today, {base.unit: base.decimal(cash)})
             rows = paper._store_activity(State(connection, paper.book), activity, _content(activity))  # noqa: SLF001
             activity_ref, kind = "opening", "opening"
         else:
@@ -586,7 +592,7 @@ class Ledger:
     def _dates(self) -> tuple[str, str]:
         """Return today and the moment, in ISO."""
         moment = self.clock()
-        return moment.date().isoformat(), moment.isoformat(timespec="milliseconds")
+        return self.today.isoformat(), moment.isoformat(timespec="milliseconds")
 
     def _draft(self, connection: Connection, head: Head) -> Draft:
         return Draft(connection, head, State(connection, head.book))

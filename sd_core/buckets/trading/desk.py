@@ -115,7 +115,7 @@ def _is_as_needed(sale: Any, place: _Place) -> bool:
 def _order(ledger: Ledger, place: _Place) -> Order:
     """Return the sale of a whole position, under an id that is not on record."""
     needs = place.needs
-    stem = f"{place.bucket}-{place.unit}-{needs.reason}-{ledger.clock().date().isoformat()}"
+    stem = f"{place.bucket}-{place.unit}-{needs.reason}-{ledger.today.isoformat()}"
     with ledger.state() as state:
         taken, client_id = 1, stem
         while state.order(client_id) is not None:

@@ -102,7 +102,7 @@ def _read_from(ledger: Ledger) -> dt.datetime:
 
 def _fall_silent(ledger: Ledger, calendar: str, said: str) -> str:
     """Lock an account whose broker was not read for two sessions; return what is said of it."""
-    today = ledger.clock().date()
+    today = ledger.today
     with ledger.state() as state:
         last = state.last_reading
         is_locked = SILENT in state.locks(LIVE, today.isoformat())
@@ -121,9 +121,7 @@ def _book(ledger: Ledger, reading: Reading) -> tuple[list[Receipt], list[str]]:
     booked, refused = [], []
     for fact in _new(ledger, reading):
         if fact.kind not in ENTRY_OF:
-            refused.append(
-                f"{fact.ref}: {fact.details.get('reason', fact.kind)}: expected a person to record what it is"
-            )
+            refused.append(_to_be_recorded(fact))
             continue
         try:
             booked.append(ledger.record(fact))
@@ -132,11 +130,20 @@ def _book(ledger: Ledger, reading: Reading) -> tuple[list[Receipt], list[str]]:
     return [one for one in booked if one.entry is not None], refused
 
 
+def _to_be_recorded(fact: Activity) -> str:
+    """Return what a person is to type about an activity that only a person can read."""
+    legs = " ".join(f"{unit}={amount:f}" for unit, amount in fact.legs.items()) or "UNIT=QUANTITY"
+    command = f"sdlab bucket record KIND {fact.ref} {legs} --date {fact.effective}"
+    says = fact.details.get("reason", fact.kind)
+    kinds = "split (with --detail ratio=2), rename, merger, spin_off, …"
+    return f"{fact.ref}: {says}: expected a person to record what it is: `{command}`, where KIND is {kinds}"
+
+
 def _new(ledger: Ledger, reading: Reading) -> list[Activity]:
     """Return what of a reading is to be recorded: its opening, or the activities that are not stored."""
     with ledger.state() as state:
         if not state.has_facts:
-            return [_opening(reading, ledger.clock().date())] if reading.account.balances else []
+            return [_opening(reading, ledger.today)] if reading.account.balances else []
         opening = state.opening
         new = [one for one in reading.activities if state.stated(one.ref) is None]
     if opening is not None:

@@ -21,7 +21,7 @@ from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.orders import order_of
 from sd_core.buckets.ledger.requests import unmet_at_opening
 from sd_core.buckets.ledger.tables import APPROVED, PARTIAL, PROPOSED, RESERVING, SENT
-from sd_core.calendars import ONE_DAY, calendar_sessions
+from sd_core.calendars import ACCOUNT_ZONE, ONE_DAY, calendar_sessions
 from sd_core.errors import InputError
 
 Wait = Callable[[float], None]
@@ -29,6 +29,8 @@ ENDED = ("cancelled", "expired", "refused")
 # An order that is called off may take seconds to end: so often, and so many seconds apart, it is asked for.
 TRIES, PAUSE = 5, 2.0
 UNKNOWN = "unknown"
+# When a session ends in New York; what is sent later would wait for the next open.
+CLOSE = dt.time(16)
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,15 @@ def _refuse_late(ledger: Ledger, client_id: str, calendar: str) -> None:
     """Refuse a proposal whose session has passed.
 
     Raises:
-        InputError: a session lies between its close and today.
+        InputError: a session has ended since its close.
     """
     with ledger.state() as state:
         row = state.order(client_id)
     if row is None or row.session is None:
         return
-    first, last = dt.date.fromisoformat(row.session) + ONE_DAY, ledger.clock().date() - ONE_DAY
+    there = ledger.clock().astimezone(ACCOUNT_ZONE)
+    first = dt.date.fromisoformat(row.session) + ONE_DAY
+    last = ledger.today if there.time() >= CLOSE else ledger.today - ONE_DAY
     if first <= last and len(passed := calendar_sessions(calendar, first, last)):
         raise InputError(f"approve {client_id}: expected an order for a session to come, it was for {passed[0]}")
 
@@ -132,7 +136,7 @@ def resume(ledger: Ledger, broker: Broker, *, wait: Wait = time.sleep) -> list[S
     """
     done = []
     with ledger.state() as state:
-        today = ledger.clock().date().isoformat()
+        today = ledger.today.isoformat()
         left = [(one.client_id, unmet_at_opening(state, order_of(one), today)) for one in state.orders((APPROVED,))]
     for client_id, unmet in left:
         if unmet:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -887,3 +888,16 @@ def test_a_boost_ends_by_itself(with_hunter: Ledger) -> None:
             {"boost": "2026-03-09"},
             {},
         )
+
+
+def test_a_day_of_the_account_is_that_of_new_york(ledger: Ledger) -> None:
+    """Half past one in the night of the third, in UTC, is half past eight in the evening of the second."""
+    night = dt.datetime(2026, 3, 3, 1, 30, tzinfo=dt.UTC)
+    late = replace(ledger, clock=lambda: night)
+    number = late.deposit(D(100)).entry
+    with late.state() as state:
+        entry = state.entry(number)
+    assert (late.today, entry.effective, entry.recorded_at) == (DAY, "2026-03-02", "2026-03-03T01:30:00.000+00:00")
+    with pytest.raises(InputError, match="2026-03-02, today"):
+        late.mark(dt.date(2026, 3, 3), {})
+    assert late.mark(DAY, {}).kind == "mark"

@@ -121,7 +121,9 @@ def test_what_only_a_person_can_read_is_not_booked_and_blocks(desk):
     desk.broker._prices["GIFT"] = D(10)
     desk.broker._book(Activity("odd-1", "other", desk.clock(), {"GIFT": D(3)}, unit="GIFT", says="spin-off of NVDA"))
     fed = desk.read()
-    assert fed.refused == ["odd-1: spin-off of NVDA: expected a person to record what it is"]
+    (said,) = fed.refused
+    assert said.startswith("odd-1: spin-off of NVDA: expected a person to record what it is: `sdlab bucket record KIND")
+    assert f"`sdlab bucket record KIND odd-1 GIFT=3 --date {desk.ledger.today}`" in said
     assert desk.locked("GIFT") == {"reconciliation"}
     assert desk.locked() == set()
 

@@ -85,9 +85,9 @@ def test_nothing_is_approved_while_the_account_is_locked(desk, lock):
     assert accepted(desk) == []
 
 
-@pytest.mark.parametrize(("day", "is_sent"), [(2, True), (3, True), (4, False), (9, False)])
+@pytest.mark.parametrize(("day", "is_sent"), [(2, True), (3, True), (3.2, True), (3.3, False), (4, False)])
 def test_a_proposal_is_for_the_session_after_its_close(desk, day, is_sent):
-    """Of the close of Monday, 2026-03-02: until Tuesday."""
+    """Of the close of Monday, 2026-03-02: until Tuesday's, at 21:00 in UTC; days begin at the clock's 15:00."""
     desk.ledger.propose(order("a", session="2026-03-02"), {})
     desk.clock.wait((day - 2) * 86_400)
     (one,) = approve(desk.ledger, desk.broker, ["a"], wait=desk.clock.wait)
