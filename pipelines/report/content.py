@@ -13,6 +13,15 @@ from pipelines.report.choice import Choice, choose
 from pipelines.report.equal_cash import equal_cash_tables
 from pipelines.report.factors import factor_tables
 from pipelines.report.living import living_note, living_table, paying
+from pipelines.report.mixes import (
+    RIVALS,
+    compared_rows,
+    compared_table,
+    difference_figure,
+    frontier_figure,
+    frontier_sentence,
+    holding_figures,
+)
 from pipelines.report.numbers import date, decimal, level, percent, typeset
 from pipelines.report.paid import paid_tables
 from pipelines.report.performance import Days, income_figures, read_days, reserve_figures
@@ -195,6 +204,27 @@ def _drawdowns(given: Given) -> str:
     found = history.drawdown_table(given.connection, given.choice)
     words = "Of the time-weighted growth, so that a withdrawal is no loss: the five deepest of each, and its longest."
     return _introduced(words, found)
+
+
+def _mixes(given: Given) -> str:
+    rows = compared_rows(given.connection, given.headline)
+    words = (
+        "Each strategy with a mix at its best reserve: beside the same on equal weights, to which it returns whenever "
+        "the mix decides, and beside the study's weights bought once. Intervals are those of paired bootstrap samples; "
+        "p-values are corrected for all verdicts of the study. A mix that was the best of many looks better than it is."
+    )
+    drawn = [figure for name in RIVALS if (figure := difference_figure(rows, name)) is not None]
+    held = holding_figures(given.connection)
+    frontier = frontier_figure(given.connection)
+    frontiers = (
+        "Portfolios of the least volatility for their expected return, drawn on two years of returns, and what the "
+        f"same portfolios returned in the year after. {frontier_sentence(given.connection)}"
+    )
+    return (
+        _introduced(words, compared_table(rows) + page.figures(drawn) if rows else "")
+        + (page.figures(held) if held else "")
+        + _introduced(frontiers, "" if frontier is None else page.figure(frontier))
+    )
 
 
 def _stress(given: Given) -> str:
@@ -429,6 +459,7 @@ SECTIONS = (
     Section("years", "Calendar years", ("report_calendar_year",), _years),
     Section("drawdowns", "Worst drawdowns", ("report_drawdown",), _drawdowns),
     Section("stress", "Under stress", ("report_stress", "stress_mix", "stress_start"), _stress),
+    Section("mixes", "Did deciding on weights pay?", ("report_mix", "mix_weight", "mix_fit", "mix_frontier"), _mixes),
     Section("rolling", "Months in a row", ("report_rolling_return",), _rolling),
     Section("starts", "Other start dates", ("report_start_date", "report_strategy"), _starts),
     Section("income", "Income", ("simulation_income",), _income),

@@ -288,6 +288,34 @@ FACTORS = Derived(
 )
 
 
+def _frontier_settings(study: Study) -> dict[str, Any]:
+    from sd_core.construction.decisions import library_versions
+
+    return {"assets": study.tickers, "libraries": library_versions()}
+
+
+def _frontiers(study: Study, _: Lake) -> dict[str, Study]:
+    return {"": study} if study.mixes and len(study.tickers) > 1 else {}
+
+
+def _frontier(study: Study, lake: Lake, market: Version, _: Progress) -> "Tables":
+    from pipelines.steps.mixes import draw_frontiers
+
+    return draw_frontiers(study, market, lake.current(FRONTIER.name, ""))
+
+
+FRONTIER = Derived(
+    name="frontier",
+    description="The efficient frontier at the end of every year, and its outcome, in studies with mixes.",
+    version=versions.FRONTIER,
+    inputs=("sessions", "prices", "rates"),
+    tables=("mix_frontier",),
+    settings=_frontier_settings,
+    compute=_frontier,
+    parts=_frontiers,
+)
+
+
 VARIANCE_STATE = Derived(
     name="variance_state",
     description=(
@@ -370,6 +398,7 @@ DERIVED = (
     SIGNALS,
     BOOSTED_TREES,
     MIXES,
+    FRONTIER,
     STRESS_MIX,
     INCOME_SUBSET,
     START_DATES,

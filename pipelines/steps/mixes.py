@@ -28,6 +28,7 @@ from sd_core.market.panel import periods_per_year
 from sd_core.market.sessions import session_after
 from sd_core.market.sources.states import file_state
 from sd_core.schemas.lake import VARIANCE_STATE
+from sd_core.schemas.mixes import MIX_FRONTIER
 from sd_core.study.model import Decisions, Study
 
 if TYPE_CHECKING:
@@ -101,6 +102,19 @@ def _current(stored: Mapping[str, Version], name: str) -> Version:
 
 def _tables(stored: Version) -> dict[str, pa.Table]:
     return {name: stored.read(name) for name in stored.rows}
+
+
+def draw_frontiers(study: Study, market: Version, before: Version | None) -> "Tables":
+    """Return the efficient frontiers of a study's assets; rows of before are taken over where nothing changed."""
+    from pipelines.steps.fit import evaluated
+    from sd_core.construction.frontier import frontier_rows
+
+    known: dict[str, list[dict[str, Any]]] = {}
+    for row in [] if before is None else before.read(MIX_FRONTIER.name).to_pylist():
+        known.setdefault(row["window_hash"], []).append(row)
+    (returns,) = evaluated(study, market, "asset_returns")
+    rows = list(frontier_rows(history_of(study, market, returns), known))
+    return {MIX_FRONTIER.name: pa.Table.from_pylist(rows, MIX_FRONTIER.arrow_schema)}
 
 
 def decisions_of(study: Study, stored: Version) -> Decisions:

@@ -233,6 +233,29 @@ def _risk(mix: Mix) -> dict[str, Any]:
     }
 
 
+def efficient_portfolios(estimates: Estimates, window: Window, count: int) -> Floats:
+    """Return portfolios from the least variance to the highest expected return, equally far apart by that return.
+
+    Args:
+        estimates: of the assets that may be held.
+        window: the returns that they were estimated from.
+        count: how many portfolios, at least 4.
+
+    Returns:
+        Weights of 0 or more that sum to 1, shape (count, assets).
+    """
+    given = {"prior_estimator": Known(*estimates), **_precise(PRECISION, SCALES[0])}
+    frame = frame_of(window.returns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        least = np.asarray(MeanRisk(**given).fit(frame).weights_, dtype=np.float64)
+        # The highest expected return is that of one asset alone; skfolio's own frontier begins above the least risk.
+        highest = np.eye(len(least))[estimates.expected.argmax()]
+        returns = np.linspace(least @ estimates.expected, highest @ estimates.expected, count)[1:-1]
+        between = MeanRisk(min_return=returns, **given).fit(frame).weights_
+    return np.vstack([least, np.asarray(between, dtype=np.float64), highest])
+
+
 def _precise(precision: float, scale: float) -> dict[str, Any]:
     names = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
     return {"scale_objective": scale, "solver_params": dict.fromkeys(names, precision), "save_problem": True}

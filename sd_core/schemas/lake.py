@@ -35,7 +35,7 @@ from sd_core.schemas.columns import (
 from sd_core.schemas.factors import FACTOR_TABLES
 from sd_core.schemas.harvest import SIMULATION_HARVEST_TWIN
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
-from sd_core.schemas.mixes import MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX, STUDY_MIX_PART
+from sd_core.schemas.mixes import MIX_FRONTIER, MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX, STUDY_MIX_PART
 from sd_core.schemas.signals import BOOSTED_RETURN, SIGNAL_INPUTS, STUDY_SIGNALS
 from sd_core.schemas.strategy import PATHS, strategy_columns
 from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW, after_years
@@ -606,6 +606,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         *SIGNAL_INPUTS,
         BOOSTED_RETURN,
         *MIX_TABLES,
+        MIX_FRONTIER,
         STRESS_MIX,
         *FACTOR_TABLES,
         *BUCKET_TABLES,

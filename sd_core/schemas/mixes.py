@@ -136,6 +136,29 @@ MIX_FIT = LakeTable(
     },
 )
 
+MIX_FRONTIER = LakeTable(
+    name="mix_frontier",
+    description="The efficient frontier at the end of every year, and the outcome of its portfolios in the year after.",
+    key=("decided_session", "point"),
+    columns={
+        "decided_session": day("Last session of a year, at whose close it was drawn."),
+        "point": whole("Portfolio, from the least volatility on, 1, to the highest expected return.", COUNT, FROM_ONE),
+        "expected_return": number("Mean return that was expected, annualised; shrunk estimates of two years.", YEARLY),
+        "expected_volatility": number("Volatility that was expected, annualised.", YEARLY, NOT_NEGATIVE),
+        "realised_session": day("Last session of the year after; NULL: it is still to come.", nullable=True),
+        "realised_return": number(
+            "Mean return of the portfolio, annualised, bought at the close after decided_session and held until "
+            "realised_session.",
+            YEARLY,
+            nullable=True,
+        ),
+        "realised_volatility": number("Annualised volatility of the same.", YEARLY, NOT_NEGATIVE, nullable=True),
+        "assets": whole("Assets that it holds.", COUNT, FROM_ONE),
+        "largest_weight": number("Largest weight of an asset.", FRACTION, SHARE),
+        "window_hash": text("Hash of all that the row was made from; equal ones are not made again."),
+    },
+)
+
 _RIVALS = one_of(["equal", "buy_and_hold"])
 
 

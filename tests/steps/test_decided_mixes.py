@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -297,6 +298,24 @@ def test_mixes_that_switch_are_published_and_traded_between_periods(tidal):
     with duckdb.connect(str(tidal.published), read_only=True) as connection:
         assert [name for name, sql in LAWS.items() if connection.execute(sql).fetchall()] == []
     assert plan_run(tidal.home).is_empty
+
+
+def test_report_shows_what_mixes_held_and_what_they_came_to(tidal):
+    html = (tidal.home.lake.root / "report.html").read_text(encoding="utf-8")
+    found = html[html.index('id="mixes"') : html.index('id="rolling"')]
+    assert re.findall("<figcaption>([^<]*)", found) == [
+        "Difference in Sharpe ratio to equal weights",
+        "Difference in Sharpe ratio to bought and held",
+        "tide: weights at the ends of years",
+        "mixed: weights at the ends of years",
+    ]
+    compared = tidal.table("report_mix").query("strategy == 'held__tide' and comparison == 'equal'")
+    assert any(f"{abs(difference):.3f}" in found for difference in compared["sharpe_difference"])
+    last = tidal.table("mix_weight").query("mix == 'tide' and ticker == 'AAA'")["weight"].iloc[-1]
+    assert f"{100 * last:.1f}\u202f%" in found
+    frontier = tidal.table("mix_frontier")
+    assert len(frontier) == 10
+    assert frontier["realised_return"].isna().all()
 
 
 def test_mix_that_combines_others_follows_when_one_of_them_changes(tidal, tmp_path):
