@@ -382,8 +382,8 @@ def _living(given: Given) -> str:
 def _rebalancing(given: Given) -> str:
     found = rebalancing_table(given.connection, given.headline)
     words = (
-        "Each at its best reserve, and buy-and-hold. Turnover is half of what "
-        "was bought and sold, relative to the mean value."
+        "Each at its best reserve, beside buy-and-hold at the same one. Turnover is half of what was bought and sold, "
+        "relative to the mean value."
     )
     return _introduced(words, found)
 

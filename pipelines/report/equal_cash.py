@@ -4,7 +4,7 @@ from typing import Any
 
 from pipelines.report.numbers import NOTHING, decimal, level, percent
 from pipelines.report.page import Cell, table
-from pipelines.report.verdicts import MEASURES, Headline, demerit
+from pipelines.report.verdicts import MEASURES, Headline, demerit, is_same
 
 # In the order shown: first the one that could have been followed.
 NAMES = {
@@ -51,7 +51,8 @@ def equal_cash_tables(headline: Headline) -> str:
         "corrected p",
     )
     of_risk: tuple[str, ...] = ("Sharpe", "its Sharpe", "difference", "95 % interval", "worst drawdown", "its drawdown")
-    if any(row["withdrawals"] for row in rows):
+    # What paid the same needs no columns to say so, and with them the table is wider than a page.
+    if any(row["withdrawals"] and not is_same(row["withdrawals"], row["comparison_withdrawals"]) for row in rows):
         of_risk += (f"withdrawn, {headline.study['currency']}", "its withdrawals")
         for cells, row in zip(risk, rows, strict=True):
             cells += [Cell(decimal(row[name]), row[name]) for name in ("withdrawals", "comparison_withdrawals")]

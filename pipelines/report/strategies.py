@@ -3,6 +3,7 @@
 The exact rules belong in ``docs/simulation.md``; triggers of rebalancing are worded in ``rebalancing``.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ _SALES = {
     "ath_only": "Sells a little of an asset each time its price has risen by {step} since its last sale; never buys",
     "ath_sell": "Buys a little of an asset each time its price has fallen by {step}, and sells only at new highs",
 }
+# So many weights or sums are read at a glance.
+MOST_LISTED = 6
 
 
 def described(row: dict[str, Any]) -> str:
@@ -29,7 +32,7 @@ def described(row: dict[str, Any]) -> str:
     if row["allocation_schedule"]:
         sentences.append("Has target weights of its own that change by date.")
     elif row["allocation_weights"]:
-        sentences.append("Has target weights of its own.")
+        sentences.append(f"Has target weights of its own{_weights(row)}.")
     if not sentences:
         sentences = ["Buys its weights at the first close and trades nothing by a rule."]
     if row["harvest_every"]:
@@ -38,6 +41,22 @@ def described(row: dict[str, Any]) -> str:
             "the taxes that the loss saves."
         )
     return " ".join([*sentences, *_money(row)])
+
+
+def _weights(row: dict[str, Any]) -> str:
+    """Return a strategy's own weights, scaled to sum to 1, where they are few."""
+    weights = json.loads(row["allocation_weights"])
+    total = sum(weights.values())
+    listed = ", ".join(f"{ticker} {percent(weight / total)}" for ticker, weight in weights.items())
+    return f": {listed}" if len(weights) <= MOST_LISTED else ""
+
+
+def lump_sums(written: str | None) -> str:
+    """Return lump sums, which are written as JSON by date, in words; where they are many, their number and sum."""
+    on = json.loads(written) if written else {}
+    if len(on) > MOST_LISTED:
+        return f"{decimal(sum(on.values()))} on {len(on)} dates"
+    return ", ".join(f"{decimal(amount)} on {day}" for day, amount in on.items())
 
 
 def _rule(row: dict[str, Any]) -> Iterator[str]:
@@ -63,8 +82,11 @@ def _dividends(row: dict[str, Any]) -> str:
 
 def _money(row: dict[str, Any]) -> Iterator[str]:
     period = row["withdrawals_every"]
+    following = ", following prices" if row["withdrawals_indexed"] else ""
     if row["withdrawals_amount"] is not None:
-        yield f"Pays {decimal(row['withdrawals_amount'])} each {period}."
+        yield f"Pays {decimal(row['withdrawals_amount'])} each {period}{following}."
     elif row["withdrawals_rate"] is not None:
         rate, base = level(row["withdrawals_rate"]), row["withdrawals_of"]
-        yield f"Pays {rate} of the {base} a year, a part of it each {period}."
+        yield f"Pays {rate} of the {base} a year, a part of it each {period}{following}."
+    if row["withdrawals_on"]:
+        yield f"Pays {lump_sums(row['withdrawals_on'])}."

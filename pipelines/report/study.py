@@ -8,7 +8,7 @@ import duckdb
 from pipelines.report import page
 from pipelines.report.numbers import date, decimal, level, percent
 from pipelines.report.page import Cell
-from pipelines.report.strategies import described
+from pipelines.report.strategies import described, lump_sums
 from pipelines.report.verdicts import Headline
 from pipelines.warehouse.records import records
 from sd_core.wording import counted
@@ -39,8 +39,9 @@ def _facts(
     yield "Cash reserve", ", ".join(map(level, reserves)) + " of the capital left in cash at the start"
     yield "Cash earns", study["risk_free"] if not _is_number(study["risk_free"]) else _yearly(study["risk_free"])
     yield "Costs of a trade", "; ".join(dict.fromkeys(_costs(row, study["currency"]) for row in strategies))
-    if study["deposit_amount"]:
-        yield "Deposits", f"{decimal(study['deposit_amount'])} {study['currency']} each {study['deposit_every']}"
+    deposits = [f"{decimal(study['deposit_amount'])} each {study['deposit_every']}"] if study["deposit_amount"] else []
+    if deposits := [*deposits, *filter(None, [lump_sums(study["deposit_on"])])]:
+        yield "Deposits", f"{', '.join(deposits)}, in {study['currency']}"
     if study["tax_short_term"] is not None:
         kinds = ("short_term", "long_term", "dividends", "interest")
         yield "Tax rates", ", ".join(f"{kind.replace('_', ' ')} {level(study[f'tax_{kind}'])}" for kind in kinds)

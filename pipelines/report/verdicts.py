@@ -325,10 +325,15 @@ def _verdict(rivals: Sequence[dict[str, Any]], holding: dict[str, Any], judge_by
     outcomes = [_outcome(row, holding, judge_by) for row in rivals]
     wins = " beats the rule: it" if set(outcomes) == {"worse"} else ""
     best = best_of(rivals)
-    end = f"The best, {_place(best)}, {_said(best, judge_by)}." if best else "None of them paid every withdrawal."
+    # Two that look the same and are not have one digit more.
+    alike = best and _said(best, judge_by) == _said(holding, judge_by)
+    digits = 2 if best and alike and _outcome(best, holding, judge_by) in ("better", "worse") else 1
+    end = (
+        f"The best, {_place(best)}, {_said(best, judge_by, digits)}." if best else "None of them paid every withdrawal."
+    )
     unpaid = "" if holding["paid_in_full"] else " and did not pay every withdrawal"
     return (
-        f"Buy-and-hold{wins} {_said(holding, judge_by)}{unpaid}. "
+        f"Buy-and-hold{wins} {_said(holding, judge_by, digits)}{unpaid}. "
         f"Of {counted(len(rivals), 'scenario')} of the rule, {_counts(outcomes)} by {MEASURES[judge_by][1]}. {end}"
     )
 
@@ -340,9 +345,14 @@ def _outcome(row: dict[str, Any], holding: dict[str, Any], judge_by: str) -> str
     one, other = (each[MEASURES[judge_by][0]] for each in (row, holding))
     if one is None or other is None:
         return None
-    if abs(one - other) <= SAME_RETURN * max(1.0, abs(other)):
+    if is_same(one, other):
         return "the same"
     return "better" if one > other else "worse"
+
+
+def is_same(one: float, other: float) -> bool:
+    """Return whether two numbers differ by rounding alone."""
+    return abs(one - other) <= SAME_RETURN * max(1.0, abs(other))
 
 
 def _counts(outcomes: Sequence[str | None]) -> str:
@@ -416,16 +426,19 @@ def _baseline(without_rule: Sequence[dict[str, Any]], judge_by: str) -> Iterator
         yield f"Portfolio rules without the Synthetic Dividend: the best, {_place(best)}, {_said(best, judge_by)}."
 
 
-def _said(row: dict[str, Any], judge_by: str) -> str:
-    """Return what a scenario came to, by the measure of the study."""
+def _said(row: dict[str, Any], judge_by: str, digits: int = 1) -> str:
+    """Return what a scenario came to, by the measure of the study; percentages with so many digits, ratios one more."""
     match judge_by:
+        case "sharpe" if row["sharpe"] is None:
+            return "had no Sharpe ratio"
         case "sharpe":
-            return "had no Sharpe ratio" if row["sharpe"] is None else f"had a Sharpe ratio of {row['sharpe']:.2f}"
+            return f"had a Sharpe ratio of {row['sharpe']:.{digits + 1}f}"
         case "withdrawals":
             return f"paid {row['withdrawals']:,.0f}"
         case "ending_value":
             return f"ended with {row['final_value']:,.0f}"
-    return f"returned {percent_of(row['cagr'])} a year" if row["is_of_a_year"] else f"returned {percent_of(row['twr'])}"
+    growth, per = (row["cagr"], " a year") if row["is_of_a_year"] else (row["twr"], "")
+    return f"returned {percent_of(growth, digits)}{per}"
 
 
 def about_starts(

@@ -17,7 +17,7 @@ from pipelines.report import page
 from pipelines.report.choice import choose
 from pipelines.report.paid import paid_tables
 from pipelines.report.performance import Days, read_days
-from pipelines.report.strategies import described
+from pipelines.report.strategies import described, lump_sums
 from pipelines.report.verdicts import read_headline
 from pipelines.warehouse.models import build, read_macros, read_models
 from sd_core.schemas import TABLES
@@ -84,10 +84,45 @@ def test_study_is_named_with_its_dates_money_costs_assets_and_version(small_repo
             },
             "trades nothing. Pays 4 % of the value a year, a part of it each month.",
         ),
+        (
+            ROW
+            | {
+                "withdrawals_amount": 2_000,
+                "withdrawals_every": "month",
+                "withdrawals_indexed": True,
+                "withdrawals_on": '{"2024-03-01": 10000.0, "2025-03-01": 500.0}',
+            },
+            "Pays 2 000 each month, following prices. Pays 10 000 on 2024-03-01, 500 on 2025-03-01.",
+        ),
+        (
+            ROW | {"allocation_weights": '{"VOO": 3, "BIL": 2}', "rebalance_every": "year"},
+            "every year. Has target weights of its own: VOO 60.0 %, BIL 40.0 %.",
+        ),
+        (
+            ROW | {"allocation_weights": str({f"T{n}": 1 for n in range(7)}).replace("'", '"')},
+            "Has target weights of its own.",
+        ),
     ],
 )
 def test_strategy_is_explained_in_a_sentence(row: dict[str, Any], sentences: str) -> None:
     assert sentences in described(row).replace("\u202f", " ")
+
+
+def test_deposits_of_both_kinds_are_among_the_facts(small_report: Report) -> None:
+    def give(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(
+            "update lake.study set deposit_amount = 50, deposit_every = 'month', "
+            """deposit_on = '{"2024-01-03": 20000.0}'"""
+        )
+
+    facts = parse(small_report(give)).one("section", id="study").text.replace("\u202f", " ")
+    assert "50 each month, 20 000 on 2024-01-03, in USD" in facts
+
+
+def test_many_lump_sums_are_summed_up() -> None:
+    written = str({f"2024-01-0{day}": 10.0 for day in range(1, 8)}).replace("'", '"')
+    assert lump_sums(written) == "70 on 7 dates"
+    assert lump_sums(None) == ""
 
 
 def test_numbers_beneath_a_chart_are_those_of_the_last_session_of_each_year() -> None:

@@ -144,6 +144,17 @@ def test_differences_that_do_not_matter_are_counted_as_too_small() -> None:
     assert best.endswith(", is too small.")
 
 
+def test_growths_that_look_the_same_and_are_not_have_a_digit_more() -> None:
+    verdict, *_ = sentences([HOLDING, row("sd8", 0.0496)], HOLDING, [], "cagr")
+    assert verdict == (
+        "Buy-and-hold beats the rule: it returned 5.00 % a year. Of 1 scenario of the rule, 1 did worse by growth. The "
+        "best, sd8 at a reserve of 0 %, returned 4.96 % a year."
+    )
+    verdict, *_ = sentences([HOLDING, row("sd8", 0.05)], HOLDING, [], "cagr")
+    assert "it returned" not in verdict
+    assert verdict.endswith("returned 5.0 % a year.")
+
+
 def test_portfolios_without_the_rule_are_compared_separately() -> None:
     yearly, monthly = (
         row(name, cagr, rank, has_rule=False)
