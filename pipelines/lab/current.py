@@ -15,7 +15,7 @@ from pipelines.lab.fingerprints import market_fingerprint, scenario_fingerprint
 from sd_core import versions
 from sd_core.errors import NotReadyError
 from sd_core.lake import Lake, Version
-from sd_core.market.sources.states import RAW_PRICES, file_state, source_state
+from sd_core.market.sources.states import HOURLY_BARS, RAW_PRICES, file_state, hourly_state, source_state
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -47,7 +47,16 @@ def outdated_tickers(study: Study, lake: Lake, now: dt.datetime | None = None) -
         for ticker in study.fetched_tickers
         if (stored := lake.current(RAW_PRICES, ticker)) is None
         or stored.facts.get("state") != source_state(study, ticker, moment)
+        or not _has_hours(study, lake, ticker, moment)
     )
+
+
+def _has_hours(study: Study, lake: Lake, ticker: str, now: dt.datetime) -> bool:
+    """Return whether the source has no newer hourly bars of a ticker than the lake, or the study asks for none."""
+    if ticker not in study.hourly_tickers:
+        return True
+    stored = lake.current(HOURLY_BARS, ticker)
+    return stored is not None and stored.facts["state"] == hourly_state(study, ticker, now)
 
 
 def market_inputs(study: Study, lake: Lake) -> dict[str, Any]:

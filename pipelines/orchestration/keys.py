@@ -5,7 +5,7 @@ import dagster as dg
 from pipelines.lab.current import SIMULATIONS
 from pipelines.steps.datasets import DERIVED
 from pipelines.warehouse.lake_views import MARKET_TABLES, ROWS
-from sd_core.market.sources.states import RAW_PRICES
+from sd_core.market.sources.states import HOURLY_BARS, RAW_PRICES
 from sd_core.schemas import TABLES
 
 
@@ -26,6 +26,7 @@ REPORT_HTML_KEY = dg.AssetKey("report_html")
 # By table of the lake, the assets that leave its rows. Those of the study itself come from its file and from no asset.
 LAKE_TABLE_OWNERS: dict[str, list[dg.AssetKey]] = {
     **{table: [key] for table, key in MARKET_KEYS.items()},
+    HOURLY_BARS: [RAW_PRICES_KEY],
     **{
         table: [DERIVED_KEYS[one.name] for one in DERIVED if table in one.tables]
         for table in dict.fromkeys(table for one in DERIVED for table in one.tables)

@@ -12,6 +12,7 @@ from pipelines.report.buckets import bucket_part
 from pipelines.report.choice import Choice, choose
 from pipelines.report.equal_cash import equal_cash_tables
 from pipelines.report.factors import factor_tables
+from pipelines.report.hours import class_correlations
 from pipelines.report.living import living_note, living_table, paying
 from pipelines.report.mixes import (
     RIVALS,
@@ -412,14 +413,19 @@ def _regimes(given: Given) -> str:
 def _correlation(given: Given) -> str:
     heat_map = market.correlation_heat_map(given.connection)
     history = market.correlation_history(given.connection)
-    if heat_map is None and not history:
+    hours = class_correlations(given.connection)
+    if heat_map is None and not history and not hours:
         return ""
     words = (
         "Assets that move together fall together. The average is over all pairs; it is low or high relative to its "
         "past at the time."
     )
     parts = [page.figure(one) for one in (*history, heat_map) if one is not None]
-    return page.paragraph(words) + "".join(parts)
+    within = (
+        "Average correlation of asset classes by the length of a return, from hourly closes on UTC. Where the hours of "
+        "two exchanges begin at other minutes, correlations of short returns come out too close to 0."
+    )
+    return page.paragraph(words) + "".join(parts) + _introduced(within, hours)
 
 
 def _attribution(given: Given) -> str:
@@ -471,7 +477,12 @@ SECTIONS = (
     Section("attribution", "Where profit came from", ("report_attribution",), _attribution),
     Section("factors", "What factors explain", ("report_factor", "factor_exposure"), _factors),
     Section("regimes", "Regimes of the market", ("market_regime", "report_regime"), _regimes),
-    Section("correlation", "How assets move together", ("correlation_pair", "correlation_regime"), _correlation),
+    Section(
+        "correlation",
+        "How assets move together",
+        ("correlation_pair", "correlation_regime", "correlation_class"),
+        _correlation,
+    ),
     Section("orders", "Next orders", ("report_next_order",), _orders),
     Section(
         "buckets",

@@ -16,7 +16,7 @@ from pipelines.steps.progress import Progress
 from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS
 from sd_core import versions
 from sd_core.lake import Lake, Version
-from sd_core.market.sources.states import file_state
+from sd_core.market.sources.states import HOURLY_BARS, file_state
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
 from sd_core.schemas.factors import FACTOR_TABLES
 from sd_core.schemas.mixes import MIX_TABLES
@@ -316,6 +316,35 @@ FRONTIER = Derived(
 )
 
 
+def _with_hours(study: Study, _: Lake) -> dict[str, Study]:
+    """Return the study where it keeps hourly bars."""
+    return {"": study} if study.hourly else {}
+
+
+def _hours_stored(study: Study, lake: Lake) -> dict[str, Any]:
+    stored = {ticker: lake.current(HOURLY_BARS, ticker) for ticker in study.hourly_tickers}
+    return {"hours": fingerprint({ticker: version and version.version for ticker, version in stored.items()})}
+
+
+def _hourly_correlations(study: Study, lake: Lake, _: Version, __: Progress) -> "Tables":
+    from pipelines.steps.fit import correlate_hours
+
+    return correlate_hours(study, lake)
+
+
+HOURLY_CORRELATIONS = Derived(
+    name="correlation_frequency",
+    description="Correlations of 1 hour, 4 hours, a day and a week, from the hourly bars that the lake keeps.",
+    version=versions.HOURS,
+    inputs=("hourly_bars",),
+    tables=("correlation_frequency",),
+    settings=lambda study: {ticker: asset.asset_class for ticker, asset in sorted(study.universe.items())},
+    compute=_hourly_correlations,
+    parts=_with_hours,
+    outside=_hours_stored,
+)
+
+
 VARIANCE_STATE = Derived(
     name="variance_state",
     description=(
@@ -395,6 +424,7 @@ RESERVE_BOOTSTRAP = Derived(
 FITS = (VARIANCE_STATE, CORRELATIONS)
 DERIVED = (
     *FITS,
+    HOURLY_CORRELATIONS,
     SIGNALS,
     BOOSTED_TREES,
     MIXES,

@@ -7,16 +7,18 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from pipelines.lab.current import FETCHES
 from pipelines.steps.progress import Progress, unheard
 from sd_core.errors import FetchError, InputError
 from sd_core.lake import Lake
-from sd_core.market import raw
+from sd_core.market import hourly, raw
 from sd_core.market.findings import Finding, to_table
 from sd_core.market.quality import fetch_failed, history_changed
-from sd_core.market.sources.base import PriceHistory
+from sd_core.market.sources.base import PriceHistory, PriceSource
 from sd_core.market.sources.registry import fetch, open_source
-from sd_core.market.sources.states import source_state
+from sd_core.market.sources.states import hourly_state, source_state
 from sd_core.study.model import Study
 
 FINDINGS = "findings"
@@ -49,8 +51,13 @@ def fetch_prices(study: Study, lake: Lake, tickers: Sequence[str] | None, progre
     # Before it is asked: what changes while it answers is fetched again.
     now = dt.datetime.now(dt.UTC)
     states = {ticker: source_state(study, ticker, now) for ticker in wanted}
-    histories, failures = _ask(study, wanted, progress)
+    hourly_states = {ticker: hourly_state(study, ticker, now) for ticker in wanted if ticker in study.hourly_tickers}
+    source = open_source(study)
+    histories, failures = _ask(study, source, wanted, progress)
+    hours = _ask_hours(source, lake, list(hourly_states), failures)
     stored = [raw.store(lake, history, states[history.ticker]) for history in histories]
+    for ticker, closes in hours.items():
+        hourly.store(lake, ticker, closes, hourly_states[ticker])
     changes = [change for change in stored if change.count]
     if missing := [ticker for ticker in failures if lake.current(raw.DATASET, ticker) is None]:
         raise FetchError("\n".join(failures[ticker] for ticker in missing))
@@ -66,9 +73,33 @@ def _wanted(study: Study, asked: Sequence[str] | None) -> Sequence[str]:
     return known if asked is None else asked
 
 
-def _ask(study: Study, tickers: Sequence[str], progress: Progress) -> tuple[list[PriceHistory], dict[str, str]]:
+def _ask_hours(
+    source: PriceSource, lake: Lake, tickers: Sequence[str], failures: dict[str, str]
+) -> dict[str, pd.Series]:
+    """Return the hourly closes that came, by ticker, and add to ``failures`` why others did not.
+
+    A ticker whose daily prices did not come is not asked for again.
+    """
+    found: dict[str, pd.Series] = {}
+    refused: list[str] = []
+    for ticker in tickers:
+        if ticker in failures:
+            continue
+        try:
+            found[ticker] = source.hourly(ticker, hourly.newest(lake, ticker))
+        except FetchError as error:
+            failures[ticker] = f"{error} (hourly bars)"
+        except InputError as error:
+            refused.append(str(error))
+    if refused:
+        raise InputError("\n".join(refused))
+    return found
+
+
+def _ask(
+    study: Study, source: PriceSource, tickers: Sequence[str], progress: Progress
+) -> tuple[list[PriceHistory], dict[str, str]]:
     """Return the histories that came and, by ticker, why the others did not."""
-    source = open_source(study)
     histories: list[PriceHistory] = []
     failures: dict[str, str] = {}
     refused: list[str] = []

@@ -15,8 +15,11 @@ from pipelines.steps.progress import Progress
 from pipelines.warehouse.lake_views import register_market, register_table
 from pipelines.warehouse.models import build, needed_for, own_models, read_macros
 from sd_core.analytics.correlation_tables import correlation_tables
+from sd_core.analytics.hourly import correlations
 from sd_core.analytics.variance_state import variance_state
-from sd_core.lake import Version
+from sd_core.lake import Lake, Version
+from sd_core.market import hourly
+from sd_core.schemas.lake import CORRELATION_FREQUENCY
 from sd_core.study.model import Study
 
 
@@ -29,6 +32,17 @@ def fit_variance_state(study: Study, market: Version, _: Progress) -> Mapping[st
 def fit_correlations(study: Study, market: Version, _: Progress) -> Mapping[str, pa.Table]:
     """Return correlations by pair and as a whole, and how likely they are in their higher state."""
     return correlation_tables(*evaluated(study, market, "sessions", "prices", "study_asset"))
+
+
+def correlate_hours(study: Study, lake: Lake) -> Mapping[str, pa.Table]:
+    """Return how the assets of a study move together by the length of a return, from their hourly closes."""
+    hours = {ticker: stored for ticker in study.hourly_tickers if (stored := hourly.load(lake, ticker)) is not None}
+    classes = {ticker: asset.asset_class for ticker, asset in study.universe.items()}
+    rows = [
+        {**row, "class_a": classes[row["ticker_a"]], "class_b": classes[row["ticker_b"]]}
+        for row in correlations({ticker: stored for ticker, stored in hours.items() if len(stored[0])})
+    ]
+    return {CORRELATION_FREQUENCY.name: pa.Table.from_pylist(rows, CORRELATION_FREQUENCY.arrow_schema)}
 
 
 def evaluated(study: Study, market: Version, *names: str, **others: pa.Table) -> list[pa.Table]:

@@ -15,6 +15,7 @@ from sd_core.schemas.columns import (
     text,
     whole,
 )
+from sd_core.schemas.lake import CORRELATION_FREQUENCY
 from sd_core.schemas.table import Table
 
 CORRELATION_PAIR = Table(
@@ -101,4 +102,30 @@ CORRELATION_REGIME = Table(
     },
 )
 
-CORRELATION = (CORRELATION_PAIR, CORRELATION_SUMMARY, CORRELATION_REGIME)
+CORRELATION_CLASS = Table(
+    name="correlation_class",
+    layer="analytics",
+    description="How asset classes move together by the length of a return, from hourly closes.",
+    key=("frequency", "class_a", "class_b"),
+    columns={
+        "frequency": CORRELATION_FREQUENCY.columns["frequency"],
+        "class_a": text("Asset class that comes first in the alphabet."),
+        "class_b": text("The other, or the same."),
+        "pairs": whole("Pairs of one asset of each that have a correlation.", COUNT, NOT_NEGATIVE),
+        "average_correlation": correlation("Mean of their correlations; NULL: none has one."),
+        "lowest_correlation": correlation("The lowest of them."),
+        "highest_correlation": correlation("The highest of them."),
+        "observations": whole(
+            "Returns of the pair that has the fewest; NULL: none has any.", COUNT, NOT_NEGATIVE, nullable=True
+        ),
+        "minutes_apart": number(
+            "Between the closes of two assets at the same mark, mean of the pairs: where it is not 0, correlations of "
+            "short returns come out too close to 0.",
+            "minutes",
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+    },
+)
+
+CORRELATION = (CORRELATION_PAIR, CORRELATION_SUMMARY, CORRELATION_REGIME, CORRELATION_CLASS)

@@ -548,6 +548,34 @@ CORRELATION_STATE = LakeTable(
     },
 )
 
+_FREQUENCY = text("Length of a return: 1 hour, 4 hours, a day or a week of UTC.", one_of(["1h", "4h", "1d", "1w"]))
+
+CORRELATION_FREQUENCY = LakeTable(
+    name="correlation_frequency",
+    description="The correlation of every two assets by the length of a return, from hourly closes.",
+    key=("frequency", "ticker_a", "ticker_b"),
+    columns={
+        "frequency": _FREQUENCY,
+        "ticker_a": text("Ticker of the asset that comes first in the alphabet."),
+        "ticker_b": text("Ticker of the other."),
+        "class_a": text("Asset class of the first."),
+        "class_b": text("Asset class of the other."),
+        "correlation": correlation("Correlation of log returns; NULL: missing says why."),
+        "correlation_low": correlation("Lower end of its 95 % interval."),
+        "correlation_high": correlation("Upper end of its 95 % interval."),
+        "observations": whole("Returns that it is computed from.", COUNT, NOT_NEGATIVE),
+        "minutes_apart": number(
+            "Between the closes of the two at the same mark, on average; NULL: they have no hour in common.",
+            "minutes",
+            NOT_NEGATIVE,
+            nullable=True,
+        ),
+        "first_date": day("Day of the first common hour, UTC; NULL as above.", nullable=True),
+        "last_date": day("Day of the last one; NULL as above.", nullable=True),
+        "missing": text("Why there is no correlation; NULL: there is one.", nullable=True),
+    },
+)
+
 START_DATE_OUTCOME = LakeTable(
     name="start_date_outcome",
     description="Outcome of every scenario from each start to the end of the history, in studies with start_dates.",
@@ -605,6 +633,7 @@ LAKE_TABLES: dict[str, LakeTable] = {
         CORRELATION_STATE,
         *SIGNAL_INPUTS,
         BOOSTED_RETURN,
+        CORRELATION_FREQUENCY,
         *MIX_TABLES,
         MIX_FRONTIER,
         STRESS_MIX,

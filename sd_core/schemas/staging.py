@@ -67,6 +67,7 @@ STAGING = (
     lake.START_DATE_OUTCOME.published(),
     lake.SIMULATION_TAX_LOTS.published(),
     STRESS_MIX.published(),
+    lake.CORRELATION_FREQUENCY.published(),
     FACTOR_RETURN.published(),
     FACTOR_EXPOSURE.published(),
     *(

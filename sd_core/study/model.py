@@ -111,6 +111,7 @@ class Study(Part):
     factors: Factors | None = Field(None, description="What returns are explained by.")
     stress: Stress | None = Field(None, description="Windows of the past to look at, beside the deepest drawdowns.")
     signals: dict[Name, Signal] = Field({}, description="What is asked of past prices about each asset, by name.")
+    hourly: bool = Field(False, description="Whether hourly bars are kept, for correlations within the day.")
     mixes: dict[Name, Mix] = Field({}, description="How target weights are decided from past prices, by name.")
     strategies: dict[Name, Strategy] = Field(min_length=1)
     satellite_universe: dict[Ticker, SatelliteAsset] = Field({}, description="Tickers that satellites may trade.")
@@ -133,6 +134,7 @@ class Study(Part):
             *self._judge_misfits(),
             *self._bucket_misfits(),
             *self._stress_misfits(),
+            *self._hourly_misfits(),
         ]:
             raise MisfitError(misfits)
         return self
@@ -239,6 +241,10 @@ class Study(Part):
         for name, plan in self.buckets.items():
             yield from (f"buckets.{name}.{misfit}" for misfit in self._plan_misfits(plan))
 
+    def _hourly_misfits(self) -> Iterator[str]:
+        if self.hourly and self.source.kind == "sample":
+            yield "hourly: true: expected false, since the sample has daily closes alone"
+
     def _stress_misfits(self) -> Iterator[str]:
         if self.stress is not None:
             yield from (f"stress.{misfit}" for misfit in self.stress.misfits(self.start, self.end))
@@ -277,6 +283,11 @@ class Study(Part):
     def satellite_tickers(self) -> tuple[str, ...]:
         """The tickers that satellites may trade, in the study's order; none is an asset of the universe."""
         return tuple(self.satellite_universe)
+
+    @property
+    def hourly_tickers(self) -> tuple[str, ...]:
+        """The tickers of which hourly bars are kept: the universe, or none."""
+        return self.tickers if self.hourly else ()
 
     @property
     def market_tickers(self) -> tuple[str, ...]:

@@ -628,6 +628,11 @@ def test_judge_that_the_study_cannot_have_is_refused(tmp_path: Path, changes: li
     assert_one_finding(refusal(written(tmp_path, changed(*changes))), found)
 
 
+def test_hourly_bars_of_the_sample_are_refused(tmp_path: Path) -> None:
+    lines = refusal(written(tmp_path, changed((["hourly"], True))))
+    assert_one_finding(lines, "hourly: true: expected false, since the sample has daily closes alone")
+
+
 PANDEMIC = ["2020-02-19", "2020-03-23"]
 TWO_DATES = "expected a first and a later last date, such as [2020-02-19, 2020-03-23]"
 

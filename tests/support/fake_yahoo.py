@@ -20,6 +20,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 UTC = ZoneInfo("UTC")
 
 Bar = tuple[float | None, float | None, float | None, float | None]
+REGULAR = {"start": dt.time(9, 30), "end": dt.time(16)}
 NO_PRICES: Bar = (None, None, None, None)
 
 UNKNOWN = {"result": None, "error": {"code": "Not Found", "description": "No data found, symbol may be delisted"}}
@@ -94,6 +95,30 @@ def chart(
         "indicators": {"quote": [quote], "adjclose": [{"adjclose": quote["close"]}]},
     }
     return {"result": [result], "error": None}
+
+
+def hourly_chart(
+    symbol: str, closes: Mapping[dt.datetime, float | None], *, zone: ZoneInfo = NEW_YORK, kind: str = "EQUITY"
+) -> dict:
+    """Return the ``chart`` member of Yahoo's answer about hours, by their beginning; of bars that moved by 1."""
+    answer = chart(symbol, {}, zone=zone, kind=kind)
+    quote = {name: [close and close - part for close in closes.values()] for name, part in
+             (("open", 0.5), ("high", 0.0), ("low", 1.0), ("close", 0.5))}  # fmt: skip
+    quote["close"] = list(closes.values())
+    quote["volume"] = [1000 if close else None for close in closes.values()]
+    answer["result"][0]["timestamp"] = [int(begins.timestamp()) for begins in closes]
+    answer["result"][0]["indicators"] = {"quote": [quote]}
+    days = sorted({begins.astimezone(zone).date() for begins in closes})
+    hours = [
+        {
+            **{name: int(dt.datetime.combine(day, time, zone).timestamp()) for name, time in REGULAR.items()},
+            "timezone": "local",
+            "gmtoffset": 0,
+        }
+        for day in days
+    ]
+    answer["result"][0]["meta"] |= {"dataGranularity": "1h", "priceHint": 2, "tradingPeriods": [[one] for one in hours]}
+    return answer
 
 
 def no_bars(symbol: str) -> dict:

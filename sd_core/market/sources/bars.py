@@ -38,3 +38,8 @@ def flat_bars(values: pd.Series) -> pd.DataFrame:
 def no_events() -> pd.Series:
     """Return an empty Series by date, for dividends or splits that a source does not have."""
     return pd.Series(dtype=float, index=pd.DatetimeIndex([], dtype="datetime64[us]", name="date"))
+
+
+def no_hours() -> pd.Series:
+    """Return the closes of a ticker without hourly bars."""
+    return pd.Series([], index=pd.DatetimeIndex([], tz="UTC"), dtype=float)

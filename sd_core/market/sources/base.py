@@ -71,6 +71,14 @@ class PriceSource(Protocol):
         """
         ...
 
+    def hourly(self, ticker: str, since: dt.datetime | None) -> pd.Series:
+        """Return the closes of an asset's finished hours by their beginning, UTC, ascending; empty where it has none.
+
+        ``since`` is the beginning of the newest hour that is known; a source may leave out what is long before. Raises
+        as :meth:`prices`.
+        """
+        ...
+
     def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
         """Return a yearly rate in percent, as bars of any sign, with what was known when ``start`` came.
 

@@ -12,9 +12,10 @@ import pandas as pd
 
 from sd_core.errors import InputError
 from sd_core.market.sources import validation as refusal
-from sd_core.market.sources.bars import between, days, flat_bars, no_events
+from sd_core.market.sources.bars import between, days, flat_bars, no_events, no_hours
 from sd_core.market.sources.base import PriceHistory
 from sd_core.market.sources.csv_table import read_table
+from sd_core.market.sources.states import HOURLY
 from sd_core.market.sources.validation import Finding
 from sd_core.wording import date_hint, number_hint
 
@@ -24,6 +25,8 @@ CLOSE = ("Close",)
 BAR = [("Open",), ("High",), ("Low",), CLOSE]
 DIVIDEND = ("Dividends", "Dividend")
 INDEX_VALUE = ("Value",)
+TIME = ("Time",)
+A_TIME = "2024-01-31T14:30:00Z"
 
 
 class CsvSource:
@@ -61,6 +64,14 @@ class CsvSource:
         known = table.index[table.index <= pd.Timestamp(start)]
         begin = known[-1].date() if len(known) else start
         return _history(ticker, path, flat_bars(between(table, begin, end, str(path))["close"]), no_events())
+
+    def hourly(self, ticker: str, since: dt.datetime | None) -> pd.Series:  # noqa: ARG002  a file is read whole
+        """Return the closes of a file ``hourly/TICKER.csv`` with the columns Time and Close; empty without a file.
+
+        A time is the beginning of an hour with its zone, as ``2024-01-31T14:30:00Z``. Raises as :meth:`prices`.
+        """
+        path = self.folder / HOURLY / f"{ticker}.csv"
+        return _read_hours(path) if path.exists() else no_hours()
 
     def _dividends(self, ticker: str) -> pd.Series:
         path = self.folder / f"{ticker}_dividends.csv"
@@ -110,6 +121,38 @@ def _read(
         ]
         raise InputError(refusal.shortened(lines, str(path)))
     return numbers.set_index(pd.DatetimeIndex(dates, name="date"))
+
+
+def _read_hours(path: Path) -> pd.Series:
+    texts = read_table(path, [TIME, CLOSE])
+    now = dt.datetime.now(dt.UTC)
+    times: list[dt.datetime] = []
+    closes: list[float] = []
+    misfits = []
+    for line, time, close in texts.itertuples(name=None):
+        begins, price = _instant(time), _number(close)
+        if begins is None:
+            misfits.append(f"{path}: line {line}: Time: {time!r}: expected a time with its zone, such as {A_TIME}")
+        elif times and begins <= times[-1]:
+            misfits.append(f"{path}: line {line}: Time: {time!r}: expected a time after the one before")
+        elif begins > now:
+            misfits.append(f"{path}: line {line}: Time: {time!r}: expected a time that has been")
+        elif not 0 < price < np.inf:
+            misfits.append(f"{path}: line {line}: Close: {close!r}: expected a price above 0{_hint(close)}")
+        else:
+            times.append(begins)
+            closes.append(price)
+    if misfits:
+        raise InputError(refusal.shortened(misfits, str(path)))
+    return pd.Series(closes, index=pd.DatetimeIndex(times, tz="UTC"), dtype=float)
+
+
+def _instant(text: str) -> dt.datetime | None:
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if found.tzinfo is None else found.astimezone(dt.UTC)
 
 
 def _hint(text: str) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property
 import pandas as pd
 
 from sd_core.errors import InputError
-from sd_core.market.sources.bars import between, flat_bars, no_events
+from sd_core.market.sources.bars import between, flat_bars, no_events, no_hours
 from sd_core.market.sources.base import PriceHistory
 
 # Where the package keeps the prices that come with it.
@@ -44,6 +44,10 @@ class SampleSource:
             fetched_at=dt.datetime.now(dt.UTC),
             currency="USD",
         )
+
+    def hourly(self, ticker: str, since: dt.datetime | None) -> pd.Series:
+        """Return nothing: the sample has daily closes alone."""
+        return no_hours()
 
     def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
         """Refuse: the sample has no rates.

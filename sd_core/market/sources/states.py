@@ -12,8 +12,12 @@ from zoneinfo import ZoneInfo
 from sd_core import versions
 from sd_core.study.model import Study
 
-# The dataset of the lake that holds what was fetched.
+# The datasets of the lake that hold what was fetched.
 RAW_PRICES = "raw_prices"
+HOURLY_BARS = "hourly_bars"
+
+# The folder of hourly files, in that of the daily ones.
+HOURLY = "hourly"
 
 NEW_YORK = ZoneInfo("America/New_York")
 # After the close and the evening's corrections; a day's bar is final by then.
@@ -41,6 +45,13 @@ def source_state(study: Study, ticker: str, now: dt.datetime) -> str:
             return f"{asked} {importlib.metadata.version('skfolio')}"
         case "yahoo":
             return f"{asked} {_last_final(now)}"
+
+
+def hourly_state(study: Study, ticker: str, now: dt.datetime) -> str:
+    """Return what a fetch of a ticker's hourly bars depends on, as :func:`source_state` does of its daily ones."""
+    if study.source.kind == "csv":
+        return f"{versions.FETCH} csv {file_state(Path(study.source.folder or '') / HOURLY / f'{ticker}.csv')}"
+    return f"{versions.FETCH} {study.source.kind} {_last_final(now)}"
 
 
 def file_state(path: Path) -> str:

@@ -37,6 +37,8 @@ FIRST_WAIT = 2.0
 ROUND_THE_CLOCK = {"CRYPTOCURRENCY", "CURRENCY"}
 # Rates are asked for from so long before a study begins: the one that holds then may be a month old, or older.
 KNOWN_BEFORE = dt.timedelta(days=366)
+# Yahoo keeps hourly bars of the last 730 days.
+KEPT_HOURLY = dt.timedelta(days=729)
 USUAL_CLOSE = dt.time(16)
 
 DIVIDENDS, SPLITS = "dividends", "stock splits"
@@ -62,7 +64,7 @@ class _Answer:
     """The result of one request.
 
     Attributes:
-        table: yfinance's columns in lower case, by the exchange's calendar date.
+        table: yfinance's columns in lower case, by the exchange's calendar date; of hours by their beginning, UTC.
         metadata: what Yahoo states of the ticker and its exchange.
         asked_at: the moment before the request, UTC.
         dividend_currencies: the currency of a dividend by its date, where Yahoo states one; yfinance drops it.
@@ -139,13 +141,27 @@ class YahooSource:
             raise _nothing_usable(ticker, table, refusal.rate_findings(closes))
         return _history(ticker, answer, flat_bars(rates), no_events(), no_events(), remarks)
 
-    def _ask(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
+    def hourly(self, ticker: str, since: dt.datetime | None) -> pd.Series:
+        """Return the closes of finished hours from a week before ``since`` on, of the last two years at most.
+
+        Rows without a trade, such as Yahoo appends at the close, are left out. Raises as :meth:`prices`.
+        """
+        earliest = (self._clock() - KEPT_HOURLY).date()
+        begin = earliest if since is None else max(earliest, since.date() - dt.timedelta(days=7))
+        answer = self._ask(ticker, begin, None, "1h")
+        rows = answer.table[answer.table["close"] > 0]
+        traded = (rows["high"] > rows["low"]) | (rows["volume"] > 0)
+        finished = rows.index <= pd.Timestamp(answer.asked_at) - pd.Timedelta(hours=1)
+        closes: pd.Series = rows["close"][traded & finished]
+        return closes
+
+    def _ask(self, ticker: str, start: dt.date, end: dt.date | None, interval: str = "1d") -> _Answer:
         """Ask until Yahoo answers, waiting twice as long after every passing failure."""
         for attempt in range(self._attempts):
             if attempt:
                 self._sleep(FIRST_WAIT * 2 ** (attempt - 1))
             try:
-                answer = self._ask_once(ticker, start, end)
+                answer = self._ask_once(ticker, start, end, interval)
                 self._attempts = ATTEMPTS
                 return answer
             except YFRateLimitError:
@@ -157,11 +173,11 @@ class YahooSource:
         self._attempts = 1
         raise FetchError(f"{ticker}: Yahoo did not deliver in {attempts}: {failure}")
 
-    def _ask_once(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
+    def _ask_once(self, ticker: str, start: dt.date, end: dt.date | None, interval: str) -> _Answer:
         with _raising_instead_of_logging():
-            return self._ask_yfinance(ticker, start, end)
+            return self._ask_yfinance(ticker, start, end, interval)
 
-    def _ask_yfinance(self, ticker: str, start: dt.date, end: dt.date | None) -> _Answer:
+    def _ask_yfinance(self, ticker: str, start: dt.date, end: dt.date | None, interval: str) -> _Answer:
         # yfinance remembers answers for as long as the process lives, failures among them.
         YfData.cache_get.cache_clear()
         self._charts.clear()
@@ -171,7 +187,7 @@ class YahooSource:
             table = yahoo.history(
                 start=start,
                 end=None if end is None else end + dt.timedelta(days=1),
-                interval="1d",
+                interval=interval,
                 auto_adjust=False,
                 actions=True,
                 # Else yfinance drops rows of zeros as well, which we would rather refuse.
@@ -183,7 +199,10 @@ class YahooSource:
         except Exception as error:
             # Whatever error yfinance raises, Yahoo did not deliver; there is no base class for them.
             raise FetchError(f"{ticker}: {_in_words(error)}") from error
-        dates = table.index.tz_localize(None).normalize().as_unit("us").rename("date")
+        if interval == "1d":
+            dates = table.index.tz_localize(None).normalize().as_unit("us").rename("date")
+        else:
+            dates = table.index.tz_convert("UTC")
         currencies = _dividend_currencies(self._charts, ZoneInfo(metadata["exchangeTimezoneName"]))
         return _Answer(table.set_index(dates).rename(columns=str.lower), metadata, asked_at, currencies)
 

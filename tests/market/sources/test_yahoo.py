@@ -10,7 +10,7 @@ import yfinance
 import yfinance.base
 import yfinance.cache
 from curl_cffi import requests as curl
-from support.fake_yahoo import NEW_YORK, NO_PRICES, UTC, Failure, FakeYahoo, chart, no_bars
+from support.fake_yahoo import NEW_YORK, NO_PRICES, UTC, Failure, FakeYahoo, chart, hourly_chart, no_bars
 from yfinance.data import SingletonMeta
 
 from sd_core.errors import FetchError
@@ -444,3 +444,47 @@ def test_rate_without_any_close_is_refused(yahoo: FakeYahoo, open_yahoo: Open) -
     yahoo.charts["^IRX"] = chart("^IRX", {TUESDAY: (5.0, 5.0, 5.0, None)})
     with pytest.raises(FetchError, match=r"\^IRX: 2024-05-28: close: nan: expected a rate in percent"):
         open_yahoo().rates("^IRX", TUESDAY, THURSDAY)
+
+
+# --- hours ------------------------------------------------------------------------------------------------------------
+
+OPENS = dt.datetime(2024, 6, 4, 13, 30, tzinfo=UTC)
+MORNING = {OPENS + dt.timedelta(hours=place): 10.0 + place for place in range(4)}
+
+
+def test_hours_are_the_closes_of_those_that_were_over(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    yahoo.charts["ACME"] = hourly_chart("ACME", MORNING)
+    found = open_yahoo(OPENS + dt.timedelta(hours=3, minutes=20)).hourly("ACME", None)
+    assert found.to_dict() == {begins: close for begins, close in MORNING.items() if close < 13}
+    assert str(found.index.tz) == "UTC"
+    assert yahoo.chart_calls()[-1].query["interval"] == ["1h"]
+
+
+def test_hours_are_asked_for_as_far_back_as_yahoo_keeps_them_or_as_are_new(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    yahoo.charts["ACME"] = hourly_chart("ACME", MORNING)
+    source = open_yahoo()
+    for since, first in ((None, dt.date(2022, 6, 7)), (OPENS, dt.date(2024, 5, 28))):
+        source.hourly("ACME", since)
+        asked = dt.datetime.fromtimestamp(int(yahoo.chart_calls()[-1].query["period1"][0]), NEW_YORK)
+        assert asked.date() == first
+
+
+def test_hours_without_a_price_or_a_trade_are_left_out(yahoo: FakeYahoo, open_yahoo: Open) -> None:
+    second, third, _ = list(MORNING)[1:]
+    yahoo.charts["ACME"] = hourly_chart("ACME", {**MORNING, second: None})
+    quote = yahoo.charts["ACME"]["result"][0]["indicators"]["quote"][0]
+    for name, value in (("open", 12.0), ("high", 12.0), ("low", 12.0), ("volume", 0)):
+        quote[name][2] = value  # as Yahoo repeats the close after the last trade
+    assert third in MORNING
+    assert open_yahoo().hourly("ACME", None).tolist() == [10.0, 13.0]
+
+
+def test_failure_while_hours_are_asked_for_is_tried_again(yahoo: FakeYahoo, open_yahoo: Open, waits: list) -> None:
+    yahoo.charts["ACME"] = hourly_chart("ACME", MORNING)
+    source = open_yahoo()
+    source.hourly("ACME", None)
+    yahoo.failures = [SERVER_ERROR, SERVER_ERROR]
+    assert len(source.hourly("ACME", None)) == 4
+    assert waits == [2.0, 4.0]
+    with pytest.raises(FetchError, match="does not know this ticker"):
+        source.hourly("NONE", None)
