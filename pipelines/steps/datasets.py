@@ -13,7 +13,7 @@ from pipelines.lab.fingerprints import UNDECIDED, fingerprint, scenario_fingerpr
 from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
-from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS
+from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS, signal_tables
 from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.market.sources.states import HOURLY_BARS, file_state
@@ -159,7 +159,7 @@ def _mix(study: Study, lake: Lake, market: Version, progress: Progress) -> "Tabl
 def _decisions(
     parts: Mapping[str, Study], lake: Lake, market: Version, progress: Progress
 ) -> Iterator[tuple[str, "Tables"]]:
-    from pipelines.steps.mixes import decide_mixes
+    from pipelines.steps.mixes import decide_mixes, signals_of
 
     before, stored = {}, {}
     for name, part in parts.items():
@@ -170,13 +170,16 @@ def _decisions(
             its = _mixes(part, lake)[other]
             if (version := lake.current(MIXES.name, other)) is not None and _answers(version, its, lake, market):
                 stored[other] = version
+    whole = next(iter(parts.values()))
+    whole = whole.model_copy(update={"mixes": {k: mix for part in parts.values() for k, mix in part.mixes.items()}})
     variance = None
-    if any(mix.defence is not None for part in parts.values() for mix in part.mixes.values()):
+    if any(mix.defence is not None for mix in whole.mixes.values()):
         # Made here where it is outdated, since it comes after the mixes otherwise.
-        whole = next(iter(parts.values()))
         current = VARIANCE_STATE.current(whole, lake, market) or VARIANCE_STATE.make(whole, lake, progress)
         variance = current[""]
-    yield from decide_mixes(parts, market, variance, stored, before, progress)
+    names = signals_of(whole)
+    signals = signal_tables(whole, lake, market, names) if names else {}
+    yield from decide_mixes(parts, market, variance, signals, stored, before, progress)
 
 
 def _answers(stored: Version, part: Study, lake: Lake, market: Version) -> bool:

@@ -13,12 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.steps.progress import Progress
+from pipelines.steps.signal_tables import signal_settings
 from sd_core import versions
 from sd_core.construction.asked import Asked
 from sd_core.construction.decisions import library_versions, settings_of
 from sd_core.construction.history import History
 from sd_core.construction.scores import read_scores
 from sd_core.construction.side_by_side import Task, decide_all, decide_one
+from sd_core.construction.signals import Signals, signals_from
 from sd_core.construction.switches import Market
 from sd_core.construction.tables import known_decisions, part_decisions, targets_in_force
 from sd_core.errors import NotReadyError
@@ -40,20 +42,28 @@ def mix_settings(study: Study) -> dict[str, Any]:
     assets = {ticker: [asset.asset_class, asset.weight] for ticker, asset in study.universe.items()}
     scores = {name: file_state(Path(mix.scores.file)) for name, mix in study.mixes.items() if mix.scores is not None}
     asks = any(mix.asks_of_market for mix in study.mixes.values())
+    names = signals_of(study)
     return {
         "mixes": [{"name": name, **settings_of(mix)} for name, mix in study.mixes.items()],
         "assets": list(assets.items()),
         "scores": scores,
         "market": [study.benchmark, versions.VARIANCE_STATE] if asks else None,
+        "signals": signal_settings(study, names) if names else None,
         "costs": study.costs.bps if any(mix.cost_aware for mix in study.mixes.values()) else None,
         "libraries": library_versions(),
     }
+
+
+def signals_of(study: Study) -> tuple[str, ...]:
+    """Return every signal that some mix of a study reads, each once."""
+    return tuple(dict.fromkeys(name for mix in study.mixes.values() for name in mix.signals))
 
 
 def decide_mixes(
     parts: Mapping[str, Study],
     market: Version,
     variance: Version | None,
+    signals: Mapping[str, pa.Table],
     stored: Mapping[str, Version],
     before: Mapping[str, Version],
     progress: Progress,
@@ -64,17 +74,19 @@ def decide_mixes(
         parts: by the name of each mix, the study with it, what may answer for it, and what it combines.
         market: of the study.
         variance: the state of variance; None where no mix looks at it.
+        signals: the tables ``signal`` and ``signal_ic`` with the signals that mixes read; none where they read none.
         stored: what is current of other mixes, by name.
         before: what was decided before, by name; decisions are taken over where nothing of them has changed.
         progress: hears what is done.
     """
     history, of_market = _evaluated(parts, market, variance)
+    said = signals_from(history.tickers, **signals) if signals else None
     made: dict[str, Tables] = {}
 
     def task(name: str) -> Task:
         stored_before = before.get(name)
         known = {} if stored_before is None else known_decisions(history, _tables(stored_before))
-        return Task(history, _asked(parts[name], of_market, made), known)
+        return Task(history, _asked(parts[name], said, of_market, made), known)
 
     fitted = [name for name, study in parts.items() if not study.mixes[name].is_composite]
     for name, tables in decide_all([task(name) for name in fitted], progress):
@@ -122,7 +134,7 @@ def decisions_of(study: Study, stored: Version) -> Decisions:
     return targets_in_force(next(iter(study.mixes)), study.mixes, _weights(study), _tables(stored))
 
 
-def _asked(study: Study, market: Market, made: Mapping[str, "Tables"]) -> Asked:
+def _asked(study: Study, signals: Signals | None, market: Market, made: Mapping[str, "Tables"]) -> Asked:
     name, mix = next(iter(study.mixes.items()))
     scores = {
         name: read_scores(Path(mix.scores.file), study.tickers)
@@ -130,7 +142,7 @@ def _asked(study: Study, market: Market, made: Mapping[str, "Tables"]) -> Asked:
         if mix.scores is not None
     }
     combined = {part: part_decisions(made[part], len(study.tickers)) for part in mix.parts}
-    return Asked(name, study.mixes, scores, None, market, combined)
+    return Asked(name, study.mixes, scores, signals, market, combined)
 
 
 def _evaluated(parts: Mapping[str, Study], market: Version, variance: Version | None) -> tuple[History, Market]:

@@ -76,17 +76,17 @@ def spillover_pairs(sessions: Dates, tickers: tuple[str, ...], levels: Floats, p
         levels: logarithm of what each asset came to, dividends reinvested, shape (sessions, assets).
         places: positions of the decisions.
     """
-    from scipy.stats import f as f_distribution
+    from scipy.special import fdtrc
 
     rows: list[dict[str, object]] = []
     bound = FALSE_CLAIMS / max(1, len(tickers) * (len(tickers) - 1))
-    highest = float(f_distribution.isf(bound, 1, WEEKS - 1 - 3))
     for place in places:
         if place < WEEK * WEEKS:
             continue
         weeks = np.expm1(np.diff(levels[place - WEEK * WEEKS : place + 1 : WEEK], axis=0))
         found = leads(weeks)
-        for leader, follower in np.argwhere(found.f_statistic > highest).tolist():
+        p_values = fdtrc(1, WEEKS - 1 - 3, found.f_statistic)
+        for leader, follower in np.argwhere(p_values < bound).tolist():
             if leader != follower:
                 rows.append(
                     {
@@ -96,7 +96,7 @@ def spillover_pairs(sessions: Dates, tickers: tuple[str, ...], levels: Floats, p
                         "assets": len(tickers),
                         "partial_correlation": found.partial[leader, follower],
                         "f_statistic": found.f_statistic[leader, follower],
-                        "p_value": f_distribution.sf(found.f_statistic[leader, follower], 1, WEEKS - 1 - 3),
+                        "p_value": p_values[leader, follower],
                         "slope": found.slope[leader, follower],
                         "leader_return": weeks[-1, leader],
                     }

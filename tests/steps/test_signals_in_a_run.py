@@ -12,25 +12,33 @@ from support.steps import refresh
 
 from pipelines.lab.current import current_market
 from pipelines.lab.home import SQL
+from pipelines.steps.datasets import MIXES
 from pipelines.steps.plan import plan_run
-from pipelines.steps.signal_tables import SIGNALS, signal_settings, signal_tables
+from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS, signal_settings, signal_tables
 from pipelines.warehouse.audit import read_identities
 
 TICKERS = tuple(f"T{number}" for number in range(6))
+CLASSES = dict(zip(TICKERS, ("iron", "iron", "coal", "coal", "salt", "salt"), strict=True))
 ASKED = {
+    "sectors": {"kind": "sector"},
     "momentum": {"kind": "momentum"},
     "reversal": {"kind": "reversal"},
     "spillover": {"kind": "spillover"},
     "own": {"kind": "file", "file": "own.csv"},
     "both": {"kind": "blend", "of": {"momentum": 0.5, "reversal": 0.5}},
 }
+STUDIED = {
+    "rotation": {"window": 60, "select": {"signal": "sectors", "top": 2}},
+    "sized": {"method": "proportional", "score": "momentum", "window": 60},
+    "trees": {"method": "mean_risk", "objective": "max_utility", "expected": "boosted", "window": 60},
+}
 LAWS = {law.name: law.sql for law in read_identities(SQL / "audit") if law.table in ("signal", "forward_return")}
 
 
-def write_signal_prices(folder: Path, sessions: int = 620) -> Path:
+def write_signal_prices(folder: Path, sessions: int = 1160) -> Path:
     """Write the price files of six assets, the first of which leads the second, and return their folder."""
     folder.mkdir(parents=True)
-    dates = pd.bdate_range("2021-01-04", periods=sessions, name="Date")
+    dates = pd.bdate_range("2019-01-01", periods=sessions, name="Date")
     moves = np.random.default_rng(8).normal(0.0002, 0.02, (sessions, len(TICKERS)))
     moves[5:, 1] = 0.3 * moves[5:, 1] + 0.6 * moves[:-5, 0]
     closes = np.round(100 * np.exp(np.cumsum(moves, axis=0)), 4)
@@ -42,18 +50,19 @@ def write_signal_prices(folder: Path, sessions: int = 620) -> Path:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
-    """Run a study of six assets with five signals."""
+    """Run a study of six assets with six signals, on which three mixes act."""
     folder = tmp_path_factory.mktemp("signals")
     prices = write_signal_prices(folder / "prices")
     rows = [f"2021-{month:02d}-10,{ticker},{ord(ticker[1]) % month}" for month in range(2, 13) for ticker in TICKERS]
     (folder / "own.csv").write_text("\n".join(["Date,Ticker,Value", *rows, "2022-01-10,OTHER,5\n"]))
     study = {
         **small_study(prices),
-        "start": "2021-01-01",
-        "universe": {ticker: {"weight": 1} for ticker in TICKERS},
+        "start": "2019-01-01",
+        "universe": {ticker: {"weight": 1, "asset_class": CLASSES[ticker]} for ticker in TICKERS},
         "reserves": [0.0],
         "signals": ASKED,
-        "strategies": {"buy_and_hold": {}},
+        "mixes": STUDIED,
+        "strategies": {"buy_and_hold": {}, "held": {"allocation": {"mix": list(STUDIED)}}},
     }
     lab = Lab(write_study(folder / "small.yaml", study), folder / "home")
     refresh(lab.home)
@@ -62,8 +71,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 def test_run_publishes_what_signals_say_and_predicted(lab):
     report = lab.table("report_signal")
-    assert list(report["signal"].unique()) == sorted(ASKED)
-    assert len(report) == len(ASKED) * 5
+    assert list(report["signal"].unique()) == sorted([*ASKED, "boosted"])
+    assert len(report) == (len(ASKED) + 1) * 5
+    assert dict(report[["signal", "kind"]].to_numpy())["boosted"] == "boosted"
     assert (report["verdict"] == "cannot tell").any()
     assert dict(lab.table("study_signal")[["signal", "kind"]].to_numpy())["own"] == "file"
     signal = lab.table("signal")
@@ -76,14 +86,54 @@ def test_run_publishes_what_signals_say_and_predicted(lab):
     assert own[pd.Timestamp("2022-06-30")] == ord("1") % 12
 
 
+def test_sectors_are_rotated_to_the_one_with_the_most_momentum(lab):
+    said = lab.table("signal").query("signal == 'sectors'").pivot(index="session", columns="ticker", values="value")
+    weights = lab.table("mix_weight").query("mix == 'rotation'")
+    held = weights.pivot(index="decided_session", columns="ticker", values="weight")
+    fits = lab.table("mix_fit").query("mix == 'rotation'").set_index("decided_session")
+    seen = set()
+    for session in held.index[said.loc[held.index].notna().all(axis=1)]:
+        best = CLASSES[said.loc[session].idxmax()]
+        assert held.loc[session].to_dict() == {ticker: 0.5 * (CLASSES[ticker] == best) for ticker in TICKERS}
+        seen.add(best)
+        assert fits.loc[session, "status"] == "fitted"
+    assert len(seen) >= 2
+    # Traded from the next session on.
+    targets = lab.table("strategy_target").query("strategy == 'held__rotation'")
+    assert set(targets["session"]) <= {*fits["effective_session"], targets["session"].min()}
+    assert len(set(targets["session"])) > 2
+
+
+def test_weights_in_proportion_to_a_signal_follow_its_values(lab):
+    said = lab.table("signal").query("signal == 'momentum'").pivot(index="session", columns="ticker", values="value")
+    weights = lab.table("mix_weight").query("mix == 'sized'")
+    held = weights.pivot(index="decided_session", columns="ticker", values="weight")
+    sessions = held.index[said.loc[held.index].notna().all(axis=1)]
+    assert len(sessions) > 24
+    for session in sessions:
+        positive = said.loc[session].clip(lower=0.0)
+        expected = positive / positive.sum() if positive.any() else positive
+        assert (held.loc[session] - expected).abs().max() <= 1.01e-4
+
+
+def test_boosted_trees_lead_a_mix_once_there_is_enough_to_learn_from(lab):
+    expected = lab.table("boosted_return")
+    fits = lab.table("mix_fit").query("mix == 'trees'").set_index("decided_session")
+    assert expected["fitted_session"].dt.year.unique().tolist() == [2022, 2023]
+    asked = fits.loc[expected["session"].unique()]
+    assert (asked["status"] == "fitted").all()
+    signal = lab.table("signal").query("signal == 'boosted'").set_index(["session", "ticker"])["value"]
+    assert signal.to_dict() == expected.set_index(["session", "ticker"])["value"].to_dict()
+
+
 def test_tables_in_memory_are_those_published(lab):
     home = lab.home
     with home.lake.shared():
         market = current_market(home.study, home.lake)
-        found = signal_tables(home.study, home.lake, market, ["both", "own"])
+        found = signal_tables(home.study, home.lake, market, ["both", "own", "boosted"])
     with duckdb.connect(str(lab.published), read_only=True) as connection:
         for name, table in found.items():
-            published = connection.sql(f"from {name} where signal in ('both', 'own')").to_arrow_table()
+            published = connection.sql(f"from {name} where signal in ('both', 'own', 'boosted')").to_arrow_table()
             # To the last bit.
             assert table.equals(published), name
 
@@ -109,9 +159,15 @@ def test_nothing_is_outdated_after_a_run_until_a_file_changes(lab, tmp_path):
     before = file.read_text()
     try:
         file.write_text(before + "2022-02-10,T1,4\n")
-        plan = plan_run(copy.home)
-        assert plan.derived == ["signals"]
-        assert not plan.scenarios
+        study, lake = copy.home.study, copy.home.lake
+        market = current_market(study, lake)
+        # Of the mixes, the one that asks trees, which ask every signal.
+        assert [one.name for one in (SIGNALS, BOOSTED_TREES, MIXES) if one.outdated(study, lake, market)] == [
+            "signals",
+            "boosted",
+            "mixes",
+        ]
+        assert MIXES.outdated(study, lake, market) == ["trees"]
     finally:
         file.write_text(before)
 
