@@ -88,7 +88,7 @@ def audit(
 def checks(identities: Iterable[Identity], tables: Iterable[Table] = TABLES.values()) -> list[Task]:
     """Return every check as a task that gives a :class:`Verdict`, and needs the tables that it reads."""
     stored = [table for table in tables if table.stored]
-    return [
+    tasks = [
         *(
             task
             for table in stored
@@ -108,6 +108,8 @@ def checks(identities: Iterable[Identity], tables: Iterable[Table] = TABLES.valu
             for identity in identities
         ),
     ]
+    # What reads most tables can begin last and takes longest: it goes before what else may begin then.
+    return sorted(tasks, key=lambda task: -len(task.needs))
 
 
 Judge = Callable[[duckdb.DuckDBPyConnection], tuple[int, "pd.DataFrame"]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pyarrow as arrow
 
-from sd_core.schemas.columns import Column
+from sd_core.schemas.columns import Check, Column
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
@@ -31,14 +31,16 @@ _STORED = {
     "dictionary": (arrow.dictionary(arrow.int16(), arrow.string()), "VARCHAR"),
 }
 # How pandera sees rows that DuckDB hands over through Arrow, without and with NULL among the values. Whole numbers with
-# a NULL among them arrive as floating-point ones and truth values as objects: coercion makes them what they were.
-_PANDERA: Mapping[str, tuple[tuple[str, bool], tuple[str, bool]]] = {
+# a NULL among them arrive as floating-point ones and truth values as objects: coercion makes them what they were. Of
+# text pandera would ask value by value of which kind each is, and list those that are none; a column says it at once.
+_PANDERA: Mapping[str, tuple[tuple[str | None, bool], tuple[str | None, bool]]] = {
     "BIGINT": (("int64", False), ("Int64", True)),
     "BOOLEAN": (("bool", False), ("boolean", True)),
     "DATE": (("datetime64[ms]", False), ("datetime64[ms]", False)),
     "DOUBLE": (("float64", False), ("float64", False)),
-    "VARCHAR": (("str", False), ("str", False)),
+    "VARCHAR": ((None, False), (None, False)),
 }
+_TEXT = Check("text", lambda values: values.dtype == "str")
 
 Layer = Literal["staging", "analytics", "signals", "reports"]
 
@@ -142,7 +144,8 @@ def _judge(column: Column) -> pa.Column:
     import pandera.pandas as pa
 
     kind, coerce = _PANDERA[column.type][column.nullable]
-    checks = [pa.Check(check.holds, error=check.words) for check in column.checks]
+    asked = (_TEXT, *column.checks) if kind is None else column.checks
+    checks = [pa.Check(check.holds, error=check.words) for check in asked]
     return pa.Column(kind, checks, nullable=column.nullable, coerce=coerce, description=column.description)
 
 

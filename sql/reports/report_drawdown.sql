@@ -10,7 +10,8 @@ numbered as (
         returns.session,
         returns.drawdown,
         is_under_water(returns.drawdown) as is_under_water,
-        count(returns.session) filter (where not is_under_water(returns.drawdown)) over (
+        -- With a filter the window takes three times as long.
+        count(case when not is_under_water(returns.drawdown) then 1 end) over (
             partition by returns.strategy, returns.reserve order by returns.session
         ) as peak
     from simulation_returns as returns
