@@ -16,12 +16,14 @@ from benchmarks import (
     market,
     null_cases,
     report,
+    runs,
     scale,
     tasks,
     warehouse,
 )
 from benchmarks.processes import FailedError, Lines, run
 from sd_core.simulation.rules import Order
+from sd_core.study.loading import load_study
 
 TINY = (3, 80, 2)
 
@@ -194,6 +196,31 @@ def test_scale_measures_a_size(capsys):
     assert growth.nanoseconds == pytest.approx(growth.seconds * 1e9 / 360)
     scale.show([growth])
     assert "| assets | " in capsys.readouterr().out
+
+
+def test_runs_are_timed_in_processes_of_their_own(monkeypatch, capsys):
+    asked = []
+
+    def listen(command, environment):
+        asked.append((command, environment))
+        return spent([sys.executable, "-c", "sum(range(1_000_000))"], {})
+
+    spent = runs.spent
+    monkeypatch.setattr(runs, "spent", listen)
+    found = runs.measure(rounds=1)
+    assert all(one.computed > 0 and one.seconds > 0 for one in found.values())
+    assert ["--fresh" in command for command, _ in asked] == [True, False, False] * 2
+    files = [command[command.index("--study") + 1].rpartition("/")[2] for command, _ in asked]
+    assert files == ["asked.yaml", "changed.yaml", "changed.yaml"] * 2
+    runs.show(found)
+    assert "| with nothing outdated" in capsys.readouterr().out
+
+
+def test_study_of_the_second_run_differs_in_one_strategy(tmp_path):
+    asked, changed = (load_study(file) for file in runs._studies(tmp_path))
+    differing = [name for name, parts in asked.strategies.items() if changed.strategies[name] != parts]
+    assert differing == [runs.STRATEGY]
+    assert changed.model_copy(update={"strategies": asked.strategies}) == asked
 
 
 def test_warehouse_is_filled_and_sound(capsys):
