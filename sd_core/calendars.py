@@ -22,6 +22,21 @@ ACCOUNT_ZONE = ZoneInfo("America/New_York")
 MOST_OF_A_REASON = 200
 
 
+def session_opens(name: str, session: dt.date) -> dt.datetime:
+    """Return when a session of an exchange opens, UTC.
+
+    Raises:
+        InputError: the library does not know the calendar, or no such session of it.
+    """
+    import exchange_calendars
+
+    if np.datetime64(session) not in calendar_sessions(name, session, session):
+        raise InputError(f"sessions: {name}: expected a session on {session}")
+    calendar = exchange_calendars.get_calendar(name, start=str(session), end=str(session + ONE_DAY))
+    opens: dt.datetime = calendar.session_open(str(session)).to_pydatetime()
+    return opens
+
+
 def calendar_sessions(name: str, start: dt.date, end: dt.date) -> npt.NDArray[np.datetime64]:
     """Return the sessions of an exchange from start to end, both included, ascending; may be empty.
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FETCHES = "fetches"
 MARKET = "market"
+# What strategies on paper decided, by scenario and session; written once, since it cannot be decided again.
+PAPER = "paper"
 SIMULATIONS = "simulations"
 # What is noted of a market beside the version of its prices: that of the satellites' prices.
 VERSION_OF_SATELLITES = "satellite_prices_version"

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from pipelines.lab.current import MARKET, SIMULATIONS, lake_key
+from pipelines.lab.current import MARKET, PAPER, SIMULATIONS, lake_key
 from pipelines.lab.fingerprints import fingerprint
 from pipelines.lab.home import CODE, SQL, Published
 from sd_core.lake import Lake, Version
@@ -27,7 +27,14 @@ def inputs_of(study: Study, lake: Lake, datasets: Iterable[tuple[str, str]]) -> 
     names = {f"{name}/{key}": _name(lake.current(name, key)) for name, key in [(MARKET, ""), *datasets]}
     scenarios = {key: _name(lake.current(SIMULATIONS, key)) for key in map(lake_key, study.scenarios)}
     return fingerprint(
-        {"datasets": names, "scenarios": scenarios, "study": study.model_dump(mode="json"), "code": _code_version()}
+        {
+            # Written once each, so that their names say all.
+            "paper": lake.keys(PAPER),
+            "datasets": names,
+            "scenarios": scenarios,
+            "study": study.model_dump(mode="json"),
+            "code": _code_version(),
+        }
     )
 
 

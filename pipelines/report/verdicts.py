@@ -175,6 +175,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
             *about_starts(rows, holding, records(connection, _STARTS)),
             *about_withdrawals(rows),
             *_taxes(study),
+            *_on_paper(records(connection, "from report_paper")),
         ],
         reserves=[row["verdict"] for row in judged if row["conclusion"] != "undecided"],
         undecided=sum(row["conclusion"] == "undecided" for row in judged),
@@ -482,6 +483,22 @@ def about_withdrawals(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
         )
     elif due:
         yield "Every withdrawal that fell due was paid."
+
+
+def _on_paper(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Say since when strategies on paper are out of sample, and which frozen decisions would be another one now."""
+    for row in rows:
+        place = f"{row['strategy']} at {percent_of(row['reserve'], None)}"
+        if row["twr"] is not None:
+            yield (
+                f"On paper, {place} is out of sample from {row['out_of_sample_from']:%Y-%m-%d} on: "
+                f"{percent_of(row['twr'])} in {counted(row['sessions'], 'session')}."
+            )
+        if row["changed"]:
+            yield (
+                f"Of the {counted(row['decisions'], 'frozen decision')} of {place}, {row['changed']} would be another "
+                "one now: see paper_change."
+            )
 
 
 def _taxes(study: dict[str, Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ Damage is found when a file is read, see :mod:`sd_core.lake`.
 
 from collections.abc import Iterator
 
-from pipelines.lab.current import FETCHES, MARKET, SIMULATIONS
+from pipelines.lab.current import FETCHES, MARKET, PAPER, SIMULATIONS
 from pipelines.lab.publication import PUBLICATION
 from pipelines.steps.datasets import DERIVED
 from sd_core.errors import DamagedError, InputError
@@ -22,6 +22,11 @@ def discard_damaged(lake: Lake) -> list[str]:
         InputError: what a source delivered is damaged; the message says what is lost. Nothing of it is removed.
     """
     lost = [finding for dataset in (RAW_PRICES, FETCHES) for finding in _lost(lake, dataset)]
+    lost += [
+        f"{lake.root / PAPER / key}: damaged: a decision that was frozen: expected the bytes that were written; it "
+        "cannot be decided again: remove this folder to go on without it"
+        for key, _ in _damaged(lake, PAPER)
+    ]
     if lost:
         raise InputError("\n".join(lost))
     damaged = [(dataset, key) for dataset in COMPUTED for key, _ in _damaged(lake, dataset)]

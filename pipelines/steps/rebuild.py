@@ -20,6 +20,7 @@ from pipelines.lab.publication import code_of_tables, inputs_of, note, noted_fin
 from pipelines.report.file import draft_of, write_draft
 from pipelines.steps.datasets import decided
 from pipelines.steps.derived import Derived, lake_keys, missed, register_all
+from pipelines.steps.paper import freeze, register_paper
 from pipelines.warehouse.audit import Identity, Verdict, checks, passed_before
 from pipelines.warehouse.lake_views import (
     ROWS,
@@ -102,8 +103,9 @@ def rebuild(
         draft = lake.root / "draft.duckdb"
         _remove(draft)
         with lake.shared():
-            inputs = inputs_of(study, lake, lake_keys(derived, study, lake))
             market = current_market(study, lake)
+            freeze(study, lake, market)
+            inputs = inputs_of(study, lake, lake_keys(derived, study, lake))
             study = decided(study, lake, market)
             stored = stored_scenarios(study, lake, metrics_version)
             if not stored:
@@ -113,6 +115,7 @@ def rebuild(
                 register_market(connection, study, market)
                 register_scenarios(connection, stored, current)
                 register_all(connection, derived, study, lake, market)
+                register_paper(connection, lake)
                 judging = checks(identities)
                 found = fingerprints(connection, lake.root, models, judging, code_of_tables())
                 same = frozenset() if whole else _unchanged(lake, published, draft, models, found)

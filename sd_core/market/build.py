@@ -23,7 +23,6 @@ from sd_core.market.currencies import unit_of
 from sd_core.market.findings import Finding, to_table
 from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.market.sessions import (
-    OWN_DATES,
     calendar_days,
     intersection,
     merge_amounts,
@@ -33,6 +32,7 @@ from sd_core.market.sessions import (
 from sd_core.market.sources.bars import days
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
 from sd_core.schemas.lake import SATELLITE_PRICES
+from sd_core.study.fields import OWN_DATES
 from sd_core.study.model import Study
 
 FEWEST_SESSIONS = 2

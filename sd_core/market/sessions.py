@@ -16,13 +16,13 @@ from sd_core.calendars import ONE_DAY, calendar_sessions
 from sd_core.errors import InputError
 from sd_core.market.arrays import Dates, Floats
 from sd_core.market.panel import periods_per_year
+from sd_core.study.fields import OWN_DATES
 
 Positions = npt.NDArray[np.intp]
 
 # Longer than an exchange closes.
 LONGEST_CLOSURE = dt.timedelta(days=31)
-# Sessions that are the dates of the assets themselves, and how many of them make a year where no day is left out.
-OWN_DATES = ("intersection", "union")
+# How many sessions make a year where no day is left out.
 EVERY_DAY = 365
 
 

@@ -26,6 +26,7 @@ from sd_core.schemas.columns import (
     ticker,
     whole,
 )
+from sd_core.schemas.paper import PAPER_CHANGE
 from sd_core.schemas.table import Table
 
 REGIMES = ("bull", "bear", "sideways", "high_volatility")
@@ -426,6 +427,7 @@ ANALYTICS = (
     SIMULATION_HOLDINGS,
     HOLDING_INTERVAL,
     SIMULATION_METRICS,
+    PAPER_CHANGE,
     BENCHMARK_DAILY,
     MARKET_REGIME,
     REGIME_EPISODE,

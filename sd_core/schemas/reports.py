@@ -29,6 +29,7 @@ from sd_core.schemas.columns import (
     whole,
 )
 from sd_core.schemas.harvest import REPORT_HARVEST
+from sd_core.schemas.paper import REPORT_PAPER
 from sd_core.schemas.table import Table
 
 _PER_YEAR = "currency per year"
@@ -805,6 +806,7 @@ REPORTS = (
     REPORT_STRATEGY,
     REPORT_EQUAL_CASH,
     REPORT_HARVEST,
+    REPORT_PAPER,
     REPORT_BENCHMARK,
     REPORT_SINGLE_ASSET,
     REPORT_REBALANCING,

@@ -22,7 +22,8 @@ CURRENCY = re.compile(r"[A-Z]{3}")
 # Calendars of exchanges; the library also has some of other kinds, such as 24/7, whose year has more sessions.
 CALENDAR = re.compile(r"[A-Z0-9]{3,8}")
 # What the usual study has for sessions, known without half a second for the library of calendars.
-WITHOUT_A_LIBRARY = ("XNYS", "intersection", "union")
+OWN_DATES = ("intersection", "union")
+WITHOUT_A_LIBRARY = ("XNYS", *OWN_DATES)
 # What tables call the bank where they list assets or classes; no ticker looks like this.
 CASH = "(cash)"
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

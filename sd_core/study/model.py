@@ -6,13 +6,14 @@ A study is validated once and trusted everywhere else. How it is read from a fil
 
 import datetime as dt
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from sd_core.study.factors import Factors
-from sd_core.study.fields import CalendarDate, Currency, Name, Reserves, RiskFree, Sessions, Ticker
+from sd_core.study.fields import OWN_DATES, CalendarDate, Currency, Name, Reserves, RiskFree, Sessions, Ticker
 from sd_core.study.findings import MisfitError, show
 from sd_core.study.mixes import Mix, mix_misfits
 from sd_core.study.parts import (
@@ -113,6 +114,7 @@ class Study(Part):
     signals: dict[Name, Signal] = Field({}, description="What is asked of past prices about each asset, by name.")
     hourly: bool = Field(False, description="Whether hourly bars are kept, for correlations within the day.")
     mixes: dict[Name, Mix] = Field({}, description="How target weights are decided from past prices, by name.")
+    paper: list[Name] = Field([], description="Strategies whose decisions are frozen every night.")
     strategies: dict[Name, Strategy] = Field(min_length=1)
     satellite_universe: dict[Ticker, SatelliteAsset] = Field({}, description="Tickers that satellites may trade.")
     buckets: dict[Name, Plan] = Field({}, description="Plans of a core with satellites.")
@@ -133,6 +135,7 @@ class Study(Part):
             *self._lump_sum_misfits(),
             *self._judge_misfits(),
             *self._bucket_misfits(),
+            *self._paper_misfits(),
             *self._stress_misfits(),
             *self._hourly_misfits(),
         ]:
@@ -234,6 +237,20 @@ class Study(Part):
                         f"strategies.{name}.allocation.schedule: {first}: expected a first date on or before start, "
                         f"{self.start}"
                     )
+
+    def _paper_misfits(self) -> Iterator[str]:
+        for name, times in Counter(self.paper).items():
+            if name not in self.strategies:
+                yield f"paper: {name}: expected a strategy of the study{did_you_mean(name, self.strategies)}"
+            elif (keep := self.strategies[name].keep) != "ledger":
+                yield f"paper: {name}: expected a strategy that keeps its ledger, but keep is {keep}"
+            if times > 1:
+                yield f"paper: {name}: expected every strategy once"
+        if self.paper and self.sessions in OWN_DATES:
+            yield (
+                f"paper: {', '.join(self.paper)}: expected none, since sessions is {self.sessions}: only an exchange's "
+                "calendar knows the next session before it comes"
+            )
 
     def _bucket_misfits(self) -> Iterator[str]:
         if LIVE in self.buckets:
