@@ -29,6 +29,7 @@ from pipelines.report.performance import Days, income_figures, read_days, reserv
 from pipelines.report.rebalancing import rebalancing_table
 from pipelines.report.regimes import regime_table
 from pipelines.report.scenarios import all_scenarios, headline_table, tax_table
+from pipelines.report.signals import latest_table, quality_rows, quality_sentence, quality_table
 from pipelines.report.starts import starts_table
 from pipelines.report.stress import deployed_table, mix_stress_table, stress_table
 from pipelines.report.study import study_part
@@ -226,6 +227,18 @@ def _mixes(given: Given) -> str:
         + (page.figures(held) if held else "")
         + _introduced(frontiers, "" if frontier is None else page.figure(frontier))
     )
+
+
+def _signals(given: Given) -> str:
+    quality = quality_rows(given.connection)
+    if not quality:
+        return ""
+    words = (
+        f"{quality_sentence(quality)} Values at the end of each month beside the returns that followed, from the next "
+        "close on: t is that of the mean rank correlation, and 3 or more in size, either way, counts. Of many signals "
+        "that are tried some reach 2 by luck. Spreads are before costs."
+    )
+    return _introduced(words, quality_table(quality) + latest_table(given.connection))
 
 
 def _stress(given: Given) -> str:
@@ -466,6 +479,7 @@ SECTIONS = (
     Section("drawdowns", "Worst drawdowns", ("report_drawdown",), _drawdowns),
     Section("stress", "Under stress", ("report_stress", "stress_mix", "stress_start"), _stress),
     Section("mixes", "Did deciding on weights pay?", ("report_mix", "mix_weight", "mix_fit", "mix_frontier"), _mixes),
+    Section("signals", "Did signals predict anything?", ("report_signal", "signal"), _signals),
     Section("rolling", "Months in a row", ("report_rolling_return",), _rolling),
     Section("starts", "Other start dates", ("report_start_date", "report_strategy"), _starts),
     Section("income", "Income", ("simulation_income",), _income),
