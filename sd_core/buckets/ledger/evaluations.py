@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sd_core.buckets.allocator import LONG_WINDOW, RECENT_WINDOW
-from sd_core.buckets.evaluation import Account, Record, Window, row_of
+from sd_core.buckets.evaluation import Account, InRegime, Record, Window, row_of
 from sd_core.buckets.ledger.draft import Draft, canonical
 from sd_core.buckets.ledger.marked import IN_USE, Mark, close_of, day_of_date, last_mark, memory_of
 from sd_core.buckets.ledger.state import State
@@ -22,10 +22,12 @@ from sd_core.buckets.presets import rails
 from sd_core.buckets.rules import NEVER
 from sd_core.errors import InputError
 from sd_core.market.panel import periods_per_year
-from sd_core.schemas.kinds import Probation, Status
+from sd_core.schemas.kinds import Probation, Regime, Status
 from sd_core.study.satellites import CORE, LIVE, MAX_PCT
 
 PROPOSE, AUTO = "propose", "auto"
+# The setting by which weights follow what satellites did in the present regime.
+BY_REGIME = "regime"
 
 
 @dataclass(frozen=True)
@@ -262,7 +264,29 @@ def _record(state: State, bucket: str, session: dt.date, before: Mark, cash: int
         most=MAX_PCT,
         value=float(base.decimal(value)),
         cash=float(base.decimal(free)),
+        in_regime=_in_regime(rows, activated_on) if state.setting(LIVE, "tilt") == BY_REGIME else None,
     )
+
+
+def _in_regime(rows: Sequence[Any], activated_on: int) -> InRegime | None:
+    """Return what a satellite returned since it first became active in sessions that began in the present regime.
+
+    That is the one of the last close; None where it is unknown.
+
+    Args:
+        rows: of its states, by session.
+    """
+    regimes = [close_of(row.given).regime for row in rows]
+    if not rows or regimes[-1] is Regime.UNKNOWN:
+        return None
+    returns, episodes, was_in = [], 0, False
+    for row, regime in zip(rows[1:], regimes, strict=False):
+        is_in = regime is regimes[-1] and activated_on != NEVER and day_of_date(row.session) > activated_on
+        if is_in:
+            returns.append(0.0 if row.simple_return is None else float(row.simple_return))
+        episodes += is_in and not was_in
+        was_in = is_in
+    return InRegime(math.fsum(returns) / len(returns) if returns else 0.0, len(returns), episodes)
 
 
 def _states(state: State, bucket: str, before: str) -> list[Any]:

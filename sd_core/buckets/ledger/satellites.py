@@ -352,7 +352,7 @@ def _plan(
 
 
 # Settings of the account that are one word of several.
-_CHOICES = {"broker": (NO_BROKER, *BROKERS), "apply": ("propose", "auto")}
+_CHOICES = {"broker": (NO_BROKER, *BROKERS), "apply": ("propose", "auto"), "tilt": ("none", "regime")}
 
 
 def _of_account(values: Mapping[str, Any]) -> dict[str, Any]:

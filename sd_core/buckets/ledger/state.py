@@ -37,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "dividends": "accumulate_cash",
     "broker": NO_BROKER,
     "apply": "propose",
+    "tilt": "none",
 }
 
 

@@ -1,6 +1,7 @@
 """What marks say of a satellite, worked by hand, and what people may do about it: rebase, unlock, evaluate, apply."""
 
 import datetime as dt
+import json
 from decimal import Decimal
 
 import pytest
@@ -243,6 +244,27 @@ def test_a_quarter_is_evaluated_once_and_applied_once(hunter: Ledger, clock) -> 
     with hunter.store.reading() as connection:
         (row,) = book_rows.evaluation_rows(connection, "live").to_pylist()
     assert (row["status"], row["probation"], row["is_member"], row["value"]) == ("active", "pending", False, 10_000.0)
+
+
+def test_an_account_may_tilt_by_the_regime(hunter: Ledger, clock) -> None:
+    """71 sessions that began in a bull market, in two episodes around a bear market; 70 are up by a tenth of a percent."""
+    price, regimes = D(100), [Regime.BULL] * 40 + [Regime.BEAR] * 3 + [Regime.BULL] * 32
+    for regime in regimes:
+        price *= D("1.001") if regime is Regime.BULL else D("0.98")
+        mark(hunter, clock, 1, str(price.quantize(D("0.000001"))), regime=regime)
+    hunter.set("live", {"tilt": "regime"})
+    quarter = dt.date(2026, 7, 1)
+    clock.day = quarter
+    number = hunter.evaluate(quarter).entry
+    with hunter.state() as state:
+        content = json.loads(next(state.rows("select content from evaluation where entry = :number", number=number))[0])
+    (record,) = content["account"]["records"]
+    # The first mark's regime is unknown. 39 and 31 sessions follow a bull market's close, and the first of the bear's.
+    assert (record["in_regime"]["sessions"], record["in_regime"]["episodes"]) == (71, 2)
+    expected = (39 * 0.001 + 31 * 0.001 - 0.02) / 71
+    assert record["in_regime"]["mean"] == pytest.approx(expected, abs=1e-7)
+    with pytest.raises(InputError, match=r"set live: tilt=on: expected one of budget=FRACTION, .*tilt=none\|regime"):
+        hunter.set("live", {"tilt": "on"})
 
 
 def test_a_split_moves_prices_and_stops_alike(hunter: Ledger, clock) -> None:
