@@ -5,7 +5,7 @@ Nothing here changes anything; rows are added by ``draft``.
 
 import datetime as dt
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, cached_property
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from sd_core.broker.registry import NO_BROKER
 from sd_core.buckets.ledger.quanta import Unit
-from sd_core.buckets.ledger.tables import OPEN, RESERVING
+from sd_core.buckets.ledger.tables import OPEN, RESERVING, asked_together
 from sd_core.errors import InputError
 from sd_core.study.satellites import CORE, LIVE, OUTSIDE
 from sd_core.wording import did_you_mean
@@ -78,6 +78,18 @@ class Bucket:
     status: str
 
 
+_FRAME = {
+    "end": "select entry, digest from seal order by entry desc limit 1",
+    "units": "select unit, kind, scale, minor_digits, quote_currency from unit",
+    "accounts": "select owner, unit, account, quanta, reserved from balance where book = :book order by 1, 2",
+    "buckets": """
+        select b.bucket, b.kind, b.name, coalesce((select status from state s where s.subject = b.bucket
+        and s.entry = (select max(entry) from state where subject = b.bucket)), 'core') as status
+        from bucket b order by b.entry, b.bucket
+    """,
+}
+
+
 class State:
     """One book as it is at the beginning of an entry."""
 
@@ -95,12 +107,17 @@ class State:
     def _one(self, query: str, **values: Any) -> Any:
         return self.connection.execute(_text(query), {"book": self.book, **values}).scalar()
 
+    @cached_property
+    def _frame(self) -> Mapping[str, Sequence[Any]]:
+        """Return what almost every entry needs, asked together."""
+        return asked_together(self.connection, _FRAME, {"book": self.book})
+
     # The end of the ledger
 
     @cached_property
     def _end(self) -> tuple[int, str]:
-        row = next(self._rows("select entry, digest from seal order by entry desc limit 1"), None)
-        return (0, "") if row is None else (row[0], row[1])
+        rows = self._frame["end"]
+        return (rows[0].entry, rows[0].digest) if rows else (0, "")
 
     @property
     def last_entry(self) -> int:
@@ -127,8 +144,7 @@ class State:
     @cached_property
     def units(self) -> dict[str, Unit]:
         """Every unit by its name."""
-        query = "select unit, kind, scale, minor_digits, quote_currency from unit"
-        return {row.unit: Unit(*row) for row in self._rows(query)}
+        return {row.unit: Unit(*row) for row in self._frame["units"]}
 
     @cached_property
     def base(self) -> Unit:
@@ -138,12 +154,7 @@ class State:
     @cached_property
     def buckets(self) -> dict[str, Bucket]:
         """Every bucket by its name, the core first, in the order in which they were made."""
-        query = """
-            select b.bucket, b.kind, b.name, coalesce((select status from state s where s.subject = b.bucket
-            and s.entry = (select max(entry) from state where subject = b.bucket)), 'core') as status
-            from bucket b order by b.entry, b.bucket
-        """
-        return {row.bucket: Bucket(*row) for row in self._rows(query)}
+        return {row.bucket: Bucket(*row) for row in self._frame["buckets"]}
 
     def bucket(self, name: str, place: str) -> Bucket:
         """Return a bucket in use.
@@ -194,8 +205,7 @@ class State:
     @cached_property
     def _accounts(self) -> dict[tuple[str, str], Any]:
         """Every account by owner and unit, with what it has and what is reserved of it."""
-        rows = self._rows("select owner, unit, account, quanta, reserved from balance where book = :book order by 1, 2")
-        return {(row.owner, row.unit): row for row in rows}
+        return {(row.owner, row.unit): row for row in self._frame["accounts"]}
 
     # Money and shares
 

@@ -5,7 +5,7 @@ The database's own declarations are made by the migrations; a test compares the 
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -111,13 +111,46 @@ def sent_together(connection: sa.Connection) -> Iterator[None]:
     if connection.dialect.name == "sqlite":
         yield
         return
+    with _pipeline(connection):
+        yield
+
+
+def asked_together(
+    connection: sa.Connection, queries: Mapping[str, str], values: Mapping[str, Any]
+) -> dict[str, Sequence[Any]]:
+    """Return the rows of several queries by name, without waiting for each answer before the next is asked.
+
+    Raises:
+        DBAPIError: one of them fails.
+    """
+    if connection.dialect.name == "sqlite":
+        return {name: connection.execute(_query(query), values).all() for name, query in queries.items()}
+    from psycopg.rows import namedtuple_row
+
+    with _pipeline(connection) as driver:
+        cursors = {name: driver.cursor(row_factory=namedtuple_row) for name in queries}
+        for name, cursor in cursors.items():
+            cursor.execute(_in_dialect(queries[name], connection.dialect), values)
+        return {name: cursor.fetchall() for name, cursor in cursors.items()}
+
+
+@contextlib.contextmanager
+def _pipeline(connection: sa.Connection) -> Iterator[Any]:
     driver: Any = connection.connection.driver_connection
     raised = connection.dialect.loaded_dbapi.Error
     try:
         with driver.pipeline():
-            yield
+            yield driver
     except raised as error:
         raise sa.exc.DBAPIError.instance(None, None, error, raised, dialect=connection.dialect) from error
+
+
+_query = cache(sa.text)
+
+
+@cache
+def _in_dialect(query: str, dialect: sa.Dialect) -> str:
+    return str(_query(query).compile(dialect=dialect))
 
 
 @cache

@@ -247,7 +247,7 @@ def test_a_quarter_is_evaluated_once_and_applied_once(hunter: Ledger, clock) -> 
 
 
 def test_an_account_may_tilt_by_the_regime(hunter: Ledger, clock) -> None:
-    """71 sessions that began in a bull market, in two episodes around a bear market; 70 are up by a tenth of a percent."""
+    """71 sessions that began in a bull market, in two episodes around a bear market; 70 rise by 0.1 %."""
     price, regimes = D(100), [Regime.BULL] * 40 + [Regime.BEAR] * 3 + [Regime.BULL] * 32
     for regime in regimes:
         price *= D("1.001") if regime is Regime.BULL else D("0.98")
