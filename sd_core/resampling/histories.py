@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Dates, Floats, days_between, last_known
 from sd_core.market.panel import Panel
+from sd_core.resampling.blocks import optimal_block, stationary_draws
 
 Sessions = npt.NDArray[np.int64]
 
@@ -27,8 +28,7 @@ def block_length(panel: Panel, weights: Floats) -> float:
     """Return the mean length, in sessions, of the blocks that a stationary bootstrap of the panel needs.
 
     The longer of two estimates, for the daily returns of the assets held at their weights and for their squares, so
-    that quiet and stormy times stay together. Politis and White (2004), corrected by Patton, Politis and White (2009),
-    as arch computes it; at least 1.
+    that quiet and stormy times stay together; at least 1.
 
     Args:
         panel: at least two sessions.
@@ -40,12 +40,9 @@ def block_length(panel: Panel, weights: Floats) -> float:
 
 def block_of(returns: Floats) -> float:
     """Return the mean length of the blocks that a stationary bootstrap of a portfolio's returns needs."""
-    from arch.bootstrap import optimal_block_length
-
     if np.ptp(returns) < NO_SPREAD:
         return 1.0  # in any order
-    estimates = optimal_block_length(np.column_stack([returns, returns**2]))["stationary"]
-    return max(1.0, float(estimates.max()))
+    return max(1.0, optimal_block(returns), optimal_block(returns**2))
 
 
 def anniversary_of(date: np.datetime64, years: int) -> np.datetime64:
@@ -78,9 +75,6 @@ def draw_sessions(
 ) -> Iterator[Sessions]:
     """Yield which session each later session of a history repeats, by the stationary bootstrap.
 
-    Blocks start anywhere and have geometrically distributed lengths; past the end they go on from the beginning
-    (Politis and Romano 1994).
-
     Args:
         sessions: of the panel; the first one is where every history starts.
         block: mean length of the blocks, in sessions, 1 or more.
@@ -92,15 +86,11 @@ def draw_sessions(
     Yields:
         Positions in the panel from 1 on, shape (length,).
     """
-    from arch.bootstrap import StationaryBootstrap
-
-    later = np.arange(1, sessions)
-    length = len(later) if length is None else length
-    pieces = -(-length // len(later))
-    bootstrap = StationaryBootstrap(block, later, seed=np.random.default_rng(seed))
-    drawn = (piece for (piece,), _ in bootstrap.bootstrap(histories * pieces))
+    later = sessions - 1
+    length = later if length is None else length
+    drawn = stationary_draws(later, block, np.random.default_rng(seed))
     for _ in range(histories):
-        yield np.concatenate(list(islice(drawn, pieces)))[:length]
+        yield 1 + np.concatenate(list(islice(drawn, -(-length // later))))[:length]
 
 
 class Drawn(NamedTuple):
