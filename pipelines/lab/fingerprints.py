@@ -12,6 +12,7 @@ import numpy as np
 
 from sd_core.simulation.rules import resolve
 from sd_core.simulation.targets import Targets
+from sd_core.study.mixes import with_parts
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -36,6 +37,23 @@ def scenario_fingerprint(study: Study, scenario: Scenario) -> str:
         has_rows = rules_of.keep == "ledger" and rules_of.harvest is None
         kept |= {"tax_lots": True} if has_rows else study.taxes.model_dump()
     return fingerprint({**parts, **kept, "tickers": study.tickers})
+
+
+def rule_fingerprint(study: Study, scenario: Scenario) -> str:
+    """Return a hash of the rule that a scenario tries, which prices and capital leave as it is.
+
+    Of a mix it has what the study says, and not what was decided: each month decides once more by the same rule.
+
+    Raises:
+        NotReadyError: the scenario's mix has decided nothing yet.
+    """
+    rules = {name: value for name, value in vars(resolve(study, scenario)).items() if name != "capital"}
+    if (name := study.strategies[scenario.strategy].mix) is not None:
+        mixes = [study.mixes[one] for one in with_parts(study.mixes, name)]
+        # Signals are made of each other, and boosted trees of all of them.
+        signals = study.signals if any(mix.signals for mix in mixes) else {}
+        rules["targets"] = [one.model_dump(mode="json") for one in (*mixes, *signals.values())]
+    return fingerprint({**rules, "tickers": study.tickers})
 
 
 def market_fingerprint(study: Study) -> str:

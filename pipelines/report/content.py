@@ -29,6 +29,7 @@ from pipelines.report.performance import Days, income_figures, read_days, reserv
 from pipelines.report.rebalancing import rebalancing_table
 from pipelines.report.regimes import regime_table
 from pipelines.report.scenarios import all_scenarios, headline_table, tax_table
+from pipelines.report.selection import members_of_sets, rank_figures, selection_tables
 from pipelines.report.signals import latest_table, quality_rows, quality_sentence, quality_table
 from pipelines.report.starts import starts_table
 from pipelines.report.stress import deployed_table, mix_stress_table, stress_table
@@ -380,6 +381,29 @@ def _equal_cash(given: Given) -> str:
     return page.paragraph(words) + found + page.paragraph(doubt) if found else ""
 
 
+def _selection(given: Given) -> str:
+    found = selection_tables(given.connection)
+    if not found:
+        return ""
+    words = (
+        "The best of many looks better than it is, because it was chosen for how it did. Three tests look at the "
+        "difference to buy-and-hold: the p-value of no scenario being better (test of superior predictive ability, "
+        "SPA); the probability that the best is better than luck makes the best of as many (deflated Sharpe ratio); "
+        "and how often the best of one half of the time is no better than the median in the other half (probability "
+        "of backtest overfitting, PBO). The best is distinguished from luck with a p-value of at most 0.05, a deflated "
+        "ratio of at least 0.95 and a PBO below 0.5."
+    )
+    tried = "Every rule ever simulated on the study counts, also one that is no longer in it (selection_trial)."
+    sets = "".join(page.paragraph(typeset(sentence)) for sentence in members_of_sets(given.connection))
+    ranks = rank_figures(given.connection)
+    doubt = (
+        "The sessions are cut into 16 blocks, and each choice of 8 of them is one split. A best that is luck has any "
+        "rank in the other half; one that lasts has ranks near 1."
+    )
+    shown = page.paragraph(doubt) + page.figures(ranks) if ranks else ""
+    return page.paragraph(words) + found + page.paragraph(tried) + sets + shown
+
+
 def _living(given: Given) -> str:
     rows = paying(given.connection)
     if not rows:
@@ -473,6 +497,7 @@ MOST_FINDINGS = 100
 SECTIONS = (
     Section("headline", "In short", ("report_strategy", "report_benchmark"), _headline),
     Section("equal_cash", "Is it the rule, or just the cash?", ("report_equal_cash", "report_strategy"), _equal_cash),
+    Section("selection", "Better, or lucky?", ("selection_test", "selection_member", "selection_split"), _selection),
     Section("study", "The study", ("study", "study_asset", "study_strategy"), _study),
     Section("growth", "Growth, drawdown and cash", ("simulation_returns", "simulation_daily"), _growth),
     Section("years", "Calendar years", ("report_calendar_year",), _years),

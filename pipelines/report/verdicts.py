@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.report.selection import selection_sentences
 from pipelines.warehouse.records import records
 from sd_core.study.satellites import LIVE
 from sd_core.wording import counted
@@ -123,7 +124,7 @@ class Headline:
         chosen: the rows to show.
         notes: what the columns of those rows mean.
         compared: every row of report_equal_cash, in the study's order.
-        sentences: where buy-and-hold wins, and what cannot be compared.
+        sentences: whether the best of all that was tried is luck, where buy-and-hold wins, and what cannot be compared.
         reserves: which reserve is the best, in a sentence for each verdict that the bootstrap samples allow.
         undecided: how many verdicts they do not allow.
         plans: what each plan of a core and satellites came to, in a sentence or two.
@@ -171,6 +172,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
         ],
         compared=compared,
         sentences=[
+            *selection_sentences(connection, study["judge_by"]),
             *sentences(rows, holding, compared, study["judge_by"]),
             *about_starts(rows, holding, records(connection, _STARTS)),
             *about_withdrawals(rows),

@@ -3,6 +3,7 @@
 The steps are imported when they compute, since that takes long, and asking what is outdated must not.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.current import SIMULATIONS, current_market, lake_key
 from pipelines.lab.fingerprints import UNDECIDED, fingerprint, scenario_fingerprint
+from pipelines.lab.trials import state_of
 from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
@@ -20,6 +22,7 @@ from sd_core.market.sources.states import HOURLY_BARS, file_state
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
 from sd_core.schemas.factors import FACTOR_TABLES
 from sd_core.schemas.mixes import MIX_TABLES
+from sd_core.schemas.selection import SELECTION_TABLES
 from sd_core.study.mixes import with_parts
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
@@ -267,8 +270,7 @@ def _factor_settings(study: Study) -> dict[str, Any]:
 
 def _scenarios_stored(study: Study, lake: Lake) -> dict[str, Any]:
     """Return what is another value as soon as another scenario is in the lake."""
-    stored = {key: lake.current(SIMULATIONS, key) for key in map(lake_key, study.scenarios)}
-    return {"scenarios": fingerprint({key: version and version.version for key, version in stored.items()})}
+    return {"scenarios": fingerprint({key: lake.written(SIMULATIONS, key) for key in map(lake_key, study.scenarios)})}
 
 
 def _factors(study: Study, lake: Lake, market: Version, _: Progress) -> "Tables":
@@ -348,6 +350,60 @@ HOURLY_CORRELATIONS = Derived(
 )
 
 
+def _rivals(study: Study, _: Lake) -> dict[str, Study]:
+    """Return the study where it has scenarios that could be chosen instead of buy-and-hold."""
+    return {"": study} if study.rivals else {}
+
+
+def _selection_settings(study: Study) -> dict[str, Any]:
+    """Return what decides which scenarios are up to date and how they are compared, with what mixes have decided."""
+    parts = {"strategies", "universe", "reserves", "costs", "capital", "deposits", "withdrawals", "taxes", "path_band"}
+    decisions = {
+        name: [(date.isoformat(), weights) for date, weights in (study.decisions_of(name) or {}).items()]
+        for name, strategy in study.strategies.items()
+        if strategy.mix is not None
+    }
+    return {
+        **study.model_dump(mode="json", include=parts),
+        "mixes": {name: mix.model_dump(mode="json") for name, mix in study.mixes.items()},
+        "decisions": decisions,
+        "sweeps": {name: study.sweep_of(name) for name in study.strategies},
+        "bootstrap": study.bootstrap.model_dump(mode="json", include={"seed", "block"}),
+    }
+
+
+def _simulated(study: Study, lake: Lake) -> dict[str, Any]:
+    """Return what is another value as soon as another scenario, or another rule, is in the lake."""
+    return {**_scenarios_stored(study, lake), "trials": fingerprint({"noted": state_of(lake)})}
+
+
+def _selection(study: Study, lake: Lake, market: Version, progress: Progress) -> "Tables":
+    from pipelines.steps.selection import judge_selection
+
+    return judge_selection(study, lake, market, progress, fitted_since(study, lake, market))
+
+
+def fitted_since(study: Study, lake: Lake, market: Version) -> dt.date | None:
+    """Return the session from whose close on every mix that a strategy trades has weights of its own.
+
+    It is the first date of all where none is traded, None where one was never fitted. The caller holds the lake's
+    shared lock.
+    """
+    traded = {strategy.mix for strategy in study.strategies.values() if strategy.mix is not None}
+    if not traded:
+        return dt.date.min
+    # With the libraries of optimisers.
+    from sd_core.construction.decisions import UNTIL_FITTED
+
+    stored = MIXES.current(study, lake, market)
+    firsts = []
+    for name in traded & stored.keys():
+        rows = stored[name].read("mix_fit").select(["effective_session", "answered_by"]).to_pylist()
+        days = [row["effective_session"] for row in rows if row["answered_by"] != UNTIL_FITTED]
+        firsts += [min(day for day in days if day is not None)] if any(days) else []
+    return max(firsts) if len(firsts) == len(traded) else None
+
+
 VARIANCE_STATE = Derived(
     name="variance_state",
     description=(
@@ -413,6 +469,18 @@ LEDGER = Derived(
     parts=ledger_of,
     outside=ending_of,
 )
+SELECTION = Derived(
+    name="selection",
+    description="Whether the best of the scenarios that were tried is better than buy-and-hold, or lucky.",
+    version=f"{versions.ENGINE}.{versions.SELECTION}",
+    inputs=("sessions", "prices", "rates", "mix_weight", "simulation_daily"),
+    tables=tuple(table.name for table in SELECTION_TABLES),
+    settings=_selection_settings,
+    compute=_selection,
+    parts=_rivals,
+    outside=_simulated,
+    informed=decided,
+)
 # The bootstrap samples take some minutes, so they are no part of the refresh.
 RESERVE_BOOTSTRAP = Derived(
     name="reserve_bootstrap",
@@ -438,6 +506,7 @@ DERIVED = (
     BUCKETS,
     LEDGER,
     FACTORS,
+    SELECTION,
     RESERVE_BOOTSTRAP,
 )
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)

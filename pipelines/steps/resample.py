@@ -8,11 +8,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.lab.current import read_panel
 from pipelines.steps.progress import Progress
 from sd_core.lake import Version
+from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
 from sd_core.metrics.outcome import Outcome
 from sd_core.resampling import subsets
@@ -31,8 +33,7 @@ REPORTED_EVERY = 10
 def draw_from(study: Study, panel: Panel) -> tuple[Relatives, Iterator[Drawn], float]:
     """Return what bootstrap samples of a panel are made of: relatives, what is drawn, and the mean block length."""
     asked = study.bootstrap
-    weights = targets_of(study, study.resampled[0].strategy).in_force(panel.sessions[0])
-    block = asked.block or block_length(panel, weights)
+    weights, block = _weights(study, panel), mean_block(study, panel)
     relatives = Relatives.of(panel, asked.years)
     drawn = draw_samples(
         relatives,
@@ -43,6 +44,15 @@ def draw_from(study: Study, panel: Panel) -> tuple[Relatives, Iterator[Drawn], f
         parameter_uncertainty=asked.parameter_uncertainty,
     )
     return relatives, drawn, block
+
+
+def mean_block(study: Study, panel: Panel) -> float:
+    """Return the mean length of the blocks of bootstrap samples: the study's, or the one that the panel needs."""
+    return study.bootstrap.block or block_length(panel, _weights(study, panel))
+
+
+def _weights(study: Study, panel: Panel) -> Floats:
+    return np.asarray(targets_of(study, study.resampled[0].strategy).in_force(panel.sessions[0]))
 
 
 def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping[str, pa.Table]:

@@ -18,8 +18,10 @@ import pyarrow as pa
 
 from pipelines.lab.current import OUTCOME, SIMULATIONS, TAX_LOTS, current_market, lake_key, read_panel
 from pipelines.lab.fingerprints import scenario_fingerprint
-from pipelines.steps.datasets import decided
+from pipelines.lab.trials import note_rules
+from pipelines.steps.datasets import decided, fitted_since
 from pipelines.steps.equal_cash import comparisons
+from pipelines.steps.holding import NOTED, Holding
 from pipelines.steps.mix_rivals import mix_comparisons
 from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction
@@ -63,8 +65,11 @@ def simulate_into_lake(
     with lake.shared():  # the market's files stay while they are read
         market = current_market(study, lake)
         study = decided(study, lake, market)
+        note_rules(study, lake, scenarios)
         panel = read_panel(study, market)
         reduction = Reduction(study, market)
+        reduces = any(_kept(study, scenario) == "metrics" for scenario in scenarios)
+        holding = Holding.of(study, market, panel, fitted_since(study, lake, market)) if reduces else None
         threads = os.cpu_count() or 1
         waiting: deque[Future[list[tuple[Scenario, Version | Exception]]]] = deque()
         rules = [resolve(study, scenario) for scenario in scenarios]
@@ -73,7 +78,7 @@ def simulate_into_lake(
         with ThreadPoolExecutor(threads) as pool:
             for batch in _batches(study, scenarios, panel):
                 outcomes = [(scenario, next(simulated), next(bands)) for scenario in batch]
-                waiting.append(pool.submit(_store, study, lake, market, panel, reduction, outcomes))
+                waiting.append(pool.submit(_store, study, lake, market, panel, reduction, holding, outcomes))
                 if len(waiting) >= 2 * threads:
                     yield from waiting.popleft().result()
             while waiting:
@@ -154,7 +159,13 @@ Simulated = tuple[Scenario, SimulationResult | Exception, dict[Path, SimulationR
 
 
 def _store(
-    study: Study, lake: Lake, market: Version, panel: Panel, reduction: Reduction, outcomes: Sequence[Simulated]
+    study: Study,
+    lake: Lake,
+    market: Version,
+    panel: Panel,
+    reduction: Reduction,
+    holding: Holding | None,
+    outcomes: Sequence[Simulated],
 ) -> list[tuple[Scenario, Version | Exception]]:
     """Store a batch of scenarios that keep alike, each by itself."""
     stored: dict[Scenario, Version | Exception] = {}
@@ -166,6 +177,7 @@ def _store(
                 raise result
             facts[scenario] = _facts_of(study, market, panel, scenario, result)
             facts[scenario] |= _beside(study, panel, scenario, result, others)
+            facts[scenario] |= _compared(study, holding, scenario, result)
             if study.strategies[scenario.strategy].harvest is not None:
                 realised = harvested(result.ledger, _lots_of(study, result, scenario, panel))
                 twin = _without_harvest(study, market, panel, reduction, scenario)
@@ -251,6 +263,13 @@ def _beside(
             {**path_outcome(path, results[path], study.capital), "is_chosen": path not in others} for path in Path
         ]
     return found
+
+
+def _compared(study: Study, holding: Holding | None, scenario: Scenario, result: SimulationResult) -> dict[str, Any]:
+    """Return sums of what a scenario has more than buy-and-hold, where its days are not kept."""
+    if holding is None or _kept(study, scenario) != "metrics":
+        return {}
+    return {NOTED: holding.noted(session_returns(result.daily, study.capital))}
 
 
 def _without_harvest(

@@ -37,6 +37,7 @@ from sd_core.schemas.harvest import SIMULATION_HARVEST_TWIN
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.schemas.mixes import MIX_FRONTIER, MIX_TABLES, SIMULATION_MIX_RIVAL, STUDY_MIX, STUDY_MIX_PART
 from sd_core.schemas.paper import PAPER_TABLES
+from sd_core.schemas.selection import SELECTION_TABLES
 from sd_core.schemas.signals import BOOSTED_RETURN, SIGNAL_INPUTS, STUDY_SIGNALS
 from sd_core.schemas.strategy import PATHS, strategy_columns
 from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW, after_years
@@ -642,5 +643,6 @@ LAKE_TABLES: dict[str, LakeTable] = {
         *BUCKET_TABLES,
         *LEDGER_TABLES,
         *PAPER_TABLES,
+        *SELECTION_TABLES,
     )
 }

@@ -6,6 +6,7 @@ from sd_core.schemas.columns import COUNT, FROM_ONE, text, whole
 from sd_core.schemas.factors import FACTOR_EXPOSURE, FACTOR_RETURN
 from sd_core.schemas.mixes import MIX_FRONTIER, MIX_TABLES, STUDY_MIX, STUDY_MIX_PART
 from sd_core.schemas.paper import PAPER_TABLES
+from sd_core.schemas.selection import SELECTION_TABLES
 from sd_core.schemas.signals import BOOSTED_RETURN, SIGNAL_INPUTS, STUDY_SIGNAL
 from sd_core.schemas.stress import STRESS_MIX, STUDY_STRESS_WINDOW
 from sd_core.schemas.table import Table
@@ -76,4 +77,5 @@ STAGING = (
         for table in (*SIGNAL_INPUTS, BOOSTED_RETURN, *MIX_TABLES, MIX_FRONTIER, *BUCKET_TABLES, *LEDGER_TABLES)
     ),
     *(table.published() for table in PAPER_TABLES),
+    *(table.published() for table in SELECTION_TABLES),
 )

@@ -348,6 +348,28 @@ class Study(Part):
         levels = self.reserve_levels
         return tuple(Scenario(strategy=name, reserve=reserve) for name in self.strategies for reserve in levels)
 
+    @property
+    def holding(self) -> Scenario | None:
+        """The scenario that others are compared with: the first strategy that buys and holds, at a reserve of 0."""
+        held = next((name for name, strategy in self.strategies.items() if strategy.is_buy_and_hold), None)
+        return Scenario(strategy=held, reserve=0.0) if held is not None and 0.0 in self.reserves else None
+
+    @property
+    def rivals(self) -> tuple[Scenario, ...]:
+        """The scenarios that could be chosen instead of buy-and-hold: all but it, at whatever reserve; none without it.
+
+        What holds other weights is a rival.
+        """
+        if self.holding is None:
+            return ()
+        allocation = self.strategies[self.holding.strategy].allocation
+        held = {
+            name
+            for name, strategy in self.strategies.items()
+            if strategy.is_buy_and_hold and strategy.allocation == allocation
+        }
+        return tuple(one for one in self.scenarios if one.strategy not in held)
+
     def sweep_of(self, strategy: str) -> str | None:
         """Return the name of the sweep that a strategy was written in, or None where it is not part of one."""
         return self._sweeps.get(strategy)

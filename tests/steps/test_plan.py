@@ -38,7 +38,7 @@ def test_run_without_anything_stored_plans_all_of_it(fresh_lab: Lab) -> None:
     assert list(asked.tickers) == ["AAA", "BBB", "CCC"]
     assert asked.prepares
     assert list(asked.scenarios) == list(fresh_lab.home.study.scenarios)
-    assert list(asked.derived) == ["variance_state", "correlations", "income_subset", "start_date_outcome"]
+    assert list(asked.derived) == ["variance_state", "correlations", "income_subset", "start_date_outcome", "selection"]
     assert asked.publishes
 
 
