@@ -34,7 +34,7 @@ def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
         DONE, or FAILED where the source does not deliver a ticker.
 
     Raises:
-        InputError: the source refuses its files, or what it delivers makes no market.
+        InputError: the file of factors is broken, the source refuses its files, or what it delivers makes no market.
     """
     study = home.study
     console = open_console()
@@ -45,6 +45,7 @@ def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
         soft_wrap=True,
     )
     _print_findings(console, list(_about(study)), "study")
+    _print_factors(console, study)
     console.print(_prices(home))
     _print_scenarios(console, home)
     console.print(
@@ -68,6 +69,20 @@ def _about(study: Study) -> Iterator[str]:
                 f"{ticker} is never bought: no strategy gives it a weight, a lower edge of a band or a place among "
                 f"candidates or substitutes. Its prices count in {counts}."
             )
+
+
+def _print_factors(console: Console, study: Study) -> None:
+    """Print what the file of a study's factors has; refuse one that is broken before a run comes to it."""
+    if study.factors is None:
+        return
+    from sd_core.market.factors import read_factors
+
+    found = read_factors(study.factors)
+    console.print(
+        f"factors: {', '.join(found.names)}, {found.frequency} from {found.dates[0]} to {found.dates[-1]}",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 def _prices(home: StudyHome) -> Table:
@@ -130,6 +145,8 @@ def _ask_source(console: Console, home: StudyHome) -> ExitCode:
         try:
             histories[ticker] = fetch(source, home.study, ticker)
             console.print(f"{ticker}: {_answer(histories[ticker])}", soft_wrap=True)
+            if ticker in home.study.hourly_tickers:
+                console.print(f"{ticker}: {counted(len(source.hourly(ticker, None)), 'hour')}", soft_wrap=True)
         except FetchError as error:
             console.print(str(error), soft_wrap=True)
         except InputError as error:

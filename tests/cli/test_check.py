@@ -96,3 +96,30 @@ def test_check_names_an_asset_that_nothing_ever_buys(
 
 def test_check_finds_nothing_about_a_study_that_buys_all_its_assets(fresh_lab: Lab) -> None:
     assert "about the study" not in fresh_lab.sdlab("check").out
+
+
+def test_check_reads_the_file_of_factors_and_refuses_a_broken_one(tmp_path: Path) -> None:
+    file = tmp_path / "ff.csv"
+    asked = {"factors": {"file": "ff.csv", "unit": "percent"}}
+    lab = Lab(write_study(tmp_path / "small.yaml", small_study(write_prices(tmp_path / "prices"))), tmp_path / "home")
+    file.write_text(",Mkt-RF,SMB,RF\n20230103,0.5,0.1,0.01\n20230104,-0.2,0.2,0.01\n")
+    write_study(lab.study_file, small_study(tmp_path / "prices") | asked)
+    outcome = lab.sdlab("check")
+    assert outcome.code == 0, outcome.err
+    assert "factors: Mkt-RF, SMB, daily from 2023-01-03 to 2023-01-04\n" in outcome.out
+    file.write_text(",Mkt-RF,SMB,RF\n20230103,0.5,high,0.01\n")
+    outcome = lab.sdlab("check")
+    assert outcome.code == 2
+    assert "ff.csv: line 2: SMB: 'high': expected a finite number" in outcome.err
+
+
+def test_check_counts_the_hours_that_the_source_delivers(tmp_path: Path) -> None:
+    folder = write_prices(tmp_path / "prices")
+    (folder / "hourly").mkdir()
+    (folder / "hourly" / "AAA.csv").write_text("Time,Close\n2023-01-03T14:30:00Z,10\n2023-01-03T15:30:00Z,11\n")
+    lab = Lab(write_study(tmp_path / "small.yaml", small_study(folder) | {"hourly": True}), tmp_path / "home")
+    outcome = lab.sdlab("check", "--fetch")
+    assert outcome.code == 0, outcome.err
+    assert "AAA: 2 hours\n" in outcome.out
+    assert "BBB: 0 hours\n" in outcome.out
+    assert not (lab.home.lake.root / "hourly_bars").exists()

@@ -11,9 +11,12 @@ from support.lab import Lab, small_study, write_prices, write_study
 from support.steps import refresh
 
 from pipelines.lab.home import SQL
+from pipelines.steps.fetch import fetch_prices
 from pipelines.steps.plan import plan_run
 from pipelines.warehouse.audit import read_identities
-from sd_core.market import hourly
+from sd_core.errors import FetchError
+from sd_core.market import hourly, raw
+from sd_core.market.sources.csv_files import CsvSource
 
 CLASSES = {"AAA": "stocks", "BBB": "stocks", "CCC": "crypto"}
 HOURS = pd.date_range("2023-06-05", "2023-07-29", freq="h", tz="UTC")
@@ -115,3 +118,30 @@ def test_law_notices_a_correlation_outside_of_its_interval(lab: Lab, tmp_path: P
             connection.execute(change)
             assert connection.sql(law).fetchall(), change
             connection.execute("rollback")
+
+
+def test_hours_that_do_not_come_leave_what_is_stored_and_are_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices = write_prices(tmp_path / "prices")
+    for ticker in CLASSES:
+        write_hours(prices / "hourly", ticker)
+    home = Lab(write_study(tmp_path / "small.yaml", asked(tmp_path)), tmp_path / "home").home
+    fetch_prices(home.study, home.lake, None)
+    stored = hourly.load(home.lake, "AAA")
+    for ticker in CLASSES:
+        write_hours(prices / "hourly", ticker, 700)
+    delivers = CsvSource.hourly
+
+    def fails(source: CsvSource, ticker: str, since: Any) -> pd.Series:
+        if ticker == "AAA":
+            raise FetchError("AAA: Yahoo did not deliver in 5 attempts")
+        return delivers(source, ticker, since)
+
+    monkeypatch.setattr(CsvSource, "hourly", fails)
+    found = fetch_prices(home.study, home.lake, None)
+    assert found.failures == {"AAA": "AAA: Yahoo did not deliver in 5 attempts (hourly bars)"}
+    assert [history.ticker for history in found.histories] == list(CLASSES)
+    assert np.array_equal(hourly.load(home.lake, "AAA"), stored)
+    assert raw.load(home.lake, "AAA") is not None
+    assert list(plan_run(home).tickers) == ["AAA"]
