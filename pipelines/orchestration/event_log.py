@@ -50,6 +50,9 @@ class EventLog(SqliteEventLogStorage):
         self._tables: set[str] = set()
         self._indexes: set[str] = set()
         self._waiting: list[dg.EventLogEntry] = []
+        # Of assets that the step at work has made: whose records were not asked for yet, and those read ahead.
+        self._made: set[dg.AssetKey] = set()
+        self._ahead: dict[dg.AssetKey, Any] = {}
         self._lock = RLock()
         super().__init__(base_dir, inst_data)
 
@@ -116,10 +119,25 @@ class EventLog(SqliteEventLogStorage):
         """Return the event log in the folder that the settings name."""
         return cls(inst_data=inst_data, **config_value)
 
+    def get_asset_records(self, asset_keys: Sequence[dg.AssetKey] | None = None) -> Sequence[Any]:
+        """Return what is known of assets.
+
+        Before a step makes a table Dagster asks for each table that it comes from, one by one. Those that the step has
+        made by then are read together; of what this process does not make itself, nothing is read ahead.
+        """
+        with self._lock:
+            if asset_keys is None or not self._made | self._ahead.keys():
+                return super().get_asset_records(asset_keys)
+            if not self._ahead.keys() >= set(asset_keys):
+                asked, self._made = self._made.union(asset_keys), set()
+                self._ahead |= {record.asset_entry.asset_key: record for record in super().get_asset_records([*asked])}
+            return [self._ahead.pop(key) for key in asset_keys if key in self._ahead]
+
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store an event, at the latest with the next of its step."""
         with self._lock:
             self._waiting.append(event)
+            self._follow(event)
             if _type_of(event) not in FOLLOWED or len(self._waiting) >= BATCH_SIZE:
                 self._store_waiting()
 
@@ -128,6 +146,17 @@ class EventLog(SqliteEventLogStorage):
         with self._lock:
             self._waiting += events
             self._store_waiting()
+
+    def _follow(self, event: dg.EventLogEntry) -> None:
+        """Note which asset a step has made, and forget what was read ahead of it; at the end of the step, of all."""
+        kind = _type_of(event)
+        if kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            key = event.get_dagster_event().asset_key
+            assert key is not None
+            self._made.add(key)
+            self._ahead.pop(key, None)
+        elif kind is not None and kind not in FOLLOWED:
+            self._made, self._ahead = set(), {}
 
     def _store_waiting(self) -> None:
         events, self._waiting = self._waiting, []

@@ -1,7 +1,7 @@
 """The event log that takes events by the thousand, against Dagster's own."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE, KEPT_OPEN, EventLog
+from pipelines.orchestration.private import SqliteEventLogStorage
 
 GRID = dg.MultiPartitionsDefinition(
     {
@@ -114,6 +115,42 @@ def test_what_waits_is_found_by_who_reads_in_the_meantime(instance: dg.DagsterIn
 
     assert two_outputs(read).execute_in_process(instance=instance).success
     assert found == [dg.AssetKey("one")]
+
+
+def test_records_of_what_a_step_has_made_are_read_together(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = [f"first_{number}" for number in range(5)]
+    second = [f"second_{number}" for number in range(5)]
+
+    @dg.multi_asset(
+        specs=[*map(dg.AssetSpec, first), *(dg.AssetSpec(name, deps=first) for name in second)],
+    )
+    def layers() -> Iterator[dg.MaterializeResult]:
+        for name in (*first, *second):
+            yield dg.MaterializeResult(name)
+
+    asked: list[Sequence[dg.AssetKey] | None] = []
+    read = SqliteEventLogStorage.get_asset_records
+
+    def listen(log: EventLog, keys: Sequence[dg.AssetKey] | None = None) -> Sequence[Any]:
+        asked.append(keys)
+        return read(log, keys)
+
+    monkeypatch.setattr(SqliteEventLogStorage, "get_asset_records", listen)
+    job = dg.Definitions(assets=[layers], jobs=[dg.define_asset_job("all", "*")]).resolve_job_def("all")
+    for _ in range(2):
+        asked.clear()
+        run = job.execute_in_process(instance=instance)
+        assert {len(keys) for keys in asked if keys} == {5}
+        # Of each table that one comes from, what this run has made of it.
+        made = {name: instance.get_latest_materialization_event(dg.AssetKey(name)) for name in (*first, *second)}
+        assert {event.run_id for event in made.values() if event} == {run.run_id}
+        tags = made["second_4"].asset_materialization.tags
+        assert [tags[f"dagster/input_event_pointer/{name}"] for name in first] == [
+            str(instance.get_asset_records([dg.AssetKey(name)])[0].asset_entry.last_materialization_storage_id)
+            for name in first
+        ]
 
 
 def test_outputs_before_a_failure_are_stored(instance: dg.DagsterInstance) -> None:
