@@ -13,8 +13,10 @@ import pytest
 from support.lab import RESERVES, STRATEGIES, Lab, Outcome, small_study, write_study
 from support.steps import prepare, publish, refresh, simulate_part
 
+from pipelines.orchestration.selection import select_named
 from sd_core.lake import POINTER
 from sd_core.schemas import TABLES
+from sd_core.study.scenario import Scenario
 
 GRID = {(strategy, reserve) for strategy, reserve in product(STRATEGIES, RESERVES)}
 
@@ -135,11 +137,20 @@ def test_portfolio_of_cash_alone_earns_the_risk_free_rate_without_a_sharpe_ratio
 @pytest.mark.parametrize(
     ("selected", "simulated"),
     [
-        ("r10|sd8", {partition_of("sd8", "r10")}),
-        ("sd8", {partition_of("sd8", "r0"), partition_of("sd8", "r10")}),
-        ("r10", {partition_of(strategy, "r10") for strategy in STRATEGIES}),
+        ("r10|sd8", {Scenario(strategy="sd8", reserve=0.1)}),
+        ("sd8", {Scenario(strategy="sd8", reserve=reserve) for reserve in RESERVES}),
+        ("r10", {Scenario(strategy=strategy, reserve=0.1) for strategy in STRATEGIES}),
         ("report_strategy", set()),
     ],
+)
+def test_selection_is_of_the_scenarios_that_it_names(finished: Lab, selected: str, simulated: set[Scenario]) -> None:
+    selection = select_named(finished.home, selected)
+    assert (set(selection.scenarios) if selection.simulates else set()) == simulated
+
+
+@pytest.mark.parametrize(
+    ("selected", "simulated"),
+    [("r10|sd8", {partition_of("sd8", "r10")}), ("report_strategy", set())],
 )
 def test_selection_simulates_what_it_names_and_leaves_the_rest_of_the_lake(
     lab: Lab, selected: str, simulated: set[str]
