@@ -122,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
 
     query = commands.add_parser("query", parents=[study], help="ask the published warehouse in SQL")
     query.add_argument("sql", metavar="SQL")
+    query.add_argument("--out", metavar="FILE", type=Path, help="write the rows to a CSV file, once all are there")
     query.set_defaults(command=_query)
 
     orders = commands.add_parser(
@@ -165,7 +166,7 @@ def _query(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.cli.query import query
     from pipelines.lab.home import open_home
 
-    return query(open_home(parsed.study), parsed.sql)
+    return query(open_home(parsed.study), parsed.sql, parsed.out)
 
 
 def _orders(parsed: argparse.Namespace) -> ExitCode:

@@ -3,11 +3,14 @@
 What a query may do belongs in ``pipelines.warehouse.query``.
 """
 
+import contextlib
 import csv
 import re
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
 
 import duckdb
 
@@ -23,15 +26,25 @@ BATCH_ROWS = 10_000
 FEWEST_LINES = 40
 
 
-def query(home: StudyHome, sql: str) -> ExitCode:
-    """Print a query's rows: a box on a terminal, CSV anywhere else. Return the exit code."""
+def query(home: StudyHome, sql: str, out: Path | None = None) -> ExitCode:
+    """Print a query's rows, a box on a terminal and CSV anywhere else, or write them to a file. Return the exit code.
+
+    A file that is there already is replaced once all rows are written, so that a query that fails leaves it as it was.
+
+    Raises:
+        InputError: the query is refused or fails, or the file cannot be written or is a file of the warehouse.
+    """
+    if out is not None and out.resolve().is_relative_to(home.root / "warehouse"):
+        raise InputError(f"--out: {str(out)!r}: expected a file outside of {home.root / 'warehouse'}")
     with open_warehouse(home) as connection:
         try:
             statement = reading_statement(connection, sql)
-            if sys.stdout.isatty():
+            if out is not None:
+                _write_file(connection, statement, out)
+            elif sys.stdout.isatty():
                 _print_box(connection, statement)
             else:
-                _write_csv(connection, statement)
+                _write_csv(connection, statement, sys.stdout)
             hints = list(_hints(home.study, sql))
             if hints and connection.execute(statement).fetchone() is None:
                 print("\n".join(hints), file=sys.stderr)
@@ -69,9 +82,22 @@ _ROUNDED = (
 )
 
 
-def _write_csv(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> None:
+def _write_file(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement, out: Path) -> None:
+    draft = out.with_name(f".{out.name}.draft")
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as handle:
+            _write_csv(connection, statement, handle)
+        draft.replace(out)
+    except OSError as error:
+        raise InputError(f"--out: {str(out)!r}: expected a file that can be written: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+def _write_csv(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement, to: TextIO) -> None:
     cursor = connection.execute(statement)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(to, lineterminator="\n")
     writer.writerow(column[0] for column in cursor.description)
     while rows := cursor.fetchmany(BATCH_ROWS):
         writer.writerows(rows)

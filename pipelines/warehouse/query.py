@@ -10,7 +10,7 @@ from pipelines.lab.home import StudyHome
 from pipelines.warehouse.quoting import quoted
 from sd_core.errors import InputError
 
-ALLOWED = "expected one query that reads the published tables; to save its rows: sdlab query … > rows.csv"
+ALLOWED = "expected one query that reads the published tables; to save its rows: sdlab query … --out rows.csv"
 # `pivot` without a list of values is several statements to DuckDB.
 READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
 

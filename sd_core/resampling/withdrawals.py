@@ -91,7 +91,8 @@ def _paid_beside_taxes(history: Panel, taxed: Taxed) -> Paid:
     """Return what was paid; where money was short, taxes were paid first."""
     rows = _due(taxed.result.ledger)
     missing = np.nan_to_num(rows["skipped_quantity"])
-    withdrawals = missing - rows["amount"] - taxed.bills[rows["session"]]
+    # Where tax alone is due, what remains is rounding.
+    withdrawals = np.maximum(missing - rows["amount"] - taxed.bills[rows["session"]], 0.0)
     scheduled = withdrawals.sum()
     share = 1.0 - np.minimum(missing, withdrawals).sum() / scheduled if scheduled > ROUNDING else NAN
     is_short = missing > ROUNDING * (missing - rows["amount"])

@@ -5,21 +5,25 @@ Panels are of one asset and one session a year, the first of May: the tax of a y
 
 from dataclasses import replace
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.generators import panel_of, random_case, rules_of
 from support.tax_forms import schedule_d
 
 from sd_core.market.arrays import Dates
 from sd_core.market.panel import Panel
+from sd_core.market.sessions import calendar_days
+from sd_core.resampling import withdrawals
 from sd_core.resampling.withdrawals import RATE_TOLERANCE, at_rate, highest_rates, paid
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import LEDGER
 from sd_core.simulation.rules import Every, Rules, Shortfall, Variant
 from sd_core.simulation.taxes.matching import TAX_LOTS
-from sd_core.simulation.taxes.owed import TaxRates, owed_by_year, simulate_taxed
+from sd_core.simulation.taxes.owed import Taxed, TaxRates, owed_by_year, simulate_taxed
 
 YEARS = 30
 CAPITAL = 1_000.0
@@ -139,6 +143,21 @@ def test_taxes_come_before_withdrawals_where_money_is_short() -> None:
     assert short > 0
     assert found.paid_share == pytest.approx(1 - short / 200)
     assert found.first_unpaid_year == 4
+
+
+def test_bill_that_is_paid_but_for_rounding_leaves_the_share_at_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Two sessions a month, so that bills of 15 April come by themselves, and each a little above what is booked.
+    halves = calendar_days(pd.date_range("1990-01-01", "2020-01-01", freq="SMS"))
+    panel = panel_of(100 * 1.002 ** np.arange(len(halves)), sessions=halves)
+
+    def rounded(*asked: Any) -> Taxed:
+        taxed = simulate_taxed(*asked)
+        return taxed._replace(bills=taxed.bills * (1 + 1e-12))
+
+    monkeypatch.setattr(withdrawals, "simulate_taxed", rounded)
+    (found,) = paid(panel, [at_rate(unit(), 0.02)], RATES)
+    assert found.paid_share == 1
+    assert np.isnan(found.first_unpaid_year)
 
 
 def test_at_rates_of_zero_all_is_as_without_taxes() -> None:

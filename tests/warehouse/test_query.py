@@ -88,7 +88,7 @@ def test_refusal_says_in_a_line_what_is_allowed_and_how_to_save_rows(finished: L
     outcome = finished.sdlab("query", REFUSED[name].format(published=finished.published, folder="."))
     _, line = outcome.err.splitlines()
     assert "expected one query that reads the published tables" in line
-    assert "sdlab query … > rows.csv" in line
+    assert "sdlab query … --out rows.csv" in line
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,30 @@ def test_query_that_reads_gives_rows(finished: Lab, sql: str) -> None:
     outcome = finished.sdlab("query", sql)
     assert (outcome.code, outcome.err) == (0, "")
     assert len(outcome.out.splitlines()) >= 2
+
+
+def test_rows_go_to_a_file_once_all_are_there(finished: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    sql = "select strategy, reserve, twr from report_strategy order by all"
+    outcome = finished.sdlab("query", sql, "--out", str(file))
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    assert file.read_text(encoding="utf-8") == finished.sdlab("query", sql).out
+    # A query that fails leaves what was there, and nothing beside it.
+    assert finished.sdlab("query", "select 1 / strategy from report_strategy", "--out", str(file)).code == 2
+    assert file.read_text(encoding="utf-8").startswith("strategy,reserve,twr\n")
+    assert os.listdir(tmp_path) == ["rows.csv"]
+
+
+def test_rows_go_to_no_file_of_the_warehouse_and_to_no_folder(finished: Lab, tmp_path: Path) -> None:
+    digest = finished.digest()
+    outcome = finished.sdlab("query", "select 1", "--out", str(finished.published))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--out: " in outcome.err
+    assert "expected a file outside of" in outcome.err
+    assert finished.digest() == digest
+    outcome = finished.sdlab("query", "select 1", "--out", str(tmp_path / "none" / "rows.csv"))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "expected a file that can be written" in outcome.err
 
 
 def test_comments_and_macros_of_the_published_file_are_there_by_their_own_names(finished: Lab) -> None:
