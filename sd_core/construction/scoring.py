@@ -28,7 +28,7 @@ def shrunk_sharpe(window: Window, periods_per_year: int) -> Floats:
 def proportional(scores: Floats) -> Floats:
     """Return weights in proportion to scores above 0, which sum to 1; all 0 where no score is. NaN is no score.
 
-    >>> proportional(np.array([0.3, -0.2, 0.1, np.nan])).tolist()
+    >>> proportional(np.array([3.0, -2.0, 1.0, np.nan])).tolist()
     [0.75, 0.0, 0.25, 0.0]
     """
     positive = np.where(scores > 0.0, scores, 0.0)
@@ -39,7 +39,7 @@ def proportional(scores: Floats) -> Floats:
 def budgets_by_score(scores: Floats) -> Floats:
     """Return shares of risk, half of them alike and half in proportion to scores; alike where no score is above 0.
 
-    >>> budgets_by_score(np.array([0.3, -0.2, 0.1, 0.0])).tolist()
+    >>> budgets_by_score(np.array([3.0, -2.0, 1.0, 0.0])).tolist()
     [0.5, 0.125, 0.25, 0.125]
     """
     alike = np.full(len(scores), 1.0 / len(scores))
