@@ -28,7 +28,7 @@ CASES, CHUNK = 100, 25
 SESSIONS = 260
 
 
-def drawn_mixes(rng: np.random.Generator) -> tuple[dict, str]:
+def random_mixes(rng: np.random.Generator) -> tuple[dict, str]:
     """Return mixes that look at each other, and which of them is traded."""
     window = {"window": int(rng.integers(20, 60))}
     scaled = [{}, {"volatility_target": float(rng.uniform(0.02, 0.3))}, {"defence": {"on": 0.6, "off": 0.4}}]
@@ -48,7 +48,7 @@ def drawn_mixes(rng: np.random.Generator) -> tuple[dict, str]:
     return mixes, str(rng.choice(list(mixes)))
 
 
-def drawn_case(seed: int) -> Case:
+def random_mix_case(seed: int) -> Case:
     """Return a panel of a year and rules of any kind that trade what a mix decided on its closes."""
     rng = np.random.default_rng([seed, 12])
     base = next(case for case in map(random_case, range(9 * seed, 9 * seed + 1000)) if len(case.panel.tickers) <= 5)
@@ -60,7 +60,7 @@ def drawn_case(seed: int) -> Case:
     panel = panel_of(*bars.tolist(), sessions=sessions, rates=0.02)
     weights = base.rules.targets.weights[0]
     history = history_of(panel.close, sessions, weights / weights.sum() if weights.sum() > 0 else None)
-    mixes, name = drawn_mixes(rng)
+    mixes, name = random_mixes(rng)
     decisions = decided_among(history, mixes, name)
     known = {one: Mix(**keys) for one, keys in mixes.items()}
     rows = {sessions[0] - 1: first_points(history.weights, name, known) / WHOLE}
@@ -91,13 +91,13 @@ def without_dust(ledger: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("chunk", range(CASES // CHUNK))
 def test_engines_agree_on_what_random_mixes_decide(chunk):
     for seed in range(chunk * CHUNK, (chunk + 1) * CHUNK):
-        case = drawn_case(seed)
+        case = random_mix_case(seed)
         (fast,) = simulate(case.panel, [case.rules])
         slow = plain_engine.simulate(case.panel, case.rules)
         richest = slow.daily["value"].max()
         ledgers = [without_dust(one.ledger) for one in (fast, slow)]
         for column in ("session", "leg", "kind", "asset"):
-            np.testing.assert_array_equal(*(one[column] for one in ledgers), err_msg=f"drawn_case({seed})")
+            np.testing.assert_array_equal(*(one[column] for one in ledgers), err_msg=f"random_mix_case({seed})")
         for ours, theirs in (ledgers, (fast.daily, slow.daily)):
             for column in [name for name in theirs.dtype.names if theirs.dtype[name].kind == "f"]:
                 rounding = 1e-9 + 1e-13 * richest
@@ -107,10 +107,10 @@ def test_engines_agree_on_what_random_mixes_decide(chunk):
 @pytest.mark.parametrize("engine", [plain_engine.simulate, lambda panel, rules: next(iter(simulate(panel, [rules])))])
 @pytest.mark.parametrize("name", ["calm", "paced", "mixed"])
 def test_trades_meet_the_weights_where_nothing_costs_and_lots_are_whole(engine, name):
-    case = drawn_case(8)
+    case = random_mix_case(8)
     sessions = case.panel.sessions
     history = history_of(case.panel.close, sessions)
-    decisions = decided_among(history, drawn_mixes(np.random.default_rng(8))[0], name)
+    decisions = decided_among(history, random_mixes(np.random.default_rng(8))[0], name)
     count = len(history.tickers)
     rows = {sessions[0] - 1: np.full(count, 1 / count)}
     rows |= {sessions[one.place + 1]: one.points / WHOLE for one in decisions if one.place + 1 < SESSIONS}

@@ -1239,10 +1239,12 @@ def test_shipped_plans_are_four_presets_and_ninety_ten_with_monthly_deposits() -
     assert (study.deposits.amount, study.deposits.every) == (1000, "month")
 
 
-def test_shipped_mixes_are_five_methods_each_held_by_itself() -> None:
+def test_shipped_mixes_are_each_held_by_itself() -> None:
     study = load_study(STUDIES / "mixes.yaml")
-    assert {mix.method for mix in study.mixes.values()} == {"equal", "mean_risk", "risk_budget", "kelly"}
-    assert {study.strategies[f"held__{name}"].mix for name in study.mixes} == set(study.mixes)
+    methods = {"equal", "mean_risk", "risk_budget", "kelly", "proportional", "regime", "blend"}
+    assert {mix.method for mix in study.mixes.values()} == methods
+    held = {name: one.mix for name, one in study.strategies.items() if name.startswith(("held__", "sized__"))}
+    assert sorted(held.values()) == sorted(study.mixes)
 
 
 def test_shipped_sweep_is_175_scenarios_of_one_sweep_beside_buy_and_hold() -> None:
