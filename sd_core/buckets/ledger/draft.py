@@ -152,7 +152,8 @@ class Draft:
                 taken.append(lot.part(min(lot.quanta, left)))
                 left -= taken[-1].quanta
         if left:
-            raise HeldError(f"{bucket} has {quanta - left} of {quanta} quanta of {unit}")
+            of = self.state.units[unit]
+            raise HeldError(f"{bucket} has {of.number(quanta - left)} of {of.shown(quanta)}")
         parts = [None] * len(taken) if proceeds is None else shares(proceeds, [lot.quanta for lot in taken])
         for lot, part in zip(taken, parts, strict=True):
             row = {} if part is None else {"proceeds": part}

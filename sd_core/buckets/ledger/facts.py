@@ -356,7 +356,7 @@ def _move_lots(draft: Draft, bucket: str, old: str, new: str, total: int, ratio:
     lots = draft.use_lots(bucket, old, held, None)
     sizes = by_ratio([lot.quanta for lot in lots], ratio, total)
     if min(sizes) < 0:
-        raise HeldError(f"{bucket} has {held} quanta of {old}, fewer than the broker")
+        raise HeldError(f"{bucket} has {draft.state.units[old].shown(held)}, fewer than the broker")
     left = 0
     for lot, size in zip(lots, sizes, strict=True):
         cost = int(lot.cost * kept)
@@ -385,7 +385,7 @@ def _exchange(draft: Draft, fact: Fact, kept: Fraction) -> tuple[str, str, str]:
     bucket = _holder(draft, old)
     held = draft.state.balance(bucket, old)
     if held != -fact.legs[old]:
-        raise HeldError(f"{bucket} has {held} quanta of {old}, and {-fact.legs[old]} are to leave")
+        raise HeldError(f"{bucket} has {of[old].shown(held)}, and {of[old].number(-fact.legs[old])} are to leave")
     draft.post(bucket, OUTSIDE, old, held, fact.kind)
     draft.post(OUTSIDE, bucket, new, fact.legs[new], fact.kind)
     _move_lots(draft, bucket, old, new, fact.legs[new], Fraction(fact.legs[new], held), kept)

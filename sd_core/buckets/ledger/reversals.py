@@ -23,7 +23,8 @@ def mirror(draft: Draft, number: int) -> dict[str, Any]:
         draft.post(leg.target, leg.source, leg.unit, leg.quanta, "reversal")
     for lot in state.lots_of(number):
         if lot.left < lot.quanta:
-            raise HeldError(f"{lot.quanta - lot.left} of {lot.quanta} quanta of {lot.unit} have moved on")
+            of = state.units[lot.unit]
+            raise HeldError(f"{of.number(lot.quanta - lot.left)} of {of.shown(lot.quanta)} have moved on")
         draft.add("lot_use", lot=lot.lot, quanta=lot.quanta, cost=lot.cost)
     for use in state.uses_of(number):
         draft.open_lot(use.bucket, use.unit, use.opened, use.quanta, use.cost, parent=use.lot)

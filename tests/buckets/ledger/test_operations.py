@@ -305,7 +305,7 @@ def test_a_fact_may_overdraw_a_bucket(with_hunter: Ledger) -> None:
 def test_a_sale_that_comes_before_its_purchase_is_held_until_it_comes(with_hunter: Ledger) -> None:
     ledger = with_hunter
     early = ledger.record(fill("s1", "NVDA", "-2", "250"))
-    assert (early.entry, early.text) == (None, "fill s1: held: hunter has 0 of 2000000000 quanta of NVDA")
+    assert (early.entry, early.text) == (None, "fill s1: held: hunter has 0 of 2 NVDA")
     with ledger.state() as state:
         assert state.held() == ["s1"]
     ledger.record(fill("b1", "NVDA", "2", "-200"))
@@ -354,7 +354,7 @@ def test_a_bust_of_shares_that_were_sold_waits_for_others(with_hunter: Ledger) -
     ledger.record(fill("b1", "NVDA", "2", "-200"))
     ledger.record(fill("s1", "NVDA", "-1", "120"))
     bust = Activity("x1", "bust", DAY, {"NVDA": D(-2), "USD": D(200)}, previous="b1")
-    assert "held: hunter has 1000000000 of 2000000000 quanta" in ledger.record(bust).text
+    assert "held: hunter has 1 of 2 NVDA" in ledger.record(bust).text
     # The sale of a share that was never there is made good by another purchase.
     ledger.record(fill("b2", "NVDA", "1", "-130"))
     with ledger.state() as state:
