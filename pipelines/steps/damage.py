@@ -10,7 +10,7 @@ from pipelines.lab.publication import PUBLICATION
 from pipelines.steps.datasets import DERIVED
 from sd_core.errors import DamagedError, InputError
 from sd_core.lake import Lake, Version
-from sd_core.market.sources.states import RAW_PRICES
+from sd_core.market.sources.states import HOURLY_BARS, RAW_PRICES
 
 COMPUTED = (MARKET, SIMULATIONS, PUBLICATION, *(one.name for one in DERIVED))
 
@@ -21,7 +21,7 @@ def discard_damaged(lake: Lake) -> list[str]:
     Raises:
         InputError: what a source delivered is damaged; the message says what is lost. Nothing of it is removed.
     """
-    lost = [finding for dataset in (RAW_PRICES, FETCHES) for finding in _lost(lake, dataset)]
+    lost = [finding for dataset in (RAW_PRICES, HOURLY_BARS, FETCHES) for finding in _lost(lake, dataset)]
     lost += [
         f"{lake.root / PAPER / key}: damaged: a decision that was frozen: expected the bytes that were written; it "
         "cannot be decided again: remove this folder to go on without it"

@@ -11,10 +11,12 @@ from support.lab import Lab, small_study, write_prices, write_study
 from support.steps import refresh
 
 from pipelines.lab.home import SQL
+from pipelines.steps.damage import discard_damaged
 from pipelines.steps.fetch import fetch_prices
 from pipelines.steps.plan import plan_run
 from pipelines.warehouse.audit import read_identities
-from sd_core.errors import FetchError
+from sd_core.errors import FetchError, InputError
+from sd_core.lake import Lake
 from sd_core.market import hourly, raw
 from sd_core.market.sources.csv_files import CsvSource
 
@@ -145,3 +147,13 @@ def test_hours_that_do_not_come_leave_what_is_stored_and_are_asked_for_again(
     assert np.array_equal(hourly.load(home.lake, "AAA"), stored)
     assert raw.load(home.lake, "AAA") is not None
     assert list(plan_run(home).tickers) == ["AAA"]
+
+
+def test_damaged_hours_are_named_and_never_discarded(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    version = hourly.store(lake, "AAA", pd.Series([1.0, 2.0], index=HOURS[:2]), "state")
+    file = version.file("bars")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(InputError, match=r"hourly_bars/AAA: damaged: .* are lost"):
+        discard_damaged(lake)
+    assert file.exists()
