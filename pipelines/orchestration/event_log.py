@@ -150,7 +150,7 @@ class EventLog(SqliteEventLogStorage):
     def _follow(self, event: dg.EventLogEntry) -> None:
         """Note which asset a step has made, and forget what was read ahead of it; at the end of the step, of all."""
         kind = _type_of(event)
-        if kind == dg.DagsterEventType.ASSET_MATERIALIZATION:
+        if kind == dg.DagsterEventType.ASSET_MATERIALIZATION and event.step_key is not None:
             key = event.get_dagster_event().asset_key
             assert key is not None
             self._made.add(key)

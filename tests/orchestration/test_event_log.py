@@ -153,6 +153,17 @@ def test_records_of_what_a_step_has_made_are_read_together(
         ]
 
 
+def test_nothing_is_read_ahead_of_what_no_step_has_made(instance: dg.DagsterInstance) -> None:
+    instance.report_runless_asset_event(dg.AssetMaterialization("one"))
+    log = instance.event_log_storage
+    assert isinstance(log, EventLog)
+    assert [record.asset_entry.asset_key for record in log.get_asset_records([dg.AssetKey("one")])] == [
+        dg.AssetKey("one")
+    ]
+    assert not log._made
+    assert not log._ahead
+
+
 def test_outputs_before_a_failure_are_stored(instance: dg.DagsterInstance) -> None:
     def fail(_: dg.DagsterInstance) -> None:
         raise dg.Failure("between the two")

@@ -16,7 +16,7 @@ import pandas as pd
 import plain_engine
 import pytest
 from support.lab import Lab, small_study, write_prices, write_study
-from support.steps import refresh, resample
+from support.steps import refresh, resample, store
 
 from pipelines.lab.current import current_market, read_panel
 from pipelines.lab.home import SQL
@@ -414,7 +414,7 @@ def test_bootstrap_samples_leave_strategies_with_a_mix_out(lab, tmp_path):
     document = studied(lab.study_file.parent / "prices")
     document["bootstrap"] = {"histories": 3, "withdrawal_rates": []}
     one = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
-    refresh(one.home)
+    store(one.home)
     resample(one.home)
     assert set(one.table("reserve_bootstrap")["strategy"]) == {"buy_and_hold"}
     reserves = one.table("report_reserve").set_index(["strategy", "reserve"])

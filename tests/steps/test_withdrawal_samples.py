@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.lab import Lab, small_study, write_prices, write_study
-from support.steps import refresh, resample
+from support.steps import resample, store
 
 from pipelines.lab.current import current_market, read_panel
 from pipelines.steps import withdrawals
@@ -30,7 +30,7 @@ def lab_with(folder: Path, **keys: Any) -> Lab:
     index.rename_axis("Date").rename("Value").to_csv(folder / "index.csv")
     study = small_study(prices) | {"bootstrap": BOOTSTRAP} | keys
     lab = Lab(write_study(folder / "small.yaml", study), folder / "home")
-    refresh(lab.home)
+    store(lab.home)
     resample(lab.home)
     return lab
 

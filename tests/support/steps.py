@@ -26,14 +26,19 @@ IN_TURN = (SIGNALS, BOOSTED_TREES, MIXES)
 
 def refresh(home: StudyHome, *, fresh: bool = False) -> None:
     """Compute what is outdated of a study, or all of it, and publish; bootstrap samples are left as they are."""
+    store(home, fresh=fresh)
+    if fresh or not is_warehouse_current(home):
+        publish(home)
+
+
+def store(home: StudyHome, *, fresh: bool = False) -> None:
+    """Compute what is outdated of a study, or all of it, and publish nothing: something else is to follow."""
     prepare(home, fresh=fresh)
     study, lake = home.study, home.lake
     for one in IN_TURN:
         make(home, [one], fresh=fresh)
     simulate(home, study.scenarios if fresh else outdated_scenarios(study, lake))
     fit(home, fresh=fresh)
-    if fresh or not is_warehouse_current(home):
-        publish(home)
 
 
 def prepare(home: StudyHome, *, fresh: bool = False) -> None:
