@@ -60,13 +60,15 @@ def boosted_returns(panel: Panel, versions: str, before: Mapping[np.datetime64, 
     rows: list[dict[str, object]] = []
     starts = np.flatnonzero((panel.sessions.astype("datetime64[M]").astype(int) % 12 + 1) == JANUARY)
     for start, end in zip(starts, [*starts[1:], len(panel.sessions)], strict=True):
-        ended = panel.ended <= panel.sessions[start]
-        asked = panel.features[start:end]
+        ended = (panel.ended <= panel.sessions[start])[:, None] & ~np.isnan(panel.labels)
+        # Trees cannot split by a signal that has said nothing so far, or the same of every asset.
+        features = panel.features[:, :, _differing(panel.features[ended])]
+        asked = features[start:end]
         has_any = ~np.isnan(asked).all(axis=2)
-        known = ended[:, None] & ~np.isnan(panel.labels) & ~np.isnan(panel.features).all(axis=2)
+        known = ended & ~np.isnan(features).all(axis=2)
         if known.any(axis=1).sum() < LEAST_DECISIONS or not has_any.any():
             continue
-        taught, labels = panel.features[known], panel.labels[known]
+        taught, labels = features[known], panel.labels[known]
         fit_hash = _hash(versions, taught, labels, asked)
         found = (before or {}).get(panel.sessions[start])
         values = (
@@ -96,6 +98,13 @@ def known_returns(table: pa.Table) -> dict[np.datetime64, Known]:
         of_fit = table.filter(pa.array(fitted == session))
         found[session] = Known(of_fit["fit_hash"][0].as_py(), of_fit["value"].to_numpy())
     return found
+
+
+def _differing(features: Floats) -> npt.NDArray[np.bool_]:
+    """Return whether each column of some rows has two different values, shape (columns,)."""
+    least = np.where(np.isnan(features), np.inf, features).min(axis=0, initial=np.inf)
+    most = np.where(np.isnan(features), -np.inf, features).max(axis=0, initial=-np.inf)
+    return np.asarray(least < most)
 
 
 def _expected(taught: Floats, labels: Floats, asked: Floats) -> Floats:

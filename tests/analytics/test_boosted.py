@@ -86,6 +86,19 @@ def test_asset_without_any_signal_is_expected_nothing_of():
     assert "T3" not in set(found.loc[found["session"] == panel.sessions[50].item(), "ticker"])
 
 
+def test_signals_that_say_nothing_or_the_same_are_left_out():
+    panel = drawn()
+    silent = np.full((*panel.labels.shape, 1), np.nan)
+    alike = np.zeros_like(silent)
+    more = panel._replace(features=np.concatenate([silent, panel.features, alike], axis=2))
+    found = boosted_returns(more, "v").to_pandas()
+    # An asset with nothing but a 0 has no opinion of its own.
+    found = found[(found["session"] != panel.sessions[5].item()) | (found["ticker"] != "T2")]
+    assert found["value"].tolist() == boosted_returns(panel, "v")["value"].to_pylist()
+    nothing = panel._replace(features=np.concatenate([silent, alike], axis=2))
+    assert boosted_returns(nothing, "v").num_rows == 0
+
+
 def test_threads_change_no_byte():
     panel = drawn(40)
     found = []
