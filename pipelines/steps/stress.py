@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.steps.mixes import history_of
-from sd_core.analytics.stress import exposure_to, outcomes_of_draws, replayed, with_higher_correlations
+from sd_core.analytics.stress import exposure_to, gathered, outcomes_of_draws, replayed, with_higher_correlations
 from sd_core.construction.history import History, look_back
 from sd_core.lake import Version
 from sd_core.market.arrays import Floats
@@ -206,12 +206,7 @@ def _largest(case: _Case) -> dict[str, Any]:
     seen = _seen(case)
     if isinstance(seen, str):
         return {**assumed, "missing": seen}
-    returns, weights = seen
-    rest = weights[MOST_IN_VINE:]
-    if len(rest):
-        together = returns[:, MOST_IN_VINE:] @ rest / rest.sum()
-        returns = np.column_stack([returns[:, :MOST_IN_VINE], together])
-        weights = np.append(weights[:MOST_IN_VINE], rest.sum())
+    returns, weights = gathered(*seen, MOST_IN_VINE)
     if len(weights) == 1:
         outcomes = weights * FALL_OF_LARGEST
     else:

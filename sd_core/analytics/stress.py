@@ -86,5 +86,20 @@ def exposure_to(benchmark: Floats, cash: Floats, portfolio: Floats) -> Exposure 
     return None if found is None else Exposure(float(found.coefficients[1]), float(found.margins[1]))
 
 
+def gathered(returns: Floats, weights: Floats, most: int) -> tuple[Floats, Floats]:
+    """Return assets from the first so many on as one, held in proportion to their weights, where there are more.
+
+    Args:
+        returns: shape (sessions, assets).
+        weights: above 0, shape (assets,), the heaviest first.
+        most: assets that stay by themselves.
+    """
+    rest = weights[most:]
+    if not len(rest):
+        return returns, weights
+    together = returns[:, most:] @ rest / rest.sum()
+    return np.column_stack([returns[:, :most], together]), np.append(weights[:most], rest.sum())
+
+
 def _bank(weights: Floats) -> float:
     return max(0.0, 1.0 - float(weights.sum()))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sd_core.analytics.stress import exposure_to, outcomes_of_draws, replayed, with_higher_correlations
+from sd_core.analytics.stress import exposure_to, gathered, outcomes_of_draws, replayed, with_higher_correlations
 
 
 def test_replay_holds_what_was_bought_and_leaves_the_rest_in_cash():
@@ -58,3 +58,16 @@ def test_exposure_of_what_moves_one_and_a_half_times_as_far_is_sure():
     assert found.beta == pytest.approx(1.5)
     assert found.margin == pytest.approx(0, abs=1e-12)
     assert exposure_to(cash, cash, benchmark) is None
+
+
+def test_smaller_holdings_are_gathered_into_one_that_returns_what_they_do():
+    """0.5, 0.3, 0.15 and 0.05: from the third on they weigh 0.2, three quarters of it the third."""
+    returns = np.array([[0.01, -0.02, 0.04, 0.08], [0.0, 0.01, -0.04, 0.0]])
+    weights = np.array([0.5, 0.3, 0.15, 0.05])
+    fewer, theirs = gathered(returns, weights, 2)
+    assert theirs == pytest.approx([0.5, 0.3, 0.2])
+    assert fewer[:, 2] == pytest.approx([0.05, -0.03])
+    assert fewer @ theirs == pytest.approx(returns @ weights)
+    for most in (4, 20):
+        same, unchanged = gathered(returns, weights, most)
+        assert (same is returns, unchanged is weights) == (True, True)
