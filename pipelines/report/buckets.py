@@ -19,6 +19,8 @@ _TWINS = """
 """
 _REGIMES = "select * from bucket_regime where bucket <> 'core' order by book, bucket, sessions desc, regime"
 
+_PRESENT = "select regime from market_regime order by session desc limit 1"
+
 Column = tuple[str, str, Callable[[Any], str]]
 
 
@@ -104,9 +106,12 @@ def _traded(connection: duckdb.DuckDBPyConnection) -> str:
 
 
 def _regimes(connection: duckdb.DuckDBPyConnection) -> str:
-    """Return a row per satellite and regime: its returns after a session of it, and its trades entered in it."""
-    return _table(
-        records(connection, _REGIMES, []),
+    """Return what lost in the present regime, then, by satellite and regime, returns after it and trades in it."""
+    rows = records(connection, _REGIMES, [])
+    present = records(connection, _PRESENT, [])
+    warning = lost_in(rows, present[0]["regime"] if present else None)
+    return (paragraph(warning) if warning else "") + _table(
+        rows,
         "Satellites by regime",
         (
             ("after a day of", "regime", lambda regime: regime.replace("_", " ")),
@@ -118,6 +123,27 @@ def _regimes(connection: duckdb.DuckDBPyConnection) -> str:
             ("wins", "win_rate", percent),
             ("mean trade", "mean_trade_return", percent),
         ),
+    )
+
+
+def lost_in(rows: Sequence[dict[str, Any]], regime: str | None) -> str:
+    """Return which satellites have lost in a regime that came more than once, in words; empty: none, or it is unknown.
+
+    Args:
+        rows: of ``bucket_regime``.
+        regime: of the last session.
+    """
+    lost = [
+        f"{row['book']}, {row['bucket']} ({percent(row['mean_return'])} a year, {row['sessions']} sessions in"
+        f" {row['episodes']} episodes)"
+        for row in rows
+        if row["regime"] == regime and row["episodes"] > 1 and (row["mean_return"] or 0.0) < 0.0
+    ]
+    if not lost:
+        return ""
+    return (
+        f"The regime of the last session is {str(regime).replace('_', ' ')}. On sessions after such a one these lost on"
+        f" average: {'; '.join(lost)}. So few episodes say little about the next one."
     )
 
 
