@@ -87,7 +87,9 @@ def _safe(row: dict[str, Any]) -> str:
 
 
 def _ends(row: dict[str, Any]) -> str:
-    """Return the interval of a safe rate; samples may be too few for an end of it."""
+    """Return the interval of a safe rate; samples may be too few for its lower end."""
+    if row["safe_rate_low"] is None and row["safe_rate_high"] is not None:
+        return f"up to {percent_of(row['safe_rate_high'], 2)}, too few samples for a lower end"
     return f"{percent_of(row['safe_rate_low'], 2)} to {percent_of(row['safe_rate_high'], 2)}"
 
 

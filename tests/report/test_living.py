@@ -42,6 +42,17 @@ def test_what_the_rates_leave_out_is_said_beside_them(small_report) -> None:
     assert "All of this is before taxes and without the lump sums that go out." in text
 
 
+def test_samples_too_few_for_a_lower_end_are_said_to_be_so(small_report) -> None:
+    found: list[str] = []
+
+    def cut(connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("update report_safe_withdrawal set safe_rate_low = null, safe_rate_high = 0.0612")
+        found.extend(living_sentences(paying(connection)))
+
+    small_report(withdraw, cut)
+    assert found[0].endswith("(up to 6.12 %, too few samples for a lower end).")
+
+
 def test_taxes_are_said_to_be_paid_where_the_study_has_them(small_report) -> None:
     def with_taxes(connection: duckdb.DuckDBPyConnection) -> None:
         withdraw(connection)
