@@ -2,9 +2,8 @@
 
 Prices are random walks that are as likely to gain as to lose, an arithmetic mean of 0 above cash, so that nothing that
 trades them gains on average. On them run the rule with several rungs and reserves, and portfolios that hold other
-assets each month, chosen at random. In the second half of the data sets, one more portfolio is planted that knows a
-little of the month to come: the z-scores of its choice have a correlation with those of the returns. All go the way of
-the product, from simulations to the verdict.
+assets each month, chosen at random. Then one more portfolio is planted that knows a little of the month to come: what
+it chooses by has a correlation with the returns. All go the way of the product, from simulations to the verdict.
 
     python -m benchmarks.luck [--json FILE]
 """
@@ -31,16 +30,16 @@ ASSETS, SESSIONS, MONTH = 10, 2_520, 21
 RUNGS, RESERVES, AT_RANDOM = (4, 8, 16), 4, 12
 HELD = 3
 FIRST_SEED = 3_000_000
-# Correlation of what the planted portfolio goes by with the returns of the month to come.
-KNOWN = 0.15
-COLUMNS = ("prices", "measure", "scenarios", "data sets", "distinguished", "SPA", "deflated", "PBO")
+# Correlation of what the planted portfolio chooses by with the returns of the month to come; 0 is none planted.
+KNOWN = (0.0, 0.15, 0.3)
+COLUMNS = ("planted", "measure", "scenarios", "data sets", "distinguished", "SPA", "deflated", "PBO")
 
 
 @dataclass(frozen=True)
 class Found:
     """How many data sets passed the tests by a measure: all of them, and each by itself."""
 
-    planted: bool
+    planted: float
     measure: str
     scenarios: int
     data_sets: int
@@ -51,14 +50,14 @@ class Found:
 
 
 def measure() -> list[Found]:
-    """Judge every data set, without and with a planted portfolio."""
-    return [found for planted in (False, True) for found in _counted(planted)]
+    """Judge every data set, without a planted portfolio and with one that knows more and more."""
+    return [found for planted in KNOWN for found in _counted(planted)]
 
 
-def judgements(seed: int, *, planted: bool) -> dict[str, Judgement]:
+def judgements(seed: int, planted: float) -> dict[str, Judgement]:
     """Return what is made of one data set, by measure; the planted portfolio is the last scenario."""
     panel = with_drift(make_panel(ASSETS, SESSIONS, seed), -(DAILY_VOLATILITY**2) / 2)
-    (held, *rules) = _rules(panel, np.random.default_rng(seed), planted=planted)
+    (held, *rules) = _rules(panel, np.random.default_rng(seed), planted)
     capital = held.capital
     holding, *others = (
         session_returns(result.daily, capital) for result in simulate(panel, [held, *rules], ledger=False)
@@ -71,8 +70,8 @@ def judgements(seed: int, *, planted: bool) -> dict[str, Judgement]:
     return {name: one for name, one in found.items() if one is not None}
 
 
-def _counted(planted: bool) -> Iterator[Found]:
-    judged = [judgements(FIRST_SEED + number, planted=planted) for number in range(DATA_SETS)]
+def _counted(planted: float) -> Iterator[Found]:
+    judged = [judgements(FIRST_SEED + number, planted) for number in range(DATA_SETS)]
     for name in MEASURES:
         of = [one[name] for one in judged]
         yield Found(
@@ -87,7 +86,7 @@ def _counted(planted: bool) -> Iterator[Found]:
         )
 
 
-def _rules(panel: Panel, draws: np.random.Generator, *, planted: bool) -> Iterator[Rules]:
+def _rules(panel: Panel, draws: np.random.Generator, planted: float) -> Iterator[Rules]:
     """Yield buy-and-hold, then the scenarios, the planted one last."""
     at_reserves = make_rules(ASSETS, RESERVES)
     held = replace(at_reserves[0], variant=Variant.NO_RULE)
@@ -102,9 +101,8 @@ def _rules(panel: Panel, draws: np.random.Generator, *, planted: bool) -> Iterat
         ends = np.minimum(months + MONTH, SESSIONS - 1)
         to_come = np.log(panel.close[ends] / panel.close[months])
         scores = (to_come - to_come.mean(axis=0)) / to_come.std(axis=0)
-        yield _rotating(
-            held, panel, months, KNOWN * scores + np.sqrt(1 - KNOWN**2) * draws.normal(size=(len(months), ASSETS))
-        )
+        noise = draws.normal(size=(len(months), ASSETS))
+        yield _rotating(held, panel, months, planted * scores + np.sqrt(1 - planted**2) * noise)
 
 
 def _rotating(held: Rules, panel: Panel, months: np.ndarray, scores: np.ndarray) -> Rules:
@@ -117,7 +115,7 @@ def show(figures: Sequence[Found]) -> None:
     """Print the table."""
     rows = [
         [
-            "one planted" if one.planted else "noise",
+            f"{one.planted:.0%}" if one.planted else "none",
             one.measure,
             *map(str, (one.scenarios, one.data_sets, one.distinguished, one.superior, one.deflated, one.not_overfit)),
         ]

@@ -98,7 +98,7 @@ def _evidence(row: dict[str, Any], other: dict[str, Any]) -> str:
         numbers.append(f"PBO {_share(row['pbo'])}")
     said = [", ".join(numbers)]
     if row["confidence_set"] is not None:
-        said.append(f"{row['confidence_set']} of {row['with_days']} may be the best")
+        said.append(f"the 90 % confidence set of the best has {row['confidence_set']} of {row['with_days']}")
     elif row["verdict_missing"] is None:
         said.append("there is no SPA p-value, since no days are kept")
     if row["verdict_missing"] is not None:

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from sd_core.market.arrays import Floats, Integers
 
 SAMPLES = 1_000
+# Variances of a difference that are no larger than this, beside those of its two sides, are rounding.
+ROUNDING = 1e-12
 # Samples that are summed up at once.
 TOGETHER = 100
 
@@ -102,13 +104,16 @@ def confidence_p_values(means: Floats, samples: Floats) -> Floats:
     sample, is found backwards, from the one that is left to all.
 
     Args:
-        means, samples: as :func:`superiority` takes them; no two scenarios the same.
+        means, samples: as :func:`superiority` takes them.
     """
     errors = samples - means
     products = errors.T @ errors / len(errors)
-    squares = np.diag(products)
-    spread = np.sqrt(np.maximum(squares[:, None] + squares - 2.0 * products, 0.0) + np.eye(len(means)))
-    ratios = (means - means[:, None]) / spread
+    sums = np.diag(products)[:, None] + np.diag(products)
+    variances = sums - 2.0 * products
+    # What differs by rounding alone does not differ.
+    differs = variances > ROUNDING * sums
+    precision = np.divide(1.0, np.sqrt(np.maximum(variances, 0.0)), out=np.zeros_like(variances), where=differs)
+    ratios = (means - means[:, None]) * precision
     order, statistics = [], []
     left = np.arange(len(means))
     while len(left) > 1:
@@ -120,9 +125,9 @@ def confidence_p_values(means: Floats, samples: Floats) -> Floats:
     p_values = np.ones(len(means))
     by_luck, kept = np.zeros(len(errors)), left.tolist()
     for one, statistic in zip(reversed(order), reversed(statistics), strict=True):
-        distances = np.abs(errors[:, kept] - errors[:, [one]]) / spread[one, kept]
+        distances = np.abs(errors[:, kept] - errors[:, [one]]) * precision[one, kept]
         by_luck = np.maximum(by_luck, distances.max(axis=1))
-        p_values[one] = np.mean(statistic < by_luck)
+        p_values[one] = np.mean(statistic < by_luck) if statistic > 0.0 else 1.0
         kept.append(one)
     # None is less sure to be eliminated than those before it.
     p_values[order] = np.maximum.accumulate(p_values[order])

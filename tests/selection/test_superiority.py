@@ -60,6 +60,23 @@ def test_single_scenario_is_its_own_confidence_set() -> None:
     assert confidence_p_values(columns.mean(axis=0), resampled(columns, 5.0)).tolist() == [1.0]
 
 
+def test_scenarios_that_differ_by_rounding_share_a_p_value() -> None:
+    columns = differences(3)
+    nearly = np.column_stack([columns, columns[:, 2] * (1.0 + 1e-14)])
+    with np.errstate(all="raise"):
+        p_values = confidence_p_values(nearly.mean(axis=0), resampled(nearly, 5.0))
+    np.testing.assert_allclose(p_values[:-1], confidence_p_values(columns.mean(axis=0), resampled(columns, 5.0)))
+    assert p_values[-1] == p_values[2]
+
+
+def test_two_that_differ_by_rounding_may_both_be_the_best() -> None:
+    columns = differences(2)
+    columns[:, 4] += 1.0
+    nearly = np.column_stack([columns, columns[:, 4] * (1.0 + 1e-15)])
+    p_values = confidence_p_values(nearly.mean(axis=0), resampled(nearly, 5.0))
+    assert np.flatnonzero(p_values > 0.1).tolist() == [4, 6]
+
+
 def test_clear_winner_is_superior_and_alone_in_the_set() -> None:
     columns = differences(2)
     columns[:, 4] += 1.0
