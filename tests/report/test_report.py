@@ -429,6 +429,27 @@ def test_rule_is_shown_beside_the_same_cash(small_report: Report) -> None:
     assert (shown["corrected p"], shown["verdict by growth"]) == ("0.125", "not significant")
 
 
+def test_withdrawals_are_beside_the_same_cash_where_they_differ(small_report: Report) -> None:
+    def columns_with(one: float, other: float) -> set[str]:
+        beside = {
+            "strategy": "sd8",
+            "reserve": 0.1,
+            "comparison": "cash_path",
+            "final_value": 1000.0,
+            "mean_cash_share": 0.125,
+            "withdrawals": other,
+            "withdrawals_scheduled": 100.0,
+        }
+        change = f"update report_equal_cash set withdrawals = {one}"
+        html = small_report(lambda con: insert(con, "simulation_equal_cash", beside), lambda con: con.execute(change))
+        tables = parse(html).one("section", id="equal_cash").all("table")
+        return {cell.text for table in tables for cell in table.rows()[0]}
+
+    assert {"withdrawn, USD", "its withdrawals"} <= columns_with(100.0, 90.0)
+    assert not {"withdrawn, USD", "its withdrawals"} & columns_with(100.0, 100.0 + 1e-9)
+    assert not {"withdrawn, USD", "its withdrawals"} & columns_with(0.0, 0.0)
+
+
 def test_study_without_the_rule_has_no_part_about_the_same_cash(small_report: Report) -> None:
     assert "equal_cash" not in {part.attributes["id"] for part in parse(small_report()).all("section")}
 
