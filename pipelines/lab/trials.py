@@ -71,11 +71,6 @@ def noted_measures(lake: Lake) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def state_of(lake: Lake) -> list[str]:
-    """Return what is another value as soon as another rule was noted; takes next to no time."""
-    return [key for key in lake.keys(TRIALS) if key.startswith(RULES)]
-
-
 def _partitions(lake: Lake, kind: str) -> Iterable[Version]:
     stored = (lake.current(TRIALS, key) for key in lake.keys(TRIALS) if key.startswith(kind))
     return (version for version in stored if version is not None)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.current import SIMULATIONS, current_market, lake_key
 from pipelines.lab.fingerprints import UNDECIDED, fingerprint, scenario_fingerprint
-from pipelines.lab.trials import state_of
 from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
@@ -372,11 +371,6 @@ def _selection_settings(study: Study) -> dict[str, Any]:
     }
 
 
-def _simulated(study: Study, lake: Lake) -> dict[str, Any]:
-    """Return what is another value as soon as another scenario, or another rule, is in the lake."""
-    return {**_scenarios_stored(study, lake), "trials": fingerprint({"noted": state_of(lake)})}
-
-
 def _selection(study: Study, lake: Lake, market: Version, progress: Progress) -> "Tables":
     from pipelines.steps.selection import judge_selection
 
@@ -478,7 +472,7 @@ SELECTION = Derived(
     settings=_selection_settings,
     compute=_selection,
     parts=_rivals,
-    outside=_simulated,
+    outside=_scenarios_stored,
     informed=decided,
 )
 # The bootstrap samples take some minutes, so they are no part of the refresh.

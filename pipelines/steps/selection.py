@@ -100,6 +100,8 @@ class _Selection:
 
     def tables(self, progress: Progress) -> "Tables":
         study = self._study
+        # What is there already may have been simulated before there was a ledger.
+        trials.note_rules(study, self._lake, self._scenarios)
         by_first: dict[int | None, list[Family]] = {}
         for family in families_of(study, self._scenarios):
             trades_mix = any(study.strategies[self._scenarios[place].strategy].mix for place in family.members)

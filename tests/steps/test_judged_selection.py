@@ -146,6 +146,14 @@ def test_ledger_of_trials_survives_pruning(going_on: Lab) -> None:
     assert len(before) == RIVALS
 
 
+def test_ledger_that_was_removed_begins_with_the_scenarios_that_are_there(going_on: Lab, tmp_path: Path) -> None:
+    shutil.rmtree(going_on.home.lake.root / trials.TRIALS)
+    fewer = with_study(going_on, tmp_path, strategies=only("buy_and_hold", "days", "swept"))
+    refresh(fewer.home)
+    assert (of_all(fewer)["scenarios"], of_all(fewer)["trials"]) == (6, 6)
+    assert plan_run(fewer.home).is_empty
+
+
 def test_run_that_dies_has_noted_what_it_was_about_to_try(
     going_on: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
