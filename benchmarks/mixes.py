@@ -4,6 +4,8 @@ It is no part of ``make bench``: solving some thousands of optimisations takes m
 machine does, so they are also given in passes of numpy over the same matrices.
 """
 
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -86,18 +88,26 @@ def rows(whole: History) -> list[Sequence[str]]:
 
 
 def side_by_side(whole: History) -> list[Sequence[str]]:
-    """Return seconds of the clock for all mixes: cold, one new month, nothing new."""
+    """Return seconds for all mixes, of the clock and of all processors: cold, one new month, nothing new."""
     cut = until(whole, len(whole.sessions) - 25)
     known: dict[str, dict[str, Decision]] = {name: {} for name in MIXES}
     found: list[Sequence[str]] = []
     for what, past in (("cold", cut), ("one new month", whole), ("nothing new", whole)):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), cpu_seconds()
         tasks = [Task(past, Asked(name, MIXES), known[name]) for name in MIXES]
         tables = dict(decide_all(tasks, lambda *_: None))
-        taken = time.perf_counter() - began
+        taken, used = time.perf_counter() - began, cpu_seconds() - used
         known = {name: known_decisions(past, tables[name]) for name in MIXES}
-        found.append([what, f"{taken:.1f}", f"{taken / pass_of_numpy():.1f}"])
+        found.append([what, f"{taken:.1f}", f"{taken / pass_of_numpy():.1f}", f"{used:.1f}"])
     return found
+
+
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of those that it has started, once they have ended."""
+    while multiprocessing.active_children():
+        time.sleep(0.05)
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def pass_of_numpy() -> float:
@@ -114,7 +124,7 @@ if __name__ == "__main__":
 
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     print(f"{len(MIXES)} mixes by {optimisers.__name__}, {many} assets, a decision a month, seconds of the clock")
-    print_table(["all mixes", "seconds", "passes of numpy"], side_by_side(history(many)))
+    print_table(["all mixes", "seconds", "passes of numpy", "CPU seconds"], side_by_side(history(many)))
     if many == 20:
         print("each alone, CPU seconds")
         print_table(["mix", "decisions", "cold", "one new month", "nothing new"], rows(history()))
