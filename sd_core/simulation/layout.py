@@ -211,6 +211,7 @@ def policy_of(batch: Batch, sessions: Dates, transfers: Floats | None = None) ->
         deadlines=np.zeros(assets, dtype=np.int64) if start is None else start.deadlines.copy(),
         harvests=harvests_of(rules, start),
         gaps=np.zeros((gaps, assets), dtype=np.int8) if start is None else start.gaps.copy(),
+        closes=np.zeros(assets),
     )
 
 

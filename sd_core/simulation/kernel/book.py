@@ -155,7 +155,7 @@ class Policy(NamedTuple):
     last sessions, as many as the volatility trigger asks for; ``deadlines`` are those of assets that wait to be
     rebalanced, above 0 to be sold and below 0 to be bought; ``harvests`` has a record by asset; ``gaps`` whether an
     asset's open crossed a rung, (sessions, assets), for as many as the adaptive bracket asks for. Of returns and gaps,
-    session n is at n modulo the length.
+    session n is at n modulo the length. ``closes`` is scratch: the closes of a session at which assets trade.
     """
 
     candidates: np.ndarray
@@ -169,3 +169,4 @@ class Policy(NamedTuple):
     deadlines: np.ndarray
     harvests: Rows
     gaps: np.ndarray
+    closes: Floats

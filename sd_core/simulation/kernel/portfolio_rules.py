@@ -30,26 +30,27 @@ TO_TARGETS, TO_BANDS = number(0), number(1)
 
 
 @inlined
-def follow_portfolio_rules(market, terms, book, policy, session, changed):
+def follow_portfolio_rules(market, terms, book, policy, session, closes, changed):
     """Take each step that the scenario asks for, on the value that the step before left.
 
-    ``changed`` is whether other targets came into force at this close.
+    ``closes`` are those at which assets trade, NaN where one does not; ``changed`` is whether other targets came into
+    force at this close.
     """
-    holds = (changed and terms.rebalance_on_change) or triggered(market, terms, book, policy, session)
+    holds = (changed and terms.rebalance_on_change) or triggered(market, terms, book, policy, session, closes)
     if terms.patience > 0:
-        rebalance_patiently(market, terms, book, policy, session, holds)
+        rebalance_patiently(market, terms, book, policy, session, closes, holds)
     elif holds:
-        rebalance(market, terms, book, policy, session, TO_TARGETS)
+        rebalance(market, terms, book, policy, session, closes, TO_TARGETS)
     if terms.banded and not holds:
-        rebalance(market, terms, book, policy, session, TO_BANDS)
+        rebalance(market, terms, book, policy, session, closes, TO_BANDS)
     if terms.drift < np.inf:
-        take_profit(market, terms, book, policy, session)
+        take_profit(market, terms, book, session, closes)
     if terms.premium_spread < np.inf:
-        trade_spread(market, terms, book, policy, session)
+        trade_spread(market, terms, book, session, closes)
     if terms.cash_high < np.inf:
-        deploy(market, terms, book, policy, session)
+        deploy(market, terms, book, policy, session, closes)
     if market.dates[session].begun[terms.harvest_every] > 0:
-        harvest(market, terms, book, policy, session)
+        harvest(market, terms, book, policy, session, closes)
 
 
 @inlined
@@ -65,12 +66,12 @@ def set_targets(book, policy, session):
     return changed
 
 
-@inlined
-def close_of(market, terms, policy, session, asset):
-    """Return the close that an asset trades at; NaN without a bar, and while nothing may buy it."""
-    if terms.harvest_every != NEVER and market.dates[session].day <= policy.harvests[asset].blocked_until:
-        return NAN
-    return market.closes[session, asset]
+@compiled
+def note_closes(market, policy, session):
+    """Note the closes at which assets trade: NaN without a bar, and while nothing may buy what was harvested."""
+    for asset in range(len(policy.closes)):
+        is_blocked = market.dates[session].day <= policy.harvests[asset].blocked_until
+        policy.closes[asset] = NAN if is_blocked else market.closes[session, asset]
 
 
 @inlined
@@ -80,7 +81,7 @@ def worth_of(market, book, session):
 
 
 @inlined
-def triggered(market, terms, book, policy, session):
+def triggered(market, terms, book, policy, session, closes):
     """Return whether the calendar, a weight or the volatility asks for rebalancing."""
     if market.dates[session].begun[terms.rebalance_every] > 0:
         return True
@@ -91,23 +92,23 @@ def triggered(market, terms, book, policy, session):
         for asset in range(len(book.positions)):
             target = book.positions[asset].weight
             width = terms.deviation * target if terms.deviation_width == RELATIVE else terms.deviation
-            weight = book.holdings[asset] * close_of(market, terms, policy, session, asset) / invested
+            weight = book.holdings[asset] * closes[asset] / invested
             if abs(weight - target) > width + ON_THE_EDGE:  # a missing close compares false
                 return True
     return False
 
 
 @compiled
-def rebalance(market, terms, book, policy, session, to_bands):
+def rebalance(market, terms, book, policy, session, closes, to_bands):
     """Return weights to their targets, or to the nearer edge of their bands: sales first, then what the bank allows."""
     value = worth_of(market, book, session)
     for asset in range(len(book.positions)):
-        price = close_of(market, terms, policy, session, asset)
+        price = closes[asset]
         excess = book.holdings[asset] * price - aim(terms, book, policy, asset, price, value, to_bands)
         if excess > 0.0:  # a missing close compares false
             sell_at_close(market, terms, book, session, REBALANCE_SELL, asset, excess / price, value)
     for asset in range(len(book.positions)):
-        price = close_of(market, terms, policy, session, asset)
+        price = closes[asset]
         lack = aim(terms, book, policy, asset, price, value, to_bands) - book.holdings[asset] * price
         if lack > 0.0:
             most = affordable(terms, price, book.state.bank - terms.reserve * value)
@@ -115,7 +116,7 @@ def rebalance(market, terms, book, policy, session, to_bands):
 
 
 @compiled
-def rebalance_patiently(market, terms, book, policy, session, holds):
+def rebalance_patiently(market, terms, book, policy, session, closes, holds):
     """Note what a trigger asks for, and trade what is due of that: sales first, then what the bank allows.
 
     A deadline above 0 is that of a sale, one below 0 that of a purchase.
@@ -123,20 +124,20 @@ def rebalance_patiently(market, terms, book, policy, session, holds):
     value = worth_of(market, book, session)
     if not value > 0.0:
         return
-    note_deadlines(market, terms, book, policy, session, value, holds)
+    note_deadlines(terms, book, policy, session, closes, value, holds)
     for asset in range(len(book.positions)):
-        if policy.deadlines[asset] > 0 and is_due(market, terms, policy, session, asset, policy.deadlines[asset], 1.0):
-            excess = excess_of(market, terms, book, policy, session, asset, value)
+        if policy.deadlines[asset] > 0 and is_due(market, terms, session, closes, asset, policy.deadlines[asset], 1.0):
+            excess = excess_of(terms, book, closes, asset, value)
             quantity = excess / market.closes[session, asset]
             proceeds = sell_at_close(market, terms, book, session, REBALANCE_SELL, asset, quantity, value)
             if proceeds > 0.0 or session >= policy.deadlines[asset]:
                 policy.deadlines[asset] = 0
     for asset in range(len(book.positions)):
         if policy.deadlines[asset] < 0 and is_due(
-            market, terms, policy, session, asset, -policy.deadlines[asset], -1.0
+            market, terms, session, closes, asset, -policy.deadlines[asset], -1.0
         ):
             price = market.closes[session, asset]
-            lack = -excess_of(market, terms, book, policy, session, asset, value)
+            lack = -excess_of(terms, book, closes, asset, value)
             most = affordable(terms, price, book.state.bank - terms.reserve * value)
             bought = buy_at_close(market, terms, book, session, REBALANCE_BUY, asset, min(lack / price, most), value)
             if (bought and lack - most * price <= TOO_SMALL * value) or session >= -policy.deadlines[asset]:
@@ -144,10 +145,10 @@ def rebalance_patiently(market, terms, book, policy, session, holds):
 
 
 @compiled
-def note_deadlines(market, terms, book, policy, session, value, holds):
+def note_deadlines(terms, book, policy, session, closes, value, holds):
     """Forget the deadlines of assets that need no trade of their side, and note new ones where a trigger holds."""
     for asset in range(len(book.positions)):
-        excess = excess_of(market, terms, book, policy, session, asset, value)
+        excess = excess_of(terms, book, closes, asset, value)
         if abs(excess) < np.inf:  # a missing close compares false
             side = (excess > TOO_SMALL * value) - (excess < -TOO_SMALL * value)
             if policy.deadlines[asset] * side <= 0:
@@ -155,19 +156,19 @@ def note_deadlines(market, terms, book, policy, session, value, holds):
 
 
 @inlined
-def excess_of(market, terms, book, policy, session, asset, value):
+def excess_of(terms, book, closes, asset, value):
     """Return by how much a holding exceeds its target worth; NaN without a bar."""
     target = book.positions[asset].weight * ((1.0 - terms.reserve) * value)
-    return book.holdings[asset] * close_of(market, terms, policy, session, asset) - target
+    return book.holdings[asset] * closes[asset] - target
 
 
 @compiled
-def is_due(market, terms, policy, session, asset, deadline, side):
+def is_due(market, terms, session, closes, asset, deadline, side):
     """Return whether an asset with a bar trades today: its deadline has come, or the price has come back to its mean.
 
     ``side`` is 1 for a sale, which waits while the price lies above the mean, and -1 for a purchase.
     """
-    if not close_of(market, terms, policy, session, asset) > 0.0:
+    if not closes[asset] > 0.0:
         return False
     if session >= deadline:
         return True
@@ -197,13 +198,13 @@ def aim(terms, book, policy, asset, price, value, to_bands):
 
 
 @compiled
-def take_profit(market, terms, book, policy, session):
+def take_profit(market, terms, book, session, closes):
     """Sell what has drifted too far above its target down to it."""
     value = worth_of(market, book, session)
     invested = (1.0 - terms.reserve) * value
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight
-        price = close_of(market, terms, policy, session, asset)
+        price = closes[asset]
         worth = book.holdings[asset] * price
         if (
             target > 0.0 and worth / invested > target * (1.0 + terms.drift) + ON_THE_EDGE
@@ -213,13 +214,13 @@ def take_profit(market, terms, book, policy, session):
 
 
 @compiled
-def trade_spread(market, terms, book, policy, session):
+def trade_spread(market, terms, book, session, closes):
     """Sell a rung of the dearest asset and buy the cheapest for it, once while their premiums lie far apart."""
     dearest, cheapest = NO_ASSET, NO_ASSET
     highest, lowest = -np.inf, np.inf
     bars = 0
     for asset in range(len(book.positions)):
-        premium = close_of(market, terms, policy, session, asset) / market.prices[session - 1, PEAK, asset] - 1.0
+        premium = closes[asset] / market.prices[session - 1, PEAK, asset] - 1.0
         bars += premium >= -1.0  # a missing close compares false
         if premium > highest:
             dearest, highest = asset, premium
@@ -233,14 +234,14 @@ def trade_spread(market, terms, book, policy, session):
         quantity = rung_sale(book.positions[dearest], book.holdings[dearest])
         proceeds = sell_at_close(market, terms, book, session, REBALANCE_SELL, dearest, quantity, value)
         if proceeds > 0.0:
-            price = close_of(market, terms, policy, session, cheapest)
+            price = closes[cheapest]
             most = affordable(terms, price, min(proceeds, book.state.bank))
             buy_at_close(market, terms, book, session, REBALANCE_BUY, cheapest, most, value)
     book.state.spread_tried = apart
 
 
 @compiled
-def deploy(market, terms, book, policy, session):
+def deploy(market, terms, book, policy, session, closes):
     """Spend what the bank holds above the reserve, once it holds too much: on what lacks most, then on candidates."""
     state = book.state
     value = worth_of(market, book, session)
@@ -250,42 +251,43 @@ def deploy(market, terms, book, policy, session):
     waiting = NONE_YET
     for asset in range(len(book.positions)):
         target = book.positions[asset].weight * (1.0 - terms.reserve) * value
-        lack = target - book.holdings[asset] * close_of(market, terms, policy, session, asset)
+        lack = target - book.holdings[asset] * closes[asset]
         if lack > 0.0:  # a missing close compares false
             waiting = await_turn(book, asset, lack, waiting)
     for _ in range(waiting):
         asset, lack = take_turn(book, waiting, TOO_SMALL * value)
-        price = close_of(market, terms, policy, session, asset)
+        price = closes[asset]
         quantity = min(lack / price, affordable(terms, price, state.bank - kept))
         buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
     trading = 0
     for asset in policy.candidates:
-        trading += close_of(market, terms, policy, session, asset) > 0.0
+        trading += closes[asset] > 0.0
     part = (state.bank - kept) / trading
     for asset in policy.candidates:
-        quantity = affordable(terms, close_of(market, terms, policy, session, asset), part)
+        quantity = affordable(terms, closes[asset], part)
         buy_at_close(market, terms, book, session, DEPLOY_BUY, asset, quantity, value)
 
 
 @compiled
-def harvest(market, terms, book, policy, session):
+def harvest(market, terms, book, policy, session, closes):
     """Sell whole what lies far enough below its cost, and buy its substitute, or let the proceeds wait."""
     value = worth_of(market, book, session)
     for asset in range(len(book.positions)):
         position, harvested = book.positions[asset], policy.harvests[asset]
-        price = close_of(market, terms, policy, session, asset)
+        price = closes[asset]
         held = book.holdings[asset]
         if not (held > 0.0 and price < position.average_cost * (1.0 - terms.harvest_loss)):
             continue  # a missing close compares false
         loss = held * position.average_cost - (held * price - fee_of(terms, held * price))
         other = harvested.substitute
         is_replaced = other != NO_ASSET
-        if loss < terms.harvest_min or (is_replaced and not close_of(market, terms, policy, session, other) > 0.0):
+        if loss < terms.harvest_min or (is_replaced and not closes[other] > 0.0):
             continue
         proceeds = make_sale(market, terms, book, session, HARVEST_SELL, asset, held, value)
         if proceeds == 0.0:
             continue
         harvested.blocked_until = market.dates[session].day + WINDOW_DAYS
+        closes[asset] = NAN
         if is_replaced:
             most = affordable(terms, market.closes[session, other], min(proceeds, book.state.bank))
             buy_at_close(market, terms, book, session, HARVEST_BUY, other, most, value)

@@ -29,7 +29,13 @@ from sd_core.simulation.kernel.book import (
 )
 from sd_core.simulation.kernel.lanes import sum_of_products
 from sd_core.simulation.kernel.lookback import MONTH, adapt_brackets, look_back, note_gaps
-from sd_core.simulation.kernel.portfolio_rules import NEVER, affordable, close_of, follow_portfolio_rules, set_targets
+from sd_core.simulation.kernel.portfolio_rules import (
+    NEVER,
+    affordable,
+    follow_portfolio_rules,
+    note_closes,
+    set_targets,
+)
 from sd_core.simulation.kernel.rule import forget_refusals, move_anchor, set_limits, touched_assets, trade
 from sd_core.simulation.kernel.trades import book_cash, buy, chain, list_lot
 from sd_core.simulation.kernel.withdrawals import withdraw
@@ -122,23 +128,21 @@ def transfer(book, session, flow):
 
 
 @compiled
-def invest_arrivals(market, terms, book, policy, session):
+def invest_arrivals(market, terms, book, session, closes):
     """Buy at the close for the dividends of the day, each in its asset, then for the deposit, at the targets."""
     if terms.reinvest and market.dates[session].pays:
         for asset in range(len(book.positions)):
-            invest(market, terms, book, policy, session, DIVIDEND_BUY, asset, book.positions[asset].dividend)
+            invest(market, terms, book, session, closes, DIVIDEND_BUY, asset, book.positions[asset].dividend)
     if terms.deposit_invest and book.state.deposits > 0.0:
         to_invest = book.state.deposits * (1.0 - terms.reserve)
         for asset in range(len(book.positions)):
-            invest(market, terms, book, policy, session, DEPOSIT_BUY, asset, to_invest * book.positions[asset].weight)
+            invest(market, terms, book, session, closes, DEPOSIT_BUY, asset, to_invest * book.positions[asset].weight)
 
 
 @compiled
-def invest(market, terms, book, policy, session, kind, asset, money):
+def invest(market, terms, book, session, closes, kind, asset, money):
     """Buy for a sum, or for what the bank still holds of it, without moving the anchor; return whether anything was."""
-    price = market.closes[session, asset]
-    if policy is not None:
-        price = close_of(market, terms, policy, session, asset)
+    price = closes[asset]
     quantity = whole_lots(affordable(terms, price, min(money, book.state.bank)), book.positions[asset].lot_size)
     if not quantity > 0.0:  # a missing close compares false
         return False
@@ -148,14 +152,14 @@ def invest(market, terms, book, policy, session, kind, asset, money):
 
 
 @compiled
-def buy_back(market, terms, book, policy, session):
+def buy_back(market, terms, book, policy, session, closes):
     """Buy what was harvested without a substitute, once it is no longer blocked, for the proceeds."""
     for asset in range(len(book.positions)):
         harvested = policy.harvests[asset]
-        price = close_of(market, terms, policy, session, asset)
+        price = closes[asset]
         if harvested.waiting > 0.0 and price > 0.0:  # a missing close compares false
             money = harvested.waiting if book.positions[asset].weight > 0.0 else 0.0
-            if invest(market, terms, book, policy, session, HARVEST_BUY, asset, money):
+            if invest(market, terms, book, session, closes, HARVEST_BUY, asset, money):
                 move_anchor(terms, book, asset, price)
             harvested.waiting = 0.0
 
@@ -164,14 +168,18 @@ def buy_back(market, terms, book, policy, session):
 def act_at_close(market, terms, book, policy, session):
     """Put targets in force, invest what arrived, follow the portfolio's rules, and pay what is withdrawn."""
     changed = False
+    closes = market.closes[session]
     if policy is not None:
         changed = set_targets(book, policy, session)
+        if terms.harvest_every != NEVER:
+            note_closes(market, policy, session)
+            closes = policy.closes
     if terms.reinvest or book.state.deposits > 0.0:
-        invest_arrivals(market, terms, book, policy, session)
+        invest_arrivals(market, terms, book, session, closes)
     if policy is not None:
         if terms.harvest_every != NEVER:
-            buy_back(market, terms, book, policy, session)
-        follow_portfolio_rules(market, terms, book, policy, session, changed)
+            buy_back(market, terms, book, policy, session, closes)
+        follow_portfolio_rules(market, terms, book, policy, session, closes, changed)
         if market.dates[session].begun[terms.withdrawal_every] > 0 or policy.withdrawals[session] > 0.0:
             withdraw(market, terms, book, policy, session)
 
