@@ -2,6 +2,8 @@
 
 import datetime as dt
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -218,6 +220,20 @@ def test_marks_take_the_closes_of_the_lake(account: Lab) -> None:
     ledger.store.close()
     with pytest.raises(NotReadyError, match="the prices in the lake end on"):
         mark_account(account.home, dt.date(2026, 1, 5))
+
+
+def test_split_since_a_mark_is_known_from_the_closes_of_the_lake(account: Lab) -> None:
+    from pipelines.steps import account as steps
+
+    prices = account.table("satellite_prices")
+    close = float(prices[(prices["ticker"] == "EEE") & (prices["session"] == str(LAST))]["close"].iloc[0])
+
+    def found(marked: float) -> dict[str, Fraction]:
+        return steps._splits(account.home, {"EEE": (LAST.isoformat(), Decimal(repr(marked)))})
+
+    # Marked at two thirds of what the lake has now, at three times that, and as it is.
+    assert (found(close * 2 / 3), found(close * 3)) == ({"EEE": Fraction(2, 3)}, {"EEE": Fraction(3)})
+    assert found(close) == {}
 
 
 def evaluated(lab: Lab) -> tuple[bool, str]:
