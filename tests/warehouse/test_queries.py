@@ -16,8 +16,9 @@ QUERIES = dict(re.findall(r"\*\*(.+?)\*\*.*?```sql\n(.*?)```", PAGE, flags=re.DO
 _OF_BUCKETS = PAGE.split("## Buckets")[1].split("\n## ")[0]
 OF_BUCKETS = [question for question in QUERIES if f"**{question}**" in _OF_BUCKETS]
 
-# The finished run drew no histories, has no 60/40, no taxes, other start dates or price index, it is of 2023,
-# and a year is too short for a whole one and for regimes of market and correlation; all assets are bought in fractions.
+# The finished run drew no histories, has no 60/40, no taxes, other start dates, price index, mixes, signals, factors or
+# hourly bars and no strategy on paper, it is of 2023, and a year is too short for a whole one and for regimes of market
+# and correlation; all assets are bought in fractions.
 EMPTY = {
     "What was too dear to be bought?",
     "Which were the worst and the best year?",
@@ -35,6 +36,17 @@ EMPTY = {
     "Which losses did the wash-sale rule put off?",
     "Did the assets move together, and since when?",
     "Did deciding on weights pay?",
+    "Which rules were given up?",
+    "Do signals predict returns?",
+    "What does each signal say now, the best assets first?",
+    "Did harvesting losses pay?",
+    "How far were expected returns from what came?",
+    "What would today's targets of a mix do in the next fall?",
+    "Which were the worst years to deploy the capital in?",
+    "Is it more than known premiums?",
+    "Which factors did a scenario live from?",
+    "Do the classes move together within the day, too?",
+    "Since when is it out of sample, and what did it return since?",
 }
 
 
