@@ -170,7 +170,7 @@ def test_fresh_run_computes_everything(lab: Lab) -> None:
     before, published = lab.pointers(), lab.rows()
     assert lab.sdlab("run", "--fresh").code == 0
     after = lab.pointers()
-    assert all(after[name] != before[name] for name in before)
+    assert all(after[name] != before[name] for name in before if not name.startswith("trials/"))
     assert lab.rows() == published
 
 
