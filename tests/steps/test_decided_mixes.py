@@ -214,7 +214,7 @@ def test_change_of_a_mix_leads_to_its_strategies_alone(lab, tmp_path):
     document["mixes"]["least"]["max_turnover"] = 0.05
     changed = Lab(write_study(tmp_path / "small.yaml", document), lab.copy_to(tmp_path / "home").root)
     plan = plan_run(changed.home)
-    assert plan.derived == ["mixes", "stress_mix"]
+    assert plan.derived == ["mixes", "stress_mix", "selection"]
     assert {scenario.strategy for scenario in plan.scenarios} == {"held"}
     before = changed.pointers()
     refresh(changed.home)

@@ -58,7 +58,13 @@ def test_fits_of_other_prices_are_left_out_and_reported_until_recomputed(lab_wit
     change_prices(lab)
     prepare(lab.home)
     made = publish(lab.home)
-    assert made.outdated_derived == ["variance_state", "correlations", "income_subset", "start_date_outcome"]
+    assert made.outdated_derived == [
+        "variance_state",
+        "correlations",
+        "income_subset",
+        "start_date_outcome",
+        "selection",
+    ]
     assert lab.table("correlation_pair").empty
     assert lab.table("correlation_summary").empty
     assert len(lab.table("market_regime")) == len(lab.table("sessions"))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from support.lab import Lab
 from support.steps import refresh
 
+from pipelines.lab.trials import TRIALS
 from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.instance import open_instance
 from pipelines.orchestration.partitions import range_tags
@@ -68,6 +70,8 @@ def test_published_rows_of_a_partial_run_are_those_of_a_fresh_one(
     lab = changed_study(strategies={"buy_and_hold": {}, "sd8": {"rule": {"sd_n": 12}}, "new": {"rebalance": YEARLY}})
     assert lab.sdlab("run").code == 0
     fresh = Lab(lab.study_file, tmp_path / "fresh")
+    # What was tried before remains tried, and is in the tables.
+    shutil.copytree(lab.home.lake.root / TRIALS, fresh.home.lake.root / TRIALS)
     refresh(fresh.home, fresh=True)
     assert lab.rows() == fresh.rows()
     assert report(lab) == report(fresh)
