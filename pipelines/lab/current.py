@@ -138,3 +138,19 @@ def current_scenarios(study: Study, stored: Mapping[Scenario, Version], market: 
         and version.facts["study_hash"] == scenario_fingerprint(study, scenario)
         and version.facts["engine_version"] == versions.ENGINE
     )
+
+
+def up_to_date_scenarios(
+    study: Study, lake: Lake, market: Version, metrics_version: Callable[[], str]
+) -> dict[Scenario, Version]:
+    """Return the scenarios of the study that the lake holds as the study asks for them now, in its order.
+
+    Args:
+        study: that knows what its mixes have decided.
+        lake: of the study.
+        market: of the lake.
+        metrics_version: as :func:`stored_scenarios` takes it.
+    """
+    stored = stored_scenarios(study, lake, metrics_version)
+    current = current_scenarios(study, stored, market)
+    return {scenario: version for scenario, version in stored.items() if scenario in current}

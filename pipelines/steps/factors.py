@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.lab.current import current_scenarios, stored_scenarios
+from pipelines.lab.current import up_to_date_scenarios
 from pipelines.warehouse.reduction import metrics_version
 from sd_core.analytics.factors import MONTHS_PER_YEAR, Explained, Rows, explain, rows_of
 from sd_core.lake import Lake, Version
@@ -51,11 +51,8 @@ def explain_scenarios(study: Study, lake: Lake, market: Version) -> "Tables":
 
 
 def _with_days(study: Study, lake: Lake, market: Version) -> Iterator[tuple[Scenario, Version]]:
-    stored = stored_scenarios(study, lake, metrics_version)
-    current = current_scenarios(study, stored, market)
-    return (
-        (scenario, version) for scenario, version in stored.items() if scenario in current and "daily" in version.rows
-    )
+    held = up_to_date_scenarios(study, lake, market, metrics_version)
+    return ((scenario, version) for scenario, version in held.items() if "daily" in version.rows)
 
 
 def _growth(version: Version, capital: float) -> Floats:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pipelines.lab.current import (
     MARKET,
     current_market,
-    current_scenarios,
     is_prepared,
     outdated_tickers,
-    stored_scenarios,
+    up_to_date_scenarios,
 )
 from pipelines.lab.home import StudyHome
 from pipelines.lab.publication import inputs_of, is_published
@@ -79,9 +78,8 @@ def outdated_scenarios(study: Study, lake: Lake) -> list[Scenario]:
         NotReadyError: the lake has no market for the study.
     """
     market = current_market(study, lake)
-    stored = stored_scenarios(study, lake, version_of_metrics)
-    current = current_scenarios(decided(study, lake, market), stored, market)
-    return [scenario for scenario in study.scenarios if scenario not in current]
+    held = up_to_date_scenarios(decided(study, lake, market), lake, market, version_of_metrics)
+    return [scenario for scenario in study.scenarios if scenario not in held]
 
 
 def version_of_metrics() -> str:

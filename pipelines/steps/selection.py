@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.lab import trials
-from pipelines.lab.current import current_scenarios, read_panel, stored_scenarios
+from pipelines.lab.current import read_panel, up_to_date_scenarios
 from pipelines.lab.fingerprints import rule_fingerprint
 from pipelines.steps.holding import Holding
 from pipelines.steps.progress import Progress
@@ -77,9 +77,8 @@ def judge_selection(study: Study, lake: Lake, market: Version, progress: Progres
         progress: hears how many families were judged.
         fitted: when every mix that is traded had been fitted, None where one never was.
     """
-    stored = stored_scenarios(study, lake, metrics_version)
-    current = current_scenarios(study, stored, market)
-    versions = {one: stored[one] for one in study.rivals if one in current}
+    held = up_to_date_scenarios(study, lake, market, metrics_version)
+    versions = {one: held[one] for one in study.rivals if one in held}
     panel = read_panel(study, market)
     holding = Holding.of(study, market, panel, fitted)
     if holding is None or not versions:
