@@ -18,6 +18,20 @@ def counted(number: int, what: str, several: str | None = None) -> str:
     return f"{number:,} {what if number == 1 else several or what + 's'}"
 
 
+# Of text that a stranger's program sent: more of it would hide the sentence around it.
+LONGEST_QUOTE = 200
+
+
+def printable(text: str) -> str:
+    r"""Return text that someone else sent as a line may have it: short, and without what steers a terminal.
+
+    >>> printable("not \x1b[31mfound\n  here")
+    'not ?[31mfound here'
+    """
+    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]} …"
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that is most like an unknown one, whatever the case; None where none is like it.
 

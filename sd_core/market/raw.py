@@ -218,6 +218,7 @@ def _join(old: PriceHistory, new: PriceHistory, fetched: Range) -> PriceHistory:
 
     return replace(
         new,
+        currency=new.currency or old.currency,
         bars=joined(old.bars, new.bars),
         dividends=joined(old.dividends, new.dividends),
         splits=joined(old.splits, new.splits),

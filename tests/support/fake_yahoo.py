@@ -1,12 +1,13 @@
 """Yahoo Finance on this machine: the calls that yfinance makes for a price history, answered from a script.
 
-A thread serves chart, cookie and crumb requests on 127.0.0.1; a ``requests`` session sends every request there,
-whatever host it names. What the answers must lead to belongs in the tests.
+A thread serves chart, cookie and crumb requests on 127.0.0.1; a session of ``requests`` or of libcurl sends every
+request there, whatever host it names. What the answers must lead to belongs in the tests.
 """
 
 import datetime as dt
 import json
 import threading
+import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
 import requests
+from curl_cffi import requests as curl
 from requests.adapters import HTTPAdapter
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -35,10 +37,23 @@ class Call(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """What a chart request gets instead of its answer; status 0 hangs up without one."""
+    """What a chart request gets instead of its answer; status 0 hangs up without one.
+
+    Attributes:
+        status: the HTTP status.
+        body: what is sent.
+        length: the length that is announced; None for that of the body.
+        encoding: the encoding that is announced, such as gzip.
+        repeated: how often the body is sent; what is announced is the whole.
+        pause: seconds before each time.
+    """
 
     status: int
-    body: str = ""
+    body: str | bytes = ""
+    length: int | None = None
+    encoding: str | None = None
+    repeated: int = 1
+    pause: float = 0.0
 
 
 def chart(
@@ -135,12 +150,14 @@ class FakeYahoo:
     Attributes:
         charts: what a symbol's chart requests are answered with; Yahoo's 404 for any other.
         failures: what the next chart requests get instead, in this order.
+        crumb: what a request for a crumb gets.
         calls: every request that arrived.
     """
 
     def __init__(self) -> None:
         self.charts: dict[str, dict] = {}
         self.failures: list[Failure] = []
+        self.crumb = Failure(200, "a-crumb")
         self.calls: list[Call] = []
         handler = type("Handler", (_Handler,), {"yahoo": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -154,6 +171,10 @@ class FakeYahoo:
         for scheme in ("http://", "https://"):
             session.mount(scheme, _Redirecting(self._server.server_port))
         return session
+
+    def curl_session(self) -> curl.Session:
+        """Return a session of libcurl, as the source has it by itself, whose every request comes here."""
+        return _RedirectingCurl(self._server.server_port)
 
     def chart_calls(self) -> list[Call]:
         """Return the chart requests that arrived."""
@@ -181,6 +202,25 @@ class _Redirecting(HTTPAdapter):
         return response
 
 
+# Before a test may have replaced it.
+_curl_request = curl.Session.request
+
+
+class _RedirectingCurl(curl.Session):
+    def __init__(self, port: int) -> None:
+        super().__init__(impersonate="chrome", trust_env=False)
+        self._port = port
+
+    def request(self, method, url, *args, **kwargs):  # type: ignore[no-untyped-def]
+        meant_for = urlsplit(url)
+        local = urlunsplit(("http", f"127.0.0.1:{self._port}", meant_for.path or "/", meant_for.query, ""))
+        response = _curl_request(
+            self, method, local, *args, **{**kwargs, "headers": {"X-Meant-For": str(meant_for.hostname)}}
+        )
+        response.url = url
+        return response
+
+
 class _Handler(BaseHTTPRequestHandler):
     yahoo: FakeYahoo
 
@@ -191,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
         if address.path.startswith("/v8/finance/chart/"):
             self._chart(unquote(address.path.rpartition("/")[2]))
         elif address.path == "/v1/test/getcrumb":
-            self._answer(200, "a-crumb")
+            self._fail(self.yahoo.crumb)
         elif host == "fc.yahoo.com":
             self._answer(404, "", cookie="A3=a-cookie; Domain=.yahoo.com; Path=/; Max-Age=31536000")
         elif "/quoteSummary/" in address.path:
@@ -201,15 +241,30 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _chart(self, symbol: str) -> None:
         if self.yahoo.failures:
-            failure = self.yahoo.failures.pop(0)
-            if failure.status == 0:
-                self.close_connection = True
-                return
-            self._answer(*failure)
+            self._fail(self.yahoo.failures.pop(0))
         elif symbol in self.yahoo.charts:
             self._answer(200, json.dumps({"chart": self.yahoo.charts[symbol]}))
         else:
             self._answer(404, json.dumps({"chart": UNKNOWN}))
+
+    def _fail(self, failure: Failure) -> None:
+        if failure.status == 0:
+            self.close_connection = True
+            return
+        content = failure.body.encode() if isinstance(failure.body, str) else failure.body
+        length = len(content) * failure.repeated if failure.length is None else failure.length
+        self.send_response(failure.status)
+        self.send_header("Content-Length", str(length))
+        if failure.encoding is not None:
+            self.send_header("Content-Encoding", failure.encoding)
+        self.end_headers()
+        self.close_connection = True
+        try:
+            for _ in range(failure.repeated):
+                time.sleep(failure.pause)
+                self.wfile.write(content)
+        except OSError:
+            return  # the client has hung up
 
     def _answer(self, status: int, body: str, cookie: str | None = None) -> None:
         content = body.encode()

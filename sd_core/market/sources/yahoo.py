@@ -5,9 +5,9 @@ Asking, waiting and taking an answer apart belong here; which values cannot be p
 
 import contextlib
 import datetime as dt
-import json
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-import requests
 import yfinance as yf
+import yfinance.cache
 from curl_cffi import requests as curl
 from yfinance.data import YfData
 from yfinance.exceptions import YFPricesMissingError, YFRateLimitError, YFTzMissingError
@@ -27,6 +27,16 @@ from sd_core.market.sources import validation as refusal
 from sd_core.market.sources.bars import days, flat_bars, no_events
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory, Remark
 from sd_core.market.sources.validation import Finding
+from sd_core.market.sources.yahoo_answers import (
+    CANNOT_BE_USED,
+    UNKNOWN_TICKER,
+    PassingError,
+    Reader,
+    RefusedError,
+    Session,
+    UnusableError,
+)
+from sd_core.wording import printable
 
 # Five attempts with waits of 2, 4, 8 and 16 seconds: a hiccup is over by then, and a real ban lasts too long to wait
 # for.
@@ -43,20 +53,7 @@ USUAL_CLOSE = dt.time(16)
 
 DIVIDENDS, SPLITS = "dividends", "stock splits"
 
-# In the address of every request for prices.
-CHART = "/v8/finance/chart/"
-
 Values = TypeVar("Values", pd.DataFrame, pd.Series)
-
-Session = requests.Session | curl.Session[curl.Response]
-
-
-class _PassingError(ConnectionError):
-    """A failure of the network or of Yahoo's servers that may be over in a moment.
-
-    Being a connection error, it makes yfinance go on without a cookie where one was asked for, and give up where prices
-    were.
-    """
 
 
 @dataclass(frozen=True)
@@ -67,13 +64,15 @@ class _Answer:
         table: yfinance's columns in lower case, by the exchange's calendar date; of hours by their beginning, UTC.
         metadata: what Yahoo states of the ticker and its exchange.
         asked_at: the moment before the request, UTC.
-        dividend_currencies: the currency of a dividend by its date, where Yahoo states one; yfinance drops it.
+        dividend_currencies: the currency of a dividend by its date, where Yahoo states one.
+        remarks: what had to be tidied before yfinance read it.
     """
 
     table: pd.DataFrame
     metadata: Mapping[str, Any]
     asked_at: dt.datetime
     dividend_currencies: Mapping[pd.Timestamp, str]
+    remarks: Sequence[Remark]
 
 
 class YahooSource:
@@ -100,8 +99,8 @@ class YahooSource:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        self._charts: list[Any] = []
-        self._session = _reporting_failures(session or curl.Session(impersonate="chrome"), self._charts)
+        self._reader = Reader()
+        self._session = self._reader.attach(session or curl.Session(impersonate="chrome"))
         self._sleep = sleep
         self._clock = clock
         self._attempts = ATTEMPTS
@@ -127,7 +126,9 @@ class YahooSource:
         )
         splits, of_splits = _usable(ticker, all_splits, refusal.positive_findings(all_splits, "a ratio"), "split")
         dividends, of_currencies = _in_unit_of_prices(ticker, dividends, answer)
-        remarks = [*of_bars, *of_dividends, *of_splits, *of_currencies]
+        remarks = [*answer.remarks, *of_bars, *of_dividends, *of_splits, *of_currencies]
+        if answer.metadata.get("currency") is None:
+            remarks.append(_without_currency(ticker, bars))
         return _history(ticker, answer, bars, dividends.rename(None), splits.rename(None), remarks)
 
     def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
@@ -139,7 +140,7 @@ class YahooSource:
         rates, remarks = _usable(ticker, closes, refusal.rate_findings(closes), "row")
         if rates.empty:
             raise _nothing_usable(ticker, table, refusal.rate_findings(closes))
-        return _history(ticker, answer, flat_bars(rates), no_events(), no_events(), remarks)
+        return _history(ticker, answer, flat_bars(rates), no_events(), no_events(), [*answer.remarks, *remarks])
 
     def hourly(self, ticker: str, since: dt.datetime | None) -> pd.Series:
         """Return the closes of finished hours from a week before ``since`` on, of the last two years at most.
@@ -166,12 +167,21 @@ class YahooSource:
                 return answer
             except YFRateLimitError:
                 failure = "it limits the rate of requests from this address: try again in some minutes"
-            except _PassingError as error:
+            except PassingError as error:
                 failure = str(error)
+                if isinstance(error, RefusedError):
+                    self._forget_cookies()
         attempts = "1 attempt" if self._attempts == 1 else f"{self._attempts} attempts"
         # After waiting in vain for one ticker, there is no need to wait as long for each of the others.
         self._attempts = 1
         raise FetchError(f"{ticker}: Yahoo did not deliver in {attempts}: {failure}")
+
+    def _forget_cookies(self) -> None:
+        """Have yfinance ask for a cookie and a crumb again; it keeps them on disk for a year."""
+        self._session.cookies.clear()
+        yfinance.cache.get_cookie_cache().store("curlCffi", None)
+        data = YfData(session=self._session)
+        data._cookie = data._crumb = None  # noqa: SLF001 - nothing public forgets them
 
     def _ask_once(self, ticker: str, start: dt.date, end: dt.date | None, interval: str) -> _Answer:
         with _raising_instead_of_logging():
@@ -180,7 +190,7 @@ class YahooSource:
     def _ask_yfinance(self, ticker: str, start: dt.date, end: dt.date | None, interval: str) -> _Answer:
         # yfinance remembers answers for as long as the process lives, failures among them.
         YfData.cache_get.cache_clear()
-        self._charts.clear()
+        self._reader.ticker = ticker
         asked_at = self._clock()
         try:
             yahoo = yf.Ticker(ticker, session=self._session)
@@ -194,7 +204,7 @@ class YahooSource:
                 keepna=True,
             )
             metadata = yahoo.history_metadata
-        except (YFRateLimitError, _PassingError):
+        except (YFRateLimitError, PassingError):
             raise
         except Exception as error:
             # Whatever error yfinance raises, Yahoo did not deliver; there is no base class for them.
@@ -203,56 +213,39 @@ class YahooSource:
             dates = table.index.tz_localize(None).normalize().as_unit("us").rename("date")
         else:
             dates = table.index.tz_convert("UTC")
-        currencies = _dividend_currencies(self._charts, ZoneInfo(metadata["exchangeTimezoneName"]))
-        return _Answer(table.set_index(dates).rename(columns=str.lower), metadata, asked_at, currencies)
+        return _Answer(
+            table.set_index(dates).rename(columns=str.lower),
+            metadata,
+            asked_at,
+            self._reader.dividend_currencies,
+            self._reader.remarks,
+        )
 
 
 @contextlib.contextmanager
 def _raising_instead_of_logging() -> Iterator[None]:
-    """Have yfinance raise its errors while it is asked; ours report each of them once."""
+    """Have yfinance raise its errors while it is asked, and warn of nothing; ours report each of them once."""
     logger = logging.getLogger("yfinance")
     level, hides = logger.level, yf.config.debug.hide_exceptions
     logger.setLevel(logging.CRITICAL)
     yf.config.debug.hide_exceptions = False
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)
         yf.config.debug.hide_exceptions = hides
 
 
-def _reporting_failures(session: Session, charts: list[Any]) -> Session:
-    """Make a session raise :class:`_PassingError` for a broken connection and for a failing server.
-
-    yfinance looks at neither: it would report a server's error 500 as a ticker that does not exist. The answers about
-    prices are added to ``charts``, since yfinance does not pass on all that they say.
-    """
-    plain_get = session.get
-
-    def get(*args: Any, **kwargs: Any) -> Any:
-        try:
-            response = plain_get(*args, **kwargs)
-        except OSError as error:
-            raise _PassingError(f"it cannot be reached ({type(error).__name__})") from error
-        if response.status_code >= 500:
-            raise _PassingError(f"its server failed (status {response.status_code})")
-        if CHART in str(args[0] if args else kwargs.get("url")):
-            charts.append(response)
-        return response
-
-    session.get = get  # type: ignore[method-assign]
-    return session
-
-
 def _in_words(error: Exception) -> str:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(error, YFTzMissingError) or status == 404:
-        return "Yahoo does not know this ticker: expected a symbol as on finance.yahoo.com, and not delisted"
+    if isinstance(error, UnusableError):
+        return str(error)
+    if isinstance(error, YFTzMissingError):
+        return UNKNOWN_TICKER
     if isinstance(error, YFPricesMissingError):
-        return f"Yahoo has no prices in that time: {error.rationale}"
-    if isinstance(error, json.JSONDecodeError):
-        return "Yahoo answered with a page instead of prices: it asks for consent, or blocks this address"
-    return f"Yahoo's answer cannot be used: {type(error).__name__}: {error}"
+        return f"Yahoo has no prices in that time: {printable(error.rationale)}"
+    return f"{CANNOT_BE_USED}{type(error).__name__}: {printable(str(error))}"
 
 
 def _finished_rows(ticker: str, answer: _Answer, start: dt.date, end: dt.date | None) -> pd.DataFrame:
@@ -323,15 +316,13 @@ def _left_out(ticker: str, rows: Values, found: Finding, what: str) -> Remark:
     return Remark("left_out", first, last, len(rows), f"{detail} A CSV source can supply what is missing.")
 
 
-def _dividend_currencies(charts: Sequence[Any], zone: ZoneInfo) -> dict[pd.Timestamp, str]:
-    """Return the currency of every dividend that states one, by the exchange's calendar date."""
-    results = charts[-1].json()["chart"]["result"] if charts else []
-    events = results[0].get("events", {}).get("dividends", {}) if results else {}
-    return {
-        pd.Timestamp(dt.datetime.fromtimestamp(event["date"], zone).date()): event["currency"]
-        for event in events.values()
-        if event.get("currency")
-    }
+def _without_currency(ticker: str, bars: pd.DataFrame) -> Remark:
+    first, last = bars.index[0].date(), bars.index[-1].date()
+    detail = (
+        f"Yahoo states no currency of {ticker}: its prices are taken to be in the one it stated before, else in the "
+        "study's."
+    )
+    return Remark("no_currency", first, last, len(bars), detail)
 
 
 def _in_unit_of_prices(ticker: str, dividends: pd.Series, answer: _Answer) -> tuple[pd.Series, list[Remark]]:
