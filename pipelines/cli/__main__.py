@@ -1,11 +1,12 @@
 """The command line as a program of its own: ``sdlab``, or ``python -m pipelines.cli``."""
 
+import contextlib
 import gc
 import os
 import sys
 
+from pipelines.cli.endings import end_at_interrupts, hold_standard_streams, raising_interrupts
 from pipelines.cli.exit_code import ExitCode
-from pipelines.cli.main import main
 
 # How many objects are made before garbage is looked for: thousands of classes and functions are imported, and Python's
 # own 700 would have all of them looked at again and again, a tenth of a command's time.
@@ -19,12 +20,17 @@ def collect_seldom() -> None:
 
 def program() -> ExitCode:
     """Run one command and return its exit code, in a process that ends with it."""
+    end_at_interrupts()
+    hold_standard_streams()
     collect_seldom()
-    code = main()
+    from pipelines.cli.main import main
+
+    with raising_interrupts():
+        code = main()
     if code is ExitCode.INTERRUPTED:
         # Python would wait for threads that are still at work; what they store is whole or absent, whenever they end.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
         os._exit(code)
     # The process gives its memory back by ending; looking through it for garbage before takes more than a second.
     gc.freeze()

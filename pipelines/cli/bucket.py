@@ -7,9 +7,7 @@ import argparse
 import contextlib
 import csv
 import datetime as dt
-import errno
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -62,8 +60,7 @@ def bucket(home: StudyHome, asked: argparse.Namespace) -> ExitCode:
             with _said_if_unheard(receipt):
                 _print_receipt(receipt, asked)
             return ExitCode.DONE
-        with _output():
-            return READS[asked.action](ledger, asked, home)
+        return READS[asked.action](ledger, asked, home)
     except (InputError, NotReadyError) as error:
         if asked.json:
             _print_json({"refused": str(error).splitlines()})
@@ -77,19 +74,6 @@ def bucket(home: StudyHome, asked: argparse.Namespace) -> ExitCode:
 
 
 @contextlib.contextmanager
-def _output() -> Iterator[None]:
-    """Write what is printed before the command ends, so that it can say that the output takes nothing.
-
-    Raises:
-        OSError: it does not.
-    """
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    yield
-    sys.stdout.flush()
-
-
-@contextlib.contextmanager
 def _said_if_unheard(receipt: Receipt) -> Iterator[None]:
     """Say what is booked where the output takes nothing, so that it is not asked for again.
 
@@ -97,8 +81,8 @@ def _said_if_unheard(receipt: Receipt) -> Iterator[None]:
         OSError: it does not.
     """
     try:
-        with _output():
-            yield
+        yield
+        sys.stdout.flush()
     except OSError:
         if receipt.entry and not receipt.is_dry_run:
             print(f"entry {receipt.entry} is booked, which could not be printed: {receipt.text}", file=sys.stderr)

@@ -13,6 +13,8 @@ from typing import Any
 
 # Commands that book nothing, and those that ask a broker, whose answers are no dry run.
 READING = {"orders", "approve", "propose", "exits", "list", "show", "verify", "why", "forecast", "export", "backup"}
+# Commands that do nothing but print.
+PRINTING = {"list", "show", "verify", "why", "forecast", "export"}
 
 
 def add_bucket_commands(
@@ -30,7 +32,7 @@ def add_bucket_commands(
     bucket: argparse.ArgumentParser = commands.add_parser(
         "bucket", help="the ledger of an account with a core and satellites"
     )
-    bucket.set_defaults(command=functools.partial(_print_help, bucket))
+    bucket.set_defaults(command=functools.partial(_print_help, bucket), reads=True)
     actions = bucket.add_subparsers(metavar="ACTION")
     how = argparse.ArgumentParser(add_help=False)
     how.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -41,7 +43,7 @@ def add_bucket_commands(
     def add(name: str, says: str) -> argparse.ArgumentParser:
         parents = [study, how] if name in READING else [study, how, writing]
         action = actions.add_parser(name, parents=parents, help=says, description=says)
-        action.set_defaults(command=run, action=name)
+        action.set_defaults(command=run, action=name, reads=name in PRINTING)
         return action
 
     _add_views(add)

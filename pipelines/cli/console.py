@@ -1,5 +1,7 @@
 """Where commands print for people."""
 
+import errno
+import os
 import sys
 
 from rich.console import Console
@@ -8,8 +10,16 @@ from rich.console import Console
 WIDTH = 80
 
 
+class _Console(Console):
+    """A console whose output may be closed by its reader: the command ends as with any other output."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass the error on; Rich itself would end the process."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def open_console() -> Console:
     """Return a console on standard output, as wide as a page, or narrower where the terminal is."""
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
+    console = _Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
     console.width = min(console.width, WIDTH)
     return console

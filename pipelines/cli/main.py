@@ -6,7 +6,6 @@ failed), 2 (the input was refused) or 130 (interrupted).
 
 import argparse
 import contextlib
-import errno
 import functools
 import importlib.metadata
 import io
@@ -15,42 +14,27 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pipelines.cli.bucket_options import add_bucket_commands
+from pipelines.cli.endings import ended
 from pipelines.cli.exit_code import ExitCode
-from pipelines.warehouse.interruption import QUERY_INTERRUPTED
 from sd_core.errors import InputError
 from sd_core.wording import did_you_mean
 
 
 def main(arguments: Sequence[str] | None = None) -> ExitCode:
     """Run one command and return its exit code."""
-    parsed = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A letter that the output cannot take is no reason to end: a ? is written for it.
         sys.stdout.reconfigure(errors="replace")
-    try:
+
+    def command() -> ExitCode:
+        parsed = _parser().parse_args(arguments)
         _require_folder()
-        return ExitCode(parsed.command(parsed))
-    except InputError as error:
-        print(f"refused:\n{error}", file=sys.stderr)
-        return ExitCode.REFUSED
-    except KeyboardInterrupt:
-        return _interrupted()
-    except RuntimeError as error:
-        if QUERY_INTERRUPTED not in str(error):
-            raise
-        return _interrupted()
-    except BrokenPipeError:
-        # The reader of our output has closed it, as `head` does.
-        sys.stderr.close()
-        return ExitCode.DONE
-    except OSError as error:
-        if error.filename is None and error.errno not in _NO_ROOM:
-            raise
-        print(f"failed:\n{error.filename or 'output'}: {error.strerror}", file=sys.stderr)
-        return ExitCode.FAILED
+        return ended(functools.partial(parsed.command, parsed), reads=parsed.reads)
+
+    return ended(command, reads=True)
 
 
 def _require_folder() -> None:
@@ -61,15 +45,6 @@ def _require_folder() -> None:
         raise InputError("the current folder was deleted: expected one that is there: change to it with cd") from None
 
 
-# What an output that takes nothing more says, without the name of a file.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
-
-
-def _interrupted() -> ExitCode:
-    print("\ninterrupted; the published warehouse is whole", file=sys.stderr)
-    return ExitCode.INTERRUPTED
-
-
 class _Parser(argparse.ArgumentParser):
     """A parser that asks, of a command or an option it does not know, whether a similar one was meant."""
 
@@ -78,6 +53,12 @@ class _Parser(argparse.ArgumentParser):
         if unknown := _UNKNOWN.search(message):
             message += did_you_mean(unknown["word"], [*_commands(self), *_options(self)])
         super().error(message)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help, a version or what is wrong; argparse itself ignores that an output takes nothing."""
+        file = file or sys.stderr
+        file.write(message)
+        file.flush()
 
 
 _UNKNOWN = re.compile(r"(invalid choice: '|unrecognized arguments: )(?P<word>[^'\s]+)")
@@ -97,7 +78,7 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="sdlab", description="Backtests of Synthetic Dividend portfolios, in tables to query.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {importlib.metadata.version('sdlab')}")
-    parser.set_defaults(command=functools.partial(_print_help, parser))
+    parser.set_defaults(command=functools.partial(_print_help, parser), reads=True)
     commands = parser.add_subparsers(metavar="COMMAND")
     study = _Parser(add_help=False)
     study.add_argument(
@@ -114,16 +95,16 @@ def _parser() -> argparse.ArgumentParser:
         "the bootstrap samples of the reserve question (reserve_bootstrap), then the warehouse; or only one asset "
         "(raw_prices, prices, simulations, report_strategy)",
     )
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, reads=False)
 
     ui = commands.add_parser("ui", parents=[study], help="open Dagster's web page and run its schedules")
     ui.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1 (default: %(default)s)")
-    ui.set_defaults(command=_ui)
+    ui.set_defaults(command=_ui, reads=False)
 
     query = commands.add_parser("query", parents=[study], help="ask the published warehouse in SQL")
     query.add_argument("sql", metavar="SQL")
     query.add_argument("--out", metavar="FILE", type=Path, help="write the rows to a CSV file, once all are there")
-    query.set_defaults(command=_query)
+    query.set_defaults(command=_query, reads=True)
 
     orders = commands.add_parser(
         "orders", parents=[study], help="where the rule trades next: limits and quantities after the last session"
@@ -131,11 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     orders.add_argument("--strategy", metavar="NAME", help="a strategy with a rule (default: the best one)")
     orders.add_argument("--reserve", metavar="R", type=float, help="its reserve, such as 0.10 (default: the best one)")
     orders.add_argument("--json", action="store_true", help="print JSON instead of text")
-    orders.set_defaults(command=_orders)
+    orders.set_defaults(command=_orders, reads=True)
 
     check = commands.add_parser("check", parents=[study], help="validate a study and what the lake holds for it")
     check.add_argument("--fetch", action="store_true", help="also ask the price source for every ticker")
-    check.set_defaults(command=_check)
+    check.set_defaults(command=_check, reads=True)
 
     add_bucket_commands(commands, study, _bucket)
     return parser

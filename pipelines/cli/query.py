@@ -14,6 +14,7 @@ from typing import TextIO
 
 import duckdb
 
+from pipelines.cli.endings import say
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.home import StudyHome
 from pipelines.warehouse.query import open_warehouse, reading_statement, refusal
@@ -47,7 +48,7 @@ def query(home: StudyHome, sql: str, out: Path | None = None) -> ExitCode:
                 _write_csv(connection, statement, sys.stdout)
             hints = list(_hints(home.study, sql))
             if hints and connection.execute(statement).fetchone() is None:
-                print("\n".join(hints), file=sys.stderr)
+                say("\n".join(hints))
         except duckdb.PermissionException:
             raise refusal(sql) from None
         except duckdb.OutOfMemoryException:

@@ -4,7 +4,6 @@ What is outdated belongs in ``pipelines.steps.plan``, how it is run in ``pipelin
 imported only where something is: a run that has nothing to do ends at once.
 """
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from rich.console import Console
 
 from pipelines.cli.commands import command_line, shown_path
 from pipelines.cli.console import open_console
+from pipelines.cli.endings import say
 from pipelines.cli.exit_code import ExitCode
 from pipelines.cli.headline import print_headline
 from pipelines.lab.home import StudyHome
@@ -47,14 +47,14 @@ def run(home: StudyHome, select: str | None, *, fresh: bool) -> ExitCode:
         discarded = discard_damaged(home.lake)
         if not discarded:
             raise
-        print(f"damaged, so computed again: {', '.join(discarded)}", file=sys.stderr)
+        say(f"damaged, so computed again: {', '.join(discarded)}")
         if select is not None:
             # What was discarded may be outside the selection.
             _update(home, console, None, fresh=False)
         code = _update(home, console, select, fresh=fresh)
     # The last word about a run that failed is why.
     if code is ExitCode.DONE:
-        print(f"took {_duration(time.monotonic() - started)}", file=sys.stderr)
+        say(f"took {_duration(time.monotonic() - started)}")
     return code
 
 
@@ -82,7 +82,7 @@ def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan |
     for failure in failures:
         if failure.damaged:
             raise DamagedError(failure.message)
-        print(("refused:\n" if failure.refused else "failed:\n") + failure.message, file=sys.stderr)
+        say(("refused:\n" if failure.refused else "failed:\n") + failure.message)
     if not failures and selection.publishes:
         _print_published(console, home, selection)
     codes = (ExitCode.REFUSED if failure.refused else ExitCode.FAILED for failure in failures)

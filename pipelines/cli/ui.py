@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from pipelines.cli.endings import say
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.home import CODE, StudyHome
 from pipelines.orchestration.instance import environment_of, open_instance
@@ -49,7 +50,7 @@ def serve(home: StudyHome, port: int) -> ExitCode:
         if not interrupted.is_set():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(server.pid, signal.SIGINT)  # its daemon holds the lock, and would go on without it
-            print(f"failed: the server ended by itself:\n{log.read_text()[-LOG_TAIL:]}", file=sys.stderr)
+            say(f"failed: the server ended by itself:\n{log.read_text()[-LOG_TAIL:]}")
             return ExitCode.FAILED
         server.send_signal(signal.SIGINT)
         server.wait()

@@ -4,6 +4,7 @@ Dagster passes a run's events to its loggers; this logger shows the few that mat
 ``headline``.
 """
 
+import contextlib
 import logging
 import re
 import sys
@@ -79,7 +80,8 @@ class ProgressHandler(logging.Handler):
         if self._bar:
             self._bar.console.print(line, highlight=False, markup=False)
         else:
-            print(line, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # progress that cannot be shown is no reason to end
+                print(line, file=sys.stderr, flush=True)
 
 
 def _readable(step: str) -> str:
