@@ -300,6 +300,12 @@ create macro is_of_ledger(book) as
 comment on macro is_of_ledger is
     'Whether a book is of the account''s ledger, the account itself or a bucket on paper, and no plan of the study.';
 
+create macro is_twin(book) as
+    starts_with(book, 'twin:');
+
+comment on macro is_twin is
+    'Whether a book is a satellite of the account, simulated.';
+
 create macro is_daily(sessions, days, periods_per_year) as
     sessions + 2 >= 0.9 * days * periods_per_year / 365.25;
 

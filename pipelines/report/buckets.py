@@ -17,7 +17,10 @@ _TWINS = """
     select * replace (strftime(since, '%Y-%m-%d') as since) from report_bucket_twin where missing is null
     order by book, bucket
 """
-_REGIMES = "select * from bucket_regime where bucket <> 'core' order by book, bucket, sessions desc, regime"
+_REGIMES = """
+    select * from bucket_regime where bucket <> 'core' and not is_twin(book)
+    order by book, bucket, sessions desc, regime
+"""
 
 _PRESENT = "select regime from market_regime order by session desc limit 1"
 

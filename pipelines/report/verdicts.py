@@ -12,7 +12,7 @@ import duckdb
 
 from pipelines.report.selection import selection_sentences
 from pipelines.warehouse.records import records
-from sd_core.study.satellites import LIVE
+from sd_core.study.satellites import LIVE, TWIN
 from sd_core.wording import counted
 
 _ROWS = """
@@ -183,7 +183,7 @@ def read_headline(connection: duckdb.DuckDBPyConnection) -> Headline:
         undecided=sum(row["conclusion"] == "undecided" for row in judged),
         plans=[_plan(row) for row in books if row["core_strategy"] is not None],
         accounts=[
-            *(_account(row, study["currency"]) for row in books if row["core_strategy"] is None),
+            *(_account(row, study["currency"]) for row in books if _is_of_ledger(row)),
             *(_twin(row) for row in records(connection, _TWINS)),
         ],
         findings=[row["detail"] for row in findings if row["ticker"] is not None],
@@ -213,6 +213,11 @@ def _plan(book: dict[str, Any]) -> str:
         f"and {percent_of(book['core_max_drawdown'])}. Satellites were {percent_of(book['mean_satellite_share'])} of "
         f"it on average and {percent_of(book['highest_satellite_share'])} at most: the most that they could lose."
     )
+
+
+def _is_of_ledger(book: dict[str, Any]) -> bool:
+    """Return whether a book is the account or on paper: no plan, and no twin, which is named beside its bucket."""
+    return book["core_strategy"] is None and not book["book"].startswith(TWIN)
 
 
 def _account(book: dict[str, Any], currency: str) -> str:

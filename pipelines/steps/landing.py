@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipelines.steps.books import place_of
 from pipelines.steps.signals import judged
-from pipelines.steps.twins import twin_rows
+from pipelines.steps.twins import Twins, simulate_twins
 from pipelines.warehouse.records import records
 from sd_core.buckets.ledger import book_rows
 from sd_core.buckets.ledger.books import Book, Living, Row
@@ -23,7 +23,7 @@ from sd_core.lake import Lake, Version
 from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
 from sd_core.schemas.kinds import Regime
 from sd_core.study.model import Study
-from sd_core.study.satellites import LIVE
+from sd_core.study.satellites import LIVE, TWIN
 
 # Of each position: what its signal and the market said at the close before it was opened, and the asset's highest close
 # up to then. A ticker without prices has no row of signals, and a date outside the sessions no close before.
@@ -88,6 +88,7 @@ def read_books(study: Study, lake: Lake, market: Version) -> dict[str, pa.Table]
         NotReadyError: the ledger is damaged, or of another release.
     """
     rows, living = _rows(Store(*place_of(study, lake)), study.currency)
+    twins = Twins()
     if rows["bucket_trade"] or living:
         buckets = pa.Table.from_pylist(rows["study_bucket"], STUDY_BUCKET.arrow_schema)
         with judged(study, market, buckets) as connection:
@@ -95,11 +96,26 @@ def read_books(study: Study, lake: Lake, market: Version) -> dict[str, pa.Table]
             days, events = (
                 [row for row in rows[name] if row["book"] == LIVE] for name in ("bucket_daily", "bucket_event")
             )
-            rows["bucket_twin"] = list(twin_rows(study, market, connection, living, days, events))
+            twins = simulate_twins(study, market, connection, living, days, events)
+        rows["bucket_twin"] = twins.rows
+        rows["study_bucket"] += _settings_of(twins, rows["study_bucket"])
     return {
-        table.name: pa.Table.from_pylist(rows[table.name], table.arrow_schema)
+        table.name: pa.concat_tables(
+            [pa.Table.from_pylist(rows[table.name], table.arrow_schema), *twins.tables[table.name]]
+        )
         for table in (STUDY_BUCKET, *BUCKET_TABLES, *LEDGER_TABLES)
     }
+
+
+def _settings_of(twins: Twins, settings: Iterable[Row]) -> list[Row]:
+    """Return the settings of satellites that have a twin as those of its book, which has no other bucket."""
+    simulated = {row["bucket"] for row in twins.rows if "missing" not in row}
+    alone = {"position": 1, "budget": 1.0}
+    return [
+        {**row, "plan": f"{TWIN}{row['bucket']}", **alone}
+        for row in settings
+        if row["plan"] == LIVE and row["bucket"] in simulated
+    ]
 
 
 def _rows(store: Store, currency: str) -> tuple[dict[str, list[Row]], list[Living]]:

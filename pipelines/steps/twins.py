@@ -1,39 +1,57 @@
 """Simulate each satellite of the account beside itself: from its own settings, with the money that came to it.
 
-What a twin does in a session belongs in ``sd_core.buckets.history.twin``; the report sets it beside the account.
+A twin is a book of its own, in the tables of plans. What it does in a session belongs in
+``sd_core.buckets.history.twin``; the report sets it beside the account.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from pipelines.steps.signals import satellite_panel, signals_of
 from sd_core.buckets.history.contract import Plan, Satellite, SatellitePanel, Signals
-from sd_core.buckets.history.twin import Recorded, Twin, simulate_twin
+from sd_core.buckets.history.tables import name_rows
+from sd_core.buckets.history.twin import Recorded, simulate_twin
 from sd_core.buckets.ledger.books import Living
 from sd_core.lake import Version
 from sd_core.market.currencies import minor_digits
-from sd_core.schemas.kinds import Outcome, Sleep
+from sd_core.schemas import buckets
+from sd_core.schemas.kinds import Sleep
 from sd_core.study.model import Study
-from sd_core.study.satellites import LIVE
+from sd_core.study.satellites import LIVE, TWIN
 
 Row = Mapping[str, Any]
 _FAILED = Sleep.PROBATION.name.lower()
 
 
-def twin_rows(
+@dataclass(frozen=True)
+class Twins:
+    """The twins of an account.
+
+    Attributes:
+        rows: of ``bucket_twin``: which satellite has one, or why it has none.
+        tables: their books, by the names of the tables.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    tables: dict[str, list[pa.Table]] = field(default_factory=lambda: defaultdict(list))
+
+
+def simulate_twins(
     study: Study,
     market: Version,
     connection: duckdb.DuckDBPyConnection,
     living: Iterable[Living],
     days: Sequence[Row],
     events: Sequence[Row],
-) -> Iterator[dict[str, Any]]:
-    """Yield the rows of ``bucket_twin``.
+) -> Twins:
+    """Simulate every satellite of the account that can be.
 
     Args:
         study, market: whose prices and costs they are simulated on.
@@ -41,13 +59,13 @@ def twin_rows(
         living: the satellites.
         days, events: rows of ``bucket_daily`` and ``bucket_event`` of the account.
     """
-    sessions = market.read("sessions")["session"].to_numpy()
+    sessions, twins = market.read("sessions")["session"].to_numpy(), Twins()
     for one in living:
         row = {"book": LIVE, "bucket": one.bucket, "changed": dt.date.fromisoformat(one.changed)}
         own = [day for day in days if one.since and day["session"] >= dt.date.fromisoformat(one.since)]
         marked = [day for day in own if day["bucket"] == one.bucket and np.datetime64(day["session"]) <= sessions[-1]]
         if (missing := _missing(study, one, marked, sessions)) is not None:
-            yield {**row, "missing": missing}
+            twins.rows.append({**row, "missing": missing})
             continue
         panel = satellite_panel(market, tuple(name for name in study.satellite_tickers if name in one.tickers))
         signals = signals_of(connection, LIVE, panel, one.bucket)
@@ -55,10 +73,18 @@ def twin_rows(
         within = slice(int(places[0]), int(places[-1]) + 1)
         failed = {event["session"] for event in events if event["bucket"] == one.bucket and event["cause"] == _FAILED}
         recorded = _recorded(marked, own, failed, places - places[0])
-        twin = simulate_twin(
-            _plan(study, one, panel.tickers), _cut(panel, within), _cut_signals(signals, within), recorded
+        plan = _plan(study, one, panel.tickers)
+        twin = simulate_twin(plan, _cut(panel, within), _cut_signals(signals, within), recorded)
+        twins.rows.append({**row, "since": marked[0]["session"], "last_session": marked[-1]["session"]})
+        rows = (
+            (buckets.BUCKET_LEDGER, twin.ledger),
+            (buckets.BUCKET_DAILY, twin.daily),
+            (buckets.BUCKET_TRADE, twin.trades),
+            (buckets.BUCKET_EVENT, twin.events),
         )
-        yield {**row, "since": marked[0]["session"], "last_session": marked[-1]["session"], **_outcome(twin)}
+        for name, table in name_rows(plan, panel.tickers, sessions[within], rows).items():
+            twins.tables[name].append(table)
+    return twins
 
 
 def _missing(study: Study, one: Living, marked: Sequence[Row], sessions: np.ndarray) -> str | None:
@@ -94,7 +120,7 @@ def _recorded(marked: Sequence[Row], days: Sequence[Row], failed: Collection[dt.
 def _plan(study: Study, one: Living, tickers: Sequence[str]) -> Plan:
     places = tuple(range(len(tickers)))
     return Plan(
-        name=LIVE,
+        name=f"{TWIN}{one.bucket}",
         capital=0.0,
         budget=0.0,
         satellites=(Satellite(one.bucket, places, 0.0, one.settings.parameters, one.min_pct),),
@@ -113,16 +139,3 @@ def _cut(panel: SatellitePanel, within: slice) -> SatellitePanel:
 
 def _cut_signals(signals: Signals, within: slice) -> Signals:
     return replace(signals, **{name: values[within] for name, values in vars(signals).items()})
-
-
-def _outcome(twin: Twin) -> dict[str, Any]:
-    index = twin.daily["twr_index"]
-    closed = twin.trades["closed"] >= 0
-    return {
-        "value": float(twin.daily["value"][-1]),
-        "twr_index": float(index[-1]),
-        "max_drawdown": float((index / np.maximum.accumulate(index)).min() - 1.0),
-        "trades": int(closed.sum()),
-        "open_positions": int((~closed).sum()),
-        "wins": int((closed & (twin.trades["outcome"] == Outcome.WIN)).sum()),
-    }

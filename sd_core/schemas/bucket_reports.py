@@ -79,7 +79,7 @@ REPORT_BOOK = Table(
         **_growth(),
         "max_drawdown": number("Deepest fall below the peak.", FRACTION, NOT_POSITIVE),
         "satellite_share": number(
-            "Share of the satellites at the last close: the most that they can lose; NULL: a value of 0.",
+            "Share of the satellites at the last close: the most that they can lose; NULL: a value of 0, or no core.",
             FRACTION,
             nullable=True,
         ),
@@ -124,7 +124,7 @@ REPORT_BUCKET = Table(
         "max_drawdown": number("Deepest fall of the index below its peak, never rebased.", FRACTION, NOT_POSITIVE),
         "calmar": number("CAGR over the size of max_drawdown; NULL: there is none.", RATIO, nullable=True),
         "correlation_with_core": correlation(
-            "Correlation of its returns with those of the core; NULL: the core, on paper, or returns all alike."
+            "Correlation of its returns with those of the core; NULL: the core, no core, or returns all alike."
         ),
         "mean_cash_share": number("Mean share of its value in cash.", FRACTION, nullable=True),
         "active_share": number(

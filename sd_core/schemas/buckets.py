@@ -1,7 +1,7 @@
 """Declarations of the tables of buckets: a core and its satellites, each book of them in the same columns.
 
-A book is a plan of the study simulated over its history, an account, or a bucket on paper; the last two are of the
-account's ledger. Rules and their numbers belong in ``buckets``.
+A book is a plan of the study simulated over its history, an account, a bucket on paper, or the twin of a bucket of the
+account; accounts and paper are of a ledger. Rules and their numbers belong in ``buckets``.
 """
 
 from collections.abc import Callable
@@ -55,7 +55,10 @@ from sd_core.study.satellites import Preset
 
 
 def _book() -> Column:
-    return text("Name of the plan; of a ledger, live for the account and paper: before a bucket on paper.")
+    return text(
+        "Name of the plan; of a ledger, live for the account, paper: before a bucket on paper, twin: before one of the "
+        "account that is simulated."
+    )
 
 
 def _bucket() -> Column:
@@ -436,7 +439,7 @@ BUCKET_RECONCILIATION = LakeTable(
 
 BUCKET_TWIN = LakeTable(
     name="bucket_twin",
-    description="Every satellite of the account, simulated from its settings with the money that came to it.",
+    description="Which satellites of the account have a twin, a book of the same satellite simulated, and from when.",
     key=("book", "bucket"),
     columns={
         "book": _book(),
@@ -444,16 +447,6 @@ BUCKET_TWIN = LakeTable(
         "changed": day("Date on which its settings or tickers were last changed."),
         "since": day("Marked session from which it is simulated; NULL: it is not.", nullable=True),
         "last_session": day("Last marked session up to which it is; NULL: it is not.", nullable=True),
-        "value": number("Value at the last one; NULL: it is not simulated.", MONEY, nullable=True),
-        "twr_index": number("Growth from the first session on; NULL as above.", RATIO, nullable=True),
-        "max_drawdown": number("Deepest fall below the peak since then; NULL as above.", FRACTION, nullable=True),
-        "trades": whole("Positions closed; NULL as above.", COUNT, NOT_NEGATIVE, nullable=True, stored="int32"),
-        "open_positions": whole(
-            "Positions open at the last one; NULL as above.", COUNT, NOT_NEGATIVE, nullable=True, stored="int32"
-        ),
-        "wins": whole(
-            "Positions closed above cost; NULL as above.", COUNT, NOT_NEGATIVE, nullable=True, stored="int32"
-        ),
         "missing": text("Why it is not simulated; NULL: it is.", nullable=True),
     },
 )

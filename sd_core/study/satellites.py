@@ -25,6 +25,8 @@ MAX_BUDGET = 0.30
 ROUNDING = 1e-9
 # What is no satellite: the core, all that is beyond the account, and the account itself, a book that is no plan.
 NO_SATELLITES = CORE, OUTSIDE, LIVE = ("core", "outside", "live")
+# What the book of a satellite of the account that is simulated begins with.
+TWIN = "twin:"
 
 
 class SatelliteAsset(Part):

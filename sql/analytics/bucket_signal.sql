@@ -41,7 +41,8 @@ traded as (
         end as high_window
     from lake.study_bucket as study_bucket
     cross join rules
-    where study_bucket.position > 0
+    -- A twin trades on what is said of its satellite in the account.
+    where study_bucket.position > 0 and not is_twin(study_bucket.plan)
 ),
 
 tickers as (

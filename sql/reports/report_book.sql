@@ -10,7 +10,8 @@ totals as (
         sum(value) as value,
         sum(open_flows) as open_flows,
         sum(close_flows) as close_flows,
-        sum(value) filter (where bucket <> 'core') as satellite_value
+        -- A book without a core, on paper or a twin, is one satellite.
+        case when bool_or(bucket = 'core') then coalesce(sum(value) filter (where bucket <> 'core'), 0) end as satellite_value
     from bucket_daily
     group by book, session
 ),
@@ -22,7 +23,7 @@ returns as (
         totals.value,
         totals.open_flows,
         totals.close_flows,
-        coalesce(totals.satellite_value, 0) as satellite_value,
+        totals.satellite_value,
         time_weighted_return(
             totals.value,
             -totals.close_flows,

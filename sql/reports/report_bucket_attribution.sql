@@ -1,14 +1,24 @@
 -- Where the profit of every satellite came from, by what it traded.
 -- Grain: book, bucket, ticker.
--- Sources: bucket_trade, satellite_prices, bucket_balance, bucket_ledger.
+-- Sources: bucket_trade, bucket_daily, satellite_prices, bucket_balance, bucket_ledger.
 with
+-- A twin ends with the last mark of its satellite, which may be before the last price.
+ends as (
+    select book, max(session) as session
+    from bucket_daily
+    where not is_of_ledger(book)
+    group by book
+),
+
 last_closes as (
     select
-        ticker,
-        arg_max(close, session) as close
-    from satellite_prices
-    where close is not null
-    group by ticker
+        ends.book,
+        prices.ticker,
+        arg_max(prices.close, prices.session) as close
+    from ends
+    inner join satellite_prices as prices on ends.session >= prices.session
+    where prices.close is not null
+    group by ends.book, prices.ticker
 ),
 
 -- What an account holds of a position is worth what it was marked at last; a part may have been sold.
@@ -57,7 +67,7 @@ trades as (
             end
         ) + trade.dividends - trade.cost as gain
     from bucket_trade as trade
-    left join last_closes using (ticker)
+    left join last_closes using (book, ticker)
     left join marked using (book, bucket, ticker)
     left join sold using (book, bucket, ticker)
 )

@@ -1,6 +1,8 @@
 -- Every bucket of the account beside its twin: the same settings simulated, with the same money.
 -- Grain: book, bucket.
 -- Sources: study_bucket, bucket_daily, bucket_trade, bucket_twin.
+--
+-- Both are books in the same tables, and are looked at alike.
 with
 buckets as (
     select
@@ -8,12 +10,6 @@ buckets as (
         study_bucket.bucket,
         bucket_twin.since,
         bucket_twin.last_session,
-        bucket_twin.value as twin_value,
-        bucket_twin.twr_index as twin_twr_index,
-        bucket_twin.max_drawdown as twin_max_drawdown,
-        bucket_twin.trades as twin_trades,
-        bucket_twin.wins as twin_wins,
-        bucket_twin.open_positions as twin_open_positions,
         case when study_bucket.position = 0 then 'the core follows no settings of the ledger' else bucket_twin.missing end
             as missing
     from study_bucket
@@ -32,35 +28,53 @@ days as (
             partition by daily.book, daily.bucket order by daily.session
         ) as highest_index
     from bucket_daily as daily
-    inner join buckets using (book, bucket)
-    where daily.session between buckets.since and buckets.last_session
+    inner join buckets using (bucket)
+    where
+        (daily.book = buckets.book or is_twin(daily.book))
+        and daily.session between buckets.since and buckets.last_session
 ),
 
 growth as (
     select
-        book,
         bucket,
+        is_twin(book) as is_twin,
         count(session) as sessions,
         arg_max(value, session) as value,
         arg_max(twr_index, session) / nullif(arg_min(twr_index, session), 0) as twr_index,
         min(drawdown(twr_index, highest_index)) as max_drawdown
     from days
-    group by book, bucket
+    group by bucket, is_twin(book)
 ),
 
 trades as (
     select
-        trade.book,
         trade.bucket,
+        is_twin(trade.book) as is_twin,
         count(trade.closed) filter (where trade.closed <= buckets.last_session) as trades,
         count(trade.closed) filter (where trade.closed <= buckets.last_session and trade.outcome = 'win') as wins,
         count(trade.trade) filter (where trade.closed is null or trade.closed > buckets.last_session) as open_positions
     from bucket_trade as trade
-    inner join buckets using (book, bucket)
+    inner join buckets using (bucket)
     where
-        trade.opened <= buckets.last_session
+        (trade.book = buckets.book or is_twin(trade.book))
+        and trade.opened <= buckets.last_session
         and coalesce(trade.closed > buckets.since, true)
-    group by trade.book, trade.bucket
+    group by trade.bucket, is_twin(trade.book)
+),
+
+performance as (
+    select
+        growth.bucket,
+        growth.is_twin,
+        growth.sessions,
+        growth.value,
+        growth.twr_index,
+        growth.max_drawdown,
+        coalesce(trades.trades, 0) as trades,
+        coalesce(trades.wins, 0) as wins,
+        coalesce(trades.open_positions, 0) as open_positions
+    from growth
+    left join trades using (bucket, is_twin)
 )
 
 select
@@ -68,25 +82,25 @@ select
     buckets.bucket,
     buckets.since,
     buckets.last_session,
-    growth.sessions,
-    growth.value,
-    buckets.twin_value,
-    growth.value - buckets.twin_value as value_difference,
-    growth.twr_index,
-    buckets.twin_twr_index,
-    growth.twr_index - 1 as twr,
-    buckets.twin_twr_index - 1 as twin_twr,
-    growth.twr_index - buckets.twin_twr_index as twr_difference,
-    growth.max_drawdown,
-    buckets.twin_max_drawdown,
-    case when buckets.missing is null then coalesce(trades.trades, 0) end as trades,
-    buckets.twin_trades,
-    case when buckets.missing is null then coalesce(trades.wins, 0) end as wins,
-    buckets.twin_wins,
-    case when buckets.missing is null then coalesce(trades.open_positions, 0) end as open_positions,
-    buckets.twin_open_positions,
+    account.sessions,
+    account.value,
+    twin.value as twin_value,
+    account.value - twin.value as value_difference,
+    account.twr_index,
+    twin.twr_index as twin_twr_index,
+    account.twr_index - 1 as twr,
+    twin.twr_index - 1 as twin_twr,
+    account.twr_index - twin.twr_index as twr_difference,
+    account.max_drawdown,
+    twin.max_drawdown as twin_max_drawdown,
+    account.trades,
+    twin.trades as twin_trades,
+    account.wins,
+    twin.wins as twin_wins,
+    account.open_positions,
+    twin.open_positions as twin_open_positions,
     buckets.missing
 from buckets
-left join growth using (book, bucket)
-left join trades using (book, bucket)
+left join performance as account on buckets.bucket = account.bucket and not account.is_twin
+left join performance as twin on buckets.bucket = twin.bucket and twin.is_twin
 order by buckets.book, buckets.bucket

@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.account_lab import FIRST, FOURTH, LAST, SECOND, THIRD, Clock, book_account, close_of, open_account
+from support.account_lab import (
+    FIRST,
+    FOURTH,
+    LAST,
+    SECOND,
+    THIRD,
+    Clock,
+    book_account,
+    close_of,
+    open_account,
+    trade_idea,
+)
 from support.lab import Lab
 
 from pipelines.steps.datasets import LEDGER
@@ -18,7 +29,9 @@ from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES
 def account(bucket_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Return the lab of the study with plans, run again beside an account."""
     lab = bucket_lab.copy_to(tmp_path_factory.mktemp("account") / "home")
-    book_account(lab).store.close()
+    ledger = book_account(lab)
+    trade_idea(lab, ledger)
+    ledger.store.close()
     outcome = lab.sdlab("run")
     assert outcome.code == 0, outcome.err
     return lab
@@ -107,12 +120,16 @@ def test_paper_books_settings_and_balances_are_there(account: Lab) -> None:
     balance = account.table("bucket_balance").set_index(["book", "unit", "bucket"])["quanta"]
     assert balance["live", "DDD", "dipper"] == 6 * 10**9
     assert balance["live", "DDD", "outside"] == -6 * 10**9
-    # Five hundredths of 10 000, in quanta of 10^-4.
-    assert balance["paper:idea", "USD", "idea"] == 500 * 10**4
+    # Of five hundredths of 10 000, in quanta of 10^-4, there is what it has not spent.
+    spent = of_book(account, "bucket_trade", "paper:idea")["cost"].sum()
+    assert balance["paper:idea", "USD", "idea"] == pytest.approx((500 - spent) * 10**4, abs=1)
 
 
 def test_reports_have_the_account_beside_plans(account: Lab) -> None:
-    assert set(account.table("report_book")["book"]) == {"alone", "dips", "live"}
+    books = account.table("report_book").set_index("book")
+    assert set(books.index) == {"alone", "dips", "live", "paper:idea", "twin:dipper"}
+    # Those of one satellite say nothing of a share of satellites.
+    assert list(books.index[books["satellite_share"].isna()]) == ["paper:idea", "twin:dipper"]
     found = of_book(account, "report_bucket").set_index("bucket").loc["dipper"]
     assert (found["trades"], found["open_positions"]) == (0, 1)
     daily = of_book(account, "bucket_daily").set_index(["bucket", "session"])["value"]
@@ -127,11 +144,42 @@ def test_headline_and_page_have_the_account_beside_plans(account: Lab) -> None:
     assert "The account (report_book, report_bucket, report_bucket_twin):" in said
     assert f"- live: {value:,.0f} USD on 2023-06-09; since 2023-06-05" in said
     assert "- dipper has returned -0.6 % since 2023-06-05, its twin, which keeps to the rules alone," in said
+    assert "- paper:idea: " in said
+    assert "- twin:" not in said
     assert "alone: " in said
     assert "None" not in said
     page = account.home.published.report.read_text(encoding="utf-8")
     assert "The account beside its twins" in page
     assert ">live<" in page
+
+
+def test_satellite_on_paper_has_days_and_positions_of_its_own(account: Lab) -> None:
+    """Its share is that of an account in which its 500 are five hundredths: of 500 + 9 500 at first."""
+    daily = of_book(account, "bucket_daily", "paper:idea")
+    assert [day.date() for day in daily["session"]] == [FIRST, SECOND, THIRD, FOURTH, LAST]
+    assert list(daily["positions"]) == [0, 1, 1, 1, 1]
+    assert daily["share"].to_numpy() == pytest.approx((daily["value"] / (daily["value"] + 9_500)).to_numpy(), rel=1e-9)
+    [trade] = of_book(account, "bucket_trade", "paper:idea").to_dict("records")
+    assert (trade["entry_price"], trade["is_on_strategy"]) == (float(close_of(account, "EEE", SECOND)), True)
+
+
+def test_twin_has_days_and_rows_in_the_tables_of_the_account(account: Lab) -> None:
+    """5 marks, and the rest of the account beside it: its core."""
+    twin, live = (of_book(account, "bucket_daily", book) for book in ("twin:dipper", "live"))
+    core = live[live["bucket"] == "core"].set_index("session")["value"]
+    assert [day.date() for day in twin["session"]] == [FIRST, SECOND, THIRD, FOURTH, LAST]
+    assert twin["open_flows"].to_numpy() == pytest.approx([1_000, 0, 50.90, 0, 0])
+    rest = core.loc[twin["session"]].to_numpy()
+    assert twin["share"].to_numpy() == pytest.approx((twin["value"] / (twin["value"] + rest)).to_numpy(), rel=1e-12)
+    ledger = of_book(account, "bucket_ledger", "twin:dipper")
+    assert list(ledger["kind"])[:1] == ["OPENING"]
+    assert "DEPOSIT" in set(ledger["kind"])
+    [settings] = of_book(account, "study_bucket", "twin:dipper").to_dict("records")
+    assert (settings["bucket"], settings["preset"], settings["tickers"]) == ("dipper", "dip_buyer", "DDD")
+    reported = account.table("report_bucket_twin").set_index("bucket").loc["dipper"]
+    assert (reported["twin_value"], reported["twin_twr_index"]) == (twin["value"].iloc[-1], twin["twr_index"].iloc[-1])
+    # What signals say of a satellite is there once.
+    assert "twin:dipper" not in set(account.table("bucket_signal")["plan"])
 
 
 def test_account_is_beside_its_twin_from_the_first_mark_on(account: Lab) -> None:

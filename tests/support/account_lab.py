@@ -5,6 +5,7 @@ is landed of it can be checked by hand.
 """
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,8 @@ from sd_core.buckets.ledger.facts import Activity
 from sd_core.buckets.ledger.ledger import Ledger
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.store import Store
+from sd_core.buckets.trading.openings import Asked
+from sd_core.buckets.trading.paper import Bar, PaperDay, trade_on_paper
 from support.lab import Lab
 
 D = Decimal
@@ -79,6 +82,15 @@ def trade(lab: Lab, ledger: Ledger, clock: Clock, day: dt.date, quantity: str, f
     money = -(D(quantity) * close_of(lab, "DDD", day)) - D(fee)
     legs = {"DDD": D(quantity), "USD": money}
     ledger.record(Activity(f"fill-{day}", "fill", day, legs, details={"fee": fee} if D(fee) else {}))
+
+
+def trade_idea(lab: Lab, ledger: Ledger) -> None:
+    """Let ``idea`` buy on paper on the second day, at a signal of the first one's close, and mark it each day."""
+    for before, day in itertools.pairwise([FIRST, FIRST, SECOND, THIRD, FOURTH, LAST]):
+        close, known = (float(close_of(lab, "EEE", one)) for one in (day, before))
+        asked = {"EEE": Asked(close=known, peak=known, is_entry=day == SECOND, conviction=1.0)}
+        bar = Bar(close, close * 1.01, close * 0.99, close)
+        trade_on_paper(ledger, "idea", PaperDay(day, {"EEE": bar}, {"EEE": close}, asked))
 
 
 def mark(lab: Lab, ledger: Ledger, clock: Clock, day: dt.date) -> None:

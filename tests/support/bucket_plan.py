@@ -87,11 +87,12 @@ def add_account(connection: duckdb.DuckDBPyConnection) -> None:
     """Put an account with a satellite, its twin, its cash and its first deposit into the lake."""
     for position, bucket in enumerate(("core", "hunter")):
         insert(connection, "study_bucket", {"plan": "live", "position": position, "bucket": bucket, "target": 0.1})
-    twin = {"since": DAYS[0], "last_session": DAYS[1], "value": 105.0, "twr_index": 1.05, "max_drawdown": 0.0}
-    insert(connection, "bucket_twin", {"book": "live", "bucket": "hunter", **twin, "trades": 1, "wins": 1})
-    for day, index in zip(DAYS, (1.0, 1.1), strict=False):
-        row = {"book": "live", "bucket": "hunter", "session": day, "value": 100.0 * index, "twr_index": index}
-        insert(connection, "bucket_daily", row)
+    twin = {"since": DAYS[0], "last_session": DAYS[1]}
+    insert(connection, "bucket_twin", {"book": "live", "bucket": "hunter", **twin})
+    for book, last in (("live", 1.1), ("twin:hunter", 1.05)):
+        for day, index in zip(DAYS, (1.0, last), strict=False):
+            row = {"book": book, "bucket": "hunter", "session": day, "value": 100.0 * index, "twr_index": index}
+            insert(connection, "bucket_daily", row)
     cash = {"unit": "USD", "is_currency": True, "quanta": 1_000_000, "amount": 100.0}
     insert(connection, "bucket_balance", {"book": "live", "bucket": "hunter", **cash})
     booked = {"bucket": "hunter", "counterparty": "outside", "kind": "DEPOSIT", "amount": 100.0, "cash_after": 100.0}

@@ -157,11 +157,11 @@ class Arrivals:
             satellite = books.satellites[place]
             satellite["status"], satellite["failed_on"] = Status.HIBERNATING, day
             until = day + rules.PROBATION_SLEEPS_DAYS
-            _note(books, session, place, BucketEvent.HIBERNATED, Sleep.PROBATION, verdict.score, until)
+            note(books, session, place, BucketEvent.HIBERNATED, Sleep.PROBATION, verdict.score, until)
         elif after == Probation.PASSED != record.probation:
-            _note(books, session, place, BucketEvent.PROBATION_PASSED, Sleep.NONE, verdict.score, NOT_YET)
+            note(books, session, place, BucketEvent.PROBATION_PASSED, Sleep.NONE, verdict.score, NOT_YET)
         elif after == Probation.EXTENDED:
-            _note(books, session, place, BucketEvent.PROBATION_EXTENDED, Sleep.NONE, record.trades, NOT_YET)
+            note(books, session, place, BucketEvent.PROBATION_EXTENDED, Sleep.NONE, record.trades, NOT_YET)
         self.probations[place] = after.value
 
     def _reallocate(self, books: Books, session: int, moves: Sequence[Move], rows: Rows) -> float:
@@ -207,7 +207,7 @@ def book_move(books: Books, session: int, place: int, counterparty: int, kind: K
     books.counts[LEDGER_ROWS] += 1
 
 
-def _note(books: Books, session: int, place: int, event: BucketEvent, cause: Sleep, value: float, until: int) -> None:
+def note(books: Books, session: int, place: int, event: BucketEvent, cause: Sleep, value: float, until: int) -> None:
     """Note what the rules changed about a satellite."""
     books.events[books.counts[EVENT_ROWS]] = (session, place, event, cause, value, until)
     books.counts[EVENT_ROWS] += 1

@@ -66,19 +66,34 @@ def to_tables(
         core_tickers: of the core's panel.
         core: its rows, from the first session to the last.
     """
-    names = _Names(plan, (*tickers, *core_tickers), sessions)
     ledger = _merged(history, _core_ledger(history, deposits, core.ledger, len(tickers)))
     daily = np.concatenate([_core_daily(plan, history), history.daily])
-    return {
-        table.name: names.table(table, rows)
-        for table, rows in (
+    return name_rows(
+        plan,
+        (*tickers, *core_tickers),
+        sessions,
+        (
             (buckets.BUCKET_LEDGER, ledger),
             (buckets.BUCKET_DAILY, daily[np.argsort(daily["session"], kind="stable")]),
             (buckets.BUCKET_TRADE, history.trades),
             (buckets.BUCKET_EVENT, history.events),
             (buckets.BUCKET_EVALUATION, history.evaluations),
-        )
-    }
+        ),
+    )
+
+
+def name_rows(
+    plan: Plan, tickers: tuple[str, ...], sessions: Dates, rows: Iterable[tuple[LakeTable, Rows]]
+) -> dict[str, pa.Table]:
+    """Return rows of numbers as Arrow tables, by the names of the tables.
+
+    Args:
+        plan: whose name and satellites they are of.
+        tickers, sessions: which the rows name by their places.
+        rows: as the engine writes them, with their declarations.
+    """
+    names = _Names(plan, tickers, sessions)
+    return {table.name: names.table(table, found) for table, found in rows}
 
 
 def _core_ledger(history: History, deposits: Floats, ledger: Rows, tickers: int) -> Rows:
