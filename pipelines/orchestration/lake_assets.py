@@ -69,7 +69,11 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
                 why = f"the source has nothing newer of {', '.join(current)}"
                 leave_alone(context, RAW_PRICES_KEY, why)
         with as_failures():
-            fetched = fetch_prices(home.study, home.lake, asked, partial(report_progress, context))
+            fetched = fetch_prices(
+                home.study, home.lake, asked, partial(report_progress, context), whole=computes_all(context)
+            )
+        for sentence in fetched.restated:
+            context.log.info(sentence)
         yield _judgement("every_ticker_fetched", list(fetched.failures.values()))
         yield _judgement("past_unchanged", list(fetched.changes))
         yield dg.MaterializeResult(

@@ -5,7 +5,7 @@ What a source delivers and how a changed past is kept belong in ``sd_core.market
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -32,15 +32,28 @@ class Fetched:
         histories: of the tickers that could be fetched.
         failures: by ticker, why it did not come; its earlier prices stay.
         changes: a sentence per ticker whose past differs from the one that was stored.
+        restated: a sentence per ticker whose newest part differed, so that its whole past was asked for.
     """
 
     histories: Sequence[PriceHistory]
     failures: Mapping[str, str]
     changes: Sequence[str]
+    restated: Sequence[str]
 
 
-def fetch_prices(study: Study, lake: Lake, tickers: Sequence[str] | None, progress: Progress = unheard) -> Fetched:
+def fetch_prices(
+    study: Study,
+    lake: Lake,
+    tickers: Sequence[str] | None,
+    progress: Progress = unheard,
+    *,
+    whole: bool = False,
+    now: dt.datetime | None = None,
+) -> Fetched:
     """Fetch tickers and store them; None fetches all that the study asks for.
+
+    A source that grows is asked for what is new, and for some weeks before: where these differ from what is stored, for
+    the whole past, as it is where ``whole``. ``now`` is the time, UTC, of this moment by default.
 
     Raises:
         InputError: a ticker that the study does not have, or files that are refused, with the findings of all of them;
@@ -49,11 +62,13 @@ def fetch_prices(study: Study, lake: Lake, tickers: Sequence[str] | None, progre
     """
     wanted = _wanted(study, tickers)
     # Before it is asked: what changes while it answers is fetched again.
-    now = dt.datetime.now(dt.UTC)
+    now = now or dt.datetime.now(dt.UTC)
     states = {ticker: source_state(study, ticker, now) for ticker in wanted}
     hourly_states = {ticker: hourly_state(study, ticker, now) for ticker in wanted if ticker in study.hourly_tickers}
     source = open_source(study)
-    histories, failures = _ask(study, source, wanted, progress)
+    known = {} if whole else {ticker: raw.known_until(lake, ticker, states[ticker], now) for ticker in wanted}
+    asking = _Asking(study, source, lake, known)
+    histories, failures = _ask(asking, wanted, progress)
     hours = _ask_hours(source, lake, list(hourly_states), failures)
     stored = [raw.store(lake, history, states[history.ticker]) for history in histories]
     for ticker, closes in hours.items():
@@ -63,7 +78,7 @@ def fetch_prices(study: Study, lake: Lake, tickers: Sequence[str] | None, progre
         raise FetchError("\n".join(failures[ticker] for ticker in missing))
     if wanted:
         _note_failures(lake, wanted, failures)
-    return Fetched(histories, failures, [history_changed(change).detail for change in changes])
+    return Fetched(histories, failures, [history_changed(change).detail for change in changes], asking.restated)
 
 
 def _wanted(study: Study, asked: Sequence[str] | None) -> Sequence[str]:
@@ -96,16 +111,40 @@ def _ask_hours(
     return found
 
 
-def _ask(
-    study: Study, source: PriceSource, tickers: Sequence[str], progress: Progress
-) -> tuple[list[PriceHistory], dict[str, str]]:
+@dataclass
+class _Asking:
+    """Asks a source for tickers.
+
+    Attributes:
+        known: the newest stored date of each ticker; None or none for one that is asked for whole.
+        restated: what was said of tickers that were asked for whole though they were known.
+    """
+
+    study: Study
+    source: PriceSource
+    lake: Lake
+    known: Mapping[str, dt.date | None]
+    restated: list[str] = field(default_factory=list)
+
+    def __call__(self, ticker: str) -> PriceHistory:
+        history = fetch(self.source, self.study, ticker, self.known.get(ticker))
+        if not history.partial:
+            return history
+        change = raw.restated(self.lake, history)
+        if not change.count:
+            return history
+        self.restated.append(f"{ticker}: asked for its whole past, since its newest part differs ({change.example})")
+        return fetch(self.source, self.study, ticker)
+
+
+def _ask(ask: _Asking, tickers: Sequence[str], progress: Progress) -> tuple[list[PriceHistory], dict[str, str]]:
     """Return the histories that came and, by ticker, why the others did not."""
     histories: list[PriceHistory] = []
     failures: dict[str, str] = {}
     refused: list[str] = []
     for done, ticker in enumerate(tickers, start=1):
         try:
-            histories.append(fetch(source, study, ticker))
+            histories.append(ask(ticker))
         except FetchError as error:
             failures[ticker] = str(error)
         except InputError as error:

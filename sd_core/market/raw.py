@@ -16,12 +16,14 @@ import pyarrow as pa
 
 from sd_core.lake import Lake, Version
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory, Remark
-from sd_core.market.sources.states import RAW_PRICES
+from sd_core.market.sources.states import RAW_PRICES, same_question
 
 DATASET = RAW_PRICES
 
 # Sources publish single precision, about 1e-7 relative: a smaller difference is noise and no other price.
 SAME_PRICE = 1e-6
+# How long newest parts alone are asked for.
+WHOLE_EVERY = dt.timedelta(days=30)
 
 Range = tuple[dt.date, dt.date]
 Dated = TypeVar("Dated", pd.DataFrame, pd.Series)
@@ -50,7 +52,8 @@ class RawChange:
 def store(lake: Lake, history: PriceHistory, state: str = "") -> RawChange:
     """Store a fetch as the ticker's current version and report how the stored past changed by it.
 
-    A fetch speaks for the dates from its first bar to its last. What is stored of other dates stays, so a later start
+    A fetch speaks for the dates from its first bar to its last. A partial one must be on the basis of what is stored,
+    which :func:`restated` says. What is stored of other dates stays, so a later start
     or a source that was cut off loses nothing. The exception are stored bars on another basis than the
     fetch, as before a split: they would not fit, and remain in the earlier version only.
 
@@ -65,7 +68,7 @@ def store(lake: Lake, history: PriceHistory, state: str = "") -> RawChange:
     fetched = (_day(history.bars.index[0]), _day(history.bars.index[-1]))
     current = _current(lake, history.ticker)
     if current is None:
-        _write(lake, history, state, covered=[fetched], changes=[], keep=())
+        _write(lake, history, state, covered=[fetched], changes=[], keep=(), asked_whole=history.fetched_at)
         return RawChange(history.ticker)
     stored, old = current
     covered = [_parse_range(entry) for entry in stored.facts["covered"]]
@@ -79,7 +82,46 @@ def store(lake: Lake, history: PriceHistory, state: str = "") -> RawChange:
         covered=_merge_ranges([*covered, fetched]) if joined else [fetched],
         changes=[*stored.facts["changes"], *([_plain(change)] if change.count else [])],
         keep=(*stored.kept, stored.version) if change.count or left_behind else stored.kept,
+        asked_whole=_asked_whole(stored) if history.partial else history.fetched_at,
     )
+    return change
+
+
+def known_until(lake: Lake, ticker: str, asked: str, now: dt.datetime) -> dt.date | None:
+    """Return the newest stored date of a ticker; None where the source must be asked for its whole past.
+
+    That is where nothing is stored, where the study asked for other dates or another source then, and once in
+    :data:`WHOLE_EVERY`, since a past that was restated long ago shows in no newer part.
+
+    Args:
+        lake: of the study.
+        ticker: one of its tickers.
+        asked: the state of the source now, see :func:`sd_core.market.sources.states.source_state`.
+        now: with a time zone.
+    """
+    version = lake.current(DATASET, ticker)
+    if version is None or version.facts["whole"]:
+        return None
+    whole = _asked_whole(version)
+    if whole is None or now - whole > WHOLE_EVERY or not same_question(version.facts["state"], asked):
+        return None
+    return dt.date.fromisoformat(version.facts["last"])
+
+
+def restated(lake: Lake, history: PriceHistory) -> RawChange:
+    """Return how a partial fetch differs from what is stored, on the dates of both and by splits that are new."""
+    current = _current(lake, history.ticker)
+    assert current is not None  # as `known_until` said
+    stored, old = current
+    fetched = (_day(history.bars.index[0]), _day(history.bars.index[-1]))
+    overlaps = _overlaps([_parse_range(entry) for entry in stored.facts["covered"]], fetched)
+    change = _compare(old, history, overlaps)
+    if not overlaps:
+        return RawChange(history.ticker, 1, *fetched, "bars", "none of the dates asked for again came")
+    new = history.splits[~history.splits.index.isin(old.splits.index)]
+    if not change.count and len(new):
+        first, last = _day(new.index[0]), _day(new.index[-1])
+        return RawChange(history.ticker, len(new), first, last, "splits", f"{first} split {new.iloc[0]:g}")
     return change
 
 
@@ -95,6 +137,12 @@ def changes(lake: Lake, ticker: str) -> tuple[RawChange, ...]:
     return () if version is None else tuple(_parse_change(entry) for entry in version.facts["changes"])
 
 
+def _asked_whole(stored: Version) -> dt.datetime | None:
+    """Return when the whole past of a ticker was last asked for; None where it was not noted."""
+    noted = stored.facts.get("asked_whole")
+    return dt.datetime.fromisoformat(noted) if noted else None
+
+
 def _write(
     lake: Lake,
     history: PriceHistory,
@@ -103,12 +151,15 @@ def _write(
     covered: Sequence[Range],
     changes: Sequence[dict[str, Any]],
     keep: tuple[str, ...],
+    asked_whole: dt.datetime | None,
 ) -> None:
     facts = {
         "source": history.source,
         "state": state,
         "fetched_at": history.fetched_at.astimezone(dt.UTC).isoformat(),
+        "asked_whole": asked_whole.astimezone(dt.UTC).isoformat() if asked_whole else None,
         "currency": history.currency,
+        "calendar": history.calendar,
         "whole": history.whole,
         "first": str(_day(history.bars.index[0])),
         "last": str(_day(history.bars.index[-1])),
@@ -136,6 +187,7 @@ def _current(lake: Lake, ticker: str) -> tuple[Version, PriceHistory] | None:
         source=version.facts["source"],
         fetched_at=dt.datetime.fromisoformat(version.facts["fetched_at"]),
         currency=version.facts["currency"],
+        calendar=version.facts.get("calendar"),
         whole=version.facts["whole"],
         # Lakes of before there were remarks have none.
         remarks=tuple(_parse_remark(entry) for entry in version.facts.get("remarks", ())),
@@ -219,6 +271,7 @@ def _join(old: PriceHistory, new: PriceHistory, fetched: Range) -> PriceHistory:
     return replace(
         new,
         currency=new.currency or old.currency,
+        calendar=new.calendar or old.calendar,
         bars=joined(old.bars, new.bars),
         dividends=joined(old.dividends, new.dividends),
         splits=joined(old.splits, new.splits),

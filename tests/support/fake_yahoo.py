@@ -144,21 +144,54 @@ def no_bars(symbol: str) -> dict:
     return answer
 
 
+def _within(answer: dict, first: int, last: int) -> dict:
+    """Return an answer without the rows and events outside of a period; rows without a stamp stay."""
+    result = answer["result"][0]
+    stamps = result.get("timestamp")
+    if not stamps:
+        return answer
+    kept = [place for place, stamp in enumerate(stamps) if type(stamp) is not int or first <= stamp < last]
+    events = result.get("events")
+    if isinstance(events, dict):
+        events = {
+            kind: {key: one for key, one in listed.items() if not one or first <= one.get("date", first) < last}
+            for kind, listed in events.items()
+            if isinstance(listed, dict)
+        }
+    indicators = {
+        kind: [{name: _picked(values, kept) for name, values in lists[0].items()}]
+        for kind, lists in result["indicators"].items()
+    }
+    picked = {**result, "timestamp": _picked(stamps, kept), "indicators": indicators, "events": events}
+    return {**answer, "result": [picked]}
+
+
+def _picked(values: list, places: list[int]) -> list:
+    return [values[place] for place in places if place < len(values)]
+
+
 class FakeYahoo:
     """A running server.
 
     Attributes:
-        charts: what a symbol's chart requests are answered with; Yahoo's 404 for any other.
+        charts: what a symbol's chart requests are answered with, as far as it lies in the period asked for; Yahoo's 404
+            for any other.
         failures: what the next chart requests get instead, in this order.
+        now: what happens later is not known yet; None where all is.
+        spared: how many chart requests are answered before that.
         crumb: what a request for a crumb gets.
         calls: every request that arrived.
+        rows: how many rows each answer about a period had.
     """
 
     def __init__(self) -> None:
         self.charts: dict[str, dict] = {}
         self.failures: list[Failure] = []
+        self.now: dt.datetime | None = None
+        self.spared = 0
         self.crumb = Failure(200, "a-crumb")
         self.calls: list[Call] = []
+        self.rows: list[int] = []
         handler = type("Handler", (_Handler,), {"yahoo": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -240,10 +273,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, "<html>Yahoo</html>")
 
     def _chart(self, symbol: str) -> None:
-        if self.yahoo.failures:
+        self.yahoo.spared -= 1
+        if self.yahoo.failures and self.yahoo.spared < 0:
             self._fail(self.yahoo.failures.pop(0))
         elif symbol in self.yahoo.charts:
-            self._answer(200, json.dumps({"chart": self.yahoo.charts[symbol]}))
+            asked = self.yahoo.calls[-1].query
+            answer = self.yahoo.charts[symbol]
+            if "period1" in asked:
+                first, last = (int(asked[name][0]) for name in ("period1", "period2"))
+                if self.yahoo.now is not None:
+                    last = min(last, int(self.yahoo.now.timestamp()))
+                answer = _within(answer, first, last)
+                self.yahoo.rows.append(len(answer["result"][0].get("timestamp") or ()))
+            self._answer(200, json.dumps({"chart": answer}))
         else:
             self._answer(404, json.dumps({"chart": UNKNOWN}))
 

@@ -44,7 +44,9 @@ class PriceHistory:
         source: which source and which file or address, for people.
         fetched_at: when, UTC.
         currency: quote currency where the source states it, or a unit of hundredths of one, such as GBp.
+        calendar: that of its exchange where the source states one, as exchange_calendars names it.
         whole: whether the source delivers its whole past at every fetch, as a file does: what it no longer has is gone.
+        partial: whether only its newest part was asked for.
         remarks: what the source had to leave out or convert, in the order of dates.
     """
 
@@ -55,15 +57,19 @@ class PriceHistory:
     source: str
     fetched_at: dt.datetime
     currency: str | None = None
+    calendar: str | None = None
     whole: bool = False
+    partial: bool = False
     remarks: tuple[Remark, ...] = ()
 
 
 class PriceSource(Protocol):
     """Where prices come from."""
 
-    def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+    def prices(self, ticker: str, start: dt.date, end: dt.date | None, since: dt.date | None = None) -> PriceHistory:
         """Return the daily bars of an asset from start to end, both included (end None: the newest there is).
+
+        ``since`` is the newest date that is known; a source may leave out what is long before.
 
         Raises:
             InputError: a file that is broken, named with line, field, value and what was expected.
@@ -79,7 +85,7 @@ class PriceSource(Protocol):
         """
         ...
 
-    def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+    def rates(self, ticker: str, start: dt.date, end: dt.date | None, since: dt.date | None = None) -> PriceHistory:
         """Return a yearly rate in percent, as bars of any sign, with what was known when ``start`` came.
 
         A rate that is published each month, or whenever it changes, holds until the next one. Raises as :meth:`prices`.

@@ -43,7 +43,13 @@ class CsvSource:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
-    def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+    def prices(
+        self,
+        ticker: str,
+        start: dt.date,
+        end: dt.date | None,
+        since: dt.date | None = None,  # noqa: ARG002
+    ) -> PriceHistory:
         """Return an asset's bars and dividends from start to end, both included (end None: to the file's last).
 
         Raises:
@@ -54,7 +60,13 @@ class CsvSource:
         bars = between(_read(path, BAR, refusal.bar_findings), start, end, str(path))
         return _history(ticker, path, bars, self._dividends(ticker).loc[days(start, end)])
 
-    def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+    def rates(
+        self,
+        ticker: str,
+        start: dt.date,
+        end: dt.date | None,
+        since: dt.date | None = None,  # noqa: ARG002
+    ) -> PriceHistory:
         """Return a yearly rate in percent, of any sign, from a file of which Date and Close are read.
 
         It begins with the newest one dated up to ``start``. Raises as :meth:`prices`.

@@ -1,5 +1,7 @@
 """Which source a study asks for its prices: the only module that knows every source and the study."""
 
+import datetime as dt
+
 from sd_core.market.sources.base import PriceHistory, PriceSource
 from sd_core.study.model import Study
 
@@ -22,7 +24,10 @@ def open_source(study: Study) -> PriceSource:
             return YahooSource()
 
 
-def fetch(source: PriceSource, study: Study, ticker: str) -> PriceHistory:
-    """Return what a source has of a study's ticker, a rate or an asset; raises as :class:`PriceSource` does."""
+def fetch(source: PriceSource, study: Study, ticker: str, since: dt.date | None = None) -> PriceHistory:
+    """Return what a source has of a study's ticker, a rate or an asset; raises as :class:`PriceSource` does.
+
+    ``since`` is the newest date that is known, where what is long before need not come.
+    """
     ask = source.rates if ticker == study.rate_ticker else source.prices
-    return ask(ticker, study.start, study.end)
+    return ask(ticker, study.start, study.end, since)

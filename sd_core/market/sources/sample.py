@@ -25,7 +25,7 @@ class SampleSource:
     are no dividends beside it. Its authors give it for tests and examples, not for investment.
     """
 
-    def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+    def prices(self, ticker: str, start: dt.date, end: dt.date | None, since: dt.date | None = None) -> PriceHistory:
         """Return a stock's bars from start to end, both included (end None: to the sample's last).
 
         Raises:
@@ -49,7 +49,7 @@ class SampleSource:
         """Return nothing: the sample has daily closes alone."""
         return no_hours()
 
-    def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+    def rates(self, ticker: str, start: dt.date, end: dt.date | None, since: dt.date | None = None) -> PriceHistory:
         """Refuse: the sample has no rates.
 
         Raises:

@@ -47,6 +47,11 @@ def source_state(study: Study, ticker: str, now: dt.datetime) -> str:
             return f"{asked} {_last_final(now)}"
 
 
+def same_question(earlier: str, state: str) -> bool:
+    """Return whether two states of a source that grows differ by the evening alone."""
+    return earlier.rpartition(" ")[0] == state.rpartition(" ")[0]
+
+
 def hourly_state(study: Study, ticker: str, now: dt.datetime) -> str:
     """Return what a fetch of a ticker's hourly bars depends on, as :func:`source_state` does of its daily ones."""
     if study.source.kind == "csv":

@@ -9,7 +9,7 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -48,8 +48,35 @@ ROUND_THE_CLOCK = {"CRYPTOCURRENCY", "CURRENCY"}
 # Rates are asked for from so long before a study begins: the one that holds then may be a month old, or older.
 KNOWN_BEFORE = dt.timedelta(days=366)
 # Yahoo keeps hourly bars of the last 730 days.
+# Days before the newest known bar that are asked for again: a month of them shows whether the past was restated.
+OVERLAP = dt.timedelta(days=45)
 KEPT_HOURLY = dt.timedelta(days=729)
 USUAL_CLOSE = dt.time(16)
+
+# The calendars of exchanges by Yahoo's codes; CCC and CCY are cryptocurrencies and currencies.
+CALENDARS = {
+    code: calendar
+    for calendar, codes in {
+        "XNYS": "NMS NGM NCM NYQ PCX ASE BTS NAS SNP DJI NIM CGI WCB",
+        "XLON": "LSE",
+        "XETR": "GER",
+        "XFRA": "FRA",
+        "XPAR": "PAR",
+        "XAMS": "AMS",
+        "XMIL": "MIL",
+        "XSWX": "EBS",
+        "XTSE": "TOR",
+        "XTKS": "JPX",
+        "XHKG": "HKG",
+        "XASX": "ASX",
+        "XSTO": "STO",
+        "XCSE": "CPH",
+        "XHEL": "HEL",
+        "24/7": "CCC",
+        "24/5": "CCY",
+    }.items()
+    for code in codes.split()
+}
 
 DIVIDENDS, SPLITS = "dividends", "stock splits"
 
@@ -105,15 +132,18 @@ class YahooSource:
         self._clock = clock
         self._attempts = ATTEMPTS
 
-    def prices(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+    def prices(self, ticker: str, start: dt.date, end: dt.date | None, since: dt.date | None = None) -> PriceHistory:
         """Return an asset's finished bars, dividends and splits, start and end included (end None: the newest).
+
+        With ``since``, the newest date that is known, only from :data:`OVERLAP` before it on.
 
         Raises:
             FetchError: Yahoo does not know the ticker, has no finished bar in that time, cannot be reached, limits our
                 rate, or delivered nothing that can be a price (a line per finding).
         """
-        answer = self._ask(ticker, start, end)
-        table = _finished_rows(ticker, answer, start, end)
+        begin = _begin(start, since)
+        answer = self._ask(ticker, begin, end)
+        table = _finished_rows(ticker, answer, begin, end)
         all_bars = table[BAR_COLUMNS].dropna(how="all")
         # yfinance fills the days without an event with 0.
         all_dividends = table[DIVIDENDS][table[DIVIDENDS] != 0]
@@ -129,18 +159,21 @@ class YahooSource:
         remarks = [*answer.remarks, *of_bars, *of_dividends, *of_splits, *of_currencies]
         if answer.metadata.get("currency") is None:
             remarks.append(_without_currency(ticker, bars))
-        return _history(ticker, answer, bars, dividends.rename(None), splits.rename(None), remarks)
+        found = _history(ticker, answer, bars, dividends.rename(None), splits.rename(None), remarks)
+        return replace(found, partial=begin > start)
 
-    def rates(self, ticker: str, start: dt.date, end: dt.date | None) -> PriceHistory:
+    def rates(self, ticker: str, start: dt.date, end: dt.date | None, since: dt.date | None = None) -> PriceHistory:
         """Return a yearly rate in percent, of any sign: Yahoo's closes from a year before; raises as :meth:`prices`."""
-        begin = start - KNOWN_BEFORE
+        first = start - KNOWN_BEFORE
+        begin = _begin(first, since)
         answer = self._ask(ticker, begin, end)
         table = _finished_rows(ticker, answer, begin, end)
         closes = table[BAR_COLUMNS].dropna(how="all")["close"]
         rates, remarks = _usable(ticker, closes, refusal.rate_findings(closes), "row")
         if rates.empty:
             raise _nothing_usable(ticker, table, refusal.rate_findings(closes))
-        return _history(ticker, answer, flat_bars(rates), no_events(), no_events(), [*answer.remarks, *remarks])
+        found = _history(ticker, answer, flat_bars(rates), no_events(), no_events(), [*answer.remarks, *remarks])
+        return replace(found, partial=begin > first)
 
     def hourly(self, ticker: str, since: dt.datetime | None) -> pd.Series:
         """Return the closes of finished hours from a week before ``since`` on, of the last two years at most.
@@ -246,6 +279,10 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, YFPricesMissingError):
         return f"Yahoo has no prices in that time: {printable(error.rationale)}"
     return f"{CANNOT_BE_USED}{type(error).__name__}: {printable(str(error))}"
+
+
+def _begin(start: dt.date, since: dt.date | None) -> dt.date:
+    return start if since is None else max(start, since - OVERLAP)
 
 
 def _finished_rows(ticker: str, answer: _Answer, start: dt.date, end: dt.date | None) -> pd.DataFrame:
@@ -373,5 +410,6 @@ def _history(
         source=f"Yahoo Finance (yfinance {yf.__version__}), https://finance.yahoo.com/quote/{ticker}/history",
         fetched_at=answer.asked_at,
         currency=answer.metadata.get("currency"),
+        calendar=CALENDARS.get(str(answer.metadata.get("exchangeName"))),
         remarks=tuple(sorted(remarks, key=lambda remark: remark.first)),
     )

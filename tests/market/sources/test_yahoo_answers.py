@@ -279,7 +279,7 @@ def test_bars_stamped_at_midnight_utc_keep_their_date(yahoo: FakeYahoo, open_yah
         result["events"]["dividends"] = {"a": {"amount": 0.5, "date": result["timestamp"][1]}}
 
     yahoo.charts["ACME"] = sent(change)
-    history = open_yahoo().prices("ACME", DAYS[0], DAYS[-1])
+    history = open_yahoo().prices("ACME", DAYS[0] - dt.timedelta(days=1), DAYS[-1])
     assert dates(history) == DAYS
     assert [stamp.date() for stamp in history.dividends.index] == [DAYS[1]]
     [remark] = history.remarks
