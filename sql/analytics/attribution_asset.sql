@@ -19,8 +19,10 @@ assets as (
 days as (
     select
         session,
+        lag(session) over (order by session) as previous_session,
         row_number() over (order by session)::integer as day,
-        date_trunc('month', session)::date as month
+        date_trunc('month', session)::date as month,
+        dense_rank() over (order by date_trunc('month', session))::integer as month_number
     from sessions
 ),
 
@@ -72,16 +74,11 @@ covered_months as (
     having count(day) = count(benchmark_return)
 ),
 
--- The sessions of all assets are numbered through, since one number is faster to look up than two.
-steps as (
+marks as (
     select
-        row_number() over (order by assets.asset, days.day) as step,
-        -- So many are there up to this asset.
-        count(days.day) over (order by assets.asset) as last_step,
-        days.session,
         days.day,
         days.month,
-        assets.ticker,
+        days.month_number,
         assets.asset,
         asset_returns.price,
         asset_returns.price - asset_returns.previous_price as gain,
@@ -90,6 +87,30 @@ steps as (
     inner join assets using (ticker)
     inner join days using (session)
     inner join benchmark using (day, month)
+),
+
+-- The sessions of a month are one list, so that what is held through them takes a product of lists and no row a session.
+asset_months as (
+    select
+        asset,
+        month,
+        month_number,
+        min(day) as first_day,
+        list(coalesce(gain, 0) order by day) as gains,
+        list(coalesce(benchmark_gain, 0) order by day) as benchmark_gains
+    from marks
+    group by asset, month, month_number
+),
+
+-- A month without any return has no list.
+scenario_months as (
+    select
+        scenario,
+        month,
+        list(coalesce(log_growth, 0) order by day) as log_growths
+    from returns
+    group by scenario, month
+    having count(log_growth) > 0
 ),
 
 -- Deposits and withdrawals are no profit.
@@ -110,31 +131,63 @@ bookings as (
     group by scenarios.scenario, assets.asset, days.day
 ),
 
--- What is held at a close is held at the opening after it.
+-- What is held at a close is held at the opening after it, if there is one.
+ends as (
+    select previous_session as last_session, day, month_number
+    from days
+    where previous_session is not null
+    union all
+    select last(session order by session), max(day), max(month_number) from days
+),
+
 openings as (
     select
         scenarios.scenario,
-        unnest(range(opened.step + 1, least(closed.step + 1, closed.last_step) + 1)) as step,
+        assets.asset,
+        opened.day as first_day,
+        closed.day as last_day,
+        unnest(range(opened.month_number, closed.month_number + 1)) as month_number,
         intervals.holdings
     from holding_interval as intervals
     inner join scenarios using (strategy, reserve)
-    inner join steps as opened on intervals.ticker = opened.ticker and intervals.first_session = opened.session
-    inner join steps as closed on intervals.ticker = closed.ticker and intervals.last_session = closed.session
+    inner join assets using (ticker)
+    inner join days as opened on intervals.first_session = opened.previous_session
+    inner join ends as closed on intervals.last_session = closed.last_session
+),
+
+-- The part of a month through which so much is held: from one place in its lists to another.
+stretches as (
+    select
+        openings.scenario,
+        openings.asset,
+        asset_months.month,
+        openings.holdings,
+        asset_months.gains,
+        asset_months.benchmark_gains,
+        greatest(openings.first_day - asset_months.first_day, 0) + 1 as first,
+        openings.last_day - asset_months.first_day + 1 as last
+    from openings
+    inner join asset_months using (asset, month_number)
 ),
 
 held as (
     select
-        scenario,
-        steps.month,
-        asset,
-        sum(holdings * gain) as price_gain,
-        sum(holdings * gain * log_growth) as log_growth,
-        sum(holdings * benchmark_gain) as benchmark_profit
-    from openings
-    inner join steps using (step)
-    -- Every session has its row there. An inner join would be planned with a table of all scenarios and steps.
-    left join returns using (scenario, day)
-    group by scenario, steps.month, asset
+        stretches.scenario,
+        stretches.month,
+        stretches.asset,
+        sum(stretches.holdings * list_sum(stretches.gains[stretches.first:stretches.last])) as price_gain,
+        sum(
+            stretches.holdings * list_inner_product(
+                stretches.gains[stretches.first:stretches.last],
+                scenario_months.log_growths[stretches.first:stretches.last]
+            )
+        ) as log_growth,
+        sum(
+            stretches.holdings * list_sum(stretches.benchmark_gains[stretches.first:stretches.last])
+        ) as benchmark_profit
+    from stretches
+    left join scenario_months using (scenario, month)
+    group by stretches.scenario, stretches.month, stretches.asset
 ),
 
 -- A trade gains or loses from its price to the close of its session.
@@ -143,16 +196,16 @@ traded as (
         bookings.scenario,
         returns.month,
         bookings.asset,
-        sum(bookings.quantity * coalesce(steps.price, 0) - bookings.spent) as price_gain,
+        sum(bookings.quantity * coalesce(marks.price, 0) - bookings.spent) as price_gain,
         sum(bookings.income) as income,
         sum(bookings.costs) as costs,
         sum(
-            (bookings.quantity * coalesce(steps.price, 0) - bookings.spent + bookings.income - bookings.costs)
+            (bookings.quantity * coalesce(marks.price, 0) - bookings.spent + bookings.income - bookings.costs)
             * returns.log_growth
         ) as log_growth
     from bookings
     inner join returns using (scenario, day)
-    left join steps using (asset, day)
+    left join marks using (asset, day)
     group by bookings.scenario, returns.month, bookings.asset
 ),
 

@@ -1,6 +1,6 @@
 -- Decisions on paper that would be another one now, by asset: what was frozen, and what it would be.
 -- Grain: strategy, reserve, decided_session, ticker.
--- Sources: paper_decision, simulation_partition, simulation_holdings, strategy_target, study_strategy, mix_fit, mix_weight, study.
+-- Sources: paper_decision, simulation_partition, holding_interval, asset_returns, strategy_target, study_strategy, mix_fit, mix_weight, study.
 with
 targets as (
     select
@@ -63,13 +63,16 @@ select
     decided.weight,
     decided.worth,
     decided.weight_now,
-    held.holdings * held.price as worth_now
+    coalesce(held.holdings, 0) * marks.price as worth_now
 from decided
-left join simulation_holdings as held
+left join asset_returns as marks
+    on decided.ticker = marks.ticker
+    and decided.decided_session = marks.session
+left join holding_interval as held
     on decided.strategy = held.strategy
     and decided.reserve = held.reserve
-    and decided.decided_session = held.session
     and decided.ticker = held.ticker
+    and decided.decided_session between held.first_session and held.last_session
 where
     coalesce(abs(decided.weight - decided.weight_now) > 1e-9, true)
     or same_money(decided.worth, worth_now, money := decided.value) is not true
