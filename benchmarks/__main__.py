@@ -5,12 +5,19 @@ python -m benchmarks [--json FILE]
 
 from typing import Any
 
-from benchmarks import buckets, correlation, engines, report, scale, warehouse
+from benchmarks import buckets, cores, correlation, engines, report, scale, warehouse
 
 
 def main() -> dict[str, Any]:
     """Measure and print everything; return the figures for JSON."""
-    return {**engines.main(), **scale.main(), **warehouse.main(), **correlation.main(), **buckets.main()}
+    return {
+        **engines.main(),
+        **scale.main(),
+        **cores.main(),
+        **warehouse.main(),
+        **correlation.main(),
+        **buckets.main(),
+    }
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def simulate(
             per_thread.buffers = Buffers(ledger, side_by_side)
         return _simulate(market, batch, end, per_thread.buffers, panel.sessions)
 
-    batches = _batches(rules, starts, side_by_side)
+    batches = _batches(rules, starts, side_by_side, threads)
     if threads == 1 or len(rules) == 1:
         for batch in batches:
             yield from run_batch(batch)
@@ -95,13 +95,17 @@ def simulate(
             yield from waiting.popleft().result()
 
 
-def _batches(rules: Sequence[Rules], starts: Sequence[State | None], most: int) -> Iterator[Batch]:
-    """Yield scenarios in order, as many together as may run side by side: those of the plain rule."""
+def _batches(rules: Sequence[Rules], starts: Sequence[State | None], most: int, threads: int) -> Iterator[Batch]:
+    """Yield scenarios in order, as many together as may run side by side: those of the plain rule.
+
+    What does not fill a batch of every thread is shared out, so that none waits for the last one.
+    """
+    rest = len(rules) % (most * threads)
     first = 0
     for place in range(1, len(rules) + 1):
         if (
             place == len(rules)
-            or place - first == most
+            or place - first == (most if first < len(rules) - rest else -(-rest // threads))
             or has_policy(rules[first])
             or has_policy(rules[place])
             or sessions_behind(starts[first]) != sessions_behind(starts[place])

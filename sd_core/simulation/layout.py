@@ -17,6 +17,7 @@ from sd_core.simulation.flows import lump_sums_by_session, periods_begun
 from sd_core.simulation.kernel import book
 from sd_core.simulation.kernel.lanes import LANES
 from sd_core.simulation.kernel.lookback import GAP_SESSIONS
+from sd_core.simulation.memory import lend_rows
 from sd_core.simulation.results import DAILY, LEDGER, LOTS, Rows, SimulationResult, State
 from sd_core.simulation.rules import Every, Rules
 
@@ -109,20 +110,21 @@ def windows(rules: Rules) -> tuple[int, int]:
 
 @dataclass
 class Buffers:
-    """What a thread writes rows to, one batch after the other; pages that were written once are there."""
+    """What a thread has for batches, one after the other: room for lots, and so many rows for results to lie in."""
 
     keeps_rows: bool
     scenarios: int
     rows: int = 4096
-    ledger: Rows = field(init=False)
-    sold: Rows = field(init=False)
     lots: Rows = field(init=False)
 
     def __post_init__(self) -> None:
-        kept = self.rows if self.keeps_rows else 0
-        self.ledger = np.empty((self.scenarios, kept), dtype=LEDGER)
-        self.sold = np.empty((self.scenarios, kept), dtype=LOTS)
         self.lots = np.empty((self.scenarios, self.rows), dtype=book.LOT)
+
+    def lend(self, sessions: int) -> list[Rows]:
+        """Return room for the ledger, for lots that are sold, and for the days of a batch."""
+        kept = self.rows if self.keeps_rows else 0
+        shapes = ((kept, LEDGER), (kept, LOTS), (sessions, DAILY))
+        return lend_rows(*(((self.scenarios, rows), dtype) for rows, dtype in shapes))
 
     def grow(self) -> None:
         """Offer four times as many rows, all of them empty."""
@@ -155,11 +157,12 @@ def open_books(batch: Batch, buffers: Buffers, end: int, sessions: Dates) -> boo
     positions["bracket"] = brackets
     last_session = sessions[max(batch.first - 1, 0)]
     positions["weight"] = [
-        rules.targets.in_force(last_session)[harvests_of(rules, start)["role"]]
+        rules.targets.in_force(last_session)[start.harvests["role"] if start else slice(None)]
         for rules, start in zip(batch.rules, batch.starts, strict=True)
     ]
     positions["share"] = [rules.profit_shares for rules in batch.rules]
     positions["lot_size"] = [rules.lot_sizes for rules in batch.rules]
+    ledger, sold, daily = buffers.lend(end - batch.first)
     return book.Books(
         state=state,
         positions=positions,
@@ -168,9 +171,9 @@ def open_books(batch: Batch, buffers: Buffers, end: int, sessions: Dates) -> boo
         sell_at=np.full_like(holdings, np.inf),
         buy_at=np.full_like(holdings, -np.inf),
         lots=buffers.lots,
-        ledger=buffers.ledger,
-        sold=buffers.sold,
-        daily=np.empty((scenarios, end - batch.first), dtype=DAILY),
+        ledger=ledger,
+        sold=sold,
+        daily=daily,
         paths=np.zeros(assets, dtype=book.PATH),
         turns=np.zeros(assets, dtype=book.TURN),
     )
@@ -216,18 +219,22 @@ def policy_of(batch: Batch, sessions: Dates, transfers: Floats | None = None) ->
 
 
 def results_of(books: book.Books, policy: book.Policy | None, end: int) -> list[SimulationResult]:
-    """Copy every scenario's rows, and its state, out of the buffers."""
+    """Return every scenario's rows, and its state; they lie where the books wrote them, but for open lots."""
     scenarios, assets = books.positions.shape
     counts = [books.state[name].tolist() for name in ("rows", "sold", "slots")]
     for name in ("rows", "sold", "slots"):
         books.state[name] = 0
-    harvests = np.zeros(assets, dtype=book.HARVEST)
-    harvests["role"] = np.arange(assets)
+    if policy is None:
+        returns, deadlines, gaps = np.zeros(0), np.zeros(assets, dtype=np.int64), np.zeros((0, assets), dtype=np.int8)
+        harvests = np.zeros(assets, dtype=book.HARVEST)
+        harvests["role"] = np.arange(assets)
+    else:
+        returns, deadlines, gaps, harvests = policy.returns, policy.deadlines, policy.gaps, policy.harvests
     return [
         SimulationResult(
-            ledger=_copy(books.ledger[place, :rows]),
+            ledger=books.ledger[place, :rows],
             daily=books.daily[place],
-            lots=_copy(books.sold[place, :sold]),
+            lots=books.sold[place, :sold],
             state=State(
                 sessions=end,
                 totals=books.state[place : place + 1],
@@ -235,10 +242,10 @@ def results_of(books: book.Books, policy: book.Policy | None, end: int) -> list[
                 holdings=books.holdings[place, :assets],
                 needs=books.needs[place, :assets],
                 lots=_copy(books.lots[place, :still_open]),
-                returns=policy.returns if policy else np.zeros(0),
-                deadlines=policy.deadlines if policy else np.zeros(assets, dtype=np.int64),
-                harvests=policy.harvests if policy else harvests,
-                gaps=policy.gaps if policy else np.zeros((0, assets), dtype=np.int8),
+                returns=returns,
+                deadlines=deadlines,
+                harvests=harvests,
+                gaps=gaps,
             ),
         )
         for place, rows, sold, still_open in zip(range(scenarios), *counts, strict=True)

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import (
     buckets,
+    cores,
     correlation,
     coverage,
     engines,
@@ -196,6 +197,23 @@ def test_scale_measures_a_size(capsys):
     assert growth.nanoseconds == pytest.approx(growth.seconds * 1e9 / 360)
     scale.show([growth])
     assert "| assets | " in capsys.readouterr().out
+
+
+def test_a_second_core_is_measured_for_numpy_and_with_and_without_ledger(capsys):
+    gains = cores.measure(*TINY, rounds=2, sums=2)
+    assert [one.work for one in gains] == ["numpy: sum of the prices", "SD Lab without ledger", "SD Lab"]
+    assert all(spent.seconds > 0 for one in gains for spent in (one.one, one.two))
+    twice = cores.Gain("", cores.Spent(3.0, 3.0, 0), cores.Spent(1.5, 3.3, 7))
+    assert twice.gain == 2.0
+    cores.show([twice])
+    assert [cell.strip() for cell in capsys.readouterr().out.splitlines()[-2].split("|")[1:-1]] == [
+        "",
+        "3000.0",
+        "1500.0",
+        "2.00",
+        "1.10",
+        "7",
+    ]
 
 
 def test_runs_are_timed_in_processes_of_their_own(monkeypatch, capsys):
