@@ -31,6 +31,9 @@ WEEKS, MONTHS = 52, 36
 DECAY = 0.94
 # Up to this many assets the middle window is reported at every session; more would make most of a warehouse of pairs.
 EVERY_SESSION_ASSETS = 20
+# Up to this many assets pairs have every window and estimator; more have the middle window alone, that of the summary.
+# 500 assets have 125 thousand pairs: 15 million rows over ten years, and 78 million with every window.
+EVERY_WINDOW_ASSETS = 50
 CRYPTO = "crypto"
 # Two years of a series that only moves with a quarter's window.
 FEWEST_AVERAGES = 504
@@ -79,6 +82,9 @@ def _blocks(days: npt.NDArray[np.datetime64], closes: Floats) -> Iterator[_Block
     """Yield what is reported of every pair, in the order of the table's key."""
     month_ends = _period_ends(month_numbers(days))
     rows = month_ends[month_ends >= MIDDLE]
+    if closes.shape[1] > EVERY_WINDOW_ASSETS:
+        yield _Block("daily", "pearson", MIDDLE, rows, rolling(closes, rows, MIDDLE))
+        return
     yield _Block("daily", "ewma", None, rows, exponentially_weighted(closes, rows, DECAY, recent=MIDDLE))
     for window in (SHORT, MIDDLE, LONG):
         everywhere = window == MIDDLE and closes.shape[1] <= EVERY_SESSION_ASSETS

@@ -21,7 +21,10 @@ from sd_core.schemas.table import Table
 CORRELATION_PAIR = Table(
     name="correlation_pair",
     layer="analytics",
-    description="The correlation of every two assets' log returns, by several windows and estimators.",
+    description=(
+        "The correlation of every two assets' log returns, by several windows and estimators. Capped: with more than "
+        "50 assets only the window of 63 sessions, at month ends."
+    ),
     key=("session", "frequency", "estimator", "window", "ticker_a", "ticker_b"),
     columns={
         "session": session(),
