@@ -15,6 +15,7 @@ from pipelines.lab.fingerprints import market_fingerprint, scenario_fingerprint
 from sd_core import versions
 from sd_core.errors import NotReadyError
 from sd_core.lake import Lake, Version
+from sd_core.market.freshness import Overdue, overdue
 from sd_core.market.sources.states import HOURLY_BARS, RAW_PRICES, file_state, hourly_state, source_state
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
@@ -51,6 +52,18 @@ def outdated_tickers(study: Study, lake: Lake, now: dt.datetime | None = None) -
         or stored.facts.get("state") != source_state(study, ticker, moment)
         or not _has_hours(study, lake, ticker, moment)
     )
+
+
+def overdue_tickers(study: Study, lake: Lake, now: dt.datetime | None = None) -> list[Overdue]:
+    """Return the tickers whose last sessions are missing, in the study's order; one that was never fetched is none."""
+    moment = now or dt.datetime.now(dt.UTC)
+    stored = {ticker: lake.current(RAW_PRICES, ticker) for ticker in study.fetched_tickers}
+    found = (
+        overdue(study, ticker, dt.date.fromisoformat(version.facts["last"]), version.facts.get("calendar"), moment)
+        for ticker, version in stored.items()
+        if version is not None
+    )
+    return [one for one in found if one is not None]
 
 
 def _has_hours(study: Study, lake: Lake, ticker: str, now: dt.datetime) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.lab.current import OUTCOME, current_market, is_prepared, outdated_tickers
+from pipelines.lab.current import OUTCOME, current_market, is_prepared, outdated_tickers, overdue_tickers
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, RAW_PRICES_KEY, SIMULATIONS_KEY
@@ -54,7 +54,14 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
             "past that a later fetch changes is kept beside the new one and reported."
         ),
         check_specs=[
-            dg.AssetCheckSpec("every_ticker_fetched", asset=RAW_PRICES_KEY, description="No ticker is stale."),
+            dg.AssetCheckSpec(
+                "every_ticker_fetched", asset=RAW_PRICES_KEY, description="The source delivered every ticker."
+            ),
+            dg.AssetCheckSpec(
+                "prices_are_fresh",
+                asset=RAW_PRICES_KEY,
+                description="The last bar of each ticker is of the last session of its calendar, or of the one before.",
+            ),
             dg.AssetCheckSpec("past_unchanged", asset=RAW_PRICES_KEY, description="No fetch changed the past."),
         ],
     )
@@ -75,6 +82,7 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
         for sentence in fetched.restated:
             context.log.info(sentence)
         yield _judgement("every_ticker_fetched", list(fetched.failures.values()))
+        yield _judgement("prices_are_fresh", [one.detail for one in overdue_tickers(home.study, home.lake)])
         yield _judgement("past_unchanged", list(fetched.changes))
         yield dg.MaterializeResult(
             metadata={

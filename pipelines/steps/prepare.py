@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.lab.current import FETCHES, MARKET, VERSION_OF_SATELLITES, market_inputs
+from pipelines.lab.current import FETCHES, MARKET, VERSION_OF_SATELLITES, market_inputs, overdue_tickers
 from pipelines.lab.fingerprints import market_fingerprint
 from pipelines.steps.fetch import FINDINGS
 from sd_core.errors import InputError, NotReadyError
@@ -16,7 +16,7 @@ from sd_core.lake import Lake, Version
 from sd_core.market import raw
 from sd_core.market.build import Market, build_market, version, version_of_satellites
 from sd_core.market.findings import Finding, to_table
-from sd_core.market.quality import history_changed
+from sd_core.market.quality import history_changed, prices_overdue
 from sd_core.market.sources.base import PriceHistory
 from sd_core.market.sources.csv_files import read_price_index
 from sd_core.study.model import Study
@@ -37,7 +37,9 @@ def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
         raise NotReadyError(f"{', '.join(missing)}: no prices in the lake yet: {FETCH_FIRST}")
     built = build(study, {ticker: history for ticker, history in stored.items() if history is not None}, study_file)
     changed = [history_changed(change) for ticker in study.fetched_tickers for change in raw.changes(lake, ticker)]
-    tables = vars(built) | {"price_findings": _all_findings(lake, built, changed)}
+    asked = max(history.fetched_at for history in stored.values() if history is not None)
+    late = [prices_overdue(one) for one in overdue_tickers(study, lake, asked)]
+    tables = vars(built) | {"price_findings": _all_findings(lake, built, [*changed, *late])}
     facts = {
         "prices_version": version(built),
         VERSION_OF_SATELLITES: version_of_satellites(built),
@@ -61,8 +63,8 @@ def build(study: Study, histories: Mapping[str, PriceHistory], study_file: Path)
         raise InputError(f"{study_file}: {error}") from None
 
 
-def _all_findings(lake: Lake, built: Market, changed: list[Finding]) -> pa.Table:
-    """Join what the rules say about the prices with what the fetches met."""
+def _all_findings(lake: Lake, built: Market, stored: list[Finding]) -> pa.Table:
+    """Join what the rules say about the prices with what is to be said of those stored, and what the fetches met."""
     fetches = lake.current(FETCHES)
-    tables = [built.price_findings, to_table(changed)]
+    tables = [built.price_findings, to_table(stored)]
     return pa.concat_tables([*tables, *([fetches.read(FINDINGS)] if fetches else [])])

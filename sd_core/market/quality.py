@@ -13,6 +13,7 @@ from sd_core.market.arrays import Dates
 from sd_core.market.currencies import unit_of
 from sd_core.market.dividends import judge_dividends
 from sd_core.market.findings import TOLERATED_SESSIONS, Finding, sessions_with_bar, span_of
+from sd_core.market.freshness import Overdue
 from sd_core.market.raw import RawChange
 from sd_core.market.sessions import Positions, calendar_days, next_session
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
@@ -305,6 +306,12 @@ def history_changed(change: RawChange) -> Finding:
             f"first: {change.example}. The earlier version is kept."
         ),
     )
+
+
+def prices_overdue(found: Overdue) -> Finding:
+    """Return the finding of a ticker whose last sessions are missing; its ``sessions`` counts them."""
+    first = found.last + dt.timedelta(days=1)
+    return Finding(found.ticker, "overdue", first, found.due, found.missing, found.detail)
 
 
 def fetch_failed(stored: PriceHistory, reason: str) -> Finding:

@@ -44,7 +44,7 @@ def source_state(study: Study, ticker: str, now: dt.datetime) -> str:
         case "sample":
             return f"{asked} {importlib.metadata.version('skfolio')}"
         case "yahoo":
-            return f"{asked} {_last_final(now)}"
+            return f"{asked} {last_final(now)}"
 
 
 def same_question(earlier: str, state: str) -> bool:
@@ -56,7 +56,7 @@ def hourly_state(study: Study, ticker: str, now: dt.datetime) -> str:
     """Return what a fetch of a ticker's hourly bars depends on, as :func:`source_state` does of its daily ones."""
     if study.source.kind == "csv":
         return f"{versions.FETCH} csv {file_state(Path(study.source.folder or '') / HOURLY / f'{ticker}.csv')}"
-    return f"{versions.FETCH} {study.source.kind} {_last_final(now)}"
+    return f"{versions.FETCH} {study.source.kind} {last_final(now)}"
 
 
 def file_state(path: Path) -> str:
@@ -71,6 +71,7 @@ def _files(*paths: Path) -> str:
     return " ".join(file_state(path) for path in paths)
 
 
-def _last_final(now: dt.datetime) -> dt.date:
+def last_final(now: dt.datetime) -> dt.date:
+    """Return the last day whose bars were final at a moment."""
     there = now.astimezone(NEW_YORK)
     return there.date() if there.time() >= FINAL else there.date() - dt.timedelta(days=1)

@@ -71,7 +71,6 @@ CALENDARS = {
         "XASX": "ASX",
         "XSTO": "STO",
         "XCSE": "CPH",
-        "XHEL": "HEL",
         "24/7": "CCC",
         "24/5": "CCY",
     }.items()

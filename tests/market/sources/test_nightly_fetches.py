@@ -11,6 +11,7 @@ from support.fake_yahoo import UTC, Bar, Failure, FakeYahoo, chart
 
 from pipelines.steps import fetch as fetching
 from pipelines.steps.fetch import Fetched, fetch_prices
+from pipelines.steps.prepare import prepare_market
 from sd_core.errors import FetchError
 from sd_core.lake import Lake
 from sd_core.market import raw
@@ -23,6 +24,18 @@ pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning:yf
 DAYS = [day.item() for day in np.arange("2020-01-01", "2024-06-15", dtype="datetime64[D]") if np.is_busday(day)]
 FIRST_EVENING = dt.date(2024, 5, 28)
 TICKERS = ("AAA", "BBB", "CCC")
+
+STUDY = Study.model_validate(
+    {
+        "name": "nightly",
+        "source": {"kind": "yahoo"},
+        "start": dt.date(2020, 1, 1),
+        "capital": 1000.0,
+        "universe": {ticker: {"weight": 1.0} for ticker in TICKERS},
+        "reserves": [0.0],
+        "strategies": {"buy_and_hold": {}},
+    }
+)
 
 Evening = Callable[..., Fetched]
 
@@ -45,17 +58,6 @@ def evening(yahoo: FakeYahoo, waits: list[float], lake: Lake, monkeypatch: pytes
     """Fetch the whole study at 22:00 New York of a day; the server has forgotten what it was asked before."""
     for ticker in TICKERS:
         yahoo.charts[ticker] = chart(ticker, bars())
-    study = Study.model_validate(
-        {
-            "name": "nightly",
-            "source": {"kind": "yahoo"},
-            "start": dt.date(2020, 1, 1),
-            "capital": 1000.0,
-            "universe": {ticker: {"weight": 1.0} for ticker in TICKERS},
-            "reserves": [0.0],
-            "strategies": {"buy_and_hold": {}},
-        }
-    )
 
     def fetch(day: dt.date, **kwargs: Any) -> Fetched:
         now = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(2), UTC)
@@ -64,7 +66,7 @@ def evening(yahoo: FakeYahoo, waits: list[float], lake: Lake, monkeypatch: pytes
         yahoo.now = now
         yahoo.calls.clear()
         yahoo.rows.clear()
-        return fetch_prices(study, lake, None, now=now, **kwargs)
+        return fetch_prices(STUDY, lake, None, now=now, **kwargs)
 
     return fetch
 
@@ -215,3 +217,13 @@ def test_answer_that_is_cut_off_loses_no_stored_day(yahoo: FakeYahoo, evening: E
     yahoo.charts["AAA"] = chart("AAA", short)
     evening(day(1))
     assert last(lake, "AAA") == FIRST_EVENING
+
+
+def test_ticker_that_fell_behind_is_among_the_findings(yahoo: FakeYahoo, evening: Evening, lake: Lake) -> None:
+    evening(FIRST_EVENING)
+    yahoo.charts["AAA"] = chart("AAA", {date: bar for date, bar in bars().items() if date <= FIRST_EVENING})
+    evening(day(4))
+    findings = prepare_market(STUDY, lake, Path("nightly.yaml")).read("price_findings").to_pylist()
+    [late] = [one for one in findings if one["rule"] == "overdue"]
+    assert (late["ticker"], late["sessions"], late["last_session"]) == ("AAA", 4, day(4))
+    assert late["detail"] == f"AAA has its last bar on 2024-05-28: 4 sessions of XNYS up to {day(4)} are missing."
