@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sd_core.buckets import rules
 from sd_core.buckets.ledger.closing import Close, Day, Happened, Held, Memory, Outcome, RoundTrip, close
@@ -244,29 +244,37 @@ def _by_late_dividends(
 ) -> tuple[Memory, list[Happened]]:
     """Return a memory after dividends that were paid on positions which had counted without them.
 
-    Losses in a row are counted again with what each round trip has come to; too few of them end a lock. A stage
-    that a loss had taken back stays; what is a win now leads to the next one.
+    Losses in a row and the stage are counted again with what each round trip has come to; too few losses end a lock.
+    A dividend makes no outcome worse, so neither gets worse by it.
     """
     late = {trip.trade: trip for owner, was, trip in trips.paid_late if owner == bucket and trip.outcome != was}
     if not late:
         return memory, []
-    losses = 0
-    for _, trade, outcome in sorted(_counted(state, bucket, before)):
-        now = late[trade].outcome if trade in late else outcome
+    losses = stage = 0
+    for one in sorted(_counted(state, bucket, before)):
+        now = late[one.trade].outcome if one.trade in late else one.outcome
         losses = losses + 1 if now == rules.LOSS else 0 if now in {rules.WIN, None} else losses
-    stage = memory.stage
-    for trip in late.values():
-        if trip.outcome == rules.WIN and day_of_date(trip.opened) > memory.awake_since:
-            stage = rules.stage_after(stage, rules.WIN)
+        if now is not None and day_of_date(one.opened) > memory.awake_since:
+            stage = rules.stage_after(stage, now)
     is_freed = memory.lock_ends != NEVER and losses < rules.LOSSES_THAT_LOCK
     events = [Happened(BucketEvent.UNLOCKED, Sleep.NONE, float(memory.losses), NEVER)] if is_freed else []
     return replace(memory, losses=losses, stage=stage, lock_ends=NEVER if is_freed else memory.lock_ends), events
 
 
-def _counted(state: State, bucket: str, before: Mark) -> Iterator[tuple[tuple[int, str], int, int | None]]:
-    """Yield when each round trip up to a mark was counted, its number, and what it has come to; None: an unlock."""
+class Counted(NamedTuple):
+    """A round trip that was counted, or an unlock, which has no outcome; they are ordered as they were counted."""
+
+    entry: int
+    closed: str
+    trade: int
+    opened: str
+    outcome: int | None
+
+
+def _counted(state: State, bucket: str, before: Mark) -> Iterator[Counted]:
+    """Yield each round trip that was counted up to a mark, as what it has come to, and each unlock."""
     query = """
-        select t.entry, t.trade, t.closed, (
+        select t.entry, t.closed, t.trade, t.opened, (
             select l.outcome from mark_trade l where l.book = t.book and l.bucket = t.bucket and l.trade = t.trade
             and l.entry <= :entry order by l.entry desc limit 1
         ) as outcome
@@ -276,13 +284,13 @@ def _counted(state: State, bucket: str, before: Mark) -> Iterator[tuple[tuple[in
     """
     for row in state.rows(query, bucket=bucket, entry=before.entry):
         if row.outcome is not None:
-            yield (row.entry, row.closed), row.trade, row.outcome
+            yield Counted(row.entry, row.closed, row.trade, row.opened, row.outcome)
     query = """
         select e.number from entry e join event v on v.entry = e.number
         where e.book = :book and e.kind = 'unlock' and v.subject = :bucket and e.number <= :entry
     """
     for row in state.rows(query, bucket=bucket, entry=before.entry):
-        yield (row.number, ""), NEVER, None
+        yield Counted(row.number, "", NEVER, "", None)
 
 
 def _by_people(state: State, bucket: str, before: Mark, memory: Memory) -> tuple[Memory, list[Happened]]:

@@ -163,6 +163,37 @@ def test_a_dividend_that_is_paid_late_counts_in_the_losses_in_a_row(
     assert last(hunter).memory.losses == losses + 1
 
 
+@pytest.mark.parametrize(
+    ("amount", "stages"),
+    [
+        # By hand: a win, a loss of 2 % that a dividend makes a win, neutral or leaves, and a win: the stages are 1, 0
+        # and 1. With 30 - 20 they are 1, 2 and 3; with 15 - 20 the loss is none: 1, 1 and 2; 5 - 20 stays a loss.
+        ("30", 3),
+        ("15", 2),
+        ("5", 1),
+    ],
+)
+def test_a_dividend_that_is_paid_late_returns_the_stage_that_a_loss_took(
+    hunter: Ledger, clock, amount: str, stages: int
+) -> None:
+    trade(hunter, clock.day, "all of it", -100, "10000")
+    clock.day += dt.timedelta(days=1)
+    hunter.mark(clock.day, {})
+    for number, money in enumerate(("1100", "980", "1100")):
+        clock.day += dt.timedelta(days=1)
+        trade(hunter, clock.day, f"buy-{number}", 10, "-1000")
+        trade(hunter, clock.day, f"sell-{number}", -10, money)
+        hunter.mark(clock.day, {})
+    assert last(hunter).memory.stage == 1
+    middle = clock.day
+    clock.day += dt.timedelta(days=3)
+    # What was bought on the day before the last purchase had it; what was bought on the ex-date has not.
+    dividend(hunter, clock, amount, middle)
+    hunter.mark(clock.day, {})
+    found = last(hunter)
+    assert (found.memory.stage, found.day.reawakening) == (stages, (stages + 1) / 4)
+
+
 def test_a_dividend_before_the_mark_of_the_sale_is_part_of_the_round_trip(hunter: Ledger, clock) -> None:
     """Bought for 1 000, sold for 980, 30 paid the same evening: +1 %, a win like the one before it."""
     trade(hunter, clock.day, "all of it", -100, "10100")
