@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from rich.measure import Measurement
 from rich.table import Table
 
 from pipelines.cli.console import open_console
@@ -24,6 +25,8 @@ from pipelines.steps.operate import open_ledger
 from pipelines.steps.trade import (
     approve_orders,
     cancel_openings,
+    exits_due,
+    has_broker,
     propose_orders,
     reconcile_with_broker,
     send_exits,
@@ -36,7 +39,7 @@ from sd_core.buckets.ledger.marked import MarketDay, at_last_mark
 from sd_core.buckets.ledger.reconciliation import Difference
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.state import State
-from sd_core.buckets.ledger.tables import OPEN, PARTIAL, PROPOSED, SENT, STATUSES
+from sd_core.buckets.ledger.tables import APPROVED, OPEN, PARTIAL, PROPOSED, SENT, STATUSES
 from sd_core.buckets.ledger.verification import verify
 from sd_core.buckets.presets import Toggles
 from sd_core.buckets.trading.feed import Fed
@@ -466,12 +469,21 @@ def _orders(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode
         return ExitCode.DONE
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("order", "bucket", "status", "what", "filled", "reserved", "why"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, no_wrap=True)
     for one in found:
         why = " ".join(filter(None, (one["reason"], one["session"])))
         table.add_row(one["order"], one["bucket"], one["status"], one["what"], one["filled"], one["reserved"], why)
-    open_console().print(table if found else "no open order")
+    console = open_console()
+    if not found:
+        console.print("no open order")
+        return ExitCode.DONE
+    # However narrow a page is, an id that is folded cannot be copied.
+    console.width = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    console.print(table)
     return ExitCode.DONE
+
+
+_WIDEST = 1000
 
 
 def _shown_order(state: State, row: Any) -> dict[str, Any]:
@@ -500,11 +512,19 @@ def _approve(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCod
     if not chosen:
         known = ", ".join(proposed) or "none is proposed"
         raise InputError(f"approve: expected proposed orders, or --all: {known}")
-    return _say_sent(approve_orders(ledger, chosen), asked)
+    return _say_sent(approve_orders(ledger, chosen, **_how(asked)), asked, _by_hand(ledger, asked))
+
+
+def _by_hand(ledger: Ledger, asked: argparse.Namespace) -> str:
+    """Return what a person does with orders that no broker was sent."""
+    if asked.dry_run:
+        return "a dry run: nothing is booked, and the broker not asked"
+    how = "place what is approved, and record each fill with --detail order=ORDER"
+    return "" if has_broker(ledger) else f"the account names no broker: {how}"
 
 
 def _propose(ledger: Ledger, asked: argparse.Namespace, home: StudyHome) -> ExitCode:
-    proposed = propose_orders(home, ledger)
+    proposed = propose_orders(home, ledger, dry_run=asked.dry_run)
     if asked.json:
         _print_json({"proposed": [vars(one) for one in proposed.receipts], "unpriced": proposed.unpriced})
         return ExitCode.DONE
@@ -512,22 +532,37 @@ def _propose(ledger: Ledger, asked: argparse.Namespace, home: StudyHome) -> Exit
         print(f"entry {one.entry}: {one.text}")
     if not proposed.receipts:
         print("nothing new is proposed")
+    if asked.dry_run:
+        print("a dry run: nothing is booked")
     if proposed.unpriced:
         print(f"no signals of {', '.join(proposed.unpriced)}: the study's satellite_universe does not have them")
     return ExitCode.DONE
 
 
 def _exits(ledger: Ledger, asked: argparse.Namespace, home: StudyHome) -> ExitCode:
-    return _say_sent(send_exits(home, ledger), asked)
+    if not asked.dry_run and has_broker(ledger):
+        return _say_sent(send_exits(home, ledger), asked)
+    due = exits_due(home, ledger)
+    if asked.json:
+        _print_json([vars(one) for one in due])
+        return ExitCode.DONE
+    for one in due:
+        prices = (f"{name} {price}" for name, price in (("stop", one.stop_price), ("limit", one.limit_price)) if price)
+        print(f"{one.bucket}: sell {one.quantity} {one.unit}: {', '.join(prices) or 'at the open'} ({one.reason})")
+    if not due:
+        print("no satellite holds anything")
+    return ExitCode.DONE
 
 
-def _say_sent(done: Sequence[Sent], asked: argparse.Namespace) -> ExitCode:
-    """Say what was sent or called off; it failed where anything was not."""
+def _say_sent(done: Sequence[Sent], asked: argparse.Namespace, note: str = "") -> ExitCode:
+    """Say what was approved, sent or called off; it failed where anything was not."""
     if asked.json:
         _print_json([vars(one) for one in done])
     else:
         _print_sent(done)
-    is_done = all(one.status in {SENT, PARTIAL, "filled", "cancelled"} and not one.says for one in done)
+        if note:
+            print(note)
+    is_done = all(one.status in {APPROVED, SENT, PARTIAL, "filled", "cancelled"} and not one.says for one in done)
     return ExitCode.DONE if is_done else ExitCode.FAILED
 
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-# Commands that book nothing, and those that ask a broker, whose answers are no dry run.
-READING = {"orders", "approve", "propose", "exits", "list", "show", "verify", "why", "forecast", "export", "backup"}
-# Commands that do nothing but print.
-PRINTING = {"list", "show", "verify", "why", "forecast", "export"}
+# Commands that book nothing, and those of them that do nothing but print.
+READING = {"orders", "list", "show", "verify", "why", "forecast", "export", "backup"}
+PRINTING = READING - {"orders", "backup"}
+# Commands that book what the rules say: another time the same, so that they need no key.
+BY_RULES = {"propose", "exits"}
 
 
 def add_bucket_commands(
@@ -36,13 +37,13 @@ def add_bucket_commands(
     actions = bucket.add_subparsers(metavar="ACTION")
     how = argparse.ArgumentParser(add_help=False)
     how.add_argument("--json", action="store_true", help="print JSON instead of text")
-    writing = argparse.ArgumentParser(add_help=False)
-    writing.add_argument("--key", help="the same key and request are booked once, however often they are sent")
-    writing.add_argument("--dry-run", action="store_true", help="say what would be booked, and book nothing")
+    trying, keyed = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    trying.add_argument("--dry-run", action="store_true", help="say what would be booked, and book nothing")
+    keyed.add_argument("--key", help="the same key and request are booked once, however often they are sent")
 
     def add(name: str, says: str) -> argparse.ArgumentParser:
-        parents = [study, how] if name in READING else [study, how, writing]
-        action = actions.add_parser(name, parents=parents, help=says, description=says)
+        writing = [] if name in READING else [trying] if name in BY_RULES else [trying, keyed]
+        action = actions.add_parser(name, parents=[study, how, *writing], help=says, description=says)
         action.set_defaults(command=run, action=name, reads=name in PRINTING)
         return action
 
@@ -75,10 +76,13 @@ def _add_views(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
 
 def _add_orders(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     add("propose", "propose what satellites buy at the open after the last marked close")
-    add("exits", "send the exits that are due to the broker, and let stops rest for other positions")
+    says = (
+        "send the exits that are due to the broker, and let stops rest for other positions; without a broker list them"
+    )
+    add("exits", says)
     orders = add("orders", "what is proposed, approved and at the broker, and what each order reserves")
     orders.add_argument("--all", action="store_true", help="those that are done, too")
-    approve = add("approve", "approve proposed orders, and send them to the broker of the account")
+    approve = add("approve", "approve proposed orders, and send them to the broker of the account, if it has one")
     approve.add_argument("orders", nargs="*", metavar="ORDER")
     approve.add_argument("--all", action="store_true", help="every order that is proposed")
 

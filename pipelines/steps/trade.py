@@ -22,6 +22,7 @@ from sd_core.buckets.ledger.books import Book
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
 from sd_core.buckets.ledger.marked import last_mark
 from sd_core.buckets.trading import desk, proposals, sending
+from sd_core.buckets.trading.desk import Due
 from sd_core.buckets.trading.feed import Fed, reconcile
 from sd_core.buckets.trading.openings import Asked, Costs
 from sd_core.buckets.trading.sending import Sent
@@ -40,6 +41,12 @@ _SIGNALS = """
 _EX_DATES = """
     select ticker, max(session) as session from satellite_prices where dividend > 0 and session <= ? group by all
 """
+
+
+def has_broker(ledger: Ledger) -> bool:
+    """Return whether the account names a broker; else a person places its orders, and records their fills."""
+    with ledger.state() as state:
+        return bool(state.setting(LIVE, "broker") != NO_BROKER)
 
 
 def broker_of(ledger: Ledger) -> Broker:
@@ -68,9 +75,8 @@ def read_broker(ledger: Ledger) -> Fed | None:
 
     None where the account names no broker, or that does not answer; the reconciliation after the mark asks again.
     """
-    with ledger.state() as state:
-        if state.setting(LIVE, "broker") == NO_BROKER:
-            return None
+    if not has_broker(ledger):
+        return None
     try:
         return reconcile_with_broker(ledger)
     except NotReadyError:
@@ -85,7 +91,7 @@ class Proposed:
     unpriced: Sequence[str]
 
 
-def propose_orders(home: StudyHome, ledger: Ledger) -> Proposed:
+def propose_orders(home: StudyHome, ledger: Ledger, *, dry_run: bool = False) -> Proposed:
     """Propose what satellites buy at the open after the last marked close; see :func:`proposals.propose`.
 
     Again for the same close it changes nothing.
@@ -103,19 +109,30 @@ def propose_orders(home: StudyHome, ledger: Ledger) -> Proposed:
     asked = signals_at(home, ledger, session)
     if not asked:
         raise NotReadyError(f"propose: {session}: expected prices of the session in the lake: `sdlab run` fetches them")
-    return Proposed(proposals.propose(ledger, asked, costs_of(home)), sorted(tickers - set(study.satellite_universe)))
+    receipts = proposals.propose(ledger, asked, costs_of(home), dry_run=dry_run)
+    return Proposed(receipts, sorted(tickers - set(study.satellite_universe)))
 
 
-def approve_orders(ledger: Ledger, client_ids: Sequence[str]) -> list[Sent]:
+def approve_orders(
+    ledger: Ledger, client_ids: Sequence[str], *, key: str | None = None, dry_run: bool = False
+) -> list[Sent]:
     """Read the broker, finish what was begun, and approve and send proposed orders.
 
+    Where the account names no broker, and in a dry run, nothing is sent.
+
     Raises:
-        InputError: the account names no broker.
         NotReadyError: the broker does not answer, so nothing is sent.
     """
+    if dry_run or not has_broker(ledger):
+        return sending.approve_by_hand(ledger, client_ids, key=key, dry_run=dry_run)
     broker = broker_of(ledger)
     reconcile(ledger, broker)
-    return [*sending.resume(ledger, broker), *sending.approve(ledger, broker, client_ids)]
+    return [*sending.resume(ledger, broker), *sending.approve(ledger, broker, client_ids, key=key)]
+
+
+def exits_due(home: StudyHome, ledger: Ledger) -> list[Due]:
+    """Return what every position of a satellite needs at the broker, which is not asked."""
+    return desk.exits_due(ledger, _ex_dates(home, ledger))
 
 
 def send_exits(home: StudyHome, ledger: Ledger) -> list[Sent]:
@@ -134,9 +151,8 @@ def send_exits(home: StudyHome, ledger: Ledger) -> list[Sent]:
 
 def cancel_openings(ledger: Ledger, bucket: str | None = None) -> list[Sent]:
     """Call off the purchases of a bucket, or of all, at the broker; nothing where the account names none."""
-    with ledger.state() as state:
-        if state.setting(LIVE, "broker") == NO_BROKER:
-            return []
+    if not has_broker(ledger):
+        return []
     return sending.cancel_openings(ledger, broker_of(ledger), bucket)
 
 

@@ -414,6 +414,35 @@ def test_reconcile_without_a_file_reads_the_broker(bucket: Sdlab, exchange: Exch
     assert "nothing is opened: reconciliation" in bucket("list")
 
 
+def test_orders_of_an_account_without_a_broker_are_placed_by_hand(bucket: Sdlab, account: Lab) -> None:
+    bucket("deposit", "1000")
+    bucket("assign", "core", "NVDA")
+    ledger = Ledger(Store("mine", account.root / "ledgers"))
+    today = ledger.today.isoformat()
+    order = Order("core-NVDA-entry", "core", "buy", "NVDA", 10**9, "USD", 126 * 10**4, session=today, reason="entry")
+    ledger.propose(order, {"factor": 0.5})
+    ledger.store.close()
+    tried = bucket("approve", "--all", "--dry-run")
+    assert tried.splitlines()[0] == "order core-NVDA-entry: approved"
+    assert json.loads(bucket("orders", "--json"))[0]["status"] == "proposed"
+    for chosen in ("--all", "core-NVDA-entry"):
+        assert bucket("approve", chosen, "--key", "march").splitlines() == [
+            "order core-NVDA-entry: approved",
+            "the account names no broker: place what is approved, and record each fill with --detail order=ORDER",
+        ]
+    assert [(one["status"], one["reserved"]) for one in json.loads(bucket("orders", "--json"))] == [
+        ("approved", "126.00 USD")
+    ]
+    # Another broker would be sent what a person has placed already.
+    said = bucket("set", "live", "broker=alpaca", refused=True)
+    assert "set live: broker=alpaca: expected no open order, has core-NVDA-entry" in said
+    fill = ("record", "fill", "T-1", "NVDA=1", "USD=-120", "--detail")
+    assert "fill: order core-NVDA: expected one on record" in bucket(*fill, "order=core-NVDA", refused=True)
+    bucket(*fill, "order=core-NVDA-entry")
+    assert bucket("orders") == "no open order\n"
+    assert [one["status"] for one in json.loads(bucket("orders", "--all", "--json"))] == ["filled"]
+
+
 def test_orders_are_listed_approved_and_sent_and_a_halt_calls_them_off(
     bucket: Sdlab, account: Lab, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,11 @@ class Ledger:
                 broker = state.setting(LIVE, "broker")
                 if broker != NO_BROKER:
                     raise InputError(f"{activity.kind}: expected none by hand, as the feed of {broker} books it")
+            order = activity.details.get("order")
+            if by_hand and order is not None and state.order(order) is None:
+                raise InputError(
+                    f"{activity.kind}: order {order}: expected one on record, as `orders --all` lists them"
+                )
             rows = self._store_activity(state, activity, content)
             adds: set[str] = set()
             receipt = self._book(state, rows, key, "person" if by_hand else "broker", adds)

@@ -17,7 +17,7 @@ from sd_core.buckets.ledger.marked import is_broken
 from sd_core.buckets.ledger.orders import close_order
 from sd_core.buckets.ledger.quanta import instrument
 from sd_core.buckets.ledger.state import BREAKER, HALT, State
-from sd_core.buckets.ledger.tables import OPEN, PROPOSED
+from sd_core.buckets.ledger.tables import APPROVED, OPEN, PARTIAL, PROPOSED, SENT
 from sd_core.buckets.lifecycle import Action, Facts, status_after_action, unmet_at_creation
 from sd_core.buckets.presets import PRESETS, rails, settings
 from sd_core.buckets.rules import at_least, floor_of, share_of
@@ -288,6 +288,7 @@ def change(draft: Draft, subject: str, values: Mapping[str, Any], *, scale: bool
     """
     state = draft.state
     changed = _of_account(values) if subject == LIVE else _of_satellite(state, subject, values)
+    _refuse_moving_orders(state, changed)
     targets: dict[str, str] = {}
     if subject == LIVE and scale and "budget" in changed:
         targets = _scaled(state, Decimal(changed["budget"]))
@@ -302,6 +303,19 @@ def change(draft: Draft, subject: str, values: Mapping[str, Any], *, scale: bool
     draft.event(
         subject, {**changed, **({"targets": targets} if targets else {})}, f"set: {subject}: {', '.join(changed)}"
     )
+
+
+def _refuse_moving_orders(state: State, changed: Mapping[str, Any]) -> None:
+    """Refuse another broker while orders are at the one before, or in a person's hands: it would be sent them again.
+
+    Raises:
+        InputError: an order is open; each is named.
+    """
+    if changed.get("broker", before := state.setting(LIVE, "broker")) == before:
+        return
+    under_way = [one.client_id for one in state.orders((APPROVED, SENT, PARTIAL)) if one.side != "withdraw"]
+    if under_way:
+        raise InputError(f"set live: broker={changed['broker']}: expected no open order, has {', '.join(under_way)}")
 
 
 def activate_if_due(draft: Draft, moved: Mapping[str, int], code: str) -> None:

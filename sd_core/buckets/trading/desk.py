@@ -63,6 +63,43 @@ def send_exits(
     return done
 
 
+@dataclass(frozen=True)
+class Due:
+    """What a position needs at the broker.
+
+    Attributes:
+        bucket, unit: whose position, and in what.
+        quantity: shares to be sold.
+        type: ``market``, ``stop`` or ``oco``, the stop and a limit above it, of which the first that is reached sells.
+        stop_price, limit_price: of the order.
+        reason: why it is sold; of an order that rests, that of its stop.
+    """
+
+    bucket: str
+    unit: str
+    quantity: str
+    type: str
+    stop_price: str | None
+    limit_price: str | None
+    reason: str
+
+
+def exits_due(ledger: Ledger, ex_dates: Mapping[str, str] | None = None) -> list[Due]:
+    """Return what every position of a satellite needs at the broker; nothing is booked and nothing sent.
+
+    Args:
+        ex_dates: as of :func:`send_exits`.
+    """
+    with ledger.state() as state:
+        found = []
+        for place in _places(state, ex_dates or {}):
+            needs = place.needs
+            stop, limit = (None if price is None else f"{price:f}" for price in (needs.stop_price, needs.limit_price))
+            quantity = state.units[place.unit].number(place.quanta)
+            found.append(Due(place.bucket, place.unit, quantity, needs.type, stop, limit, needs.reason))
+        return found
+
+
 def _places(state: State, ex_dates: Mapping[str, str]) -> list[_Place]:
     open_ones = state.orders(RESERVING)
     found = []

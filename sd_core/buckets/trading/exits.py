@@ -1,6 +1,6 @@
 """What a position needs at the broker: an exit at the next open, or an order that rests until a price is reached.
 
-Why a position is left, and where its stop is, is decided at each close by the rules of histories. Three things are
+Why a position is left, and where its stop is, is decided at each close by the rules of histories. Some things are
 otherwise at a broker. An ex-date is known once it has come, so what was bought for it is left one open later. Shares
 are promised to one order at a time, so a stop and a take-profit rest as one order, of which the first that is reached
 trades. That is not taken of fractions, so only their stop rests, and the take-profit is an exit at the open after a

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Any
 
+from sd_core.broker.registry import NO_BROKER
 from sd_core.buckets.ledger.ledger import Ledger, Receipt
 from sd_core.buckets.ledger.marked import AtMark, at_last_mark, parameters_of
 from sd_core.buckets.ledger.orders import Order
@@ -16,6 +17,7 @@ from sd_core.buckets.ledger.tables import PROPOSED, RESERVING, STATUSES
 from sd_core.buckets.rules import NEVER
 from sd_core.buckets.trading.openings import Asked, Buyer, Costs, Opening, bought, openings
 from sd_core.schemas.kinds import Reason
+from sd_core.study.satellites import LIVE
 
 ENTRY, REINVEST = "entry", "reinvest"
 SHARE = Decimal("1e-9")
@@ -30,22 +32,26 @@ class _Wanted:
     decision: Mapping[str, Any]
 
 
-def propose(ledger: Ledger, asked: Mapping[str, Mapping[str, Asked]], costs: Costs) -> list[Receipt]:
+def propose(
+    ledger: Ledger, asked: Mapping[str, Mapping[str, Asked]], costs: Costs, *, dry_run: bool = False
+) -> list[Receipt]:
     """Propose what satellites buy at the open after the last marked close.
 
-    Proposals of earlier closes expire. A satellite for which this close was looked at before is left out, so that
-    calling this again changes nothing.
+    Proposals of earlier closes expire, and so do orders that a person was to place by hand. A satellite for which this
+    close was looked at before is left out, so that calling this again changes nothing.
 
     Args:
         asked: by satellite, what its signal says of its instruments at that close, in the order of the study.
         costs: of a trade.
+        dry_run: whether nothing is booked.
     """
     with ledger.state() as state:
         at = {bucket: at_last_mark(state, bucket) for bucket, one in state.buckets.items() if one.status == "active"}
         sessions = {one.session for one in at.values() if one is not None}
-        proposals = state.orders((PROPOSED,))
-    for one in proposals:
-        if sessions and (one.session or "") < max(sessions):
+        by_hand = state.setting(LIVE, "broker") == NO_BROKER
+        waiting = [one for one in state.orders((PROPOSED, *RESERVING) if by_hand else (PROPOSED,)) if one.reason]
+    for one in waiting:
+        if sessions and not dry_run and (one.session or "") < max(sessions):
             ledger.close(one.client_id, "expired", actor="rule")
     made = []
     for bucket, now in at.items():
@@ -54,7 +60,7 @@ def propose(ledger: Ledger, asked: Mapping[str, Mapping[str, Asked]], costs: Cos
                 wanted = _wanted(state, bucket, now, asked.get(bucket, {}), costs)
                 orders = [_order(state, bucket, now.session, one) for one in wanted]
             for order, one in zip(orders, wanted, strict=True):
-                receipt = ledger.propose(order, one.decision, key=f"propose:{order.client_id}")
+                receipt = ledger.propose(order, one.decision, key=f"propose:{order.client_id}", dry_run=dry_run)
                 if receipt.is_new:
                     made.append(receipt)
     return made

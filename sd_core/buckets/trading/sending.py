@@ -49,7 +49,13 @@ class Sent:
 
 
 def approve(
-    ledger: Ledger, broker: Broker, client_ids: Sequence[str], *, calendar: str = "XNYS", wait: Wait = time.sleep
+    ledger: Ledger,
+    broker: Broker,
+    client_ids: Sequence[str],
+    *,
+    key: str | None = None,
+    calendar: str = "XNYS",
+    wait: Wait = time.sleep,
 ) -> list[Sent]:
     """Approve proposed orders and send them, one after the other.
 
@@ -58,6 +64,7 @@ def approve(
 
     Args:
         client_ids: of the proposals.
+        key: of the request; approved under it once, an order is not sent again.
         calendar: whose sessions have opens; a proposal is for the one after its close.
         wait: pauses for so many seconds.
     """
@@ -66,12 +73,40 @@ def approve(
         try:
             _refuse_late(ledger, client_id, calendar)
             _call_off_sales(ledger, broker, client_id, wait)
-            ledger.approve(client_id)
+            receipt = ledger.approve(client_id, key=_key_of(key, client_id))
         except (InputError, UnreachableError) as error:
             done.append(Sent(client_id, _status(ledger, client_id), str(error)))
             continue
-        done.append(send_order(ledger, broker, client_id, wait=wait))
+        if receipt.is_new:
+            done.append(send_order(ledger, broker, client_id, wait=wait))
+        else:
+            done.append(Sent(client_id, _status(ledger, client_id)))
     return done
+
+
+def approve_by_hand(
+    ledger: Ledger,
+    client_ids: Sequence[str],
+    *,
+    key: str | None = None,
+    dry_run: bool = False,
+    calendar: str = "XNYS",
+) -> list[Sent]:
+    """Approve proposed orders that a person places; nothing is sent. Arguments are as of :func:`approve`."""
+    done = []
+    for client_id in client_ids:
+        try:
+            _refuse_late(ledger, client_id, calendar)
+            ledger.approve(client_id, key=_key_of(key, client_id), dry_run=dry_run)
+        except InputError as error:
+            done.append(Sent(client_id, _status(ledger, client_id), str(error)))
+        else:
+            done.append(Sent(client_id, APPROVED if dry_run else _status(ledger, client_id)))
+    return done
+
+
+def _key_of(key: str | None, client_id: str) -> str | None:
+    return None if key is None else f"{key}:{client_id}"
 
 
 def _refuse_late(ledger: Ledger, client_id: str, calendar: str) -> None:

@@ -7,12 +7,14 @@ import pytest
 from support.brokers import BEGIN
 
 from sd_core.broker.protocol import Order, RefusedError
+from sd_core.buckets.ledger import book_rows
+from sd_core.buckets.ledger.facts import Activity
 from sd_core.buckets.ledger.satellites import Satellite
 from sd_core.buckets.ledger.tables import STATUSES
-from sd_core.buckets.trading.desk import send_exits
+from sd_core.buckets.trading.desk import Due, exits_due, send_exits
 from sd_core.buckets.trading.openings import Asked, Costs
 from sd_core.buckets.trading.proposals import propose
-from sd_core.buckets.trading.sending import approve
+from sd_core.buckets.trading.sending import Sent, approve, approve_by_hand
 
 D = Decimal
 FREE = Costs()
@@ -96,6 +98,39 @@ def test_proposing_again_changes_nothing_and_the_next_close_ends_proposals(desk)
             ("hunter-NVDA-entry-2026-03-03", "proposed"),
         ]
     assert receipt.is_new
+
+
+def test_an_order_that_was_not_placed_by_hand_expires_with_the_next_close(desk):
+    """An account without a broker: the fill is recorded, and where there is none, what is reserved is free again."""
+    ledger = desk.ledger
+    ledger.set("live", {"broker": "none"})
+    propose(ledger, ASKED, FREE, dry_run=True)
+    with ledger.state() as state:
+        assert state.orders(STATUSES) == []
+    propose(ledger, ASKED, FREE)
+    order = "hunter-NVDA-entry-2026-03-02"
+    assert approve_by_hand(ledger, [order], dry_run=True) == [Sent(order, "approved")]
+    assert approve_by_hand(ledger, [order]) == [Sent(order, "approved")]
+    with ledger.state() as state:
+        assert state.free("hunter", "USD") == 150 * 10**4 - 108_282
+    next_day(desk)
+    ledger.mark(dt.date(2026, 3, 3), {})
+    # The order of the close before is not under way any more.
+    (receipt,) = propose(ledger, ASKED, FREE)
+    assert receipt.text.endswith("NVDA: hunter-NVDA-entry-2026-03-03")
+    with ledger.state() as state:
+        assert [one.status for one in state.orders(STATUSES)] == ["expired", "proposed"]
+        assert state.free("hunter", "USD") == 150 * 10**4
+    approve_by_hand(ledger, ["hunter-NVDA-entry-2026-03-03"])
+    details = {"order": "hunter-NVDA-entry-2026-03-03"}
+    bought = Activity("T-1", "fill", dt.date(2026, 3, 3), {"NVDA": D("0.0859375"), "USD": D("-10.31")}, details=details)
+    ledger.record(bought, by_hand=True)
+    # The first stop is 10.31 / .0859375 · .875 = 104.9745…: a cent.
+    assert exits_due(ledger) == [Due("hunter", "NVDA", "0.0859375", "stop", "104.97", None, "stop")]
+    mark(desk, "120")
+    with ledger.store.reading() as connection:
+        (trade,) = book_rows.trade_rows(connection, "live").to_pylist()
+    assert (trade["is_on_strategy"], trade["factor"], trade["conviction"]) == (True, 0.25, 1.0)
 
 
 def test_nothing_is_proposed_at_a_factor_of_0_and_nothing_that_is_held_or_under_way(desk):
