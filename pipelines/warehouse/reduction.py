@@ -104,6 +104,11 @@ def _judged_models() -> tuple[Sequence[Model], Sequence[Identity]]:
     return models, identities
 
 
+def judged_identities() -> Sequence[Identity]:
+    """Return the identities that read nothing but a scenario's own rows, which are judged before they are discarded."""
+    return _judged_models()[1]
+
+
 @cache
 def metrics_version() -> str:
     """Return a hash of all SQL that metrics are computed by; metrics of other SQL are of no use any more."""

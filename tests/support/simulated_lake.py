@@ -77,33 +77,38 @@ def fill_from_simulation(
             },
         )
     results = dict(zip(rules, simulate(panel, list(rules.values()), workers=1), strict=True))
-    for position, (name, scenario) in enumerate(rules.items(), start=1):
-        variant = None if scenario.variant is Variant.NO_RULE else scenario.variant.name.lower()
-        settings = {"costs_fixed": scenario.fee_fixed, "costs_bps": scenario.fee_rate * 10_000}
-        if variant is not None:
-            settings |= {
-                "rule_path": scenario.path.name.lower(),
-                "rule_margin_limit": scenario.margin_limit or None,
-            }
-        insert(con, "study_strategy", {**strategy(position, name, variant), **settings})
-        _add(con, "strategy_target", _targets(panel, name, scenario))
-        insert(
-            con,
-            "simulation_partition",
-            {
-                "strategy": name,
-                "reserve": scenario.reserve,
-                "keep": "ledger",
-                "capital": scenario.capital,
-                "xirr": None,
-                "xirr_missing": "not asked",
-                "prices_version": "p1",
-                "is_current": True,
-            },
-        )
-        for table, rows in to_tables(results[name], Scenario(strategy=name, reserve=scenario.reserve), panel).items():
-            _add(con, f"simulation_{table}", rows)
+    for name, scenario in rules.items():
+        add_scenario_rows(con, panel, name, scenario, results[name])
     return results
+
+
+def add_scenario_rows(
+    con: duckdb.DuckDBPyConnection, panel: Panel, name: str, rules: Rules, result: SimulationResult
+) -> None:
+    """Put one more scenario of a panel that is in the lake there, with the rows of a result."""
+    variant = None if rules.variant is Variant.NO_RULE else rules.variant.name.lower()
+    settings = {"costs_fixed": rules.fee_fixed, "costs_bps": rules.fee_rate * 10_000}
+    if variant is not None:
+        settings |= {"rule_path": rules.path.name.lower(), "rule_margin_limit": rules.margin_limit or None}
+    (known,) = con.execute("select count(*) from lake.study_strategy").fetchall()[0]
+    insert(con, "study_strategy", {**strategy(known + 1, name, variant), **settings})
+    _add(con, "strategy_target", _targets(panel, name, rules))
+    insert(
+        con,
+        "simulation_partition",
+        {
+            "strategy": name,
+            "reserve": rules.reserve,
+            "keep": "ledger",
+            "capital": rules.capital,
+            "xirr": None,
+            "xirr_missing": "not asked",
+            "prices_version": "p1",
+            "is_current": True,
+        },
+    )
+    for table, rows in to_tables(result, Scenario(strategy=name, reserve=rules.reserve), panel).items():
+        _add(con, f"simulation_{table}", rows)
 
 
 def _targets(panel: Panel, name: str, rules: Rules) -> pa.Table:

@@ -1,0 +1,516 @@
+"""A scenario in one compiled pass: its metrics, and whether its rows keep the laws of the audit.
+
+For scenarios of which nothing else is kept, so that thousands take no longer than SQL takes for one. The formulas are
+those of ``sql``: the tests hold both to the same numbers and to the same findings, and each sweep has some of its own
+scenarios audited by SQL before it begins. Taxes, whose lots are rows of their own, are left to SQL.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats, Integers, day_numbers, days_between, last_known
+from sd_core.market.panel import Panel, risk_free_returns
+from sd_core.metrics.money_weighted import MoneyWeighted, money_weighted_return, only_rate
+from sd_core.metrics.ratios import deviation, sharpe, sortino
+from sd_core.metrics.returns import NO_MONEY, session_return
+from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
+from sd_core.simulation.results import SimulationResult
+
+# Of what is computed and judged here; a change of either is another version.
+VERSION = 1
+
+# Columns of ``simulation_metrics``, by their place among the numbers of a digest. NaN is NULL.
+METRICS = (
+    "final_value",
+    "total_return",
+    "twr",
+    "cagr",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "max_drawdown",
+    "calmar",
+    "value_at_risk",
+    "conditional_value_at_risk",
+    "dividend_income",
+    "interest_income",
+    "harvest_gross",
+    "harvest_net",
+    "income",
+    "income_per_year",
+    "fees",
+    "trades",
+    "skipped_buys",
+    "passed_rungs",
+    "mean_cash_share",
+    "deposits",
+    "withdrawals",
+    "withdrawals_scheduled",
+    "coverage_gross",
+    "coverage_net",
+    "xirr",
+)
+(
+    FINAL_VALUE,
+    TOTAL_RETURN,
+    TWR,
+    CAGR,
+    VOLATILITY,
+    SHARPE,
+    SORTINO,
+    MAX_DRAWDOWN,
+    CALMAR,
+    VALUE_AT_RISK,
+    CONDITIONAL_VALUE_AT_RISK,
+    DIVIDEND_INCOME,
+    INTEREST_INCOME,
+    HARVEST_GROSS,
+    HARVEST_NET,
+    INCOME,
+    INCOME_PER_YEAR,
+    FEES,
+    TRADES,
+    SKIPPED_BUYS,
+    PASSED_RUNGS,
+    MEAN_CASH_SHARE,
+    DEPOSITS,
+    WITHDRAWALS,
+    WITHDRAWALS_SCHEDULED,
+    COVERAGE_GROSS,
+    COVERAGE_NET,
+    XIRR,
+) = range(len(METRICS))
+EVERY_SCENARIO_HAS = (
+    *(FINAL_VALUE, TOTAL_RETURN, TWR, MAX_DRAWDOWN, FEES, DEPOSITS, WITHDRAWALS, WITHDRAWALS_SCHEDULED),
+    *(DIVIDEND_INCOME, INTEREST_INCOME, HARVEST_GROSS, HARVEST_NET, INCOME),
+)
+NOT_NEGATIVE = (VOLATILITY, HARVEST_GROSS, FEES, DEPOSITS, WITHDRAWALS, WITHDRAWALS_SCHEDULED)
+# Names of the identities of ``sql/audit`` about a scenario's own rows, and the check of each value by itself.
+LAWS = (
+    "amounts_add_up",
+    "bank_follows_flows",
+    "bank_follows_ledger",
+    "fills_inside_bar",
+    "holdings_not_negative",
+    "ledger_counts_from_one",
+    "lots_within_holdings",
+    "no_rule_trade_on_purchase_day",
+    "scenarios_are_complete",
+    "value_is_bank_plus_holdings",
+    "as_declared",
+)
+(
+    _AMOUNTS,
+    _FLOWS,
+    _BANK,
+    _FILLS,
+    _HOLDINGS,
+    _ORDER,
+    _LOTS,
+    _FIRST_DAY,
+    _COMPLETE,
+    _VALUE,
+    _DECLARED,
+) = range(len(LAWS))
+
+# Of the larger one of two amounts, or of the money that they come from: rounding.
+SAME_MONEY = 1e-9
+# No drawdown is shallower.
+NO_DRAWDOWN = 1e-12
+# Of the value at risk.
+TAIL = 0.05
+
+INITIAL_BUY, BUY, SELL, SKIP_BUY = (kind.value for kind in (Kind.INITIAL_BUY, Kind.BUY, Kind.SELL, Kind.SKIP_BUY))
+DIVIDEND, INTEREST, DEPOSIT = Kind.DIVIDEND.value, Kind.INTEREST.value, Kind.DEPOSIT.value
+WITHDRAWAL, SKIP_WITHDRAWAL, SKIP_SELL = Kind.WITHDRAWAL.value, Kind.SKIP_WITHDRAWAL.value, Kind.SKIP_SELL.value
+KINDS = len(Kind)
+NAN = np.nan
+
+Numbers = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+class Record(NamedTuple):
+    """What digests need of a panel.
+
+    Attributes:
+        low, high: of each bar, NaN where there is none, shape (sessions, assets).
+        last: the last close known, same shape.
+        risk_free_return: what cash earned since the session before, shape (sessions,).
+        day: number of each session's day, shape (sessions,).
+        days: from the first session to the last.
+        periods_per_year: that ratios are annualised with.
+    """
+
+    low: Floats
+    high: Floats
+    last: Floats
+    risk_free_return: Floats
+    day: Integers
+    days: float
+    periods_per_year: int
+
+    @classmethod
+    def of(cls, panel: Panel) -> "Record":
+        """Return the record of a panel."""
+        return cls(
+            low=np.ascontiguousarray(panel.low),
+            high=np.ascontiguousarray(panel.high),
+            last=last_known(panel.close),
+            risk_free_return=risk_free_returns(panel.sessions, panel.rates),
+            day=day_numbers(panel.sessions),
+            days=float(days_between(panel.sessions[[0, -1]])[0]),
+            periods_per_year=panel.periods_per_year,
+        )
+
+
+def digest(
+    result: SimulationResult, record: Record, capital: float, metrics: Numbers, broken: Counts
+) -> MoneyWeighted | None:
+    """Compute a scenario's metrics and judge its rows.
+
+    Args:
+        result: the scenario with its ledger.
+        record: of the panel that it was simulated on.
+        capital: money at the start.
+        metrics: receives the :data:`METRICS`, shape (metrics,).
+        broken: receives how many rows break each of the :data:`LAWS`, shape (laws,).
+
+    Returns:
+        The money-weighted return where it takes more than one pass: where flows change their direction more than
+        once, or there is none. None elsewhere, and where a law is broken.
+    """
+    is_solved = _digest(result.ledger, result.daily, result.lots, record, capital, metrics, broken)
+    if is_solved or broken.any():
+        return None
+    sessions = record.day.astype("datetime64[D]")
+    solved = money_weighted_return(result.daily, sessions[: len(result.daily)], capital)
+    metrics[XIRR] = NAN if solved.rate is None else solved.rate
+    return solved
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _digest(ledger, daily, lots, record, capital, metrics, broken):  # type: ignore[no-untyped-def]
+    """Fill in metrics and laws; return whether the money-weighted return is among the metrics."""
+    broken[:] = 0
+    metrics[:] = NAN
+    broken[_COMPLETE] = len(daily) != len(record.day)
+    _judge_ledger(ledger, record, broken)
+    _judge_days(daily, capital, broken)
+    _judge_balances(ledger, daily, record, capital, broken)
+    _judge_lots(ledger, lots, record, broken)
+    _measure_days(daily, record, capital, metrics)
+    _measure_ledger(ledger, record, metrics)
+    _measure_transfers(ledger, metrics)
+    is_solved = _measure_flows(daily, record, capital, metrics)
+    _judge_metrics(metrics, broken)
+    return is_solved
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _same_money(one, other, money):  # type: ignore[no-untyped-def]
+    """Return whether two amounts are the same but for rounding; not where one is NaN."""
+    return abs(one - other) <= SAME_MONEY * max(abs(one), abs(other), money)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _judge_ledger(ledger, record, broken):  # type: ignore[no-untyped-def]
+    """Judge the ledger row by row, in the order of its numbers."""
+    sessions, assets = record.low.shape
+    held, bought = np.zeros(assets + 1), np.zeros(assets + 1)
+    for number in range(len(ledger)):
+        row = ledger[number]
+        if not _row_is_declared(row, sessions, assets):
+            broken[_DECLARED] += 1
+        is_skipped = row.kind == SKIP_BUY or row.kind == SKIP_SELL or row.kind == SKIP_WITHDRAWAL
+        has_quantity = not np.isnan(row.quantity)
+        if (not np.isnan(row.amount) and (row.amount == 0.0) != is_skipped) or (
+            has_quantity
+            and not _same_money(row.amount, -row.quantity * row.price - row.fee, abs(row.quantity) * row.price)
+        ):
+            broken[_AMOUNTS] += 1
+        if (row.kind == INITIAL_BUY) != (row.session == 0):
+            broken[_FIRST_DAY] += 1
+        if number > 0:
+            before = ledger[number - 1]
+            if row.session < before.session or (row.session == before.session and row.leg < before.leg):
+                broken[_ORDER] += 1
+        if has_quantity:
+            if not _is_inside_bar(row, record):
+                broken[_FILLS] += 1
+            held[row.asset] += row.quantity
+            bought[row.asset] += max(row.quantity, 0.0)
+            if held[row.asset] < -SAME_MONEY * bought[row.asset]:
+                broken[_HOLDINGS] += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _is_inside_bar(row, record):  # type: ignore[no-untyped-def]
+    sessions, assets = record.low.shape
+    if not (0 <= row.session < sessions and 0 <= row.asset < assets):
+        return False
+    low, high = record.low[row.session, row.asset], record.high[row.session, row.asset]
+    return not (np.isnan(low) or row.price < low * (1.0 - SAME_MONEY) or row.price > high * (1.0 + SAME_MONEY))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _row_is_declared(row, sessions, assets):  # type: ignore[no-untyped-def]
+    """Return whether each value of a row of the ledger is what the table's declaration says."""
+    return (
+        0 <= row.session < sessions
+        and -1 <= row.asset < assets
+        and LEG_ARRIVAL <= row.leg <= LEG_CLOSE
+        and 0 <= row.kind < KINDS
+        and not np.isinf(row.quantity)
+        and _is_null_or_above(row.skipped_quantity, 0.0)
+        and _is_null_or_above(row.price, 0.0)
+        and 0.0 <= row.fee < np.inf
+        and np.isfinite(row.amount)
+        and np.isfinite(row.bank_after)
+        and (np.isnan(row.premium) or -1.0 <= row.premium < np.inf)
+        and not np.isinf(row.buyback_gain)
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _is_null_or_above(value, least):  # type: ignore[no-untyped-def]
+    return np.isnan(value) or least < value < np.inf
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _judge_days(daily, capital, broken):  # type: ignore[no-untyped-def]
+    """Judge the days by themselves: each value, and the bank from close to close."""
+    previous = capital
+    for session in range(len(daily)):
+        day = daily[session]
+        if not (
+            np.isfinite(day.bank)
+            and 0.0 <= day.invested < np.inf
+            and np.isfinite(day.value)
+            and 0.0 <= day.nav_value < np.inf
+            and np.isfinite(day.income + day.sells + day.buys)
+            and 0.0 <= day.withdrawals < np.inf
+            and 0.0 <= day.deposits < np.inf
+            and day.skipped_buys >= 0
+            and day.passed_rungs >= 0
+        ):
+            broken[_DECLARED] += 1
+        expected = previous + day.income + day.sells - day.buys - day.withdrawals + day.deposits
+        if not _same_money(day.bank, expected, capital + day.sells + day.buys + day.withdrawals + day.deposits):
+            broken[_FLOWS] += 1
+        previous = day.bank
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _judge_balances(ledger, daily, record, capital, broken):  # type: ignore[no-untyped-def]
+    """Judge bank and value of each close by all that was booked up to it."""
+    sessions, assets = record.last.shape
+    order = np.arange(len(ledger))
+    if broken[_ORDER] > 0:
+        order = np.argsort(ledger["session"], kind="mergesort")
+    held = np.zeros(assets)
+    booked, moved, following = capital, capital, 0
+    for session in range(min(sessions, len(daily))):
+        while following < len(ledger) and ledger[order[following]].session <= session:
+            row = ledger[order[following]]
+            following += 1
+            if row.session < 0:
+                continue
+            if not np.isnan(row.amount):
+                booked += row.amount
+                moved += abs(row.amount)
+            if not np.isnan(row.quantity) and 0 <= row.asset < assets:
+                held[row.asset] += row.quantity
+        day = daily[session]
+        if not _same_money(day.bank, booked, moved):
+            broken[_BANK] += 1
+        holdings = 0.0
+        for asset in range(assets):
+            holdings += held[asset] * record.last[session, asset]
+        if not _same_money(day.value, day.bank + holdings, max(capital, holdings)):
+            broken[_VALUE] += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _judge_lots(ledger, lots, record, broken):  # type: ignore[no-untyped-def]
+    """Judge buyback lots, each by itself and those of an asset beside what is held of it and was bought for them."""
+    sessions, assets = record.last.shape
+    held, bought, traded = np.zeros(assets), np.zeros(assets), np.zeros(assets, dtype=np.bool_)
+    for number in range(len(ledger)):
+        row = ledger[number]
+        if not np.isnan(row.quantity) and 0 <= row.asset < assets:
+            traded[row.asset] = True
+            held[row.asset] += row.quantity
+            if row.kind == BUY:
+                bought[row.asset] += row.quantity
+    open_lots, all_lots, smallest = np.zeros(assets), np.zeros(assets), np.full(assets, np.inf)
+    for number in range(len(lots)):
+        lot = lots[number]
+        if not (
+            lot.lot >= 1
+            and 0 <= lot.asset < assets
+            and 0 <= lot.opened < sessions
+            and lot.closed < sessions
+            and 0.0 <= lot.quantity < np.inf
+            and 0.0 < lot.price < np.inf
+            and _is_null_or_above(lot.sale_price, 0.0)
+            and -1.0 <= lot.premium < np.inf
+        ):
+            broken[_DECLARED] += 1
+        if 0 <= lot.asset < assets and not np.isnan(lot.quantity):
+            all_lots[lot.asset] += lot.quantity
+            smallest[lot.asset] = min(smallest[lot.asset], lot.quantity)
+            if lot.closed < 0:
+                open_lots[lot.asset] += lot.quantity
+    for asset in range(assets):
+        if (
+            traded[asset]
+            and smallest[asset] < np.inf
+            and (
+                smallest[asset] <= 0.0
+                or open_lots[asset] > held[asset] * (1.0 + SAME_MONEY)
+                or abs(all_lots[asset] - bought[asset]) > 1e-6 * bought[asset]
+            )
+        ):
+            broken[_LOTS] += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measure_days(daily, record, capital, metrics):  # type: ignore[no-untyped-def]
+    """Fill in what follows from the days: :data:`METRICS` up to the values at risk, and shares of cash."""
+    sessions = min(len(daily), len(record.day))
+    returns, excess = np.empty(sessions), np.empty(sessions)
+    growth, highest, deepest = 1.0, 1.0, 0.0
+    observed, valued, previous = 0, 0, capital
+    cash_share, skipped, passed = 0.0, 0, 0
+    for session in range(sessions):
+        day = daily[session]
+        invested = previous + day.deposits
+        if invested > NO_MONEY:
+            returns[observed] = session_return(invested, day.value, day.withdrawals)
+            excess[observed] = returns[observed] - record.risk_free_return[session]
+            growth *= max(1.0 + returns[observed], 0.0)
+            highest = max(highest, growth)
+            deepest = min(deepest, growth / highest - 1.0)
+            observed += 1
+        if day.value > NO_MONEY:
+            cash_share += day.bank / day.value
+            valued += 1
+        skipped += day.skipped_buys
+        passed += day.passed_rungs
+        previous = day.value
+    returns, excess = returns[:observed], excess[:observed]
+    metrics[FINAL_VALUE] = previous
+    metrics[TOTAL_RETURN] = previous / capital - 1.0
+    if observed > 0:
+        metrics[TWR] = growth - 1.0
+        metrics[MAX_DRAWDOWN] = deepest
+    if observed > 0 and record.days > 0.0:
+        metrics[CAGR] = growth ** (DAYS_PER_CALENDAR_YEAR / record.days) - 1.0
+    metrics[VOLATILITY] = deviation(returns) * np.sqrt(record.periods_per_year)
+    metrics[SHARPE] = sharpe(excess, record.periods_per_year) if observed > 0 else NAN
+    metrics[SORTINO] = sortino(excess, record.periods_per_year)
+    if deepest < -NO_DRAWDOWN:
+        metrics[CALMAR] = metrics[CAGR] / -deepest
+    metrics[VALUE_AT_RISK], metrics[CONDITIONAL_VALUE_AT_RISK] = _at_risk(returns)
+    metrics[SKIPPED_BUYS], metrics[PASSED_RUNGS] = skipped, passed
+    metrics[MEAN_CASH_SHARE] = cash_share / valued if valued > 0 else NAN
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _at_risk(returns):  # type: ignore[no-untyped-def]
+    """Return the 5th percentile of returns, linearly interpolated, and the mean of those at or below it."""
+    if len(returns) < 2:
+        return NAN, NAN
+    place = (len(returns) - 1) * TAIL
+    below = int(place)
+    parted = np.partition(returns, below + 1)
+    # What comes before the place of the next larger one is no larger; the largest of it is the one before.
+    low = parted[: below + 1].max()
+    at_risk = low + (parted[below + 1] - low) * (place - below)
+    total, count = 0.0, 0
+    for value in returns:
+        if value <= at_risk:
+            total += value
+            count += 1
+    return at_risk, total / count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measure_ledger(ledger, record, metrics):  # type: ignore[no-untyped-def]
+    """Fill in income, costs and trades."""
+    dividends, interest, gross, net, fees, trades = 0.0, 0.0, 0.0, 0.0, 0.0, 0
+    for number in range(len(ledger)):
+        row = ledger[number]
+        fees += row.fee
+        if not np.isnan(row.quantity) and row.kind != INITIAL_BUY:
+            trades += 1
+        if row.kind == SELL or row.kind == BUY:
+            net += row.amount
+            if row.kind == SELL and not np.isnan(row.quantity * row.price):  # a sum leaves NULL out
+                gross += -row.quantity * row.price
+        elif row.kind == DIVIDEND:
+            dividends += row.amount
+        elif row.kind == INTEREST:
+            interest += row.amount
+    income = dividends + interest + net
+    metrics[DIVIDEND_INCOME], metrics[INTEREST_INCOME] = dividends, interest
+    metrics[HARVEST_GROSS], metrics[HARVEST_NET], metrics[INCOME] = gross, net, income
+    metrics[INCOME_PER_YEAR] = income * DAYS_PER_CALENDAR_YEAR / record.days if record.days > 0.0 else NAN
+    metrics[FEES], metrics[TRADES] = fees, trades
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measure_transfers(ledger, metrics):  # type: ignore[no-untyped-def]
+    """Fill in what was put in and taken out, and how the harvest covers it."""
+    deposits, withdrawals, scheduled = 0.0, 0.0, 0.0
+    for number in range(len(ledger)):
+        row = ledger[number]
+        if row.kind == DEPOSIT:
+            deposits += row.amount
+        elif row.kind == WITHDRAWAL or row.kind == SKIP_WITHDRAWAL:
+            if row.kind == WITHDRAWAL:
+                withdrawals -= row.amount
+            scheduled -= row.amount
+            # The unpaid part of a withdrawal is in the column that has the quantity of a skipped order.
+            if not np.isnan(row.skipped_quantity):
+                scheduled += row.skipped_quantity
+    metrics[DEPOSITS], metrics[WITHDRAWALS], metrics[WITHDRAWALS_SCHEDULED] = deposits, withdrawals, scheduled
+    metrics[COVERAGE_GROSS] = metrics[HARVEST_GROSS] / scheduled if scheduled != 0.0 else NAN
+    metrics[COVERAGE_NET] = metrics[HARVEST_NET] / scheduled if scheduled != 0.0 else NAN
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _measure_flows(daily, record, capital, metrics):  # type: ignore[no-untyped-def]
+    """Fill in the money-weighted return where flows change their direction once; return whether they do."""
+    sessions = min(len(daily), len(record.day))
+    years, flows, count = np.empty(sessions), np.empty(sessions), 0
+    for session in range(sessions):
+        flow = daily[session].withdrawals - daily[session].deposits
+        if session == 0:
+            flow -= capital
+        if session == sessions - 1:
+            flow += daily[session].value
+        if flow != 0.0:
+            years[count] = (record.day[session] - record.day[0]) / 365.0
+            flows[count] = flow
+            count += 1
+    metrics[XIRR] = only_rate(years[:count], flows[:count])
+    return np.isfinite(metrics[XIRR])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _judge_metrics(metrics, broken):  # type: ignore[no-untyped-def]
+    """Judge each metric by itself: none is infinite, and those that every scenario has are there."""
+    for number in range(len(metrics)):
+        if np.isinf(metrics[number]):
+            broken[_DECLARED] += 1
+    for number in EVERY_SCENARIO_HAS:
+        if np.isnan(metrics[number]):
+            broken[_DECLARED] += 1
+    for number in NOT_NEGATIVE:
+        if metrics[number] < 0.0:
+            broken[_DECLARED] += 1
