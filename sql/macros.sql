@@ -479,17 +479,28 @@ comment on macro exact_deviation is
     'Aggregate: standard deviation (ddof 1) of amounts below a million, to 12 decimals: the same to the last digit in '
     'whatever order they come; NULL for fewer than two.';
 
-create macro z_score(amount, mean, deviation, assets) as
+create macro spread_of(amount, ticker, is_counted) as
+    {
+        assets: count(amount) filter (where is_counted),
+        -- Of lists in the order of tickers, so that they do not depend on which row comes first.
+        mean: list_avg(list(amount order by ticker) filter (where is_counted)),
+        deviation: list_stddev_samp(list(amount order by ticker) filter (where is_counted))
+    };
+
+comment on macro spread_of is
+    'Aggregate: number, mean and standard deviation (ddof 1) of the amounts of those assets that count.';
+
+create macro z_score(amount, spread) as
     case
-        when amount is null or assets < 5 then null
+        when amount is null or spread.assets < 5 then null
         -- Equal values are no opinion on any asset.
-        when deviation <= 1e-12 then 0
-        else greatest(-3, least(3, (amount - mean) / deviation))
+        when spread.deviation <= 1e-12 then 0
+        else greatest(-3, least(3, (amount - spread.mean) / spread.deviation))
     end;
 
 comment on macro z_score is
-    'How many standard deviations an amount is above the mean of so many assets, cut at 3 either way; 0 where all are the '
-    'same, NULL for fewer than five.';
+    'How many standard deviations an amount is above the mean of the assets of its spread_of, cut at 3 either way; 0 '
+    'where all are the same, NULL for fewer than five.';
 
 create macro rank_correlation(place, other_place) as
     case

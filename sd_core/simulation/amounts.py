@@ -9,7 +9,7 @@ import numpy as np
 
 # A price touches a limit that it misses by less than this share: rungs are products of many factors.
 TOUCH = 1e-12
-# Money. What the bank lacks by less than this, it covers; interest and payments below it are not booked.
+# Money. What the bank lacks by less than this, it covers; interest and payments below it are not booked, nor invested.
 DUST = 1e-9
 # Lots count as whole when they miss a multiple by less than this.
 WHOLE_LOT = 1e-9

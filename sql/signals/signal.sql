@@ -18,60 +18,76 @@ blends as (
     group by signal_weight.session, signal_weight.signal, signal_single.ticker
 ),
 
-said as (
-    select session, signal, ticker, value from signal_single
-    union all
-    select session, signal, ticker, value from blends
-    union all
-    select session, 'boosted' as signal, ticker, value from lake.boosted_return
-),
-
-known as (
+-- What is made of other signals; the others have their z already.
+combined as (
     select
-        said.session,
-        said.signal,
-        said.ticker,
-        said.value,
-        said.value is not null and signal_input.is_investable as is_placed
-    from said
+        made.session,
+        made.signal,
+        made.ticker,
+        made.value,
+        signal_input.is_investable
+    from (
+        select session, signal, ticker, value from blends
+        union all
+        select session, 'boosted' as signal, ticker, value from lake.boosted_return
+    ) as made
     inner join signal_input using (session, ticker)
-),
-
-placed as (
-    select
-        session,
-        signal,
-        ticker,
-        value,
-        is_placed,
-        case
-            when is_placed
-                then (rank() over alike + count(value) over alike - 1) / 2 / count(value) over among
-        end as percentile
-    from known
-    window
-        among as (partition by session, signal, is_placed),
-        alike as (partition by session, signal, is_placed order by value)
 ),
 
 spreads as (
     select
         session,
         signal,
-        count(value) filter (where is_placed) as assets,
-        list_avg(list(value order by ticker) filter (where is_placed)) as mean,
-        list_stddev_samp(list(value order by ticker) filter (where is_placed)) as deviation
-    from known
+        spread_of(value, ticker, is_investable) as spread
+    from combined
     group by session, signal
+),
+
+said as (
+    select
+        signal_single.session,
+        signal_single.signal,
+        signal_single.ticker,
+        signal_single.value,
+        signal_single.z,
+        signal_input.is_investable
+    from signal_single
+    inner join signal_input using (session, ticker)
+    union all
+    select
+        combined.session,
+        combined.signal,
+        combined.ticker,
+        combined.value,
+        case when combined.is_investable then z_score(combined.value, spreads.spread) end as z,
+        combined.is_investable
+    from combined
+    inner join spreads using (session, signal)
+),
+
+known as (
+    select
+        session,
+        signal,
+        ticker,
+        value,
+        z,
+        value is not null and is_investable as is_placed
+    from said
 )
 
 select
-    placed.session,
-    placed.signal,
-    placed.ticker,
-    placed.value,
-    placed.percentile,
-    case when placed.is_placed then z_score(placed.value, spreads.mean, spreads.deviation, spreads.assets) end as z
-from placed
-inner join spreads using (session, signal)
-order by placed.session, placed.signal, placed.ticker
+    session,
+    signal,
+    ticker,
+    value,
+    case
+        when is_placed
+            then (rank() over alike + count(value) over alike - 1) / 2 / count(value) over among
+    end as percentile,
+    z
+from known
+window
+    among as (partition by session, signal, is_placed),
+    alike as (partition by session, signal, is_placed order by value)
+order by session, signal, ticker

@@ -81,9 +81,7 @@ spreads as (
     select
         session,
         signal,
-        count(value) filter (where is_investable) as assets,
-        list_avg(list(value order by ticker) filter (where is_investable)) as mean,
-        list_stddev_samp(list(value order by ticker) filter (where is_investable)) as deviation
+        spread_of(value, ticker, is_investable) as spread
     from said
     group by session, signal
 )
@@ -93,7 +91,7 @@ select
     said.signal,
     said.ticker,
     said.value,
-    case when said.is_investable then z_score(said.value, spreads.mean, spreads.deviation, spreads.assets) end as z
+    case when said.is_investable then z_score(said.value, spreads.spread) end as z
 from said
 inner join spreads using (session, signal)
 order by said.session, said.signal, said.ticker

@@ -96,8 +96,10 @@ def invest(portfolio: Portfolio, kind: Kind, position: Position, money: float) -
     """
     if not portfolio.may_trade(position):
         return False
-    price = position.last_close
-    quantity = position.rounded(portfolio.affordable(min(money, portfolio.bank), price))
+    price, available = position.last_close, min(money, portfolio.bank)
+    if available <= NEGLIGIBLE_CASH:
+        return False
+    quantity = position.rounded(portfolio.affordable(available, price))
     if quantity > 0:
         portfolio.purchase(LEG_CLOSE, kind, position, quantity, price, position.premium(price))
     return quantity > 0

@@ -143,8 +143,9 @@ def invest_arrivals(market, terms, book, session, closes):
 def invest(market, terms, book, session, closes, kind, asset, money):
     """Buy for a sum, or for what the bank still holds of it, without moving the anchor; return whether anything was."""
     price = closes[asset]
-    quantity = whole_lots(affordable(terms, price, min(money, book.state.bank)), book.positions[asset].lot_size)
-    if not quantity > 0.0:  # a missing close compares false
+    money = min(money, book.state.bank)
+    quantity = whole_lots(affordable(terms, price, money), book.positions[asset].lot_size)
+    if not (money > DUST and quantity > 0.0):  # a missing close compares false
         return False
     premium = price / market.prices[session - 1, PEAK, asset] - 1.0
     buy(terms, book, session, CLOSE, kind, asset, quantity, price, fee_of(terms, quantity * price), premium)
