@@ -16,9 +16,11 @@ from pipelines.cli.exit_code import ExitCode
 from pipelines.cli.headline import print_headline
 from pipelines.lab.home import StudyHome
 from pipelines.steps.damage import discard_damaged
+from pipelines.steps.datasets import FACTORS
 from pipelines.steps.plan import Plan, plan_run
 from pipelines.warehouse.query import open_warehouse
 from sd_core.errors import DamagedError
+from sd_core.study.model import Study
 from sd_core.wording import counted
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ def run(home: StudyHome, select: str | None, *, fresh: bool) -> ExitCode:
     What is found damaged of the lake is computed again.
 
     Raises:
-        InputError: ``select`` names nothing that can be run, or prices are damaged, which cannot be computed.
+        InputError: ``select`` names nothing that can be run, the file of factors is broken, or prices are damaged,
+            which cannot be computed.
         KeyboardInterrupt: the run was interrupted.
     """
     started = time.monotonic()
@@ -73,6 +76,8 @@ def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan |
     from pipelines.orchestration.execution import execute
     from pipelines.orchestration.selection import select_all, select_named, select_outdated
 
+    if select is None:
+        _refuse_broken_factors(home.study, plan)
     if plan is not None:
         selection = select_outdated(home, plan)
     else:
@@ -87,6 +92,14 @@ def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan |
         _print_published(console, home, selection)
     codes = (ExitCode.REFUSED if failure.refused else ExitCode.FAILED for failure in failures)
     return max(codes, default=ExitCode.DONE)
+
+
+def _refuse_broken_factors(study: Study, plan: Plan | None) -> None:
+    """Refuse a broken file of factors now, where it is read: its turn would come after the simulations."""
+    if study.factors is not None and (plan is None or FACTORS.name in plan.derived):
+        from sd_core.market.factors import read_factors
+
+        read_factors(study.factors)
 
 
 def _described(home: StudyHome, plan: Plan) -> str:

@@ -105,6 +105,7 @@ def _mix_rows(study: Study) -> Iterator[dict[str, Any]]:
             "method": mix.method,
             "every": mix.every,
             "window": None if mix.expanding or mix.is_composite else mix.window_or_default,
+            "confirm": mix.confirm_or_default if mix.method == "regime" else None,
             "keys": mix.model_dump_json(by_alias=True, exclude_unset=True),
         }
 

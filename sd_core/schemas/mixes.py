@@ -46,6 +46,12 @@ STUDY_MIX = LakeTable(
             FROM_ONE,
             nullable=True,
         ),
+        "confirm": whole(
+            "Sessions in a row on which another of its mixes must be called for; NULL: no mix of regimes.",
+            COUNT,
+            FROM_ONE,
+            nullable=True,
+        ),
         "keys": text("All that the study says of it, as JSON."),
     },
 )

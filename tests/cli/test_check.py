@@ -98,7 +98,7 @@ def test_check_finds_nothing_about_a_study_that_buys_all_its_assets(fresh_lab: L
     assert "about the study" not in fresh_lab.sdlab("check").out
 
 
-def test_check_reads_the_file_of_factors_and_refuses_a_broken_one(tmp_path: Path) -> None:
+def test_check_and_run_refuse_a_broken_file_of_factors_before_anything_else(tmp_path: Path) -> None:
     file = tmp_path / "ff.csv"
     asked = {"factors": {"file": "ff.csv", "unit": "percent"}}
     lab = Lab(write_study(tmp_path / "small.yaml", small_study(write_prices(tmp_path / "prices"))), tmp_path / "home")
@@ -108,9 +108,12 @@ def test_check_reads_the_file_of_factors_and_refuses_a_broken_one(tmp_path: Path
     assert outcome.code == 0, outcome.err
     assert "factors: Mkt-RF, SMB, daily from 2023-01-03 to 2023-01-04\n" in outcome.out
     file.write_text(",Mkt-RF,SMB,RF\n20230103,0.5,high,0.01\n")
-    outcome = lab.sdlab("check")
-    assert outcome.code == 2
-    assert "ff.csv: line 2: SMB: 'high': expected a finite number" in outcome.err
+    for command in (["check"], ["run"], ["run", "--fresh"]):
+        outcome = lab.sdlab(*command)
+        assert outcome.code == 2
+        assert "ff.csv: line 2: SMB: 'high': expected a finite number" in outcome.err
+    # Nothing was simulated, nor even fetched, for an answer that cannot come.
+    assert not (lab.home.lake.root / "raw_prices").exists()
 
 
 def test_check_counts_the_hours_that_the_source_delivers(tmp_path: Path) -> None:

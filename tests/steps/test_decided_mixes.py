@@ -251,7 +251,7 @@ def test_costs_outdate_no_mix_that_does_not_look_at_them(lab, tmp_path):
 
 def test_laws_hold_in_what_was_published(lab):
     with duckdb.connect(str(lab.published), read_only=True) as connection:
-        assert len(LAWS) == 7
+        assert len(LAWS) == 8
         assert [name for name, sql in LAWS.items() if connection.execute(sql).fetchall()] == []
 
 
@@ -329,6 +329,10 @@ def test_mix_that_combines_others_follows_when_one_of_them_changes(tidal, tmp_pa
     assert {key for key in moved if key.startswith("mixes/")} == {"mixes/calm", "mixes/tide", "mixes/mixed"}
 
 
+# A decision that follows another mix than the one that the bear of its session would call for.
+CALLED_FOR_ONCE = "mix = 'tide' and decided_session = (select min(decided_session) from mix_fit where follows = 'calm')"
+
+
 @pytest.mark.parametrize(
     ("law", "change"),
     [
@@ -338,6 +342,10 @@ def test_mix_that_combines_others_follows_when_one_of_them_changes(tidal, tmp_pa
         ("mix_weights_make_the_whole", "update mix_fit set scale = 0.9 where mix = 'wary' and scale = 0.5"),
         ("mix_weights_make_the_whole", "update mix_weight set unscaled = 0.9 * unscaled where mix = 'wary'"),
         ("mix_decisions_look_back_only", "update mix_fit set trigger = 'period' where trigger = 'switch'"),
+        # What the regime of the day calls for, confirmed or not.
+        ("mix_regimes_are_confirmed", f"update mix_fit set follows = 'paced' where {CALLED_FOR_ONCE}"),
+        ("mix_regimes_are_confirmed", "update study_mix set confirm = 1 where mix = 'tide'"),
+        ("mix_regimes_are_confirmed", "delete from mix_fit where mix = 'tide' and trigger = 'switch'"),
     ],
 )
 def test_law_notices_what_breaks_a_combination(tidal, tmp_path, law, change):
