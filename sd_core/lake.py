@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sd_core.errors import DamagedError
+from sd_core.files import draft_prefix, make_folder, naming, put_in_place, put_whole, sync
 from sd_core.locks import locked
 
 POINTER = "current.json"
@@ -107,14 +108,15 @@ class Lake:
         home = self.root / dataset / key
         version = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
         with self.shared():
-            draft = home / f"draft-{version}"
-            draft.mkdir(parents=True)
-            hashes = {name: _write(table, draft / f"{name}.parquet") for name, table in tables.items()}
-            draft.rename(home / version)
+            hashes = _put_tables(tables, home / f"draft-{version}", home / version)
             rows = {name: table.num_rows for name, table in tables.items()}
             named = {"version": version, "rows": rows, "facts": dict(facts), "kept": list(keep), "hashes": hashes}
             pointer = {**named, "checksum": _checksum(named)}
-            put_whole(home / POINTER, json.dumps(pointer, indent=1, sort_keys=True))
+            try:
+                put_whole(home / POINTER, json.dumps(pointer, indent=1, sort_keys=True))
+            except BaseException:
+                shutil.rmtree(home / version, ignore_errors=True)
+                raise
         return Version(home / version, version, rows, dict(facts), keep, hashes)
 
     def current(self, dataset: str, key: str = "") -> Version | None:
@@ -172,7 +174,7 @@ class Lake:
                 for name in stored - ({current.version, *current.kept} if current else set()):
                     shutil.rmtree(Path(home, name))
                 for name in files:
-                    if name.startswith(_draft_prefix(POINTER)):
+                    if name.startswith(draft_prefix(POINTER)):
                         Path(home, name).unlink()
 
     @contextlib.contextmanager
@@ -190,6 +192,20 @@ def _damaged(home: Path, what: str) -> DamagedError:
     return DamagedError(
         f"{home}: {what}: expected what a run wrote there; `sdlab run` computes it again, or says what is lost"
     )
+
+
+def _put_tables(tables: Mapping[str, pa.Table], draft: Path, place: Path) -> dict[str, str]:
+    """Write a folder of tables that is whole or absent, and return the SHA-256 of each file."""
+    make_folder(place.parent)
+    try:
+        draft.mkdir()
+        hashes = {name: _write(table, draft / f"{name}.parquet") for name, table in tables.items()}
+        sync(draft)
+        put_in_place(draft, place)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return hashes
 
 
 class _Hashed(io.FileIO):
@@ -211,7 +227,7 @@ def _write(table: pa.Table, file: Path) -> str:
     A dictionary pays for text, which repeats, and only costs time for numbers, which do not.
     """
     text = [field.name for field in table.schema if _is_text(field.type)]
-    with _Hashed(file) as raw, io.BufferedWriter(raw) as handle:
+    with naming(file), _Hashed(file) as raw, io.BufferedWriter(raw) as handle:
         pq.write_table(table, handle, compression="zstd", compression_level=1, use_dictionary=text or False)
         handle.flush()
         os.fsync(handle.fileno())  # the pointer, which is put down after it, must not outlive a loss of power alone
@@ -225,20 +241,6 @@ def _checksum(named: Mapping[Any, Any]) -> str:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
-
-
-def put_whole(path: Path, text: str) -> None:
-    """Write a small file so that a reader finds the old text or the new, never a part."""
-    draft = path.with_name(_draft_prefix(path.name) + secrets.token_hex(4))
-    with draft.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    draft.replace(path)
-
-
-def _draft_prefix(name: str) -> str:
-    return f".{name}."
 
 
 def _read_pointer(home: Path) -> Version | None:

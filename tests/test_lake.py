@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sd_core.errors import DamagedError, InputError
-from sd_core.lake import POINTER, Lake, put_whole
+from sd_core.files import put_whole
+from sd_core.lake import POINTER, Lake
 
 OLD = {"bars": pa.table({"close": [1.0, 2.0]}), "splits": pa.table({"ratio": pa.array([], pa.float64())})}
 NEW = {"bars": pa.table({"close": [3.0, 4.0, 5.0]}), "splits": pa.table({"ratio": [2.0]})}
@@ -199,10 +201,10 @@ def test_write_that_cannot_be_put_into_place_leaves_the_version_before(
         with pytest.raises(OSError, match="disk full"):
             lake.write("prices", "VOO", NEW, {})
     assert closes(lake) == [1, 2]
-    assert_only_the_current_version_is_left_after_pruning(lake)
+    assert_only_the_current_version_is_left(lake)
 
 
-@pytest.mark.parametrize("failing", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.rename"])
+@pytest.mark.parametrize("failing", ["os.fsync", "pathlib.Path.replace"])
 def test_write_that_fails_at_any_step_leaves_the_version_before(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
@@ -212,7 +214,7 @@ def test_write_that_fails_at_any_step_leaves_the_version_before(
         with pytest.raises(OSError, match="disk full"):
             lake.write("prices", "VOO", NEW, {})
     assert closes(lake) == [1, 2]
-    assert_only_the_current_version_is_left_after_pruning(lake)
+    assert_only_the_current_version_is_left(lake)
 
 
 def test_write_that_fails_at_its_second_table_leaves_the_version_before(
@@ -231,24 +233,22 @@ def test_write_that_fails_at_its_second_table_leaves_the_version_before(
         with pytest.raises(OSError, match="disk full"):
             lake.write("prices", "VOO", NEW, {})
     assert closes(lake) == [1, 2]
-    assert_only_the_current_version_is_left_after_pruning(lake)
+    assert_only_the_current_version_is_left(lake)
 
 
 def _raise_disk_full(*_: object, **__: object) -> None:
     raise OSError("disk full")
 
 
-def assert_only_the_current_version_is_left_after_pruning(lake: Lake) -> None:
+def assert_only_the_current_version_is_left(lake: Lake) -> None:
     current = lake.current("prices", "VOO")
     assert current is not None
-    assert names(current.folder.parent) > {POINTER, current.version}  # the failure did leave something
-    lake.prune()
     assert names(current.folder.parent) == {POINTER, current.version}
 
 
 # A writer that is killed, without any chance to clean up, when it comes to a function.
 KILLED_WRITER = """
-import os, signal, sys
+import os, signal, stat, sys
 from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -260,22 +260,23 @@ def die(*_, **__):
 def die_at_the_second(table, where, write_table=pq.write_table, **options):
     die() if "bars" not in str(where.name) else write_table(table, where, **options)
 
-synced = []
+renamed = []
 
-def die_after_two_tables(handle):
-    synced.append(handle)
-    if len(synced) == 3:
+def replace(draft, place, replace=Path.replace):
+    renamed.append(place)
+    if step == ("version's name", "pointer's name")[len(renamed) - 1]:
         die()
+    replace(draft, place)
+
+def sync(handle, sync=os.fsync):
+    if renamed and step == "pointer's text" and stat.S_ISREG(os.fstat(handle).st_mode):
+        die()
+    sync(handle)
 
 root, step = Path(sys.argv[1]), sys.argv[2]
+Path.replace, os.fsync = replace, sync
 if step == "second table":
     pq.write_table = die_at_the_second
-elif step == "version's name":
-    Path.rename = die
-elif step == "pointer's text":
-    os.fsync = die_after_two_tables
-elif step == "pointer's name":
-    Path.replace = die
 Lake(root).write("prices", "VOO", {"bars": pa.table({"close": [9.0]}), "splits": pa.table({"ratio": [9.0]})}, {})
 """
 
@@ -300,6 +301,49 @@ def test_killed_writer_leaves_nothing_visible_and_pruning_clears_the_rest(
         assert closes(lake) == [1, 2]
 
 
+def recorded_calls(monkeypatch: pytest.MonkeyPatch, root: Path) -> list[str]:
+    """Return a list that takes, from now on, what is handed to the disk and what is renamed below a folder."""
+    calls: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def said(place: Path) -> str:
+        short = "/".join(place.relative_to(root.parent).parts)
+        return re.sub(r"[0-9]{20}-[0-9a-f]{8}", "VERSION", re.sub(r"json\.[0-9a-f]{8}$", "json.DRAFT", short))
+
+    def record_sync(handle: int) -> None:
+        calls.append(f"sync {said(Path(f'/proc/self/fd/{handle}').readlink())}")
+        fsync(handle)
+
+    def record_rename(draft: Path, place: Path) -> Path:
+        calls.append(f"rename {said(draft)} to {place.name if place.name == POINTER else 'VERSION'}")
+        return replace(draft, place)
+
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(Path, "replace", record_rename)
+    return calls
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="expected /proc, by which an open file is known")
+def test_disk_holds_each_name_before_the_next_step_counts_on_it(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = recorded_calls(monkeypatch, lake.root)
+    lake.write("prices", "VOO", OLD, {})
+    first = [*calls]
+    calls.clear()
+    lake.write("prices", "VOO", NEW, {})
+    # New folders are names too: each folder above is handed to the disk once it has a new one.
+    assert first == ["sync lake/prices", "sync lake", *calls]
+    assert calls == [
+        "sync lake/prices/VOO/draft-VERSION/bars.parquet",
+        "sync lake/prices/VOO/draft-VERSION/splits.parquet",
+        "sync lake/prices/VOO/draft-VERSION",
+        "rename lake/prices/VOO/draft-VERSION to VERSION",
+        "sync lake/prices/VOO",
+        "sync lake/prices/VOO/.current.json.DRAFT",
+        "rename lake/prices/VOO/.current.json.DRAFT to current.json",
+        "sync lake/prices/VOO",
+    ]
+
+
 def test_small_file_is_put_whole_or_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "note.json"
     put_whole(file, "old")
@@ -307,6 +351,7 @@ def test_small_file_is_put_whole_or_stays_as_it_was(tmp_path: Path, monkeypatch:
     with pytest.raises(OSError, match="disk full"):
         put_whole(file, "new")
     assert file.read_text() == "old"
+    assert names(tmp_path) == {"note.json"}
     monkeypatch.undo()
     put_whole(file, "new, in ünïcode")
     assert file.read_text(encoding="utf-8") == "new, in ünïcode"

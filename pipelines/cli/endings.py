@@ -52,7 +52,7 @@ def _unwritten(error: OSError, *, reads: bool) -> ExitCode:
         _let_go(sys.stdout)
     if closed and reads:
         return ExitCode.DONE
-    return _say(f"failed:\n{error.filename or 'output'}: {error.strerror}", ExitCode.FAILED)
+    return _say(f"failed:\n{error.filename2 or error.filename or 'output'}: {error.strerror}", ExitCode.FAILED)
 
 
 def _say(why: str, code: ExitCode) -> ExitCode:

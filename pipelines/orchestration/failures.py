@@ -23,3 +23,8 @@ def as_failures() -> Iterator[None]:
         raise dg.Failure(str(error), metadata=metadata, allow_retries=False) from None
     except (FetchError, NotReadyError) as error:
         raise dg.Failure(str(error)) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # The disk is full, or a folder may not be written: the same again would not help.
+        raise dg.Failure(f"{error.filename2 or error.filename}: {error.strerror}", allow_retries=False) from None

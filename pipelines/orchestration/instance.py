@@ -4,6 +4,7 @@ What a run does belongs in the modules of the assets; where the records lie is `
 """
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -16,11 +17,17 @@ from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
 from pipelines.orchestration.names import PROCESS_TAG
 from pipelines.orchestration.private import NO_COMPUTE_LOGS
 from sd_core.errors import InputError
-from sd_core.lake import put_whole
+from sd_core.files import put_whole
 from sd_core.locks import locked
 
 # How SQLite says it.
 DAMAGED = ("file is not a database", "malformed")
+UNWRITABLE = {
+    "disk is full": (errno.ENOSPC, os.strerror(errno.ENOSPC)),
+    "disk I/O error": (errno.EIO, "the disk is full or damaged"),
+    "readonly database": (errno.EACCES, os.strerror(errno.EACCES)),
+    "unable to open database file": (errno.EACCES, os.strerror(errno.EACCES)),
+}
 # Runs whose events are kept.
 KEPT_RUNS = 30
 
@@ -71,16 +78,24 @@ def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
 
 @contextlib.contextmanager
 def _records_of(home: StudyHome) -> Iterator[None]:
-    """Say of damaged databases, which Dagster finds one by one and as late as when it writes, what can be done."""
+    """Say of databases that are damaged or cannot be written, which Dagster finds as late as it writes, what is wrong.
+
+    Raises:
+        InputError: they are damaged.
+        OSError: their disk is full, or they or their folder may not be written.
+    """
     try:
         yield
     except DatabaseError as error:
-        if not any(words in str(error) for words in DAMAGED):
-            raise
-        raise InputError(
-            f"{home.dagster_home}: Dagster's records of runs are damaged: expected its databases; remove this folder, "
-            "which holds neither prices nor results, and run again"
-        ) from None
+        if any(words in str(error) for words in DAMAGED):
+            raise InputError(
+                f"{home.dagster_home}: Dagster's records of runs are damaged: expected its databases; remove this "
+                "folder, which holds neither prices nor results, and run again"
+            ) from None
+        for words, why in UNWRITABLE.items():
+            if words in str(error):
+                raise OSError(*why, str(home.dagster_home)) from None
+        raise
 
 
 def environment_of(home: StudyHome) -> dict[str, str]:

@@ -210,7 +210,7 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
             for done, (scenario, outcome) in enumerate(outcomes, start=1):
                 key = partition_key(scenario)
                 if isinstance(outcome, Exception):
-                    failures[str(key)] = f"{type(outcome).__name__}: {outcome}"
+                    failures[str(key)] = _reason(outcome)
                 else:
                     stored_facts[key] = _facts(outcome)
                 report_progress(context, "scenarios simulated", done, len(scenarios))
@@ -224,6 +224,13 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         return dg.MaterializeResult()
 
     return simulations
+
+
+def _reason(failure: Exception) -> str:
+    """Return why one scenario failed; raise what none can be stored for, as a full disk."""
+    if isinstance(failure, OSError):
+        raise failure
+    return f"{type(failure).__name__}: {failure}"
 
 
 def _facts(stored: Version) -> dict[str, Any]:

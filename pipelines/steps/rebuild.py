@@ -5,6 +5,8 @@ every blocking check passes. Readers keep the version that they opened; a run th
 """
 
 import contextlib
+import errno
+import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ from pipelines.warehouse.reduction import METRICS, metrics_table, metrics_versio
 from pipelines.warehouse.side_by_side import Task
 from pipelines.warehouse.unchanged import copied, fingerprints, keep_only, kept_table
 from sd_core.errors import InputError, NotReadyError
+from sd_core.files import put_in_place, sync
 from sd_core.lake import Lake, Version
 from sd_core.locks import locked
 from sd_core.schemas.harvest import SIMULATION_HARVEST_TWIN
@@ -99,9 +102,8 @@ def rebuild(
     for file in (published.warehouse, published.report):
         if file.is_dir():
             raise InputError(f"{file}: a folder: expected the published file, or none: move the folder away")
-    with locked(lake.root / ".rebuild.lock"):
-        draft = lake.root / "draft.duckdb"
-        _remove(draft)
+    draft = lake.root / "draft.duckdb"
+    with locked(lake.root / ".rebuild.lock"), _room_of(draft):
         with lake.shared():
             market = current_market(study, lake)
             freeze(study, lake, market)
@@ -138,12 +140,31 @@ def rebuild(
             draft_report = write_draft(draft)
             # A log of the file before would be played into the new one, and make it unreadable.
             published.log.unlink(missing_ok=True)
-            draft.replace(published.warehouse)
-            draft_report.replace(published.report)
+            sync(draft)
+            put_in_place(draft, published.warehouse)
+            put_in_place(draft_report, published.report)
             note(lake, published, inputs, found)
-        _remove(draft)
         lake.prune()
         return result
+
+
+@contextlib.contextmanager
+def _room_of(draft: Path) -> Iterator[None]:
+    """Leave nothing of a draft, of this rebuild or of one that was killed, whatever happens to it.
+
+    Raises:
+        OSError: the disk is full or may not be written, which DuckDB says in an error of its own.
+    """
+    _remove(draft)
+    try:
+        yield
+    except duckdb.Error as error:
+        for number in (errno.ENOSPC, errno.EACCES, errno.EROFS):
+            if os.strerror(number) in str(error):
+                raise OSError(number, os.strerror(number), str(draft)) from None
+        raise
+    finally:
+        _remove(draft)
 
 
 @contextlib.contextmanager
