@@ -157,6 +157,9 @@ REPORT_BUCKET = Table(
         ),
         "status": _OF_DAYS["status"],
         "drawdown_now": number("1 - index / peak at the last close, a rebased peak included.", FRACTION, NOT_NEGATIVE),
+        "peak_session": day(
+            "Session at whose close the peak came to be what it is at the last one, a rebase included."
+        ),
         "factor": _OF_DAYS["factor"],
         "reasons": _OF_DAYS["reasons"],
         "losses_in_a_row": whole(

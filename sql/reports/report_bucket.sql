@@ -22,6 +22,24 @@ performance as (
     group by returns.book, returns.bucket, study.periods_per_year
 ),
 
+peaks as (
+    select
+        book,
+        bucket,
+        session,
+        peak is distinct from lag(peak) over (partition by book, bucket order by session) as is_new
+    from bucket_daily
+),
+
+highs as (
+    select
+        book,
+        bucket,
+        max(session) filter (where is_new) as peak_session
+    from peaks
+    group by book, bucket
+),
+
 days as (
     select
         book,
@@ -104,11 +122,13 @@ select
     trades.adherence,
     days.last.status as status,
     days.drawdown_now,
+    highs.peak_session,
     days.last.factor as factor,
     days.last.reasons as reasons,
     days.last.losses as losses_in_a_row
 from days
 inner join performance using (book, bucket)
+inner join highs using (book, bucket)
 cross join study
 left join trades using (book, bucket)
 order by days.book, days.bucket

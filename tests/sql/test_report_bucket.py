@@ -89,6 +89,12 @@ def test_core_has_no_trades_of_a_satellite(con: duckdb.DuckDBPyConnection) -> No
     assert [found[name] for name in empty] == [None] * len(empty)
 
 
+def test_peak_is_of_the_session_at_which_it_was_reached(con: duckdb.DuckDBPyConnection) -> None:
+    """The satellite is below where it began; the core is at its highest at the last close."""
+    found = dict(con.sql("select bucket, strftime(peak_session, '%Y-%m-%d') from report_bucket").fetchall())
+    assert found == {"hunter": DAYS[0], "core": DAYS[4]}
+
+
 def test_plan_as_a_whole_counts_money_from_outside_alone(con: duckdb.DuckDBPyConnection) -> None:
     found = one(con, "from report_book")
     totals = np.array(CORE) + np.array(HUNTER)
