@@ -3,7 +3,7 @@ PYTHON ?= python3
 STUDY ?= studies/demo.yaml
 READY := .venv/.ready
 
-.PHONY: run test coverage ui lint bench clean
+.PHONY: run test coverage ui lint bench stress clean
 
 run: $(READY)
 	.venv/bin/sdlab run --study $(STUDY)
@@ -33,6 +33,10 @@ lint: $(READY)
 # The tables of docs/benchmarks.md, some minutes; make bench JSON=figures.json writes the figures too.
 bench: $(READY)
 	.venv/bin/python -m benchmarks $(if $(JSON),--json $(JSON))
+
+# An hour of kills, crowds and damaged input; docs/reliability.md says what they came to. One alone: make stress TRIAL=csv
+stress: $(READY)
+	PYTHONPATH=.:tests .venv/bin/python -m stress $(TRIAL)
 
 clean:
 	rm -rf .venv .benchmarks .coverage .dagster .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,5 @@
 """Readers beside a run, two runs at once, and runs that are interrupted or killed: the published file stays whole."""
 
-import json
 import multiprocessing
 import os
 import signal
@@ -8,16 +7,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from itertools import product
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pytest
-from support.lab import RESERVES, STRATEGIES, Lab
+from support.lab import Lab
 from support.steps import publish, refresh
-
-from sd_core.lake import POINTER
+from support.wholeness import assert_lake_readable, assert_whole
 
 PATIENCE = 120
 MOMENTS = 6
@@ -34,29 +30,6 @@ for _ in range(2):
     print(connection.execute("select count(distinct strategy) from simulation_daily").fetchall()[0][0], flush=True)
     sys.stdin.readline()
 """
-
-
-def assert_whole(lab: Lab) -> None:
-    """Check that every scenario is published with as many days as there are sessions, and every one has a report."""
-    with duckdb.connect(str(lab.published), read_only=True) as connection:
-        days = connection.execute("select strategy, reserve, count(*) from simulation_daily group by all").fetchall()
-        reported = connection.execute("select strategy, reserve from report_strategy").fetchall()
-        sessions = len(connection.execute("from sessions").fetchall())
-    assert {(strategy, reserve): count for strategy, reserve, count in days} == dict.fromkeys(
-        product(STRATEGIES, RESERVES), sessions
-    )
-    assert sorted(reported) == sorted(product(STRATEGIES, RESERVES))
-
-
-def assert_lake_readable(lab: Lab) -> None:
-    """Check that every pointer names a version whose files are there with the rows that it states."""
-    lake = lab.home.lake
-    for file in lake.root.rglob(POINTER):
-        dataset, _, key = str(file.parent.relative_to(lake.root)).partition("/")
-        version = lake.current(dataset, key)
-        assert version is not None
-        for table, rows in json.loads(file.read_text(encoding="utf-8"))["rows"].items():
-            assert version.read(table).num_rows == rows, file
 
 
 def wait_for(process: subprocess.Popen[str], line: str) -> None:
