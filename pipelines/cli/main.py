@@ -129,10 +129,11 @@ def _print_help(parser: argparse.ArgumentParser, _: argparse.Namespace) -> ExitC
 
 def _run(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.cli.run import run
-    from pipelines.lab.home import open_home
+    from pipelines.lab.home import asked_study, open_home
+    from pipelines.lab.notices import announced
 
-    with _without_notices():
-        return run(open_home(parsed.study), parsed.select, fresh=parsed.fresh)
+    with _without_notices(), announced(asked_study(parsed.study), "sdlab run") as reasons:
+        return run(open_home(parsed.study), parsed.select, reasons, fresh=parsed.fresh)
 
 
 def _ui(parsed: argparse.Namespace) -> ExitCode:

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from pipelines.orchestration.selection import Selection
 
 
-def run(home: StudyHome, select: str | None, *, fresh: bool) -> ExitCode:
+def run(home: StudyHome, select: str | None, reasons: list[str], *, fresh: bool) -> ExitCode:
     """Bring a study up to date, print the headline, and return the exit code.
 
     Args:
         home: the study.
         select: a part of it, which is computed whether it is outdated or not; None for the whole study.
+        reasons: takes why steps of the run failed.
         fresh: whether all of the study is computed, outdated or not.
 
     What is found damaged of the lake is computed again.
@@ -45,7 +46,7 @@ def run(home: StudyHome, select: str | None, *, fresh: bool) -> ExitCode:
     started = time.monotonic()
     console = open_console()
     try:
-        code = _update(home, console, select, fresh=fresh)
+        code = _update(home, console, select, reasons, fresh=fresh)
     except DamagedError:
         discarded = discard_damaged(home.lake)
         if not discarded:
@@ -53,26 +54,28 @@ def run(home: StudyHome, select: str | None, *, fresh: bool) -> ExitCode:
         say(f"damaged, so computed again: {', '.join(discarded)}")
         if select is not None:
             # What was discarded may be outside the selection.
-            _update(home, console, None, fresh=False)
-        code = _update(home, console, select, fresh=fresh)
+            _update(home, console, None, reasons, fresh=False)
+        code = _update(home, console, select, reasons, fresh=fresh)
     # The last word about a run that failed is why.
     if code is ExitCode.DONE:
         say(f"took {_duration(time.monotonic() - started)}")
     return code
 
 
-def _update(home: StudyHome, console: Console, select: str | None, *, fresh: bool) -> ExitCode:
+def _update(home: StudyHome, console: Console, select: str | None, reasons: list[str], *, fresh: bool) -> ExitCode:
     if select is not None or fresh:
-        return _execute(home, console, select)
+        return _execute(home, console, select, reasons)
     plan = plan_run(home)
     console.print(f"{home.study.name}: {_described(home, plan)}")
     if plan.is_empty:
         _print_published(console, home)
         return ExitCode.DONE
-    return _execute(home, console, None, plan)
+    return _execute(home, console, None, reasons, plan)
 
 
-def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan | None = None) -> ExitCode:
+def _execute(
+    home: StudyHome, console: Console, select: str | None, reasons: list[str], plan: Plan | None = None
+) -> ExitCode:
     from pipelines.orchestration.execution import execute
     from pipelines.orchestration.selection import select_all, select_named, select_outdated
 
@@ -87,6 +90,7 @@ def _execute(home: StudyHome, console: Console, select: str | None, plan: Plan |
     for failure in failures:
         if failure.damaged:
             raise DamagedError(failure.message)
+        reasons.append(failure.message)
         say(("refused:\n" if failure.refused else "failed:\n") + failure.message)
     if not failures and selection.publishes:
         _print_published(console, home, selection)

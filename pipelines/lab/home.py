@@ -74,6 +74,11 @@ def ledgers_beside(lake: Lake) -> Path:
     return lake.root.parents[1] / "ledgers"
 
 
+def asked_study(study: str | None) -> str:
+    """Return the study that is named, or that ``SD_STUDY`` names, or the demo: a file, or a name of one."""
+    return study or os.environ.get("SD_STUDY") or DEFAULT_STUDY
+
+
 def open_home(study: str | None = None) -> StudyHome:
     """Load the study that is named, or that ``SD_STUDY`` names, or the demo, with its places.
 
@@ -83,7 +88,7 @@ def open_home(study: str | None = None) -> StudyHome:
     Raises:
         InputError: there is no such study, or it is refused, or the folder of what is generated.
     """
-    name = study or os.environ.get("SD_STUDY") or DEFAULT_STUDY
+    name = asked_study(study)
     file = Path(name)
     if not file.suffix and not file.is_file():
         file = STUDIES / f"{name}.yaml"

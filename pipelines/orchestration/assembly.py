@@ -5,6 +5,7 @@ import dagster as dg
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.account_assets import account_assets, account_jobs, account_schedules, ledger_sensor
 from pipelines.orchestration.derived_assets import derived_assets
+from pipelines.orchestration.failure_sensor import failure_sensor
 from pipelines.orchestration.jobs import nightly_refresh, rebuild_sensor, refresh_job, reserve_question_job
 from pipelines.orchestration.lake_assets import lake_assets
 from pipelines.orchestration.warehouse_assets import warehouse_assets
@@ -16,6 +17,6 @@ def build_definitions(home: StudyHome) -> dg.Definitions:
         assets=[*lake_assets(home), *derived_assets(home), warehouse_assets(home), *account_assets(home)],
         jobs=[refresh_job(home.study), reserve_question_job(home.study), *account_jobs()],
         schedules=[*nightly_refresh(home.study), *account_schedules(home)],
-        sensors=[rebuild_sensor(), ledger_sensor(home)],
+        sensors=[rebuild_sensor(), ledger_sensor(home), failure_sensor(home)],
         executor=dg.in_process_executor,
     )

@@ -5,14 +5,13 @@ What is selected belongs in ``selection``; what is printed about it in ``pipelin
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from pipelines.lab.home import StudyHome
 from pipelines.orchestration.assembly import build_definitions
-from pipelines.orchestration.failures import DAMAGED, REFUSED
+from pipelines.orchestration.failures import StepFailure, step_failure
 from pipelines.orchestration.instance import open_instance, prune_history
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, NAMED
 from pipelines.orchestration.names import PROCESS_TAG
@@ -20,19 +19,6 @@ from pipelines.orchestration.partitions import range_tags
 from pipelines.orchestration.progress import ProgressHandler, progress_logger
 from pipelines.orchestration.selection import Selection
 from pipelines.warehouse.interruption import QUERY_INTERRUPTED
-from sd_core.errors import DamagedError, InputError
-
-
-@dataclass(frozen=True)
-class StepFailure:
-    """Why a step failed: in the words of an error of ours, or as a trace; and whether its input was refused.
-
-    ``damaged`` is whether a file of the lake was not the one that was written.
-    """
-
-    message: str
-    refused: bool
-    damaged: bool = False
 
 
 def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
@@ -67,7 +53,7 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
     # A run that failed in no step was interrupted between two.
     if not failures or any(_is_interrupt(failure) for failure in failures):
         raise KeyboardInterrupt
-    return [_step_failure(failure) for failure in failures]
+    return [step_failure(failure) for failure in failures]
 
 
 def _is_interrupt(failure: Any) -> bool:
@@ -80,15 +66,3 @@ def _is_interrupt(failure: Any) -> bool:
             return True
         error = error.cause
     return False
-
-
-def _step_failure(failure: Any) -> StepFailure:
-    """Return why a step failed: an error of ours in its own words, anything else with its trace."""
-    known = failure.user_failure_data
-    if known is not None and known.description:
-        return StepFailure(known.description, refused=REFUSED in known.metadata, damaged=DAMAGED in known.metadata)
-    cause = failure.error.cause
-    if cause is not None and cause.cls_name in (InputError.__name__, DamagedError.__name__):
-        damaged = cause.cls_name == DamagedError.__name__
-        return StepFailure(cause.message.partition(": ")[2].strip(), refused=True, damaged=damaged)
-    return StepFailure(failure.error.to_string(), refused=False)

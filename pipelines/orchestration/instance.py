@@ -7,13 +7,16 @@ import contextlib
 import errno
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
 from sqlalchemy.exc import DatabaseError
 
 from pipelines.lab.home import StudyHome
+from pipelines.lab.notices import Notice, announce
 from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
+from pipelines.orchestration.last_run import is_alive
 from pipelines.orchestration.names import PROCESS_TAG
 from pipelines.orchestration.private import NO_COMPUTE_LOGS
 from sd_core.errors import InputError
@@ -28,6 +31,8 @@ UNWRITABLE = {
     "readonly database": (errno.EACCES, os.strerror(errno.EACCES)),
     "unable to open database file": (errno.EACCES, os.strerror(errno.EACCES)),
 }
+KILLED = "its process ended before the run did"
+UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 # Runs whose events are kept.
 KEPT_RUNS = 30
 
@@ -71,7 +76,10 @@ def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
         with locked(home.dagster_home / ".open.lock"):
             # Two processes that make the same databases at once break each other.
             instance = dg.DagsterInstance.get()
-            _end_dead_runs(instance)
+            killed = _end_dead_runs(instance)
+        for run in killed:
+            for problem in announce(Notice(home.study.name, run.job_name, f"{KILLED} (run {run.run_id[:8]})")):
+                print(problem, file=sys.stderr)
         with instance:
             yield instance
 
@@ -135,19 +143,16 @@ def prune_history(instance: dg.DagsterInstance) -> None:
         instance.delete_run(run.run_id)
 
 
-def _end_dead_runs(instance: dg.DagsterInstance) -> None:
-    """Mark runs as failed whose process was killed: nothing else does, and they would block the queue for ever."""
-    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
-    for run in instance.get_runs(unfinished):
-        if PROCESS_TAG in run.tags and not _is_alive(int(run.tags[PROCESS_TAG])):
-            instance.report_run_failed(run, "its process ended before the run did")
+def _end_dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Mark runs as failed whose process was killed, and return them.
 
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    Nothing else does, and they would block the queue for ever.
+    """
+    dead = [
+        run
+        for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+        if PROCESS_TAG in run.tags and not is_alive(int(run.tags[PROCESS_TAG]))
+    ]
+    for run in dead:
+        instance.report_run_failed(run, KILLED)
+    return dead

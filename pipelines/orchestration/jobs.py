@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from pipelines.orchestration.keys import DERIVED_KEYS
-from pipelines.orchestration.names import ACCOUNT_GROUP, MODELS_GROUP, REFRESH, RESERVE_QUESTION
+from pipelines.orchestration.names import ACCOUNT_GROUP, MODELS_GROUP, NIGHTLY_REFRESH, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.partitions import range_tags
 from pipelines.orchestration.private import UnresolvedAssetJobDefinition
 from pipelines.steps.datasets import RESERVE_BOOTSTRAP
@@ -65,7 +65,7 @@ def nightly_refresh(study: Study) -> list[dg.ScheduleDefinition]:
         return []
 
     @dg.schedule(
-        name="nightly_refresh",
+        name=NIGHTLY_REFRESH,
         job_name=REFRESH,
         cron_schedule=NIGHTLY,
         execution_timezone=str(NEW_YORK),

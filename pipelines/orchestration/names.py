@@ -8,6 +8,8 @@ EVALUATE_ACCOUNT = "evaluate_account"
 LAND_ACCOUNT = "land_account"
 PROPOSE_ORDERS = "propose_orders"
 SEND_EXITS = "send_exits"
+NIGHTLY_REFRESH = "nightly_refresh"
+RUN_FAILED = "run_failed"
 MODELS_GROUP = "models"
 ACCOUNT_GROUP = "account"
 # Which process works on a run from the command line.

@@ -193,7 +193,10 @@ OTHER_WORDS = {
 }
 # A block with these keys is a study; others are parts, and alternatives beside each other.
 WHOLE = ("name", "source", "universe", "reserves", "strategies")
-VARIABLES = {"SD_STUDY", "SD_HOME", "SD_LEDGER", "DAGSTER_HOME", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "ALPACA_URL"}
+VARIABLES = {
+    *("SD_STUDY", "SD_HOME", "SD_LEDGER", "SD_FAILURE_WEBHOOK", "SD_FAILURE_MAIL", "SD_SMTP"),
+    *("DAGSTER_HOME", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "ALPACA_URL"),
+}
 CAPITAL_WORDS = {kind.name for kind in (*Kind, *Transfer)} | VARIABLES
 
 
