@@ -6,11 +6,14 @@ from its pairs. Sums add up in an order of their own, so that a session's number
 is computed beside them.
 """
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from sd_core.analytics.correlation import NO_SPREAD, Floats, Integers, fewest_observations, pair_places, rolling
 
@@ -59,7 +62,8 @@ def summarise(closes: Floats, rows: Integers, window: int, weights: Floats, mark
     found = Summary(np.zeros(len(rows), dtype=np.int64), *(np.full(len(rows), np.nan) for _ in range(numbers)))
     returns = _own_returns(closes)
     closed = np.isfinite(closes)
-    for step in _steps(len(rows), closes.shape[1] * window):
+
+    def fill_in(step: slice) -> None:
         windows: Floats = _windows(returns, rows[step], window)
         used, squares = _usable(windows, window)
         found.assets[step] = used.sum(axis=1)
@@ -77,6 +81,10 @@ def summarise(closes: Floats, rows: Integers, window: int, weights: Floats, mark
                 computed = _from_pairs(rolling(closes[:, members], rows[at], window).correlation, spread, mine)
             for into, column in zip(found[1:], computed, strict=True):
                 into[at] = column
+
+    # Matrices this small make threads of the library wait for each other longer than they compute.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill_in, _steps(len(rows), closes.shape[1] * window)))
     return found
 
 

@@ -27,12 +27,13 @@ from sd_core.schemas.lake import CORRELATION_PAIR, CORRELATION_STATE, CORRELATIO
 # Windows of daily returns; the middle one is also that of the summary.
 SHORT, MIDDLE, LONG = 21, 63, 252
 WEEKS, MONTHS = 52, 36
+MONTHS_PER_QUARTER = 3
 # RiskMetrics (1996), for daily returns: 98 % of the weight lies on the last 63.
 DECAY = 0.94
 # Up to this many assets the middle window is reported at every session; more would make most of a warehouse of pairs.
 EVERY_SESSION_ASSETS = 20
-# Up to this many assets pairs have every window and estimator; more have the middle window alone, that of the summary.
-# 500 assets have 125 thousand pairs: 15 million rows over ten years, and 78 million with every window.
+# Up to this many assets pairs have every window and estimator; more have the middle window alone, that of the summary,
+# at ends of quarters. 500 assets have 125 thousand pairs: 5 million rows over ten years, and 78 million with the rest.
 EVERY_WINDOW_ASSETS = 50
 CRYPTO = "crypto"
 # Two years of a series that only moves with a quarter's window.
@@ -80,11 +81,13 @@ class _Block(NamedTuple):
 
 def _blocks(days: npt.NDArray[np.datetime64], closes: Floats) -> Iterator[_Block]:
     """Yield what is reported of every pair, in the order of the table's key."""
-    month_ends = _period_ends(month_numbers(days))
-    rows = month_ends[month_ends >= MIDDLE]
     if closes.shape[1] > EVERY_WINDOW_ASSETS:
+        quarter_ends = _period_ends(month_numbers(days) // MONTHS_PER_QUARTER)
+        rows = quarter_ends[quarter_ends >= MIDDLE]
         yield _Block("daily", "pearson", MIDDLE, rows, rolling(closes, rows, MIDDLE))
         return
+    month_ends = _period_ends(month_numbers(days))
+    rows = month_ends[month_ends >= MIDDLE]
     yield _Block("daily", "ewma", None, rows, exponentially_weighted(closes, rows, DECAY, recent=MIDDLE))
     for window in (SHORT, MIDDLE, LONG):
         everywhere = window == MIDDLE and closes.shape[1] <= EVERY_SESSION_ASSETS

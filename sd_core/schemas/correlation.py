@@ -23,7 +23,7 @@ CORRELATION_PAIR = Table(
     layer="analytics",
     description=(
         "The correlation of every two assets' log returns, by several windows and estimators. Capped: with more than "
-        "50 assets only the window of 63 sessions, at month ends."
+        "50 assets only the window of 63 sessions, at ends of quarters."
     ),
     key=("session", "frequency", "estimator", "window", "ticker_a", "ticker_b"),
     columns={

@@ -94,13 +94,14 @@ def test_more_than_twenty_assets_have_pairs_at_month_ends_and_a_daily_summary():
 
 def test_more_than_fifty_assets_have_pairs_of_the_summary_s_window_alone():
     # From the first of January to the first of July; the month ends from March on have 63 returns behind them.
-    sessions, month_ends = 130, 4
-    for assets, blocks in ((50, {"21", "63", "ewma"}), (51, {"63"})):
+    sessions = 130
+    for assets, blocks, ends in ((50, {"21", "63", "ewma"}, [3, 4, 5, 6]), (51, {"63"}, [3, 6])):
         closes, classes = market(sessions, tuple(f"T{place:02}" for place in range(assets)))
         made = tables(closes, classes)
         pair = made["correlation_pair"].to_pandas()
         assert set(pair["window"].map("{:.0f}".format).where(pair["window"].notna(), pair["estimator"])) == blocks
-        assert len(pair[pair["window"] == 63]) == month_ends * assets * (assets - 1) / 2
+        assert len(pair[pair["window"] == 63]) == len(ends) * assets * (assets - 1) / 2
+        assert sorted(pd.to_datetime(pair[pair["window"] == 63]["session"]).dt.month.unique()) == ends
         summary = frames(made)["correlation_summary"].set_index("session")
         means = pair[pair["window"] == 63].groupby("session")["correlation"].mean()
         np.testing.assert_allclose(summary["average_correlation"][pd.to_datetime(means.index)], means, atol=1e-12)

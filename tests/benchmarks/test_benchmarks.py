@@ -3,7 +3,9 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -21,8 +23,11 @@ from benchmarks import (
     scale,
     tasks,
     warehouse,
+    wide,
 )
 from benchmarks.processes import FailedError, Lines, run
+from pipelines.lab.home import StudyHome
+from sd_core.market.sources.csv_files import CsvSource
 from sd_core.simulation.rules import Order
 from sd_core.study.loading import load_study
 
@@ -247,6 +252,32 @@ def test_warehouse_is_filled_and_sound(capsys):
     assert seconds.total == pytest.approx(sum(vars(seconds).values()))
     warehouse.show(seconds, rows)
     assert "from prices to tables" in capsys.readouterr().out
+
+
+def test_wide_study_is_run_whole_and_its_rows_are_counted(monkeypatch, capsys):
+    def run_nothing(command, environment):
+        study = load_study(Path(command[command.index("--study") + 1]))
+        made.append((len(study.universe), len(study.scenarios), environment["SD_HOME"]))
+        published = StudyHome(Path("wide.yaml"), study, Path(environment["SD_HOME"])).published.warehouse
+        published.parent.mkdir(parents=True)
+        with duckdb.connect(str(published)) as connection:
+            connection.execute("create table few as from range(2); create table many as from range(1000)")
+        return runs.Spent(1.0, 2.0)
+
+    made = []
+    monkeypatch.setattr(wide, "spent", run_nothing)
+    figure = wide.measure(assets=3, sessions=30)
+    assert made[0][:2] == (3, figure.ledgers) == (3, 48)
+    assert list(figure.rows.items()) == [("many", 1000), ("few", 2)]
+    wide.show([figure])
+    assert "many 0.00, few 0.00" in capsys.readouterr().out
+
+
+def test_prices_of_a_wide_study_are_those_of_its_panel(tmp_path):
+    panel = market.make_panel(2, 30)
+    study = load_study(wide.write_study(tmp_path, panel, [0.1], {"buy_and_hold": {}}))
+    history = CsvSource(tmp_path / "prices").prices("A002", study.start, None)
+    np.testing.assert_array_equal(history.bars["high"], panel.high[:, 1])
 
 
 def test_correlation_is_measured_beside_what_gives_the_same(monkeypatch, capsys):

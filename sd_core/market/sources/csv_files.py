@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sd_core.errors import InputError
+from sd_core.market.arrays import Floats
 from sd_core.market.sources import validation as refusal
 from sd_core.market.sources.bars import between, days, flat_bars, no_events, no_hours
 from sd_core.market.sources.base import PriceHistory
@@ -118,9 +119,9 @@ def _read(
     if texts.empty and not may_be_empty:
         raise InputError(f"{path}: expected rows below the header, but there are none")
     spelling = {str(name).lower(): str(name) for name in texts}
-    dates = pd.Series(np.array([_day(text) for text in texts["Date"]], dtype="datetime64[us]"), index=texts.index)
+    dates = pd.Series(np.array(_days(texts["Date"]), dtype="datetime64[us]"), index=texts.index)
     numbers = pd.DataFrame(
-        {field: [_number(text) for text in texts[name]] for field, name in spelling.items() if field != "date"},
+        {field: _numbers(texts[name]) for field, name in spelling.items() if field != "date"},
         index=texts.index,
         dtype=float,
     )
@@ -171,11 +172,29 @@ def _hint(text: str) -> str:
     return date_hint(text) or number_hint(text)
 
 
+def _days(texts: pd.Series) -> Sequence[dt.date | None]:
+    """Return the day of each text, None where it is none; days without a time are read several times as fast."""
+    try:
+        return list(map(dt.date.fromisoformat, texts))
+    except ValueError:
+        return [_day(text) for text in texts]
+
+
 def _day(text: str) -> dt.date | None:
     try:
         return dt.datetime.fromisoformat(text).date()
     except ValueError:
         return None
+
+
+def _numbers(texts: pd.Series) -> Sequence[float] | Floats:
+    """Return the number of each text, NaN where it is none; a column without a flaw is read several times as fast."""
+    if "_" not in "".join(texts):
+        try:
+            return texts.to_numpy().astype(np.float64)
+        except ValueError:
+            pass
+    return [_number(text) for text in texts]
 
 
 def _number(text: str) -> float:

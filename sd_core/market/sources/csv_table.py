@@ -52,9 +52,8 @@ def read_table(path: Path, columns: Sequence[tuple[str, ...]]) -> pd.DataFrame:
     if ragged:
         raise InputError(shortened(ragged, str(path)))
     return pd.DataFrame(
-        [[cells[place] for place in places] for _, cells in rows],
+        {header[place]: [cells[place] for _, cells in rows] for place in places},
         index=[line for line, _ in rows],
-        columns=[header[place] for place in places],
         dtype=object,
     )
 
