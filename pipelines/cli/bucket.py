@@ -46,6 +46,7 @@ from sd_core.buckets.trading.feed import Fed
 from sd_core.buckets.trading.sending import Sent
 from sd_core.errors import InputError, NotReadyError
 from sd_core.schemas.kinds import Regime
+from sd_core.study.satellites import LIVE
 from sd_core.wording import counted, did_you_mean
 
 
@@ -59,7 +60,7 @@ def bucket(home: StudyHome, asked: argparse.Namespace) -> ExitCode:
     ledger = open_ledger(home)
     try:
         if asked.action in WRITES:
-            receipt = WRITES[asked.action](ledger, asked)
+            receipt = WRITES[asked.action](replace(ledger, expected=asked.expect), asked)
             with _said_if_unheard(receipt):
                 _print_receipt(receipt, asked)
             return ExitCode.DONE
@@ -233,7 +234,7 @@ def _and_call_off(ledger: Ledger, receipt: Receipt, asked: argparse.Namespace, b
     if asked.dry_run or receipt.kind == "lift":
         return receipt
     try:
-        done = cancel_openings(ledger, bucket)
+        done = cancel_openings(replace(ledger, expected=None), bucket)
     except InputError as error:
         # What was asked for is booked all the same.
         done = [Sent("", "unknown", f"purchases at the broker are not called off: {error}")]
@@ -254,8 +255,9 @@ def _fed(ledger: Ledger, asked: argparse.Namespace) -> Fed:
     Raises:
         InputError: nothing is to be booked, or no broker is named.
     """
-    if asked.dry_run or asked.key:
-        raise InputError("reconcile: expected a FILE with --dry-run or --key: what the broker states is booked")
+    if asked.dry_run or asked.key or asked.expect is not None:
+        given = "--dry-run, --key or --expect"
+        raise InputError(f"reconcile: expected a FILE with {given}: what the broker states is booked")
     fed = reconcile_with_broker(ledger)
     if not asked.json:
         for booked in fed.booked:
@@ -379,10 +381,19 @@ def _list(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
         rows = [_summary(state, name) for name in state.buckets]
         held = state.held()
         halted = state.locks("live", _today(ledger))
-        total = state.base.shown(state.total)
+        total, entry = state.base.shown(state.total), state.last_entry
         unknown = state.without_rate
     if asked.json:
-        _print_json({"total": total, "buckets": rows, "held": held, "locks": halted, "without_rate": unknown})
+        _print_json(
+            {
+                "entry": entry,
+                "total": total,
+                "buckets": rows,
+                "held": held,
+                "locks": halted,
+                "without_rate": unknown,
+            }
+        )
         return ExitCode.DONE
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("bucket", "status", "value", "share", "target", "free cash"):
@@ -594,6 +605,26 @@ def _print_fields(fields: Mapping[str, Any]) -> None:
             print(f"{'' if place else name:<{width}}  {text}")
 
 
+def _events(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
+    with ledger.state() as state:
+        if asked.bucket is not None:
+            known = [*state.buckets, LIVE]
+            if asked.bucket not in known:
+                hint = did_you_mean(asked.bucket, known)
+                raise InputError(f"events: {asked.bucket!r}: expected one of {', '.join(known)}{hint}")
+    with ledger.store.reading() as connection:
+        found = export.events(connection, asked.after, asked.bucket)
+    if asked.json:
+        _print_json(found)
+        return ExitCode.DONE
+    for one in found:
+        of = "" if one["book"] == LIVE else f", {one['book']}"
+        print(f"entry {one['entry']}, {one['effective']}, {one['actor']}{of}: {one['text']}")
+    if not found:
+        print("nothing was booked")
+    return ExitCode.DONE
+
+
 def _verify(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
     with ledger.store.reading() as connection:
         verified = verify(connection)
@@ -668,6 +699,7 @@ def _backup(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode
 READS: dict[str, Read] = {
     "list": _list,
     "show": _show,
+    "events": _events,
     "orders": _orders,
     "approve": _approve,
     "propose": _propose,

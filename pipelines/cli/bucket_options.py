@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 # Commands that book nothing, and those of them that do nothing but print.
-READING = {"orders", "list", "show", "verify", "why", "forecast", "export", "backup"}
+READING = {"orders", "list", "show", "events", "verify", "why", "forecast", "export", "backup"}
 PRINTING = READING - {"orders", "backup"}
 # Commands that book what the rules say: another time the same, so that they need no key.
 BY_RULES = {"propose", "exits"}
@@ -37,12 +37,15 @@ def add_bucket_commands(
     actions = bucket.add_subparsers(metavar="ACTION")
     how = argparse.ArgumentParser(add_help=False)
     how.add_argument("--json", action="store_true", help="print JSON instead of text")
-    trying, keyed = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    trying, keyed, seen = (argparse.ArgumentParser(add_help=False) for _ in range(3))
     trying.add_argument("--dry-run", action="store_true", help="say what would be booked, and book nothing")
     keyed.add_argument("--key", help="the same key and request are booked once, however often they are sent")
+    seen.add_argument("--expect", type=_entry, metavar="ENTRY", help="book nothing unless this is the last entry")
 
     def add(name: str, says: str) -> argparse.ArgumentParser:
-        writing = [] if name in READING else [trying] if name in BY_RULES else [trying, keyed]
+        # Each order that is approved is an entry of its own.
+        asking = [trying, keyed] if name == "approve" else [trying, keyed, seen]
+        writing = [] if name in READING else [trying] if name in BY_RULES else asking
         action = actions.add_parser(name, parents=[study, how, *writing], help=says, description=says)
         action.set_defaults(command=run, action=name, reads=name in PRINTING)
         return action
@@ -62,6 +65,9 @@ def _add_views(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     add("list", "every bucket with its status, value and share")
     show = add("show", "one bucket: settings, cash, positions, lots, orders, locks")
     show.add_argument("bucket")
+    events = add("events", "what was booked, an event for each entry")
+    events.add_argument("--after", type=_entry, default=0, metavar="ENTRY", help="later ones alone")
+    events.add_argument("--bucket", help="those of a bucket alone; live: of the account itself")
     add("verify", "recompute every digest and every balance")
     why = add("why", "everything that one entry says")
     why.add_argument("entry", type=_entry)

@@ -91,6 +91,38 @@ def test_a_dry_run_and_a_key_are_said(bucket: Sdlab) -> None:
     assert json.loads(bucket("list", "--json"))["total"] == "100.00 USD"
 
 
+def test_events_are_listed_since_an_entry_and_by_bucket(bucket: Sdlab) -> None:
+    bucket("deposit", "1000")
+    bucket("set", "live", "budget=0.1")
+    bucket("create", "hunter", "--preset", "custom", "--instruments", "NVDA", "--target", "0.05")
+    bucket("start", "hunter", "--early", "a test")
+    bucket("transfer", "core", "hunter", "50")
+    bucket("transfer", "hunter", "core", "10")
+    lines = [line.split(": ", 1) for line in bucket("events").splitlines()]
+    assert [line[0].split(",")[0] for line in lines] == [f"entry {number}" for number in range(1, 9)]
+    assert lines[4] == [lines[4][0], "opening: 50.00 USD on paper for hunter"]
+    assert lines[4][0].endswith("rule, paper:hunter")
+    later = json.loads(bucket("events", "--after", "6", "--bucket", "hunter", "--json"))
+    assert [(one["entry"], one["kind"], one["numbers"]["amount"]) for one in later] == [
+        (7, "transfer", "50.00"),
+        (8, "transfer", "10.00"),
+    ]
+    assert [one["kind"] for one in json.loads(bucket("events", "--bucket", "live", "--json"))] == ["set"]
+    assert bucket("events", "--after", "8") == "nothing was booked\n"
+    assert "events: 'huntr': expected one of core, hunter, live" in bucket("events", "--bucket", "huntr", refused=True)
+
+
+def test_nothing_is_booked_after_another_entry_than_the_expected_one(bucket: Sdlab) -> None:
+    bucket("deposit", "1000")
+    last = json.loads(bucket("list", "--json"))["entry"]
+    done = bucket("deposit", "5", "--expect", str(last), "--key", "march")
+    said = bucket("deposit", "7", "--expect", str(last), refused=True)
+    assert f"expected {last} to be the last entry, is {last + 1}: `sdlab bucket events --after {last}` lists" in said
+    # What was booked under its key is returned, whatever came since.
+    assert bucket("deposit", "5", "--expect", str(last), "--key", "march").startswith(done)
+    assert json.loads(bucket("list", "--json"))["total"] == "1005.00 USD"
+
+
 def test_every_unmet_condition_is_printed(bucket: Sdlab) -> None:
     bucket("deposit", "1000")
     bucket("create", "hunter", "--preset", "custom", "--instruments", "NVDA", "--target", "0.05")

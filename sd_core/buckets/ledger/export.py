@@ -1,7 +1,8 @@
-"""A ledger for people and other programs: an entry in words, all legs as CSV, the whole as a beancount file."""
+"""A ledger for people and other programs: entries in words, all legs as CSV, the whole as a beancount file."""
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,27 @@ _LEGS = """
     join event v on v.entry = e.number
     where e.book = :book order by p.entry, p.leg
 """
+
+
+def events(connection: Connection, after: int = 0, bucket: str | None = None) -> list[dict[str, Any]]:
+    """Return what was booked after an entry, one event each, in order: who asked for it, when, and its numbers.
+
+    Args:
+        connection: to the ledger, all of whose books are in one order.
+        after: number of an entry; 0: from the first one on.
+        bucket: whose events alone, and what moved to or from it, on paper too; ``live``: those of the account itself;
+            None: all.
+    """
+    query = """
+        select e.number as entry, e.book, e.kind, e.effective, e.recorded_at, e.actor, v.subject, v.text, v.numbers
+        from entry e join seal s on s.entry = e.number join event v on v.entry = e.number
+        where e.number > :after and (v.subject = coalesce(:bucket, v.subject) or exists (
+            select 1 from posting p join account a on a.account in (p.source, p.target)
+            where p.entry = e.number and a.owner = :bucket
+        )) order by e.number
+    """
+    found = connection.execute(text(query), {"after": after, "bucket": bucket}).mappings()
+    return [{**row, "numbers": json.loads(row["numbers"])} for row in found]
 
 
 def explain(connection: Connection, number: int) -> dict[str, Any]:

@@ -72,12 +72,14 @@ class Ledger:
         base_currency: what a new ledger accounts in.
         clock: the moment at which entries are recorded; the day of what is asked for is New York's at that moment.
         book: the account itself (``live``), or the paper account of a satellite (``paper:NAME``).
+        expected: the last entry that its user has seen, after which alone anything is booked; None: whichever it is.
     """
 
     store: Store
     base_currency: str = "USD"
     clock: Callable[[], dt.datetime] = now
     book: str = LIVE
+    expected: int | None = None
 
     def paper(self, bucket: str) -> "Ledger":
         """Return the paper book of a satellite."""
@@ -308,7 +310,9 @@ class Ledger:
 
         def go_on(connection: Connection, number: int) -> None:
             if State(connection, self.book).setting(LIVE, "apply") == evaluations.AUTO:
-                self._apply(connection, number, f"{self.book}:apply:{number}", "rule")
+                # Nothing came between; what was expected is the entry before the evaluation.
+                ledger = replace(self, expected=None)
+                ledger._apply(connection, number, f"{self.book}:apply:{number}", "rule")  # noqa: SLF001
 
         arguments = {"session": session.isoformat()}
         return self._ask(
@@ -635,14 +639,18 @@ class Ledger:
             return replace(_written(draft), is_dry_run=dry_run)
 
     def _done(self, connection: Connection, key: str, request: str) -> Receipt | None:
-        """Return what the same key and request did before.
+        """Return what the same key and request did before; None: they are new, and may be booked.
 
         Raises:
-            InputError: the key was used for another request.
+            InputError: the key was used for another request, or the last entry is not the expected one.
         """
         query = text("select number, request, kind from entry where key = :key")
         found = connection.execute(query, {"key": key}).first()
         if found is None:
+            last = State(connection).last_entry
+            if self.expected not in {None, last}:
+                what = f"`sdlab bucket events --after {self.expected}` lists what was booked since"
+                raise InputError(f"expected {self.expected} to be the last entry, is {last}: {what}")
             return None
         if found.request != request:
             raise InputError(
