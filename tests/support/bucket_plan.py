@@ -84,7 +84,7 @@ def add_trades(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def add_account(connection: duckdb.DuckDBPyConnection) -> None:
-    """Put an account with a satellite, its twin, its cash and its first deposit into the lake."""
+    """Put an account with a satellite, its twin, its cash and its first deposit into the lake, and days of another."""
     for position, bucket in enumerate(("core", "hunter")):
         insert(connection, "study_bucket", {"plan": "live", "position": position, "bucket": bucket, "target": 0.1})
     twin = {"since": DAYS[0], "last_session": DAYS[1]}
@@ -93,6 +93,7 @@ def add_account(connection: duckdb.DuckDBPyConnection) -> None:
         for day, index in zip(DAYS, (1.0, last), strict=False):
             row = {"book": book, "bucket": "hunter", "session": day, "value": 100.0 * index, "twr_index": index}
             insert(connection, "bucket_daily", row)
+    insert(connection, "bucket_daily", {"book": "live", "bucket": "eddy", "session": DAYS[0], "value": 10.0})
     cash = {"unit": "USD", "is_currency": True, "quanta": 1_000_000, "amount": 100.0}
     insert(connection, "bucket_balance", {"book": "live", "bucket": "hunter", **cash})
     booked = {"bucket": "hunter", "counterparty": "outside", "kind": "DEPOSIT", "amount": 100.0, "cash_after": 100.0}
