@@ -38,10 +38,8 @@ def inputs_of(study: Study, lake: Lake, datasets: Iterable[tuple[str, str]]) -> 
     )
 
 
-def note(lake: Lake, published: Published, inputs: str, fingerprints: Mapping[str, str]) -> None:
-    """Note what has just been published, what it was made from, and the fingerprint of each table and check."""
-    with published.warehouse.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+def note(lake: Lake, published: Published, inputs: str, digest: str, fingerprints: Mapping[str, str]) -> None:
+    """Note what has just been published, of which SHA-256, what from, and the fingerprint of each table and check."""
     noted = {"inputs": inputs, "files": _files(published), "digest": digest, "fingerprints": dict(fingerprints)}
     lake.write(PUBLICATION, "", {}, noted)
 

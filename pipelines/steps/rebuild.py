@@ -6,9 +6,11 @@ every blocking check passes. Readers keep the version that they opened; a run th
 
 import contextlib
 import errno
+import hashlib
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,15 +139,24 @@ def rebuild(
         if result.sound:
             # Written before the warehouse is renamed and renamed right after: every publication has its own report, and
             # one that cannot be drawn stops it.
-            draft_report = write_draft(draft)
+            with ThreadPoolExecutor(1) as beside:
+                handed_over = beside.submit(_handed_over, draft)
+                draft_report = write_draft(draft)
+                digest = handed_over.result()
             # A log of the file before would be played into the new one, and make it unreadable.
             published.log.unlink(missing_ok=True)
-            sync(draft)
             put_in_place(draft, published.warehouse)
             put_in_place(draft_report, published.report)
-            note(lake, published, inputs, found)
+            note(lake, published, inputs, digest, found)
         lake.prune()
         return result
+
+
+def _handed_over(draft: Path) -> str:
+    """Wait until the disk holds a draft, and return the SHA-256 of its bytes."""
+    sync(draft)
+    with draft.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
