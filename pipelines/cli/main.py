@@ -1,4 +1,4 @@
-"""The command line: ``sdlab run | ui | query | orders | check | bucket``.
+"""The command line: ``sdlab run | status | ui | query | orders | check | bucket``.
 
 Each command opens one study, does its work through the modules beside this one, and ends with 0 (done), 1 (the run
 failed), 2 (the input was refused) or 130 (interrupted).
@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib.metadata
 import io
+import os
 import re
 import sys
 import warnings
@@ -118,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--fetch", action="store_true", help="also ask the price source for every ticker")
     check.set_defaults(command=_check, reads=True)
 
+    status = commands.add_parser("status", parents=[study], help="what is outdated, what failed, and what to do next")
+    status.add_argument("--json", action="store_true", help="print JSON instead of text")
+    status.set_defaults(command=_status, reads=True)
+
     add_bucket_commands(commands, study, _bucket)
     return parser
 
@@ -163,6 +168,14 @@ def _check(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.lab.home import open_home
 
     return check(open_home(parsed.study), ask_source=parsed.fetch)
+
+
+def _status(parsed: argparse.Namespace) -> ExitCode:
+    from pipelines.cli.status import status
+    from pipelines.lab.home import open_home
+
+    named = parsed.study is not None or "SD_STUDY" in os.environ
+    return status(open_home(parsed.study), named=named, as_json=parsed.json)
 
 
 def _bucket(parsed: argparse.Namespace) -> ExitCode:

@@ -126,7 +126,7 @@ FINDINGS = {
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and WORD.fullmatch(node.value)
 }
 STUDIES = {file.stem for file in (PROJECT / "studies").glob("*.yaml")}
-COMMANDS = {"run", "ui", "query", "orders", "check", "bucket"}
+COMMANDS = {"run", "ui", "query", "orders", "check", "bucket", "status"}
 # What `sdlab bucket` does, and the ledger's own tables.
 ACTIONS = {*WRITES, *READS}
 LEDGER = {name for table in (*ROWS, SEAL, ACTIVITY, ACTIVITY_LEG) for name in (table.name, *table.columns)}
