@@ -60,7 +60,7 @@ def certainty_of(own: Floats, theirs: Sequence[Floats], calendar: Calendar) -> I
         }
 
 
-def _missing(own: Floats, rival: Floats, periods_per_year: int) -> str | None:
+def _missing(own: Floats, rival: Floats, periods_per_year: float) -> str | None:
     """Return why two portfolios have no interval, None where they have one."""
     if len(own) <= periods_per_year:
         return "no more than a year of sessions"

@@ -66,7 +66,7 @@ def _growth(version: Version, capital: float) -> Floats:
 
 
 def _fit_row(
-    scenario: Scenario, factors: FactorReturns, rows: Rows, sessions: Dates, found: Explained, periods: int
+    scenario: Scenario, factors: FactorReturns, rows: Rows, sessions: Dates, found: Explained, periods: float
 ) -> dict[str, Any]:
     ends = (sessions[rows.first[0]].item(), sessions[rows.last[-1]].item()) if found.rows else (None, None)
     row = {
@@ -96,7 +96,7 @@ def _fit_row(
 
 
 def _exposure_rows(
-    scenario: Scenario, factors: FactorReturns, found: Explained, periods: int
+    scenario: Scenario, factors: FactorReturns, found: Explained, periods: float
 ) -> Iterator[dict[str, Any]]:
     for place, name in enumerate(factors.names):
         row = {**scenario.model_dump(), "factor": name}

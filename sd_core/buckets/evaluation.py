@@ -102,7 +102,7 @@ class Account:
     total: float
     budget: float
     minor: float
-    periods_per_year: int
+    periods_per_year: float
     records: tuple[Record, ...]
 
 

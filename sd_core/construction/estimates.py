@@ -109,7 +109,7 @@ def active_views(views: list[View], tickers: list[str], date: dt.date) -> list[V
 
 
 def with_views(
-    excess: Floats, covariance: Floats, tickers: list[str], views: list[View], periods_per_year: int
+    excess: Floats, covariance: Floats, tickers: list[str], views: list[View], periods_per_year: float
 ) -> tuple[Floats, Floats]:
     """Return expected excess returns and their covariance once views are taken into account.
 

@@ -50,7 +50,7 @@ class History:
     has_bar: npt.NDArray[np.bool_]
     cash: Floats
     next_session: dt.date | None
-    periods_per_year: int
+    periods_per_year: float
     fee_rate: float = 0.0
 
     def decision_places(self, every: Every) -> list[int]:

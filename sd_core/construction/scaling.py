@@ -10,7 +10,7 @@ from sd_core.market.arrays import Floats
 DECAY = 0.94
 
 
-def expected_volatility(returns: Floats, periods_per_year: int) -> float:
+def expected_volatility(returns: Floats, periods_per_year: float) -> float:
     """Return the yearly volatility of returns by exponential weights, about a mean of 0; shape of returns (rows,).
 
     ``√(periods · Σ λᵏ r²ₜ₋ₖ / Σ λᵏ)`` with λ = 0.94. Of the returns of a portfolio it is ``√(periods · w'Σ̂w)`` for the

@@ -9,7 +9,7 @@ from sd_core.market.arrays import Floats
 SHARED = 0.5
 
 
-def shrunk_sharpe(window: Window, periods_per_year: int) -> Floats:
+def shrunk_sharpe(window: Window, periods_per_year: float) -> Floats:
     """Return the yearly Sharpe ratio of each asset that may be held, shrunk towards their mean, shape (assets,).
 
     ``s̄ + k (sᵢ - s̄)`` with ``k = max(0, 1 - (1/years) / var(s))``: the ratio of a few years is known to about

@@ -21,7 +21,7 @@ from sd_core.market import closed_days, quality
 from sd_core.market.arrays import Dates, Floats, pivot
 from sd_core.market.currencies import unit_of
 from sd_core.market.findings import Finding, to_table
-from sd_core.market.panel import Panel, risk_free_returns
+from sd_core.market.panel import DAILY_SPACING, Panel, risk_free_returns, usual_spacing
 from sd_core.market.sessions import (
     calendar_days,
     intersection,
@@ -79,17 +79,17 @@ def build_market(
         price_index: consumer prices by the date from which they are known, or None where the study has none.
 
     Raises:
-        InputError: a ticker quotes in another currency or has weekly or monthly bars, fewer than two sessions remain,
-            the benchmark or a ticker of satellites has no bar on any of them, or the price index begins after the
-            first; one line per finding.
+        InputError: a ticker quotes in another currency or has bars that are rarer than sessions, fewer than two
+            sessions remain, the benchmark or a ticker of satellites has no bar on any of them, or the price index
+            begins after the first; one line per finding.
     """
     _refuse_other_currencies(study, histories)
     published = {ticker: _within(histories[ticker], study.start, study.end) for ticker in study.market_tickers}
     asked = {ticker: _in_whole_currency(history) for ticker, history in published.items()}
-    _refuse_rare_bars(study, asked)
     universe = [asked[ticker] for ticker in study.tickers]
     if any(history.bars.empty for history in universe):
         raise _too_few_sessions(study, histories, 0)
+    _refuse_rare_bars(study, asked)
     candidates = _candidate_sessions(study, universe)
     opening = _opening(study, universe)
     usable = {
@@ -174,12 +174,15 @@ def _refuse_other_currencies(study: Study, histories: Mapping[str, PriceHistory]
 
 
 def _refuse_rare_bars(study: Study, asked: Mapping[str, PriceHistory]) -> None:
-    """Refuse weekly and monthly bars: windows, yearly figures and regimes count in sessions of a day."""
+    """Refuse weekly and monthly bars, but where the sessions are the assets' own and all assets have no more."""
+    spacing = {ticker: usual_spacing(calendar_days(history.bars.index)) for ticker, history in asked.items()}
+    common = min(spacing[ticker] for ticker in study.tickers) if study.sessions == "intersection" else 0.0
+    tolerated = max(DAILY_SPACING, 1.5 * common)
     findings = [
-        f"study {study.name}: {ticker}: a bar every {usual:.0f} days, the median of {len(history.bars):,} from "
-        f"{_range(history)}: expected daily bars"
+        f"study {study.name}: {ticker}: a bar every {spacing[ticker]:.0f} days, the median of {len(history.bars):,} "
+        f"from {_range(history)}: expected daily bars, or `sessions: intersection` and none more often"
         for ticker, history in asked.items()
-        if (usual := quality.usual_spacing(calendar_days(history.bars.index))) > quality.DAILY_SPACING
+        if spacing[ticker] > tolerated
     ]
     if findings:
         raise InputError("\n".join(findings))
@@ -240,7 +243,7 @@ def _judged_sessions(study: Study, universe: Sequence[PriceHistory], candidates:
     Sessions that are the assets' own dates cannot show what is missing: a hole that all have is none of theirs. There
     every weekday counts too; no asset trades so rarely that its holidays make a hole of more than a week.
     """
-    if _has_calendar(study):
+    if _has_calendar(study) or usual_spacing(candidates) > DAILY_SPACING:
         return candidates
     every_day = np.arange(np.datetime64(study.start), np.datetime64(_horizon(study, universe)) + 1)
     return union([every_day[np.is_busday(every_day)], *_bar_dates(universe)])
@@ -383,6 +386,7 @@ def _findings(
         yield quality.illustration(sessions)
     if study.source.kind == "yahoo":
         yield quality.hindsight(sessions)
+    yield from quality.rare_sessions(sessions)
     universe = [asked[ticker] for ticker in study.tickers]
     start = int(np.searchsorted(judged, sessions[0]))
     yield from quality.late_start(universe, judged, start, study.start)

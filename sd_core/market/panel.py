@@ -10,6 +10,12 @@ import numpy as np
 from sd_core.market.arrays import Dates, Floats, days_between, weekdays
 
 DAYS_PER_YEAR = 365
+# Days between daily bars: a weekend is three, a long one four. Weekly bars are seven apart.
+DAILY_SPACING = 4
+# Fewer gaps may be holidays, or trades that did not come to be.
+FEWEST_GAPS = 4
+YEAR_IN_DAYS = 365.25
+MONTH_IN_DAYS = YEAR_IN_DAYS / 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,20 +58,33 @@ class Panel:
             raise ValueError(f"price_index: expected shape {shape[:1]}, was {self.price_index.shape}")
 
     @property
-    def periods_per_year(self) -> int:
+    def periods_per_year(self) -> float:
         """Sessions that a year has, see :func:`periods_per_year`."""
         return periods_per_year(self.sessions)
 
 
-def periods_per_year(sessions: Dates) -> int:
+def usual_spacing(dates: Dates) -> float:
+    """Return the median of the days between dates; 0 where there are too few to have one."""
+    gaps = np.diff(dates.astype("datetime64[D]")).astype(np.int64)
+    return float(np.median(gaps)) if len(gaps) >= FEWEST_GAPS else 0.0
+
+
+def periods_per_year(sessions: Dates) -> float:
     """Return how many sessions make a year: 365 where weekends are days like any other, else 252.
 
     They are where Saturdays and Sundays are each at least half as frequent as Wednesdays. A lone special Saturday makes
     no seven-day market, nor do the Sundays of one that rests on Friday and Saturday.
+
+    Sessions that are more than four days apart in the median are counted by what lies between them: 52.18 of a week,
+    12 of a month.
     """
+    spacing = usual_spacing(sessions)
+    if spacing > DAILY_SPACING:
+        months = round(spacing / MONTH_IN_DAYS)
+        return 12 / months if months else YEAR_IN_DAYS / spacing
     weekday = weekdays(sessions)
     wednesdays, saturdays, sundays = (np.count_nonzero(weekday == day) for day in (2, 5, 6))
-    return 365 if min(saturdays, sundays) > 0 and 2 * min(saturdays, sundays) >= wednesdays else 252
+    return 365.0 if min(saturdays, sundays) > 0 and 2 * min(saturdays, sundays) >= wednesdays else 252.0
 
 
 def risk_free_returns(sessions: Dates, rates: Floats) -> Floats:

@@ -14,18 +14,17 @@ from sd_core.market.currencies import unit_of
 from sd_core.market.dividends import judge_dividends
 from sd_core.market.findings import TOLERATED_SESSIONS, Finding, sessions_with_bar, span_of
 from sd_core.market.freshness import Overdue
+from sd_core.market.panel import DAILY_SPACING, FEWEST_GAPS, periods_per_year, usual_spacing
 from sd_core.market.raw import RawChange
 from sd_core.market.sessions import Positions, calendar_days, next_session
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory
 from sd_core.market.splits import judge_splits
 
 JUMP = 0.5
-# Days between daily bars: a weekend is three, a long one four. Weekly bars are seven apart.
-DAILY_SPACING = 4
-# Fewer gaps in a row may be holidays, or trades that did not come to be.
-FEWEST_GAPS = 4
 # Payments keep to a rhythm: a pause this many times the usual one has at least one payment missing in it.
 DIVIDEND_PAUSE = 2.5
+# A rate that is set once a month has a pause of a month after each; one twice as long lacks one.
+RATE_PAUSE = 1.5
 LONG_HISTORY = np.timedelta64(730, "D")
 
 
@@ -54,9 +53,26 @@ def judge_prices(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
 
 
 def judge_rate(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
-    """Yield what is wrong with a rate: it may take any value and lacks no dividends, but it should be there."""
-    yield from holes(history, sessions)
+    """Yield what is wrong with a rate: it may take any value and be set once a month, but it should be there."""
+    usual = np.timedelta64(int(RATE_PAUSE * usual_spacing(calendar_days(history.bars.index))), "D")
+    yield from (
+        hole
+        for hole in holes(history, sessions)
+        if np.datetime64(hole.last_session) - np.datetime64(hole.first_session) > usual
+    )
     yield from stale(history, sessions)
+
+
+def rare_sessions(sessions: Dates) -> Iterator[Finding]:
+    """Yield that sessions are weekly or monthly, and what that changes."""
+    spacing = usual_spacing(sessions)
+    if spacing > DAILY_SPACING:
+        yield span_of(sessions, 0, len(sessions) - 1).finding(
+            "rare_sessions",
+            None,
+            f"Sessions are {spacing:.0f} days apart, as bars are: a year has {periods_per_year(sessions):.4g} of them. "
+            f"What counts in sessions, such as windows and regimes, covers {spacing:.0f} days for each.",
+        )
 
 
 def holes(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
@@ -71,16 +87,14 @@ def holes(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
         )
 
 
-def usual_spacing(dates: Dates) -> float:
-    """Return the median of the days between bars; 0 where there are too few."""
-    gaps = np.diff(dates).astype(np.int64)
-    return float(np.median(gaps)) if len(gaps) >= FEWEST_GAPS else 0.0
-
-
 def sparse(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
-    """Yield every stretch of a daily history in which bars are weekly or monthly: four or more wide gaps in a row."""
+    """Yield every stretch of a history in which bars are far rarer than sessions: four or more wide gaps in a row.
+
+    Among daily sessions, a wide gap has more than four days; where sessions are rarer, half as much again as they have.
+    """
     dates = calendar_days(history.bars.index)
-    wide = (np.diff(dates).astype(np.int64) > DAILY_SPACING).astype(int)
+    tolerated = max(DAILY_SPACING, 1.5 * usual_spacing(sessions))
+    wide = (np.diff(dates).astype(np.int64) > tolerated).astype(int)
     position = next_session(dates, sessions)
     for begin, end in np.flatnonzero(np.diff(wide, prepend=0, append=0)).reshape(-1, 2):
         if end - begin >= FEWEST_GAPS and position[end] < len(sessions):
@@ -89,7 +103,7 @@ def sparse(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
                 history.ticker,
                 f"{history.ticker} has {end - begin + 1} bars from {dates[begin]} to {dates[end]}, one every "
                 f"{usual_spacing(dates[begin : end + 1]):.0f} days: volatility, Sharpe ratio and windows take them for "
-                "daily ones.",
+                "bars of every session.",
             )
 
 

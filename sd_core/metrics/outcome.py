@@ -73,7 +73,7 @@ class Calendar(NamedTuple):
     risk_free_return: Floats
     month: Integers
     days: float
-    periods_per_year: int
+    periods_per_year: float
 
     @classmethod
     def of(cls, panel: Panel) -> "Calendar":

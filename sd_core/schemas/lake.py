@@ -85,8 +85,9 @@ STUDY = LakeTable(
             )
         },
         "judge_by": text("Measure by which scenarios that paid every withdrawal are ranked.", JUDGES),
-        "periods_per_year": whole(
-            "Sessions that make a year in annualised figures: 365 in a market of seven days, else 252.",
+        "periods_per_year": number(
+            "Sessions that make a year in annualised figures: 365 in a market of seven days, else 252; of weekly and "
+            "monthly bars fewer.",
             COUNT,
             POSITIVE,
         ),

@@ -38,7 +38,38 @@ def rules(market):
     return [(row["rule"], row["ticker"], str(row["first_session"]), str(row["last_session"])) for row in rows]
 
 
+def weekly(ticker, first="2024-01-03", weeks=30):
+    """Return a history of one bar a week."""
+    dates = np.datetime64(first) + 7 * np.arange(weeks)
+    return history(ticker, {str(date): 10.0 for date in dates})
+
+
 # Sessions
+
+
+@pytest.mark.parametrize("sessions", ["XNYS", "union"])
+def test_weekly_bars_are_refused_where_sessions_may_be_daily(sessions):
+    with pytest.raises(InputError, match="A: a bar every 7 days, the median of 30 from 2024-01-03 to 2024-07-24"):
+        market_of(study(["A"], "2024-01-01", sessions=sessions), weekly("A"))
+
+
+def test_weekly_bars_of_every_asset_are_the_sessions_and_said_to_be():
+    daily = history("B", weekdays("2024-01-03", "2024-07-24"))
+    asked = study(["A", "C"], "2024-01-01", sessions="intersection", benchmark="B")
+    market = market_of(asked, weekly("A"), weekly("C"), daily)
+    assert len(market.sessions) == 30
+    assert [one for one in rules(market) if one[0] != "no_intraday_range"] == [
+        ("rare_sessions", None, "2024-01-03", "2024-07-24")
+    ]
+    [said] = [one for one in market.price_findings.to_pylist() if one["rule"] == "rare_sessions"]
+    assert said["detail"].startswith("Sessions are 7 days apart, as bars are: a year has 52.18 of them.")
+
+
+def test_monthly_bars_beside_weekly_ones_are_refused():
+    asked = study(["A", "B"], "2024-01-01", sessions="intersection")
+    monthly = history("B", {f"2024-{month:02}-03": 10.0 for month in range(1, 8)})
+    with pytest.raises(InputError, match="B: a bar every 3"):
+        market_of(asked, weekly("A"), monthly)
 
 
 def test_study_runs_from_the_first_session_of_all_to_the_last_of_any():
@@ -195,14 +226,14 @@ def test_prices_in_hundredths_of_the_currency_are_converted_and_reported(unit, c
 
 @pytest.mark.parametrize(("every", "days"), [("7D", 7), ("MS", 31), ("W-WED", 7)])
 @pytest.mark.parametrize("sessions", ["XNYS", "intersection"])
-def test_weekly_and_monthly_bars_are_refused_as_no_daily_ones(sessions, every, days):
+def test_weekly_and_monthly_bars_beside_daily_ones_are_refused(sessions, every, days):
     dates = pd.date_range("2021-01-01", "2023-12-29", freq=every).strftime("%Y-%m-%d")
     rare = history("W", dict.fromkeys(dates, 100.0))
     with pytest.raises(InputError) as refused:
         market_of(study(["W", "D"], "2021-01-01", sessions=sessions), rare, history("D", weekdays(dates[0], dates[-1])))
     assert str(refused.value) == (
         f"study small: W: a bar every {days} days, the median of {len(dates)} from {dates[0]} to {dates[-1]}: expected "
-        "daily bars"
+        "daily bars, or `sessions: intersection` and none more often"
     )
 
 

@@ -36,3 +36,17 @@ def test_union_with_an_asset_of_seven_days_has_365_and_an_intersection_252() -> 
     all_days, stocks = days("2021-01-01", "2023-01-01"), sessions_of("XNYS").astype("datetime64[D]")
     assert periods_per_year(np.union1d(all_days, stocks)) == 365
     assert periods_per_year(np.intersect1d(all_days, stocks)) == 252
+
+
+def test_sessions_of_weeks_and_months_are_counted_by_their_distance() -> None:
+    # A Gregorian year has 365.2425 days; metrics.md takes 365.25 everywhere.
+    assert periods_per_year(days("2010-01-01", "2020-01-01")[::7]) == pytest.approx(365.25 / 7)
+    assert periods_per_year(days("2010-01-01", "2020-01-01")[::14]) == pytest.approx(365.25 / 14)
+    months = np.arange(np.datetime64("2010-01"), np.datetime64("2020-01")).astype("datetime64[D]")
+    assert [periods_per_year(months[::step]) for step in (1, 3, 12)] == [12, 4, 1]
+
+
+def test_week_of_holidays_makes_no_sessions_of_weeks() -> None:
+    stocks = sessions_of("XNYS").astype("datetime64[D]")
+    assert periods_per_year(np.delete(stocks, slice(100, 110))) == 252
+    assert periods_per_year(stocks[[0, 9, 18, 27]]) == 252  # three gaps are too few to know

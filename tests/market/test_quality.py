@@ -64,7 +64,7 @@ def test_weekly_stretch_of_daily_bars_is_sparse_and_no_row_of_holes():
     assert found(judged) == [("sparse", "2023-08-01", "2024-01-08", 115)]
     assert judged[0].detail == (
         "A has 10 bars from 2023-08-01 to 2024-01-08, one every 10 days: volatility, Sharpe ratio and windows take "
-        "them for daily ones."
+        "them for bars of every session."
     )
 
 
@@ -216,6 +216,14 @@ def test_rate_may_fall_to_nothing_and_below_but_not_go_missing():
         ("hole", "2024-01-03", "2024-01-10", 6),
         ("stale", "2024-01-12", "2024-01-26", 11),
     ]
+
+
+def test_rate_of_months_has_a_hole_where_a_month_is_missing():
+    months = [f"2024-{month:02}-01" for month in range(1, 13)]
+    sessions = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-12-02"))
+    assert not list(quality.judge_rate(history("R", dict.fromkeys(months, 5.0)), sessions))
+    [hole] = quality.judge_rate(history("R", dict.fromkeys(months[:5] + months[6:], 5.0)), sessions)
+    assert found([hole]) == [("hole", "2024-05-02", "2024-06-30", 60)]
 
 
 def test_changed_history_becomes_a_finding_with_its_dates():

@@ -664,7 +664,12 @@ def test_window_of_stress_that_cannot_be_is_refused(tmp_path: Path, stress: Any,
     assert any(place in line and expected in line for line in lines), lines
 
 
-@pytest.mark.parametrize("asked", ["rolling", "quarter", 2020])
+def test_rolling_start_dates_are_those_of_years(tmp_path: Path) -> None:
+    asked = [load_study(written(tmp_path, changed((["start_dates"], word)))) for word in ("rolling", "year", "month")]
+    assert [study.start_dates for study in asked] == ["year", "year", "month"]
+
+
+@pytest.mark.parametrize("asked", ["Rolling", "quarter", 2020])
 def test_start_dates_other_than_of_years_or_months_are_refused(tmp_path: Path, asked: Any) -> None:
     lines = refusal(written(tmp_path, changed((["start_dates"], asked))))
     assert_one_finding(lines, f"start_dates: {asked!r}: expected ", "year", "month")

@@ -29,7 +29,7 @@ class Arrivals:
         evaluations: the rows of all evaluations so far.
     """
 
-    def __init__(self, plan: Plan, market: Market, periods_per_year: int) -> None:
+    def __init__(self, plan: Plan, market: Market, periods_per_year: float) -> None:
         self.plan = plan
         self.market = market
         self.periods_per_year = periods_per_year

@@ -324,7 +324,7 @@ def _past(state: State, bucket: str, rows: Sequence[Any], activated_on: int) -> 
     )
 
 
-def _window(past: _Past, window: int, periods: int) -> tuple[int, tuple[float, float, float, float, float], int]:
+def _window(past: _Past, window: int, periods: float) -> tuple[int, tuple[float, float, float, float, float], int]:
     """Return the number of returns in a window, its measures, and the number of round trips closed in it."""
     # Imported here: numba, which it is compiled with elsewhere, takes a second that other commands do not need.
     from sd_core.buckets.measures import measures_of

@@ -97,7 +97,7 @@ class Market(NamedTuple):
     closes: Floats
     dividends: Floats
     dates: Rows
-    periods_per_year: int
+    periods_per_year: float
 
 
 class Book(NamedTuple):

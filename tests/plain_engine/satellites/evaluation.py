@@ -47,7 +47,7 @@ class Window:
     days: int
     gains: Sequence[float]
     wins: int
-    periods_per_year: int
+    periods_per_year: float
 
     @property
     def is_too_short(self) -> bool:
