@@ -76,15 +76,17 @@ def _not_income(judge: object) -> object:
 
 # Target weights in the order of the universe, by the date from whose close on they are in force, ascending.
 Decisions = Mapping[dt.date, tuple[float, ...]]
-def _yearly_if_rolling(value: object) -> object:
-    """Return what starts roll by: they roll by years where only that they roll is asked."""
-    return "year" if value == "rolling" else value
+
+
+def _yearly_if_rolling(period: str) -> str:
+    """Return what starts roll by: by years where only that they roll is asked."""
+    return "year" if period == "rolling" else period
 
 
 # What a scenario is judged by.
 Judge = Annotated[Literal["cagr", "sharpe", "withdrawals", "ending_value"], BeforeValidator(_not_income)]
 # Of which periods the first sessions are starts.
-StartDates = Annotated[Literal["year", "month"], BeforeValidator(_yearly_if_rolling)]
+StartDates = Annotated[Literal["year", "month", "rolling"], AfterValidator(_yearly_if_rolling)]
 
 
 class Study(Part):

@@ -12,6 +12,7 @@ from support.generators import panel_of, rules_of, targets_of
 
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.rules import Every, Shortfall, Sizing, Variant, Width
+from sd_core.study.parts import CostAware
 
 # Rungs lie at 64, 80, 100, 125: r = 0.25, and with s = 0.8 a purchase is a fifth (r·s) of the holdings, a sale 16 %
 # (r·s/(1+r)).
@@ -204,6 +205,16 @@ def test_trade_dearer_than_the_dearest_is_not_made(engine, max_cost, number):
 
     trades = [(1, Kind.REBALANCE_SELL, 0, 193 / 150, 150.0), (1, Kind.REBALANCE_BUY, 1, 177 / 50, 50.0)]
     assert_traded(result, trades[:number])
+
+
+@pytest.mark.parametrize(("keys", "trades"), [({}, True), ({"max_cost": CostAware().max_cost}, False)])
+def test_purchase_whose_fee_exceeds_its_worth_is_not_made_with_the_defaults(engine, keys, trades):
+    # 9.7 shares and 1 000. At 95 half of 1 921.50 is 960.75: 39.25 are missing and there, of which 30 are the fee.
+    assert CostAware().min_trade == 0
+    rules = holding(assets=1, capital=2_000.0, reserve=0.5, rebalance_every=Every.MONTH, fee_fixed=30.0, **keys)
+    result = engine(panel_of([100.0, 95.0], sessions=months(2)), rules)
+
+    assert_traded(result, [(1, Kind.REBALANCE_BUY, 0, 9.25 / 95, 95.0)] if trades else [])
 
 
 # The weight of 1.52 at 64, 921.60 of 608, is within 0.6 of the target; that of -0.85 at 10 is not.

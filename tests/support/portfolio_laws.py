@@ -197,8 +197,15 @@ def volatile(panel: Panel, rules: Rules, result: SimulationResult, slack: float)
     return found
 
 
-def periods_per_year(panel: Panel) -> int:
-    """Return 365 where Saturdays and Sundays are each at least half as many as Wednesdays, else 252."""
+def periods_per_year(panel: Panel) -> float:
+    """Return 365 where Saturdays and Sundays are each at least half as many as Wednesdays, else 252.
+
+    Sessions that are usually more than four days apart are weeks or months, and counted as these.
+    """
+    gaps = pd.Series(panel.sessions).diff().dropna().dt.days
+    if len(gaps) > 3 and gaps.median() > 4:
+        months = round(gaps.median() / (365.25 / 12))
+        return 12 / months if months else 365.25 / gaps.median()
     _, _, wednesdays, _, _, *weekends = np.bincount(pd.DatetimeIndex(panel.sessions).day_of_week, minlength=7)
     return 365 if min(weekends) > 0 and 2 * min(weekends) >= wednesdays else 252
 
