@@ -16,7 +16,7 @@ from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import PERIODS_PER_YEAR, Rules
-from sd_core.simulation.taxes.owed import Taxed, TaxRates, simulate_taxed
+from sd_core.simulation.taxes.owed import Taxed, TaxRates, TaxYears, simulate_taxed
 
 # What is missing of less than this share of what was due is missing by rounding.
 ROUNDING = 1e-9
@@ -66,7 +66,8 @@ def year_numbers(sessions: Dates) -> Integers:
 def paid(history: Panel, rules: Sequence[Rules], taxes: TaxRates | None = None) -> list[Paid]:
     """Return what each of some scenarios paid over a history, and its taxes besides where there are rates of tax."""
     if taxes is not None:
-        return [_paid_beside_taxes(history, simulate_taxed(history, one, taxes)) for one in rules]
+        tax_years = TaxYears.of(history.sessions)
+        return [_paid_beside_taxes(history, simulate_taxed(history, one, taxes, tax_years)) for one in rules]
     results = list(simulate(history, rules, workers=1, ledger=False))
     short = [place for place, result in enumerate(results) if unpaid(result)]
     years = year_numbers(history.sessions)
@@ -142,7 +143,9 @@ def _try_some(try_rates: Callable[[Floats, Floats], Floats], some: npt.NDArray[n
         try_rates(rates[places], places.astype(np.float64))
 
 
-def _worths(history: Panel, rules: Sequence[Rules], taxes: TaxRates | None) -> Iterator[float]:
+def _worths(
+    history: Panel, rules: Sequence[Rules], taxes: TaxRates | None, tax_years: TaxYears | None
+) -> Iterator[float]:
     """Yield what each scenario has at the end, above 0, or the negative of what was not paid."""
     if taxes is None:
         for result in simulate(history, rules, workers=1, ledger=False):
@@ -150,7 +153,7 @@ def _worths(history: Panel, rules: Sequence[Rules], taxes: TaxRates | None) -> I
             yield -missing if missing else max(float(result.daily["value"][-1]), ROUNDING)
         return
     for one in rules:
-        taxed = simulate_taxed(history, one, taxes)
+        taxed = simulate_taxed(history, one, taxes, tax_years)
         left = float(taxed.result.daily["value"][-1]) - taxed.owed
         missing = unpaid(taxed.result)
         yield min(left, 0.0) - missing if missing or _owes_more(taxed) else max(left, ROUNDING)
@@ -179,12 +182,13 @@ def highest_rates(
         taxes: rates of the taxes that are paid besides; None for none.
     """
     low, high = low.copy(), high.copy()
+    tax_years = None if taxes is None else TaxYears.of(history.sessions)
 
     def try_rates(rates: Floats, places: Floats) -> Floats:
         """Return what each scenario has at the end, or the negative of what it owed, and narrow its bracket."""
         which = places.astype(np.intp)
         tried = [at_rate(units[place], rate) for place, rate in zip(which, rates.tolist(), strict=True)]
-        worths = np.fromiter(_worths(history, tried, taxes), float, len(tried))
+        worths = np.fromiter(_worths(history, tried, taxes, tax_years), float, len(tried))
         was_paid = worths > 0
         np.maximum.at(low, which[was_paid], rates[was_paid])
         np.minimum.at(high, which[~was_paid], rates[~was_paid])

@@ -20,7 +20,8 @@ from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import LEDGER, Rows
 from sd_core.simulation.rules import LotOrder
-from sd_core.simulation.taxes.lots import tax_lots
+from sd_core.simulation.taxes import lots as lots_module
+from sd_core.simulation.taxes.lots import Matching, Terms, tax_lots
 from sd_core.simulation.taxes.matching import TAX_LOT_NUMBERS
 
 CASES = 1_000
@@ -409,6 +410,22 @@ def test_parts_add_up_and_wash_sales_only_move_gains(first):
         taxable = (sold["gain"] + sold["wash_sale_disallowed"]).sum()
         open_basis = lots["basis"][lots["sale"] == 0].sum()
         assert taxable - open_basis == pytest.approx(ledger["amount"][traded].sum(), abs=tolerance)
+
+
+@pytest.mark.parametrize("first", [0, CASES])
+def test_ledger_that_grows_is_matched_as_at_once_and_each_row_read_once(first, monkeypatch):
+    read = []
+    columns = lots_module._columns
+    monkeypatch.setattr(lots_module, "_columns", lambda rows, before: read.append(len(rows)) or columns(rows, before))
+    monkeypatch.setattr(lots_module, "FEWEST_TRADES", 3)  # so that room runs out
+    for ledger, sessions, lot_order, assets in drawn(first):
+        ends = np.linspace(0, len(ledger), 6).astype(int)[1:]
+        whole = [tax_lots(ledger[:end], sessions, lot_order, assets) for end in ends]
+        read.clear()
+        matching = Matching(Terms.of(sessions), lot_order, assets)
+        for end, lots in zip(ends, whole, strict=True):
+            assert matching.sold(ledger[:end]).tobytes() == lots[lots["sale"] > 0].tobytes()
+        assert sum(read) == len(ledger)
 
 
 def test_random_ledgers_hold_every_case():

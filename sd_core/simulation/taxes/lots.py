@@ -4,7 +4,7 @@ Works on a finished ledger, so a simulation does not depend on it. What the rule
 in ``docs/taxes.md``.
 """
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ from sd_core.market.arrays import Dates, day_numbers
 from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
 from sd_core.schemas.lake import SIMULATION_TAX_LOTS
-from sd_core.simulation.results import Rows
+from sd_core.simulation.amounts import number
+from sd_core.simulation.results import LEDGER, Rows
 from sd_core.simulation.rules import LotOrder
 from sd_core.simulation.taxes.matching import (
     BUYBACK,
@@ -24,10 +25,16 @@ from sd_core.simulation.taxes.matching import (
     TAX_LOT_NUMBERS,
     Numbers,
     Trades,
+    match_some,
     match_trades,
     no_shares,
 )
 from sd_core.study.scenario import Scenario
+
+BUY = number(Kind.BUY)
+# Room for as many trades to begin with; a scenario of the rule makes some hundred a year.
+FEWEST_TRADES = 1024
+TRADE_COLUMNS = ("seq", "session", "asset", "chain", "quantity", "amount")
 
 
 class Terms(NamedTuple):
@@ -61,31 +68,68 @@ def tax_lots(ledger: Rows, sessions: Dates, lot_order: LotOrder, assets: int) ->
         which ``wash_sale_disallowed`` does not count. An open part has the term that a sale in the last session would
         have.
     """
-    return matched(ledger, Terms.of(sessions), lot_order, assets)
-
-
-def matched(ledger: Rows, terms: Terms, lot_order: LotOrder, assets: int) -> Rows:
-    """Return :func:`tax_lots`, as the first rows of a longer ledger too, with terms of its sessions."""
-    is_trade = ~np.isnan(ledger["quantity"])
-    traded = ledger[is_trade]
-    trades = Trades(
-        seq=np.flatnonzero(is_trade) + 1,
-        session=traded["session"].astype(np.int64),
-        asset=traded["asset"].astype(np.int64),
-        chain=np.where(traded["kind"] == Kind.BUY, BUYBACK, CORE),
-        quantity=np.ascontiguousarray(traded["quantity"]),
-        amount=np.ascontiguousarray(traded["amount"]),
-        day=terms.day,
-        year_before=terms.year_before,
-        fifo=lot_order == FIFO,
-    )
+    trades = Trades(**_columns(ledger, 0), **Terms.of(sessions)._asdict(), fifo=lot_order == FIFO)
     # More than trades on real prices give.
-    size = 2 * len(traded) + 1024
+    size = 2 * len(trades.seq) + 1024
     while True:
-        shares = no_shares(len(traded), assets, size)
+        shares = no_shares(len(trades.seq), assets, size)
         if match_trades(trades, shares):
             return shares.out[: shares.rows[0]].copy()
         size *= 4
+
+
+def _columns(ledger: Rows, before: int) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of a ledger's trades, of rows that follow so many others."""
+    places = np.flatnonzero(~np.isnan(ledger["quantity"]))
+    return {
+        "seq": places + (before + 1),
+        "session": ledger["session"][places].astype(np.int64),
+        "asset": ledger["asset"][places].astype(np.int64),
+        "chain": np.where(ledger["kind"][places] == BUY, BUYBACK, CORE),
+        "quantity": ledger["quantity"][places],
+        "amount": ledger["amount"][places],
+    }
+
+
+class Matching:
+    """Sales matched with purchases as :func:`tax_lots` does it, of a ledger that grows: each row is looked at once.
+
+    Args:
+        terms: of the panel's sessions.
+        lot_order: newest or oldest lots first.
+        assets: number of assets.
+    """
+
+    def __init__(self, terms: Terms, lot_order: LotOrder, assets: int) -> None:
+        self._assets = assets
+        self._rows = self._count = 0
+        self._trades = Trades(**_columns(np.zeros(0, LEDGER), 0), **terms._asdict(), fifo=lot_order == FIFO)
+        self._begin(FEWEST_TRADES, 2 * FEWEST_TRADES)
+
+    def _begin(self, trades: int, size: int) -> None:
+        """Make room for so many trades, parts and rows, and match those that there are from the first on."""
+        columns: dict[str, Any] = {name: np.resize(getattr(self._trades, name), trades) for name in TRADE_COLUMNS}
+        self._trades = self._trades._replace(**columns)
+        self._shares = no_shares(trades, self._assets, size)
+        self._matched = 0
+
+    def sold(self, ledger: Rows) -> Rows:
+        """Return the parts that were sold up to the end of a ledger, in the order of sale; read them before the next.
+
+        Args:
+            ledger: rows of a simulation, in the order booked: those that came before, and some more.
+        """
+        added = _columns(ledger[self._rows :], self._rows)
+        count = self._count + len(added["seq"])
+        if count > len(self._trades.seq):
+            self._begin(2 * count, max(4 * count, len(self._shares.out)))
+        for name, values in added.items():
+            getattr(self._trades, name)[self._count : count] = values
+        self._rows, self._count = len(ledger), count
+        while not match_some(self._trades, self._shares, self._matched, count):
+            self._begin(len(self._trades.seq), 4 * len(self._shares.out))
+        self._matched = count
+        return self._shares.out[: self._shares.rows[0]]
 
 
 def _year_before(sessions: Dates) -> Numbers:

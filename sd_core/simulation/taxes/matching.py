@@ -134,11 +134,17 @@ def no_shares(lots: int, assets: int, size: int) -> Shares:
 @compiled
 def match_trades(trades: Trades, shares: Shares) -> bool:
     """Go through all trades; return False where a buffer was too short, and the caller must offer longer ones."""
-    for trade in range(len(trades.seq)):
+    return match_some(trades, shares, 0, len(trades.seq)) and list_open(trades, shares)
+
+
+@compiled
+def match_some(trades, shares, first, stop):
+    """Go on from a trade to the one before ``stop``; return False where a buffer was too short."""
+    for trade in range(first, stop):
         room = buy(trades, shares, trade) if trades.quantity[trade] > 0.0 else sell(trades, shares, trade)
         if not room:
             return False
-    return list_open(trades, shares)
+    return True
 
 
 @compiled

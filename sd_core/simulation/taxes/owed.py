@@ -4,7 +4,7 @@ Which shares a sale sold belongs in ``lots``; what the rules are and where they 
 ``docs/taxes.md``. The taxes that are published are computed in ``sql/analytics/simulation_taxes.sql``.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from sd_core.schemas.kinds import Kind
 from sd_core.simulation.amounts import number
 from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import LotOrder, Rules
-from sd_core.simulation.taxes.lots import Terms, matched
+from sd_core.simulation.taxes.lots import Matching, Terms
 from sd_core.simulation.taxes.matching import OPEN_SALE, compiled
 from sd_core.simulation.walk import Walk
 
@@ -54,53 +54,84 @@ def owed_by_year(lots: Rows, ledger: Rows, years: Integers, rates: TaxRates) -> 
     taxed whole.
 
     Args:
-        lots: the scenario's tax lots, as ``lots.matched`` returns them.
+        lots: its tax lots; what is open does not count.
         ledger: its ledger.
         years: calendar year of each session.
         rates: of tax.
     """
     owed, short_term, long_term = np.zeros((3, int(years[-1] - years[0]) + 1))
-    sum_up(lots, ledger, years - years[0], rates, owed, short_term, long_term)
+    sum_up(lots, ledger, years, rates, owed, short_term, long_term)
+    carry(rates, owed, short_term, long_term)
+    return owed
+
+
+@compiled  # type: ignore[untyped-decorator]
+def carry(rates: TaxRates, owed: Floats, short_term: Floats, long_term: Floats) -> None:
+    """Add what is owed for gains, by year, and carry losses on."""
     carried_short = carried_long = 0.0
     for year in range(len(owed)):
         short, long = short_term[year] + carried_short, long_term[year] + carried_long
         owed[year] += rates.short_term * max(short + min(long, 0.0), 0.0)
         owed[year] += rates.long_term * max(long + min(short, 0.0), 0.0)
         carried_short, carried_long = min(short + max(long, 0.0), 0.0), min(long + max(short, 0.0), 0.0)
-    return owed
 
 
 @compiled  # type: ignore[untyped-decorator]
 def sum_up(
-    lots: Rows, ledger: Rows, place: Integers, rates: TaxRates, owed: Floats, short_term: Floats, long_term: Floats
+    lots: Rows, ledger: Rows, years: Integers, rates: TaxRates, owed: Floats, short_term: Floats, long_term: Floats
 ) -> None:
     """Add up, by year, what is owed for dividends and interest, and the gains of each term that count."""
     for lot in lots:
         if lot.sale != OPEN_SALE:
             gains = long_term if lot.long_term else short_term
-            gains[place[lot.sold]] += lot.gain + lot.wash_sale_disallowed
+            gains[years[lot.sold] - years[0]] += lot.gain + lot.wash_sale_disallowed
     for row in ledger:
         if row.kind == DIVIDEND:
-            owed[place[row.session]] += rates.dividends * row.amount
+            owed[years[row.session] - years[0]] += rates.dividends * row.amount
         elif row.kind == INTEREST and row.amount > 0.0:
-            owed[place[row.session]] += rates.interest * row.amount
+            owed[years[row.session] - years[0]] += rates.interest * row.amount
 
 
-def simulate_taxed(panel: Panel, rules: Rules, rates: TaxRates) -> Taxed:
+class TaxYears(NamedTuple):
+    """What sessions are to taxes, the same for all scenarios over them.
+
+    Attributes:
+        years: calendar year of each session, from 1970.
+        due: the session on which the tax of each year falls due, by year; one behind the last where it is later.
+        terms: which day each session is.
+    """
+
+    years: Integers
+    due: Integers
+    terms: Terms
+
+    @classmethod
+    def of(cls, sessions: Dates) -> Self:
+        """Return those of some sessions."""
+        years = sessions.astype("datetime64[Y]").astype(np.int64)
+        return cls(years, _due(sessions, years), Terms.of(sessions))
+
+
+def simulate_taxed(panel: Panel, rules: Rules, rates: TaxRates, tax_years: TaxYears | None = None) -> Taxed:
     """Simulate a scenario that pays the tax of each year on the first session from 15 April of the next year on.
 
     A bill is met as a withdrawal of that session is: from the bank, and by the sales that the rules make for
     withdrawals.
+
+    Args:
+        panel: prices by session and asset.
+        rules: of the scenario.
+        rates: of tax.
+        tax_years: those of the panel's sessions, where they are at hand.
     """
     walk = Walk(panel, rules)
-    years, terms = panel.sessions.astype("datetime64[Y]").astype(np.int64), Terms.of(panel.sessions)
+    years, due, terms = tax_years or TaxYears.of(panel.sessions)
+    matching = Matching(terms, LotOrder(rules.lot_order), len(panel.tickers))
 
     def owed_of(ledger: Rows, sessions: int) -> Floats:
-        lots = matched(ledger, terms, LotOrder(rules.lot_order), len(panel.tickers))
-        return owed_by_year(lots, ledger, years[:sessions], rates)
+        return owed_by_year(matching.sold(ledger), ledger, years[:sessions], rates)
 
     bills = np.zeros(len(panel.sessions))
-    due = _due(panel.sessions, years)
     for session in np.unique(due[due < len(years)]).tolist():
         if walk.session < session - 1:
             walk.advance(session - 1)
