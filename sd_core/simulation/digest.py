@@ -151,7 +151,7 @@ class Record(NamedTuple):
     risk_free_return: Floats
     day: Integers
     days: float
-    periods_per_year: int
+    periods_per_year: float
 
     @classmethod
     def of(cls, panel: Panel) -> "Record":
