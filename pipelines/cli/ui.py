@@ -19,6 +19,7 @@ from pipelines.lab.home import CODE, StudyHome
 from pipelines.orchestration.instance import environment_of, open_instance
 from pipelines.orchestration.last_run import is_alive
 from pipelines.orchestration.names import SERVED_LOCK
+from pipelines.steps.upgrade import upgrade
 from pipelines.web.guard import HOST
 from sd_core.errors import InputError
 from sd_core.locks import locked
@@ -37,6 +38,7 @@ def serve(home: StudyHome, port: int) -> ExitCode:
     Raises:
         InputError: the port is taken, or the study is already being served: two daemons on one home corrupt it.
     """
+    upgrade(home.lake)
     with open_instance(home):
         pass  # its databases are there before the server's processes meet them
     log = home.dagster_home / "ui.log"
