@@ -118,7 +118,10 @@ def test_number_is_written_with_thin_spaces_and_a_true_minus(small_report: Repor
 
 
 def test_same_warehouse_gives_the_same_bytes(small_report: Report, tmp_path: Path) -> None:
-    first = small_report(warehouse=tmp_path / "one.duckdb")
+    with lake_tables.connect(tmp_path / "one.duckdb") as connection:
+        lake_tables.fill_small_study(connection)
+        build(connection, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
+        first = report(connection)
     with duckdb.connect(str(tmp_path / "one.duckdb"), read_only=True) as connection:
         assert report(connection) == first
     assert small_report() == first

@@ -249,9 +249,9 @@ def test_year_of_the_small_study_is_worked_by_hand(small):
     assert all(math.isnan(year[name]) for name in ("real_twr", "real_withdrawals", "real_end_value"))
 
 
-def test_scenario_without_a_ledger_has_returns_and_unknown_sources_of_income(small, build_all):
+def test_scenario_without_a_ledger_has_returns_and_unknown_sources_of_income(small):
     small.execute("update lake.simulation_partition set keep = 'daily'")
-    build_all(small)
+    build_only(small, "report_month")
     [month] = table(small, "from report_month where strategy = 'sd8'").to_dict("records")
     assert month["twr"] == pytest.approx(0.0695, rel=1e-9)
     assert all(math.isnan(month[name]) for name in ("dividends", "interest", "harvest_net"))
@@ -264,11 +264,11 @@ def test_outdated_scenarios_are_left_out(small):
         assert table(small, f"select distinct strategy from {name}")["strategy"].tolist() == ["buy_and_hold"]
 
 
-def test_scenario_worth_nothing_has_no_return_in_the_years_after(small, build_all):
+def test_scenario_worth_nothing_has_no_return_in_the_years_after(small):
     small.execute("update lake.simulation_daily set value = 0, bank = 0, invested = 0 where session >= '2024-01-03'")
     for name in ("sessions", "rates", "prices", "simulation_daily", "simulation_ledger"):
         small.execute(f"update lake.{name} set session = '2025-01-02' where session = '{SESSIONS[2]}'")
-    build_all(small)
+    build_only(small, "report_calendar_year")
     found = table(small, "from report_calendar_year where strategy = 'sd8' order by year")
     assert found["twr"].tolist() == pytest.approx([-1.0, math.nan], nan_ok=True)
     assert found["end_value"].tolist() == [0.0, 0.0]
