@@ -78,8 +78,10 @@ class TaxReturn:
     def buy(self, seq: int, asset: int, is_buyback: bool, day: dt.date, shares: float, paid: float) -> None:
         per_share = paid / shares
         self.held.append(Held(seq, asset, is_buyback, day, day, shares, per_share, per_share))
-        for sale in self.sold:
-            if sale.is_loss and sale.held.asset == asset and day - sale.day <= WINDOW:
+        # Of thousands of sales most are long ago, or replaced whole.
+        recent = [sale for sale in self.sold if sale.unreplaced and day - sale.day <= WINDOW]
+        for sale in recent:
+            if sale.is_loss and sale.held.asset == asset:
                 self.let_replace(sale, [part for part in self.held if part.purchase == seq])
 
     def sell(self, seq: int, asset: int, day: dt.date, shares: float, received: float) -> None:
