@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -303,4 +304,4 @@ def lot_row(lot: Lot, asset: int, closed: int, quantity: float, sale_price: floa
 
 
 def rows(found: Sequence[Row], dtype: np.dtype) -> np.ndarray:
-    return np.array([tuple(row[name] for name in dtype.names or ()) for row in found], dtype=dtype)
+    return np.array([*map(itemgetter(*dtype.names or ()), found)], dtype=dtype)

@@ -155,9 +155,12 @@ def _traits_of_panel(panel: Panel) -> Iterator[str]:
 
 def _traits_of_rows(result: SimulationResult) -> Iterator[str]:
     ledger, lots = result.ledger, result.lots
-    yield from (Kind(kind).name for kind in ledger["kind"])
-    yield from (f"{Kind(row['kind']).name} on leg {row['leg']}" for row in ledger if 0 <= row["leg"] <= 3)
-    yield from (f"gain of {'some' if gain else 'none'}" for gain in ledger["buyback_gain"] if not np.isnan(gain))
+    for kind, leg in set(zip(ledger["kind"].tolist(), ledger["leg"].tolist(), strict=True)):
+        yield Kind(kind).name
+        if 0 <= leg <= 3:
+            yield f"{Kind(kind).name} on leg {leg}"
+    gains = ledger["buyback_gain"][~np.isnan(ledger["buyback_gain"])]
+    yield from (f"gain of {'some' if gain else 'none'}" for gain in set((gains != 0).tolist()))
     if result.daily["passed_rungs"].any():
         yield "pass"
     if (result.daily["bank"] < -MONEY_TOLERANCE).any():

@@ -24,6 +24,7 @@ from sd_core.simulation.rules import (
     Width,
 )
 from sd_core.simulation.taxes.lots import tax_lots
+from support.closeness import assert_close
 from support.ledger_readings import (
     ARRIVED,
     held_by_session,
@@ -68,17 +69,17 @@ def is_compared(result: SimulationResult) -> bool:
 
 def assert_same_money(found: np.ndarray, expected: np.ndarray) -> None:
     # The relative part is for the drawn portfolios that grow beyond what doubles resolve to a millionth.
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=MONEY_TOLERANCE)
+    assert_close(found, expected, rtol=1e-12, atol=MONEY_TOLERANCE)
 
 
 def assert_bank_is_the_sum_of_the_ledger(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     ledger, daily = result.ledger, result.daily
     amounts = np.bincount(ledger["session"], weights=ledger["amount"], minlength=len(panel.sessions))
     tolerance = {"rtol": 1e-12, "atol": rounding_of_the_bank(ledger)}
-    np.testing.assert_allclose(daily["bank"], rules.capital + amounts.cumsum(), **tolerance)
+    assert_close(daily["bank"], rules.capital + amounts.cumsum(), **tolerance)
     came = daily["income"] + daily["sells"] + daily["deposits"]
     went = daily["buys"] + daily["withdrawals"]
-    np.testing.assert_allclose(np.diff(daily["bank"], prepend=rules.capital), came - went, **tolerance)
+    assert_close(np.diff(daily["bank"], prepend=rules.capital), came - went, **tolerance)
 
 
 def rounding_of_the_bank(ledger: Rows) -> float:
@@ -277,7 +278,7 @@ def assert_lots_are_the_purchases_of_the_rule(panel: Panel, result: SimulationRe
     assert (lots["quantity"] > 0).all()
     np.testing.assert_array_equal(np.unique(lots["lot"]), np.arange(1, len(bought) + 1))
     parts = np.bincount(lots["lot"], weights=lots["quantity"], minlength=len(bought) + 1)[1:]
-    np.testing.assert_allclose(parts, bought["quantity"], rtol=1e-9)
+    assert_close(parts, bought["quantity"], rtol=1e-9)
     for column, entry in (("asset", "asset"), ("opened", "session"), ("price", "price"), ("premium", "premium")):
         np.testing.assert_array_equal(lots[column], bought[entry][lots["lot"] - 1], err_msg=column)
     gains = lots["quantity"] * (lots["sale_price"] - lots["price"])
@@ -446,7 +447,7 @@ def assert_ledger_alone_gives_the_portfolio(panel: Panel, rules: Rules, result: 
     held = held_by_session(panel, result.ledger)
     assert_same_money(held, replayed.held)
     # A lot and a sale that differ by a relative 1e-9 count as equal, so that much may be open on paper alone.
-    np.testing.assert_allclose(
+    assert_close(
         lots_by_session(panel, result.lots), replayed.in_lots, rtol=1e-9, atol=MONEY_TOLERANCE + 1e-9 * held.max()
     )
 
