@@ -5,7 +5,7 @@ python -m benchmarks [--json FILE]
 
 from typing import Any
 
-from benchmarks import buckets, cores, correlation, engines, report, scale, warehouse
+from benchmarks import buckets, cores, correlation, engines, mixes, report, scale, selection, signals, warehouse
 
 
 def main() -> dict[str, Any]:
@@ -17,6 +17,9 @@ def main() -> dict[str, Any]:
         **warehouse.main(),
         **correlation.main(),
         **buckets.main(),
+        **mixes.main(),
+        **selection.main(),
+        **signals.main(),
     }
 
 

@@ -1,29 +1,35 @@
-"""How long mixes take to decide: one by one in CPU seconds, and all of them side by side in seconds of the clock.
+"""How long mixes take to decide, side by side as in a run: cold, with one new month, and with nothing new.
 
-It is no part of ``make bench``: solving some thousands of optimisations takes minutes. Seconds depend on what else the
-machine does, so they are also given in passes of numpy over the same matrices.
+Seconds depend on what else the machine does. So CPU seconds are given too, also in passes of numpy: a fixed amount
+of work on matrices, timed on one core beside each.
+
+    python -m benchmarks.mixes [--json FILE]
 """
 
 import multiprocessing
 import os
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from skfolio.datasets import load_sp500_dataset
+from threadpoolctl import threadpool_limits
 
-from benchmarks.report import print_table
+from benchmarks import report
 from sd_core.construction.asked import Asked
-from sd_core.construction.decisions import Decision, decide
+from sd_core.construction.decisions import Decision
 from sd_core.construction.history import History
 from sd_core.construction.side_by_side import Task, decide_all
-from sd_core.construction.tables import known_decisions, to_tables
+from sd_core.construction.tables import known_decisions
 from sd_core.study.mixes import Mix
 
-# Products of matrices of this size, as many as take about a second of one core.
+# Products of matrices of this size that make a pass.
 SIZE, PRODUCTS = 400, 120
+SIZES = (20, 100)
+NEW_SESSIONS = 25
+COLUMNS = ("what", "mixes", "assets", "decisions of each", "seconds", "CPU seconds", "passes of numpy")
 MIXES = {
     "inverse_volatility": Mix(method="inverse_volatility"),
     "minimum variance": Mix(method="mean_risk", max_weight=0.25, max_turnover=0.3),
@@ -68,37 +74,51 @@ def until(whole: History, last: int) -> History:
     )
 
 
-def decided(past: History, name: str, known: Mapping[str, Decision]) -> tuple[list[Decision], float]:
-    """Return what a mix decides and the CPU seconds that it takes."""
-    began = time.process_time()
-    decisions = list(decide(past, Asked(name, MIXES), known))
-    return decisions, time.process_time() - began
+@dataclass(frozen=True)
+class Figure:
+    """What all mixes took.
+
+    Attributes:
+        mixes: how many.
+        assets: how many.
+        decisions: of each mix.
+        what: cold, one new month, or nothing new.
+        seconds: of the clock.
+        cpu_seconds: of all processes, those that have ended too.
+        passes: of numpy that take as many CPU seconds.
+    """
+
+    mixes: int
+    assets: int
+    decisions: int
+    what: str
+    seconds: float
+    cpu_seconds: float
+    passes: float
 
 
-def rows(whole: History) -> list[Sequence[str]]:
-    """Return a row per mix: decisions, seconds cold, seconds for a new month, seconds where nothing is new."""
-    cut = until(whole, len(whole.sessions) - 25)
-    found = []
-    for name in MIXES:
-        before, cold = decided(cut, name, {})
-        after, month = decided(whole, name, known_decisions(cut, to_tables(cut, name, before)))
-        nothing = decided(whole, name, known_decisions(whole, to_tables(whole, name, after)))[1]
-        found.append([name, str(len(after)), f"{cold:.2f}", f"{month:.2f}", f"{nothing:.2f}"])
-    return found
+def measure(sizes: Sequence[int] = SIZES, sessions: int | None = None) -> list[Figure]:
+    """Decide all mixes of each size, on the last sessions alone where their number is given."""
+    return [figure for assets in sizes for figure in decided(_last(history(assets), sessions))]
 
 
-def side_by_side(whole: History) -> list[Sequence[str]]:
-    """Return seconds for all mixes, of the clock and of all processors: cold, one new month, nothing new."""
-    cut = until(whole, len(whole.sessions) - 25)
+def _last(whole: History, sessions: int | None) -> History:
+    return until(whole, len(whole.sessions) if sessions is None else sessions)
+
+
+def decided(whole: History) -> list[Figure]:
+    """Return what all mixes take: cold up to a month before the end, then that month, then nothing new."""
+    cut = until(whole, len(whole.sessions) - NEW_SESSIONS)
     known: dict[str, dict[str, Decision]] = {name: {} for name in MIXES}
-    found: list[Sequence[str]] = []
+    found = []
     for what, past in (("cold", cut), ("one new month", whole), ("nothing new", whole)):
         began, used = time.perf_counter(), cpu_seconds()
         tasks = [Task(past, Asked(name, MIXES), known[name]) for name in MIXES]
         tables = dict(decide_all(tasks, lambda *_: None))
-        taken, used = time.perf_counter() - began, cpu_seconds() - used
+        seconds, cpu = time.perf_counter() - began, cpu_seconds() - used
         known = {name: known_decisions(past, tables[name]) for name in MIXES}
-        found.append([what, f"{taken:.1f}", f"{taken / pass_of_numpy():.1f}", f"{used:.1f}"])
+        decisions = len(tables["hrp"]["mix_fit"])
+        found.append(Figure(len(MIXES), len(whole.tickers), decisions, what, seconds, cpu, cpu / seconds_of_a_pass()))
     return found
 
 
@@ -110,21 +130,36 @@ def cpu_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def pass_of_numpy() -> float:
-    """Return the seconds of a fixed amount of work, which say how fast the machine is at the moment."""
+def seconds_of_a_pass() -> float:
+    """Return the CPU seconds of a fixed amount of work on one core, which say how fast the machine is at the moment."""
     matrix = np.random.default_rng(0).normal(size=(SIZE, SIZE))
-    began = time.perf_counter()
-    for _ in range(PRODUCTS):
-        matrix @ matrix
-    return time.perf_counter() - began
+    with threadpool_limits(1):
+        began = time.process_time()
+        for _ in range(PRODUCTS):
+            matrix @ matrix
+        return time.process_time() - began
+
+
+def show(figures: Sequence[Figure]) -> None:
+    """Print the table."""
+    rows = [
+        [
+            one.what,
+            *map(str, (one.mixes, one.assets, one.decisions)),
+            *(f"{figure:.1f}" for figure in (one.seconds, one.cpu_seconds, one.passes)),
+        ]
+        for one in figures
+    ]
+    report.print_table(COLUMNS, rows)
+    print()
+
+
+def main() -> dict[str, Any]:
+    """Measure, print, and return the figures for JSON."""
+    figures = measure()
+    show(figures)
+    return {"mixes": [asdict(figure) for figure in figures]}
 
 
 if __name__ == "__main__":
-    from sd_core.construction import optimisers
-
-    many = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    print(f"{len(MIXES)} mixes by {optimisers.__name__}, {many} assets, a decision a month, seconds of the clock")
-    print_table(["all mixes", "seconds", "passes of numpy", "CPU seconds"], side_by_side(history(many)))
-    if many == 20:
-        print("each alone, CPU seconds")
-        print_table(["mix", "decisions", "cold", "one new month", "nothing new"], rows(history()))
+    report.run("Decide mixes.", main)

@@ -1,6 +1,6 @@
-"""How long signals take, and how often noise is said to predict. CPU seconds of this process.
+"""How long signals take, and, apart from ``make bench``, how often noise is said to predict.
 
-It is no part of ``make bench``: some hundred signals of noise take a minute.
+CPU seconds of this process; those of signals also in passes of numpy, as in ``mixes``.
 
     python -m benchmarks.signals
 """
@@ -9,12 +9,14 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from benchmarks.homes import make_home, make_study
 from benchmarks.market import make_panel
+from benchmarks.mixes import seconds_of_a_pass
 from benchmarks.report import print_table
 from pipelines.lab.current import current_market
 from pipelines.lab.home import StudyHome
@@ -28,6 +30,7 @@ KINDS = (
     "ex_dividend", "spillover",
 )  # fmt: skip
 SIZES = (20, 100)
+COLUMNS = ("assets", "sessions", "signals", "passes of numpy", "quality", "leads", "boosted trees")
 SESSIONS = 8_300
 # Of noise: signals of each kind, assets and sessions, 15 years, and how much of a value is left a month later.
 NOISE, NOISE_ASSETS, NOISE_SESSIONS, KEPT = 180, 20, 4_000, (0.0, 0.9)
@@ -46,11 +49,11 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def times(assets: int) -> Sequence[str]:
-    """Return a row: what signals, their quality, leads between assets and boosted trees take for so many assets."""
+def times(assets: int, sessions: int = SESSIONS) -> dict[str, float]:
+    """Return by column what signals, their quality, leads between assets and boosted trees take for so many assets."""
     asked = {kind: {"kind": kind} for kind in KINDS} | {"both": {"kind": "blend", "of": {"momentum": 1, "trend": 1}}}
     with tempfile.TemporaryDirectory() as folder:
-        home = home_of(Path(folder), assets, SESSIONS, asked)
+        home = home_of(Path(folder), assets, sessions, asked)
         market = current_market(home.study, home.lake)
         own_models()
 
@@ -68,8 +71,9 @@ def times(assets: int) -> Sequence[str]:
         levels = built("asset_level", "signal_session")
         leads = seconds(lambda: read_inputs(home.study, market, unheard)) - levels
         trees = seconds(lambda: boost(home.study, market, inputs, "", None)) - signals
-        figures = (signals - base, quality - signals, leads, trees)
-        return [str(assets), str(SESSIONS), *(f"{figure:.1f}" for figure in figures)]
+        own = signals - base
+        figures = (assets, sessions, own, own / seconds_of_a_pass(), quality - signals, leads, trees)
+        return dict(zip(COLUMNS, figures, strict=True))
 
 
 def noise(kept: float) -> list[Sequence[str]]:
@@ -100,10 +104,17 @@ def noise(kept: float) -> list[Sequence[str]]:
 _CLAIMS = "select horizon, count(signal) filter (where verdict = 'predicts') from report_signal group by horizon"
 
 
+def main() -> dict[str, Any]:
+    """Measure how long signals take, print, and return the figures for JSON."""
+    figures = [times(assets) for assets in SIZES]
+    rows = [[f"{one[name]:.0f}" if name in COLUMNS[:2] else f"{one[name]:.1f}" for name in COLUMNS] for one in figures]
+    print_table(COLUMNS, rows, texts=0)
+    print()
+    return {"signals": figures}
+
+
 if __name__ == "__main__":
-    print_table(
-        ("assets", "sessions", "signals", "quality", "leads", "boosted trees"), [times(assets) for assets in SIZES]
-    )
+    main()
     print_table(
         ("kept a month later", "horizon", "signals of noise", "predict"), [row for kept in KEPT for row in noise(kept)]
     )

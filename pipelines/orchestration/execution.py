@@ -43,7 +43,8 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
                 tags=tags,
                 raise_on_error=False,
             )
-            prune_history(instance, whole=result.success and selection.named is None)
+            if result.success and selection.named is None:
+                prune_history(instance)
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
     if result.success:

@@ -14,5 +14,3 @@ MODELS_GROUP = "models"
 ACCOUNT_GROUP = "account"
 # Which process works on a run from the command line.
 PROCESS_TAG = "sdlab/process"
-# Held in a study's Dagster home while its page is served.
-SERVED_LOCK = ".ui.lock"

@@ -3,6 +3,7 @@
 When it decides, and what is taken over of earlier decisions, belongs in ``decisions``.
 """
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -108,13 +109,12 @@ def score_of(asked: Asked, history: History, place: int, window: Window) -> Floa
 def budgets_of(mix: Mix, history: History, window: Window) -> Floats:
     """Return the share of risk of each asset that may be held: its own, or its part of that of its class."""
     budget = mix.budget if isinstance(mix.budget, dict) else {}
-    by_class = [at for at in window.assets if history.tickers[at] not in budget]
-    members = {group: sum(history.classes[at] == group for at in by_class) for group in history.classes}
+    if not budget:
+        return np.full(len(window.assets), 1.0 / len(window.assets))
+    members = Counter(history.classes[at] for at in window.assets if history.tickers[at] not in budget)
     shares = np.array(
         [
             budget.get(history.tickers[at], budget.get(history.classes[at], 1.0) / max(1, members[history.classes[at]]))
-            if budget
-            else 1.0
             for at in window.assets
         ]
     )

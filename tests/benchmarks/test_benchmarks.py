@@ -17,10 +17,12 @@ from benchmarks import (
     engines,
     environments,
     market,
+    mixes,
     null_cases,
     report,
     runs,
     scale,
+    selection,
     tasks,
     warehouse,
     wide,
@@ -392,6 +394,30 @@ def test_coverage_counts_fresh_histories_by_kind_of_sample(capsys):
     assert figures[2].below == pytest.approx(0.5, abs=0.02)
     coverage.show(figures)
     assert "| centre " in capsys.readouterr().out
+
+
+def test_mixes_are_decided_cold_and_taken_over_where_nothing_is_new(capsys, monkeypatch):
+    monkeypatch.setattr(mixes, "MIXES", {name: mixes.MIXES[name] for name in ("inverse_volatility", "hrp")})
+    figures = mixes.measure([20], 570)
+    assert [(one.what, one.decisions) for one in figures] == [
+        ("cold", 25),
+        ("one new month", 27),
+        ("nothing new", 27),
+    ]
+    assert all(one.cpu_seconds > 0 and one.passes > 0 for one in figures)
+    mixes.show(figures)
+    assert "| cold " in capsys.readouterr().out
+
+
+def test_selection_is_timed_by_days_and_by_sums_alone(capsys):
+    figures = selection.measure(3, 64, 5)
+    assert [(one.what, one.scenarios) for one in figures] == [
+        ("simulated on mixes", 3),
+        ("judged by days", 3),
+        ("judged by sums alone", 5),
+    ]
+    selection.show(figures)
+    assert "| judged by sums alone " in capsys.readouterr().out
 
 
 def test_figures_are_written_as_json_with_the_machine(tmp_path, monkeypatch):

@@ -1,12 +1,18 @@
 """Decisions on paper: frozen once, before the next session or marked as late, and compared with what is decided now."""
 
 import datetime as dt
+import json
 import shutil
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import duckdb
 import pytest
-from support.lab import Lab, small_study, write_study
+from support.lab import PROJECT, Lab, small_study, write_study
 from support.steps import publish, refresh
 
 from pipelines.lab.current import PAPER, current_market
@@ -15,6 +21,7 @@ from pipelines.steps.damage import discard_damaged
 from pipelines.steps.paper import freeze
 from pipelines.warehouse.audit import read_identities
 from sd_core.errors import InputError
+from sd_core.lake import POINTER
 from sd_core.study.scenario import Scenario
 
 LAWS = {law.name: law.sql for law in read_identities(SQL / "audit") if "paper" in law.name}
@@ -118,11 +125,77 @@ def test_decision_counts_where_it_is_frozen_before_the_next_session_opens(
 
 
 def test_nothing_that_is_frozen_is_written_again(lab: Lab) -> None:
-    files = {file: file.read_bytes() for file in (lab.home.lake.root / PAPER).rglob("*") if file.is_file()}
+    files = paper_of(lab)
     assert frozen_again(lab, BEFORE) == []
     refresh(lab.home, fresh=True)
     lab.home.lake.prune()
-    assert {file: file.read_bytes() for file in (lab.home.lake.root / PAPER).rglob("*") if file.is_file()} == files
+    assert paper_of(lab) == files
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, "tests")
+from sd_core import lake
+from support.lab import Lab
+from support.steps import publish
+
+put, seen = lake.put_whole, []
+
+def put_or_die(file, text):
+    if file.parts[-5:-4] == ("paper",):
+        seen.append(file)
+        if len(seen) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return put(file, text)
+
+lake.put_whole = put_or_die
+publish(Lab(Path(sys.argv[1]), Path(sys.argv[2])).home)
+"""
+
+
+def paper_of(lab: Lab) -> dict[Path, bytes]:
+    """Return all files of decisions on paper with their bytes."""
+    return {file: file.read_bytes() for file in (lab.home.lake.root / PAPER).rglob("*") if file.is_file()}
+
+
+def test_killed_run_leaves_whole_decisions_that_the_next_one_adds_to(lab: Lab) -> None:
+    shutil.rmtree(lab.home.lake.root / PAPER)
+    published = lab.published.read_bytes()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(lab.study_file), str(lab.root)],
+        cwd=PROJECT,
+        check=False,
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()[-500:]
+    # The files of the second one are there, but no pointer to them.
+    assert lab.home.lake.keys(PAPER) == KEYS[:1]
+    assert lab.published.read_bytes() == published
+    whole = {file: found for file, found in paper_of(lab).items() if KEYS[0] in file.as_posix()}
+    publish(lab.home)
+    assert lab.home.lake.keys(PAPER) == KEYS
+    assert {file: paper_of(lab)[file] for file in whole} == whole
+    assert lab.table("report_paper")["decisions"].tolist() == [1, 1, 1]
+    pointers = [json.loads((lab.home.lake.root / PAPER / key / POINTER).read_text()) for key in KEYS]
+    left = {file.parent.name for file in paper_of(lab) if file.name != POINTER}
+    assert left == {one["version"] for one in pointers}
+
+
+def test_runs_at_the_same_time_freeze_each_decision_once(lab: Lab) -> None:
+    shutil.rmtree(lab.home.lake.root / PAPER)
+    begin = Barrier(3)
+
+    def run(_: int) -> None:
+        begin.wait()
+        publish(lab.home)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(run, range(3)))
+    assert lab.home.lake.keys(PAPER) == KEYS
+    written = [file for file in paper_of(lab) if file.name == "paper_decision.parquet"]
+    assert len(written) == len(KEYS)
+    assert lab.table("report_paper")["decisions"].tolist() == [1, 1, 1]
 
 
 def test_decision_that_would_be_another_one_now_is_reported_and_stays(lab: Lab) -> None:
