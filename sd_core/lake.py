@@ -9,6 +9,7 @@ warehouse belongs in ``pipelines``.
 
 import contextlib
 import hashlib
+import importlib.metadata
 import io
 import json
 import os
@@ -17,18 +18,23 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sd_core.errors import DamagedError
+from sd_core.errors import DamagedError, InputError
 from sd_core.files import draft_prefix, make_folder, naming, put_in_place, put_whole, sync
 from sd_core.locks import locked
+from sd_core.wording import printable
 
 POINTER = "current.json"
+# What a release must know to read a lake, noted in it when it is begun. Raised with every change of the columns of its
+# tables or of the form of a pointer; 1 is a lake without the note, whose pointers may have no checksums.
+LAYOUT = 2
+LAYOUT_FILE = "layout.json"
 # The time it was written, in nanoseconds, and a random part; longer than any ticker.
 VERSION = re.compile(r"(draft-)?[0-9]{20}-[0-9a-f]{8}$")
 
@@ -108,16 +114,18 @@ class Lake:
         home = self.root / dataset / key
         version = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
         with self.shared():
+            begins = self.layout is None
             hashes = _put_tables(tables, home / f"draft-{version}", home / version)
             rows = {name: table.num_rows for name, table in tables.items()}
-            named = {"version": version, "rows": rows, "facts": dict(facts), "kept": list(keep), "hashes": hashes}
-            pointer = {**named, "checksum": _checksum(named)}
+            written = Version(home / version, version, rows, dict(facts), keep, hashes)
             try:
-                put_whole(home / POINTER, json.dumps(pointer, indent=1, sort_keys=True))
+                _put_pointer(home, written)
             except BaseException:
                 shutil.rmtree(home / version, ignore_errors=True)
                 raise
-        return Version(home / version, version, rows, dict(facts), keep, hashes)
+            if begins:
+                self.note_layout()
+        return written
 
     def current(self, dataset: str, key: str = "") -> Version | None:
         """Return the current version of a partition, or None where nothing was stored yet.
@@ -132,6 +140,42 @@ class Lake:
                 if not current.file(table).is_file():
                     raise _damaged(home, f"{current.version}/{table}.parquet is missing")
         return current
+
+    @property
+    def layout(self) -> int | None:
+        """The layout of what is stored; None where nothing is yet.
+
+        Raises:
+            DamagedError: the note of it cannot be read.
+            InputError: a newer release wrote it.
+        """
+        try:
+            noted = json.loads((self.root / LAYOUT_FILE).read_text(encoding="utf-8"))
+            layout, release = int(noted["layout"]), str(noted["release"])
+        except FileNotFoundError:
+            return 1 if self.root.is_dir() and any(one.is_dir() for one in self.root.iterdir()) else None
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise _damaged(self.root, f"{LAYOUT_FILE} cannot be read") from None
+        if layout > LAYOUT:
+            raise InputError(
+                f"{self.root}: written by release {printable(release)}, in layout {layout}: expected at most {LAYOUT}: "
+                "use that release, or name another home with SD_HOME"
+            )
+        return layout
+
+    def note_layout(self) -> None:
+        """Note that what is stored has the present layout."""
+        noted = {"layout": LAYOUT, "release": importlib.metadata.version("sdlab")}
+        put_whole(self.root / LAYOUT_FILE, json.dumps(noted))
+
+    def seal(self, dataset: str, key: str) -> None:
+        """Give a partition of a release before there were checksums the checksums of what is stored now."""
+        version = self.current(dataset, key)
+        if version is None or len(version.hashes) == len(version.rows):
+            return
+        with self.shared():
+            hashes = {name: hashlib.sha256(version.file(name).read_bytes()).hexdigest() for name in version.rows}
+            _put_pointer(self.root / dataset / key, replace(version, hashes=hashes))
 
     def keys(self, dataset: str) -> list[str]:
         """Return the keys of a dataset's partitions, sorted; "" is that of a dataset without partitions."""
@@ -232,6 +276,18 @@ def _write(table: pa.Table, file: Path) -> str:
         handle.flush()
         os.fsync(handle.fileno())  # the pointer, which is put down after it, must not outlive a loss of power alone
         return raw.digest.hexdigest()
+
+
+def _put_pointer(home: Path, version: Version) -> None:
+    """Make a version of a partition its current one."""
+    named = {
+        "version": version.version,
+        "rows": version.rows,
+        "facts": version.facts,
+        "kept": list(version.kept),
+        "hashes": version.hashes,
+    }
+    put_whole(home / POINTER, json.dumps({**named, "checksum": _checksum(named)}, indent=1, sort_keys=True))
 
 
 def _checksum(named: Mapping[Any, Any]) -> str:

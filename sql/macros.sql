@@ -532,3 +532,8 @@ create macro newey_west_t(amounts, lags) as
 comment on macro newey_west_t is
     't statistic of the mean of a list, in order, by the standard error of Newey and West (1987) with so many lags and '
     'Bartlett''s weights, uncorrected for small samples; NULL for fewer than 24 or equal ones.';
+
+create macro warehouse_layout() as 1;
+
+comment on macro warehouse_layout is
+    'What a release must know to read this file: raised when a table or a column that commands read is renamed or removed.';

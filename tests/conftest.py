@@ -1,5 +1,7 @@
 """Fixtures for every room's tests: real prices, and a finished run of a small study with labs that go on from it."""
 
+import dataclasses
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -7,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bucket_lab import new_bucket_lab
+from support.bucket_lab import bucket_lab_in, new_bucket_lab
 from support.lab import Lab, Outcome, small_study, write_prices, write_study
 from support.postgresql import server
+from support.shared_by_workers import compile_one_at_a_time, filled_once
 
 from pipelines.cli.__main__ import collect_seldom
 
 
 def pytest_configure() -> None:
-    """Look for garbage as seldom as the program itself does."""
+    """Look for garbage as seldom as the program itself does, and compile nothing that another worker compiles."""
     collect_seldom()
+    compile_one_at_a_time()
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +35,15 @@ def shared_market() -> Path:
 @pytest.fixture(scope="session")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, Outcome]:
     """Return a finished run of the small study, which tests leave as it is, and how it ended."""
-    folder = tmp_path_factory.mktemp("small")
-    file = write_study(folder / "small.yaml", small_study(write_prices(folder / "prices")))
-    lab = Lab(file, folder / "home")
-    return lab, lab.sdlab("run")
+
+    def fill(folder: Path) -> None:
+        write_study(folder / "small.yaml", small_study(write_prices(folder / "prices")))
+        outcome = Lab(folder / "small.yaml", folder / "home").sdlab("run")
+        (folder / "outcome.json").write_text(json.dumps(dataclasses.asdict(outcome)), encoding="utf-8")
+
+    folder = filled_once(tmp_path_factory, "small", fill)
+    outcome = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
+    return Lab(folder / "small.yaml", folder / "home"), Outcome(**outcome)
 
 
 @pytest.fixture(scope="session")
@@ -48,10 +57,12 @@ def finished(ran: tuple[Lab, Outcome]) -> Lab:
 @pytest.fixture(scope="session")
 def bucket_lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Return the lab of a finished run of a study with plans of buckets, which tests leave as it is."""
-    lab = new_bucket_lab(tmp_path_factory.mktemp("buckets"))
-    outcome = lab.sdlab("run")
-    assert outcome.code == 0, outcome.err
-    return lab
+
+    def fill(folder: Path) -> None:
+        outcome = new_bucket_lab(folder).sdlab("run")
+        assert outcome.code == 0, outcome.err
+
+    return bucket_lab_in(filled_once(tmp_path_factory, "buckets", fill))
 
 
 @pytest.fixture

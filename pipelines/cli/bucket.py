@@ -464,6 +464,7 @@ def _show(ledger: Ledger, asked: argparse.Namespace, _: StudyHome) -> ExitCode:
             "open_orders": state.open_orders(name),
             "locks": state.locks(name, _today(ledger)),
             "last_mark": _at_last_mark(state, name),
+            "on_paper": _on_paper(state, name),
         }
     if asked.json:
         _print_json(shown)
@@ -592,6 +593,16 @@ def _at_last_mark(state: State, name: str) -> dict[str, Any]:
         "losses": found.memory.losses,
         "stage": found.memory.stage,
     }
+
+
+def _on_paper(state: State, name: str) -> dict[str, Any]:
+    """Return how a satellite in research has done on paper; nothing of any other."""
+    if state.buckets[name].status != "research":
+        return {}
+    paper = State(state.connection, f"paper:{name}")
+    held = {unit: paper.units[unit].number(quanta) for unit, quanta in paper.positions(name).items()}
+    value = {"sessions": paper.sessions, "value": paper.base.number(paper.values[name]), "positions": held}
+    return value | _at_last_mark(paper, name)
 
 
 def _print_fields(fields: Mapping[str, Any]) -> None:

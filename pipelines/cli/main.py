@@ -99,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run, reads=False)
 
     ui = commands.add_parser("ui", parents=[study], help="open Dagster's web page and run its schedules")
-    ui.add_argument("--port", type=int, default=3000, help="port on 127.0.0.1 (default: %(default)s)")
+    ui.add_argument(
+        "--port", type=int, default=3000, help="port on 127.0.0.1, 0 for any that is free (default: %(default)s)"
+    )
     ui.set_defaults(command=_ui, reads=False)
 
     query = commands.add_parser("query", parents=[study], help="ask the published warehouse in SQL")

@@ -14,7 +14,7 @@ from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.home import StudyHome
 from pipelines.report.verdicts import percent_of
-from pipelines.warehouse.query import open_warehouse
+from pipelines.warehouse.query import open_tables
 from pipelines.warehouse.records import records
 from sd_core.errors import InputError
 from sd_core.study.scenario import Scenario
@@ -69,7 +69,7 @@ def orders(home: StudyHome, strategy: str | None, reserve: float | None, *, as_j
     Raises:
         InputError: nothing was published, or no scenario that is up to date and keeps its orders is meant.
     """
-    with open_warehouse(home) as connection:
+    with open_tables(home) as connection:
         scenario = _meant(records(connection, _RANKED), strategy, reserve)
         given = [scenario.strategy, scenario.reserve]
         found = records(connection, _ORDERS, given)

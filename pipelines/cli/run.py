@@ -18,6 +18,7 @@ from pipelines.lab.home import StudyHome
 from pipelines.steps.damage import discard_damaged
 from pipelines.steps.datasets import FACTORS
 from pipelines.steps.plan import Plan, plan_run
+from pipelines.steps.upgrade import upgrade
 from pipelines.warehouse.query import open_warehouse
 from sd_core.errors import DamagedError
 from sd_core.study.model import Study
@@ -46,6 +47,8 @@ def run(home: StudyHome, select: str | None, reasons: list[str], *, fresh: bool)
     started = time.monotonic()
     console = open_console()
     try:
+        if upgrade(home.lake):
+            say("an earlier release wrote this lake: prices are kept, the rest is computed again")
         code = _update(home, console, select, reasons, fresh=fresh)
     except DamagedError:
         discarded = discard_damaged(home.lake)

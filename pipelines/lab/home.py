@@ -86,7 +86,8 @@ def open_home(study: str | None = None) -> StudyHome:
         study: a study file, or the name of one in ``studies/``.
 
     Raises:
-        InputError: there is no such study, or it is refused, or the folder of what is generated.
+        InputError: there is no such study, or it is refused, or the folder of what is generated, or a newer release
+            wrote what is in it.
     """
     name = asked_study(study)
     file = Path(name)
@@ -101,4 +102,6 @@ def open_home(study: str | None = None) -> StudyHome:
             f"{root}: expected a folder whose path has none of {' '.join(sorted(NOT_IN_PATHS))}, which Dagster and "
             "DuckDB do not read as letters: name another one with SD_HOME"
         )
-    return StudyHome(file.resolve(), load_study(file), root)
+    home = StudyHome(file.resolve(), load_study(file), root)
+    home.lake.layout  # noqa: B018 - refuses that of a newer release
+    return home

@@ -4,9 +4,11 @@ Dagster's own opens two databases per event and waits for the disk each time: mi
 scenarios, seconds in any. Everything else about its records belongs in ``instance``.
 """
 
+import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -18,6 +20,7 @@ from pipelines.orchestration.private import (
     ASSET_EVENTS,
     RUN_STATUS_EVENTS,
     SQLITE_BUSY_TIMEOUT_SECONDS,
+    AssetCheckExecutionsTable,
     ConfigurableClassData,
     SqlEventLogStorageTable,
     SqliteEventLogStorage,
@@ -35,6 +38,8 @@ FOLLOWED = {
     dg.DagsterEventType.HANDLED_OUTPUT,
     dg.DagsterEventType.STEP_OUTPUT,
 }
+# The file of a run, with what SQLite leaves beside it.
+RUN_FILE = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27})\.db(-wal|-shm|-journal)?$")
 
 
 class EventLog(SqliteEventLogStorage):
@@ -147,6 +152,29 @@ class EventLog(SqliteEventLogStorage):
             self._waiting += events
             self._store_waiting()
 
+    def delete_events(self, run_id: str) -> None:
+        """Forget what a run has recorded; Dagster leaves what its checks have found, and the file of the run."""
+        super().delete_events(run_id)
+        checks = AssetCheckExecutionsTable
+        with self.index_connection() as index:
+            index.execute(checks.delete().where(checks.c.run_id == run_id))
+
+    def remove_files_except(self, run_ids: Callable[[], Collection[str]]) -> None:
+        """Remove the files of runs that are not known any more.
+
+        Args:
+            run_ids: is called for the known ones once the files are listed, as a run is known before it has a file.
+        """
+        files = [(file, found[1]) for file in Path(self._base_dir).iterdir() if (found := RUN_FILE.match(file.name))]
+        known = set(run_ids())
+        for file, run_id in files:
+            if run_id not in known:
+                with self._lock:
+                    if run_id in self._kept:
+                        self._close(run_id)
+                    self._initialized_dbs.discard(run_id)
+                file.unlink(missing_ok=True)
+
     def _follow(self, event: dg.EventLogEntry) -> None:
         """Note which asset a step has made, and forget what was read ahead of it; at the end of the step, of all."""
         kind = _type_of(event)
@@ -185,6 +213,13 @@ class EventLog(SqliteEventLogStorage):
             last = {events[place].get_dagster_event().asset_key: place for place in about_assets}
             for place in last.values():
                 self._store_asset_event(index, events[place], ids[place])
+
+
+def remove_files_of_forgotten_runs(instance: dg.DagsterInstance) -> None:
+    """Remove the files in which the events of runs were that are forgotten."""
+    log = instance.event_log_storage
+    assert isinstance(log, EventLog)
+    log.remove_files_except(instance.get_run_ids)
 
 
 def _type_of(event: dg.EventLogEntry) -> dg.DagsterEventType | None:

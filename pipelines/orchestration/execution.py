@@ -43,8 +43,7 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
                 tags=tags,
                 raise_on_error=False,
             )
-            if result.success and selection.named is None:
-                prune_history(instance)
+            prune_history(instance, whole=result.success and selection.named is None)
     except dg.DagsterExecutionInterruptedError:
         raise KeyboardInterrupt from None
     if result.success:

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DatabaseError
 
 from pipelines.lab.home import StudyHome
 from pipelines.lab.notices import Notice, announce
-from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE
+from pipelines.orchestration.event_log import BATCH_SIZE, BATCH_VARIABLE, remove_files_of_forgotten_runs
 from pipelines.orchestration.last_run import is_alive
-from pipelines.orchestration.names import PROCESS_TAG
+from pipelines.orchestration.names import PROCESS_TAG, SERVED_LOCK
 from pipelines.orchestration.private import NO_COMPUTE_LOGS
 from sd_core.errors import InputError
 from sd_core.files import put_whole
@@ -32,9 +32,15 @@ UNWRITABLE = {
     "unable to open database file": (errno.EACCES, os.strerror(errno.EACCES)),
 }
 KILLED = "its process ended before the run did"
-UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-# Runs whose events are kept.
-KEPT_RUNS = 30
+# Finished runs whose events are kept, and of how many where the last one has made everything.
+KEPT_RUNS, KEPT_AFTER_A_WHOLE_RUN = 60, 20
+FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+AT_WORK = (
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
 
 # Telemetry and the welcome dialog off; more runs than two at once wait their turn.
 DAGSTER_SETTINGS = """\
@@ -76,7 +82,7 @@ def open_instance(home: StudyHome) -> Iterator[dg.DagsterInstance]:
         with locked(home.dagster_home / ".open.lock"):
             # Two processes that make the same databases at once break each other.
             instance = dg.DagsterInstance.get()
-            killed = _end_dead_runs(instance)
+            killed = _end_dead_runs(home, instance)
         for run in killed:
             for problem in announce(Notice(home.study.name, run.job_name, f"{KILLED} (run {run.run_id[:8]})")):
                 print(problem, file=sys.stderr)
@@ -136,23 +142,35 @@ def _settings(home: StudyHome) -> str:
     return DAGSTER_SETTINGS.format(history=history, compute_log_module=module, compute_log_class=name)
 
 
-def prune_history(instance: dg.DagsterInstance) -> None:
-    """Forget all but the newest finished runs: each takes a megabyte, and a whole run has replaced all of them."""
-    finished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
-    for run in instance.get_runs(finished)[KEPT_RUNS:]:
+def prune_history(instance: dg.DagsterInstance, *, whole: bool) -> None:
+    """Forget finished runs but for the newest: each takes megabytes.
+
+    Args:
+        instance: the study's records.
+        whole: whether the last run has made everything, and so has replaced what earlier ones say of assets.
+    """
+    finished = dg.RunsFilter(statuses=list(FINISHED))
+    for run in instance.get_runs(finished)[KEPT_AFTER_A_WHOLE_RUN if whole else KEPT_RUNS :]:
         instance.delete_run(run.run_id)
+    remove_files_of_forgotten_runs(instance)
 
 
-def _end_dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+def _end_dead_runs(home: StudyHome, instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """Mark runs as failed whose process was killed, and return them.
 
-    Nothing else does, and they would block the queue for ever.
+    Nothing else does, and they would block the queue for ever. A run of the page has no process of its own; it is dead
+    where the page is not served any more. Those that wait in the queue go on once it is.
     """
-    dead = [
-        run
-        for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
-        if PROCESS_TAG in run.tags and not is_alive(int(run.tags[PROCESS_TAG]))
-    ]
+    with locked(home.dagster_home / SERVED_LOCK, wait=False) as free:
+        dead = [
+            run
+            for run in instance.get_runs(dg.RunsFilter(statuses=list(AT_WORK)))
+            if _is_dead(run.tags.get(PROCESS_TAG), served=free is None)
+        ]
     for run in dead:
         instance.report_run_failed(run, KILLED)
     return dead
+
+
+def _is_dead(process: str | None, *, served: bool) -> bool:
+    return not served if process is None else not is_alive(int(process))

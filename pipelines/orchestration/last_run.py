@@ -23,6 +23,7 @@ from pipelines.orchestration.names import (
     PROPOSE_ORDERS,
     RECONCILE_ACCOUNT,
     SEND_EXITS,
+    SERVED_LOCK,
 )
 from sd_core.locks import locked
 from sd_core.wording import printable
@@ -76,7 +77,7 @@ def last_run(home: StudyHome) -> LastRun | None:
 
 def is_served(home: StudyHome) -> bool:
     """Return whether `sdlab ui` serves a study, and with it the daemon that its schedules need."""
-    lock = home.dagster_home / ".ui.lock"
+    lock = home.dagster_home / SERVED_LOCK
     if not lock.exists():
         return False
     with locked(lock, shared=True, wait=False) as held:

@@ -14,3 +14,5 @@ MODELS_GROUP = "models"
 ACCOUNT_GROUP = "account"
 # Which process works on a run from the command line.
 PROCESS_TAG = "sdlab/process"
+# Held in a study's Dagster home while its page is served.
+SERVED_LOCK = ".ui.lock"

@@ -11,8 +11,9 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 # Which events are stored across runs too: about assets, about their checks, and about the state of a run.
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 
-# The event log on SQLite, to be made faster, and the table that it writes.
+# The event log on SQLite, to be made faster, and the tables that it writes.
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 
 # How long a database may be locked by another process.
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -27,6 +28,7 @@ __all__ = [
     "ASSET_EVENTS",
     "RUN_STATUS_EVENTS",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
+    "AssetCheckExecutionsTable",
     "ConfigurableClassData",
     "SqlEventLogStorageTable",
     "SqliteEventLogStorage",

@@ -18,23 +18,25 @@ import dagster as dg
 from ruamel.yaml import YAML
 
 from pipelines.lab.home import WORKSPACE, StudyHome, open_home
+from pipelines.orchestration.lifeline import PATIENCE_SECONDS, end_with
 from pipelines.orchestration.private import webserver_parts
 from pipelines.web.results import Results
 from pipelines.web.server import serve
 
 # How often an open page asks what is new; `dagster dev` has the same.
 POLL_MILLISECONDS = 2_000
-# How long what is under way may take to end after Ctrl-C.
-PATIENCE_SECONDS = 60
 
 
-def main(port: int, lock: int) -> int:
+def main(port: int, lock: int, lifeline: int) -> int:
     """Serve on a port until interrupted, and return 0, or 1 where the daemon ended by itself.
 
     Args:
         port: the port on 127.0.0.1.
-        lock: the file descriptor of the study's lock, which the daemon goes on holding should this process be killed.
+        lock: the file descriptor of the study's lock, which the daemon holds too, until it has ended.
+        lifeline: the reading end of a pipe that is closed when the process that started this one ends.
     """
+    # Longer than the daemon may take, which it waits for.
+    end_with(lifeline, 2 * PATIENCE_SECONDS)
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     # As `dagster dev` sets them for all that it starts: errors without the inner stacks, runs of this machine only.
     os.environ |= {"DAGSTER_IS_DEV_CLI": "1", "DAGSTER_verbose": ""}
@@ -75,8 +77,11 @@ def _workspace(file: Path, locations: Sequence[Any]) -> Path:
 @contextlib.contextmanager
 def _daemon(workspace: Path, lock: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run Dagster's daemon: the schedule, the sensor and the queue."""
-    command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
-    daemon = subprocess.Popen(command, pass_fds=[lock])
+    pipe, held = os.pipe()
+    program = ["pipelines.orchestration.lifeline", str(pipe), "dagster._daemon"]
+    command = [sys.executable, "-m", *program, "run", "--workspace", str(workspace)]
+    daemon = subprocess.Popen(command, pass_fds=[lock, pipe])
+    os.close(pipe)
     try:
         yield daemon
     finally:
@@ -85,6 +90,7 @@ def _daemon(workspace: Path, lock: int) -> Iterator[subprocess.Popen[bytes]]:
             daemon.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             daemon.kill()
+        os.close(held)
 
 
 def _serve(
@@ -101,4 +107,4 @@ def _serve(
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(*map(int, sys.argv[1:])))

@@ -350,7 +350,10 @@ def _outcome(row: dict[str, Any], holding: dict[str, Any], judge_by: str) -> str
     """Return how a scenario did beside another: first by whether all was paid, then by the measure of the study."""
     if row["paid_in_full"] != holding["paid_in_full"]:
         return "better" if row["paid_in_full"] else "worse"
-    one, other = (each[MEASURES[judge_by][0]] for each in (row, holding))
+    measure = MEASURES[judge_by][0]
+    if judge_by == "cagr" and not row["is_of_a_year"]:
+        measure = "twr"  # put on a year, all losses of a few weeks are one of everything
+    one, other = row[measure], holding[measure]
     if one is None or other is None:
         return None
     if is_same(one, other):

@@ -3,6 +3,7 @@
 How a market is built and judged belongs in ``sd_core.market``.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
     if missing := [ticker for ticker, history in stored.items() if history is None]:
         raise NotReadyError(f"{', '.join(missing)}: no prices in the lake yet: {FETCH_FIRST}")
     built = build(study, {ticker: history for ticker, history in stored.items() if history is not None}, study_file)
-    changed = [history_changed(change) for ticker in study.fetched_tickers for change in raw.changes(lake, ticker)]
+    changes = Counter(change for ticker in study.fetched_tickers for change in raw.changes(lake, ticker))
+    changed = [history_changed(change, times) for change, times in changes.items()]
     asked = max(history.fetched_at for history in stored.values() if history is not None)
     late = [prices_overdue(one) for one in overdue_tickers(study, lake, asked)]
     tables = vars(built) | {"price_findings": _all_findings(lake, built, [*changed, *late])}

@@ -4,6 +4,9 @@ DuckDB's own read-only mode keeps rows from being changed, yet lets ``copy … t
 among them. So a session here is locked up before it takes a query. How rows are printed belongs in ``pipelines.cli``.
 """
 
+import contextlib
+from collections.abc import Iterator
+
 import duckdb
 
 from pipelines.lab.home import StudyHome
@@ -13,6 +16,9 @@ from sd_core.errors import InputError
 ALLOWED = "expected one query that reads the published tables; to save its rows: sdlab query … --out rows.csv"
 # `pivot` without a list of values is several statements to DuckDB.
 READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
+
+# The newest `warehouse_layout()` of `sql/macros.sql` that the commands can read.
+LAYOUT = 1
 
 # In this order, as each needs what the next one takes away. Without external access no extension is loaded, nothing is
 # attached and no variable of Python is a table; but what is attached could still be written over by its path, which
@@ -31,7 +37,7 @@ def open_warehouse(home: StudyHome) -> duckdb.DuckDBPyConnection:
     Each call opens what is published by then, whatever else of this process still reads what was published before.
 
     Raises:
-        InputError: nothing was published yet, or the file is damaged.
+        InputError: nothing was published yet, the file is damaged, or a newer release published it.
     """
     if not home.published.warehouse.exists():
         raise InputError(f"{home.published.warehouse}: nothing published yet: expected a finished `sdlab run` before")
@@ -40,12 +46,46 @@ def open_warehouse(home: StudyHome) -> duckdb.DuckDBPyConnection:
         catalog = _catalog(home.study.name)
         connection.execute(f"attach {quoted(home.published.warehouse)} as {catalog} (read_only)")
         connection.execute(f"use {catalog}.main")
+        _require_known_layout(home, connection)
         for lock in LOCKS:
             connection.execute(lock)
+    except InputError:
+        connection.close()
+        raise
     except duckdb.Error as error:
         connection.close()
         raise InputError(f"{home.published.warehouse}: expected what a run published; run again: {error}") from None
     return connection
+
+
+@contextlib.contextmanager
+def open_tables(home: StudyHome) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published warehouse for queries of our own, whose tables and columns an earlier release may lack.
+
+    Raises:
+        InputError: as :func:`open_warehouse`, or a query finds no such table or column.
+    """
+    with open_warehouse(home) as connection:
+        try:
+            yield connection
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise InputError(
+                f"{home.published.warehouse}: published by another release: expected its tables of this one: publish "
+                f"them again with `sdlab run` ({str(error).splitlines()[0]})"
+            ) from None
+
+
+def _require_known_layout(home: StudyHome, connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse a file that a newer release published; what an earlier one did is read as it is."""
+    try:
+        (found,) = connection.execute("select warehouse_layout()").fetchall()[0]
+    except duckdb.CatalogException:
+        return
+    if found > LAYOUT:
+        raise InputError(
+            f"{home.published.warehouse}: published by a newer release, in layout {found}: expected at most {LAYOUT}: "
+            "use that release, or run again"
+        )
 
 
 def _catalog(name: str) -> str:

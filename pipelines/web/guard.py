@@ -5,7 +5,7 @@ the path of its GraphQL. Programs on this machine are let through: the user's ow
 without the server.
 """
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HOST = "127.0.0.1"
 NAMES = (HOST, "localhost", "[::1]")
@@ -13,7 +13,20 @@ GRAPHQL = "/graphql"
 HTTP_PORT = 80
 
 FORBIDDEN = 403
+LENGTH_REQUIRED = 411
+TOO_LARGE = 413
 MISDIRECTED = 421
+
+# Of a body; what a page asks of Dagster takes a few kilobytes.
+LARGEST_BODY = 1_000_000
+# With every answer: no other page shows it in a frame, takes it for another type of file, or learns its address.
+ANSWERED_WITH = (
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+    (b"x-frame-options", b"DENY"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 
 Refusal = tuple[int, str]
 
@@ -30,9 +43,9 @@ class Guard:
         """Answer one request, or one opened WebSocket."""
         refusal = self._refusal(scope) if scope["type"] in ("http", "websocket") else None
         if refusal is None:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _unframed(send))
         else:
-            await _refuse(scope, send, *refusal)
+            await _refuse(scope, _unframed(send), *refusal)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         """Return the status and reason with which a request is refused, or None where it is let through."""
@@ -48,9 +61,28 @@ class Guard:
                 FORBIDDEN,
                 "Sec-Fetch-Site: expected a request of our own page; a link from elsewhere may open a page",
             )
-        if scope["type"] == "http" and _is_graphql(scope):
-            return _graphql_refusal(scope)
-        return None
+        if scope["type"] == "websocket":
+            return None
+        return _body_refusal(scope) or (_graphql_refusal(scope) if _is_graphql(scope) else None)
+
+
+def _body_refusal(scope: Scope) -> Refusal | None:
+    if _values(scope, b"transfer-encoding"):
+        return LENGTH_REQUIRED, "Transfer-Encoding: expected a body whose length is stated"
+    if any(int(length) > LARGEST_BODY for length in _values(scope, b"content-length")):
+        return TOO_LARGE, f"Content-Length: expected at most {LARGEST_BODY} bytes"
+    return None
+
+
+def _unframed(send: Send) -> Send:
+    """Return a function that sends an answer with the headers that every answer has."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            message = {**message, "headers": [*message.get("headers", ()), *ANSWERED_WITH]}
+        await send(message)
+
+    return sent
 
 
 def _from_elsewhere(scope: Scope) -> bool:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pipelines.lab.home import StudyHome
 from pipelines.lab.publication import current_publication
 from pipelines.report.charts import CHARTS_PATH, REPORT_PATH, table_charts
-from pipelines.warehouse.query import open_warehouse
+from pipelines.warehouse.query import open_tables
 from sd_core.errors import InputError
 
 NOT_FOUND = 404
@@ -61,7 +61,7 @@ class Results:
 
     def _draw(self, _: str) -> dict[str, str]:
         """Return the drawings of what is published, by table; the argument is what it is remembered by."""
-        with open_warehouse(self._home) as connection:
+        with open_tables(self._home) as connection:
             return dict(table_charts(connection))
 
 

@@ -6,7 +6,7 @@ from threading import Thread
 import uvicorn
 from starlette.types import ASGIApp
 
-from pipelines.web.guard import HOST, Guard
+from pipelines.web.guard import HOST, LARGEST_BODY, Guard
 
 # How long requests under way may take to end after Ctrl-C.
 PATIENCE_SECONDS = 5
@@ -20,6 +20,7 @@ def serve(app: ASGIApp, port: int, until: Callable[[], object]) -> None:
             host=HOST,
             port=port,
             log_level="warning",
+            ws_max_size=LARGEST_BODY,
             timeout_graceful_shutdown=PATIENCE_SECONDS,
         )
     )

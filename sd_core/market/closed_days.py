@@ -46,10 +46,10 @@ def repeated_bars(history: PriceHistory, sessions: Dates, calendar: str) -> Iter
 
 def bars_without_session(history: PriceHistory, sessions: Dates, calendar: str) -> Iterator[Finding]:
     """Yield the bars on days without a session, of an asset that does not trade round the clock, in one finding."""
-    dates = calendar_days(history.bars.index)
-    if _trades_round_the_clock(history):
+    dates, repeats = calendar_days(history.bars.index), _repeats(history)
+    if _trades_round_the_clock(dates, repeats):
         return
-    dates = dates[_outside(dates, sessions) & ~_repeated_outside(history, sessions)]
+    dates = dates[_outside(dates, sessions) & ~repeats]
     if len(dates):
         yield _of_dates(
             history.ticker,
@@ -69,10 +69,10 @@ def sessions_without_bar(histories: Iterable[PriceHistory], sessions: Dates, cal
     expected = np.zeros(len(sessions), dtype=bool)
     traded = np.zeros(len(sessions), dtype=bool)
     for history in histories:
-        dates = calendar_days(history.bars.index)
-        if len(dates) and not _trades_round_the_clock(history):
+        dates, repeats = calendar_days(history.bars.index), _repeats(history)
+        if len(dates) and not _trades_round_the_clock(dates, repeats):
             expected |= (sessions >= dates[0]) & (sessions <= dates[-1])
-            traded |= np.isin(sessions, dates[~_without_trade(history)])
+            traded |= np.isin(sessions, dates[~(repeats & _mostly_has_range(history))])
     empty = expected & ~traded
     for begin, end in np.flatnonzero(np.diff(empty.astype(int), prepend=0, append=0)).reshape(-1, 2):
         empty[begin:end] = end - begin <= TOLERATED_SESSIONS
@@ -87,9 +87,9 @@ def sessions_without_bar(histories: Iterable[PriceHistory], sessions: Dates, cal
         )
 
 
-def _trades_round_the_clock(history: PriceHistory) -> bool:
+def _trades_round_the_clock(dates: Dates, repeats: Flags) -> bool:
     """Return whether weekends are days like any other, by the bars that do not only repeat the close before."""
-    return periods_per_year(calendar_days(history.bars.index)[~_repeats(history)]) == 365
+    return periods_per_year(dates[~repeats]) == 365
 
 
 def _outside(dates: Dates, sessions: Dates) -> Flags:
@@ -109,18 +109,16 @@ def _repeats(history: PriceHistory) -> Flags:
 
 
 def _repeated_outside(history: PriceHistory, sessions: Dates) -> Flags:
-    dates = calendar_days(history.bars.index)
-    if _trades_round_the_clock(history):
+    dates, repeats = calendar_days(history.bars.index), _repeats(history)
+    if _trades_round_the_clock(dates, repeats):
         return np.zeros(len(dates), dtype=bool)
-    return _repeats(history) & _outside(dates, sessions)
+    return repeats & _outside(dates, sessions)
 
 
-def _without_trade(history: PriceHistory) -> Flags:
-    """Return which bars repeat the close before, where most bars have a range."""
-    bars = history.bars
-    flat = (bars["high"] == bars["low"]).to_numpy()
-    repeats = _repeats(history)
-    return repeats if 2 * np.count_nonzero(flat) < len(flat) else np.zeros_like(repeats)
+def _mostly_has_range(history: PriceHistory) -> bool:
+    """Return whether most bars have one: only there is a bar that repeats the close before no trade."""
+    flat = (history.bars["high"] == history.bars["low"]).to_numpy()
+    return bool(2 * np.count_nonzero(flat) < len(flat))
 
 
 def _listed(dates: Dates) -> str:

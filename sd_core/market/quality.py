@@ -302,13 +302,16 @@ def in_hundredths(history: PriceHistory, sessions: Dates) -> Iterator[Finding]:
         )
 
 
-def history_changed(change: RawChange) -> Finding:
+def history_changed(change: RawChange, times: int = 1) -> Finding:
     """Return the finding of a past that a later fetch changed; ``change`` must hold at least one change.
+
+    A source that goes back and forth makes the same change several ``times``, which is one finding.
 
     Its dates are those of the first and the last change, and its ``sessions`` counts the changes.
     """
     assert change.first is not None  # as the count says
     assert change.last is not None
+    until = f", the last on {change.last}" if change.count > 1 else ""
     return Finding(
         ticker=change.ticker,
         rule="history_changed",
@@ -317,7 +320,8 @@ def history_changed(change: RawChange) -> Finding:
         sessions=change.count,
         detail=(
             f"The source delivered another past of {change.ticker} than before ({change.what}; {change.count} in all), "
-            f"first: {change.example}. The earlier version is kept."
+            f"first: {change.example}{until}. The earlier version is kept."
+            + (f" It did so {times} times." if times > 1 else "")
         ),
     )
 

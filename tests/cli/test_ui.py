@@ -18,6 +18,7 @@ import pytest
 from support.lab import Lab
 
 from pipelines.web.guard import Guard
+from sd_core.locks import locked
 
 PATIENCE = 90
 PORT = 3000
@@ -209,6 +210,40 @@ def test_guard_refuses_a_query_that_a_form_could_send(types: list[str]) -> None:
     assert ask("POST", "/graphql", [("content-type", value) for value in types]).status == 403
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"content-length": "1000000"}, None, id="a megabyte"),
+        pytest.param({"content-length": "1000001"}, 413, id="more"),
+        pytest.param({"content-length": "9" * 30}, 413, id="much more"),
+        pytest.param({"transfer-encoding": "chunked"}, 411, id="unstated"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/graphql", "/report_asset_check/lake/prices"])
+def test_guard_refuses_a_body_larger_than_a_megabyte(headers: dict[str, str], status: int | None, path: str) -> None:
+    assert ask("POST", path, {**JSON, **headers}).status == status
+
+
+def test_every_answer_may_be_framed_by_no_page_and_taken_for_no_other_type() -> None:
+    async def app(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-security-policy", b"own")]})
+
+    sent: list[dict[str, Any]] = []
+
+    async def take(message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [(b"host", OWN[0].encode())]}
+    asyncio.run(Guard(app, PORT)(scope, take, take))
+    refused = ask("GET", "/graphql?query={a}", {}).sent
+    for headers in (sent[0]["headers"], refused[0]["headers"]):
+        assert (b"content-security-policy", b"frame-ancestors 'none'") in headers
+        assert (b"x-frame-options", b"DENY") in headers
+        assert (b"x-content-type-options", b"nosniff") in headers
+    # Policies add up: the page's own stays.
+    assert (b"content-security-policy", b"own") in sent[0]["headers"]
+
+
 def test_refusal_says_why_in_one_line_of_text() -> None:
     answer = ask("POST", "/graphql", {"content-type": "text/plain"})
     assert answer.text == "refused: Content-Type: expected application/json\n"
@@ -372,10 +407,16 @@ def assert_attacks_are_refused_and_change_nothing(page: Page) -> None:
         (403, "POST", "/graphql", {"content-type": "application/graphql"}, mutation),
         (421, "POST", "/graphql", {**JSON, "host": f"evil.example:{page.port}"}, body),
         (421, "GET", "/", {"host": f"evil.example:{page.port}"}, None),
+        (403, "GET", "/", {**ELSEWHERE, **FRAME}, None),
+        (403, "GET", "/report", {**ELSEWHERE, **IMAGE}, None),
+        (403, "POST", "/report_asset_materialization/lake/prices", {**ELSEWHERE, **LINK}, ""),
+        (413, "POST", "/graphql", JSON, json.dumps({"query": mutation, "padding": "x" * 1_000_000})),
+        (411, "POST", "/graphql", {**JSON, "transfer-encoding": "chunked"}, None),
         (403, "GET", "/graphql", {**HANDSHAKE, "origin": "http://evil.example"}, None),
         (403, "GET", "/graphql", {**HANDSHAKE, **ELSEWHERE}, None),
         (421, "GET", "/graphql", {**HANDSHAKE, "host": f"evil.example:{page.port}"}, None),
     ]
+    assert len(attacks) >= 20
     for status, method, target, headers, sent in attacks:
         answered, text = page.ask(method, target, headers, sent)
         assert answered == status, (method, target, headers)
@@ -387,7 +428,15 @@ def assert_attacks_are_refused_and_change_nothing(page: Page) -> None:
 def assert_second_server_is_refused(page: Page) -> None:
     outcome = page.lab.sdlab("ui", "--port", str(page.port + 1))
     assert outcome.code == 2
-    assert "already being served" in outcome.err
+    who = f"small: already being served at http://127.0.0.1:{page.port} by process {page.process.pid}"
+    assert f"{who}, which `kill -INT {page.process.pid}` ends: expected one" in outcome.err
+    # Another study of the same home that asks for the same port learns whose it is.
+    text = page.lab.study_file.read_text(encoding="utf-8").replace("name: small", "name: other")
+    page.lab.root.joinpath("other.yaml").write_text(text, encoding="utf-8")
+    other = Lab(page.lab.root / "other.yaml", page.lab.root).sdlab("ui", "--port", str(page.port))
+    assert other.code == 2
+    assert f"--port {page.port}: expected a free port on 127.0.0.1, 1 to 65535, or 0 for any" in other.err
+    assert who in other.err
 
 
 def assert_interrupt_ends_all_with_0(page: Page) -> None:
@@ -409,6 +458,22 @@ def test_served_page_works_refuses_every_attack_and_ends_whole(lab: Lab, serve: 
     assert_attacks_are_refused_and_change_nothing(page)
     assert_second_server_is_refused(page)
     assert_interrupt_ends_all_with_0(page)
+
+
+def test_killed_command_leaves_no_process_and_port_0_is_one_that_is_free(
+    fresh_lab: Lab, processes: list[subprocess.Popen[str]]
+) -> None:
+    process = fresh_lab.start("ui", "--port", "0")
+    processes.append(process)
+    assert process.stdout is not None
+    address = next(found for line in process.stdout if (found := re.search(r"http://127.0.0.1:([0-9]+) ", line)))
+    assert int(address[1]) > 0
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert len(daemons_among(below)) == 1
+    process.kill()
+    assert_ended(below)
+    with locked(fresh_lab.home.dagster_home / ".ui.lock", wait=False) as lock:
+        assert lock is not None
 
 
 @pytest.mark.parametrize("killed", ["the daemon", "the webserver"])

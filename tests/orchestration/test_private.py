@@ -20,9 +20,11 @@ def test_internals_of_dagster_are_where_they_are_taken_from() -> None:
         "index_transaction",
         "_store_asset_event",
         "_connect",
+        "delete_events",
     )
     for method in (*taken, "_initdb", "conn_string_for_shard", "dispose"):
         assert callable(getattr(private.SqliteEventLogStorage, method))
+    assert "run_id" in private.AssetCheckExecutionsTable.c
     assert private.SQLITE_BUSY_TIMEOUT_SECONDS > 0
     module, name = private.NO_COMPUTE_LOGS
     assert inspect.isclass(getattr(importlib.import_module(module), name))

@@ -108,6 +108,14 @@ def test_growth_of_less_than_a_year_is_not_stated_per_year() -> None:
     assert "a year" not in sentence
 
 
+def test_losses_of_less_than_a_year_are_compared_as_they_are() -> None:
+    # Three weeks at -95.5 and at -99 % are both a loss of everything a year, to the last bit.
+    short = {"last_session": dt.date(2020, 1, 24), "is_of_a_year": False, "cagr": -1.0}
+    holding = HOLDING | short | {"twr": -0.955}
+    (sentence,) = sentences([holding, row("sd8", -1.0) | short | {"twr": -0.99}], holding, [], "cagr")
+    assert "1 did worse by growth." in sentence
+
+
 def test_rule_is_compared_with_the_same_cash_and_not_with_the_risk_of_holding() -> None:
     rows = [HOLDING, row("sd4", 0.04, rank=2), row("sd8", 0.03, rank=3)]
     compared = [

@@ -1,5 +1,6 @@
 """The books of a ledger are landed beside plans: rows that follow from what was booked; none without a ledger."""
 
+import json
 import shutil
 from decimal import Decimal
 from pathlib import Path
@@ -161,6 +162,16 @@ def test_satellite_on_paper_has_days_and_positions_of_its_own(account: Lab) -> N
     assert daily["share"].to_numpy() == pytest.approx((daily["value"] / (daily["value"] + 9_500)).to_numpy(), rel=1e-9)
     [trade] = of_book(account, "bucket_trade", "paper:idea").to_dict("records")
     assert (trade["entry_price"], trade["is_on_strategy"]) == (float(close_of(account, "EEE", SECOND)), True)
+
+
+def test_satellite_in_research_shows_how_it_does_on_paper(account: Lab) -> None:
+    shown = json.loads(account.sdlab("bucket", "show", "idea", "--json").out)
+    daily = of_book(account, "bucket_daily", "paper:idea")
+    assert (shown["value"], shown["on_paper"]["sessions"], shown["on_paper"]["session"]) == ("0.00", 5, str(LAST))
+    assert float(shown["on_paper"]["value"]) == pytest.approx(daily["value"].iloc[-1], abs=0.01)
+    assert list(shown["on_paper"]["positions"]) == ["EEE"]
+    assert shown["on_paper"]["index"] == daily["twr_index"].iloc[-1]
+    assert json.loads(account.sdlab("bucket", "show", "dipper", "--json").out)["on_paper"] == {}
 
 
 def test_twin_has_days_and_rows_in_the_tables_of_the_account(account: Lab) -> None:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import duckdb
 import pytest
 from support.lab import Lab
-from support.steps import publish, rebuilt
+from support.steps import publish, rebuilt, refresh
 
 from pipelines.orchestration import warehouse_assets
 from pipelines.report import file
@@ -140,3 +140,16 @@ def test_pages_of_tables_have_small_pictures(finished: Lab) -> None:
         assert len(picture) < 45_000
         drawing = ElementTree.fromstring(picture)
         assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_source_that_goes_back_and_forth_is_one_finding_with_its_times(lab_with_prices: Lab) -> None:
+    file = lab_with_prices.study_file.parent / "prices" / "BBB_dividends.csv"
+    paid = file.read_text(encoding="utf-8")
+    header, first, *others = paid.splitlines()
+    for content in ("\n".join([header, *others]), paid) * 2:
+        file.write_text(content, encoding="utf-8")
+        refresh(lab_with_prices.home, fresh=True)
+    findings = lab_with_prices.table("report_data_quality").query("rule == 'history_changed'")
+    assert len(findings) == 2
+    assert all(f"first: {first[:10]} amount" in detail for detail in findings["detail"])
+    assert all("It did so 2 times." in detail for detail in findings["detail"])

@@ -30,6 +30,7 @@ from sd_core.simulation.engine import simulate
 from stress.found import Found
 
 LONGEST_SECONDS = 60
+ON_ONE_HOME = 50
 # Past the cases that the suite draws.
 FIRST_ENGINE_CASE = 1_000_000
 NASTY = [
@@ -142,8 +143,13 @@ def _study(chance: random.Random, lab: Lab, folder: Path, _: int) -> str:
     return _judged(outcome.code, outcome.err)
 
 
-def _csv(chance: random.Random, lab: Lab, folder: Path, _: int) -> str:
-    """Run a study on price files of which some bytes or lines are others."""
+def _csv(chance: random.Random, lab: Lab, folder: Path, number: int) -> str:
+    """Run a study on price files of which some bytes or lines are others, on what the cases before it have stored.
+
+    Every so many begin with nothing stored, so that a fault is repeated from the last such number on.
+    """
+    if number % ON_ONE_HOME == 0:
+        shutil.rmtree(folder / "csv", ignore_errors=True)
     prices = folder / "prices"
     shutil.rmtree(prices, ignore_errors=True)
     shutil.copytree(lab.study_file.parent / "prices", prices)

@@ -43,4 +43,10 @@ def new_bucket_lab(folder: Path) -> Lab:
     """Return a lab of the study with both plans, in which nothing was run yet."""
     prices = write_prices(folder / "prices")
     write_tickers(prices)
-    return Lab(write_study(folder / "small.yaml", planned_study(prices, PLANS)), folder / "home")
+    write_study(folder / "small.yaml", planned_study(prices, PLANS))
+    return bucket_lab_in(folder)
+
+
+def bucket_lab_in(folder: Path) -> Lab:
+    """Return the lab that :func:`new_bucket_lab` made in a folder."""
+    return Lab(folder / "small.yaml", folder / "home")
