@@ -4,9 +4,11 @@ import contextlib
 import gc
 import os
 import sys
+import threading
 
 from pipelines.cli.endings import end_at_interrupts, hold_standard_streams, raising_interrupts
 from pipelines.cli.exit_code import ExitCode
+from pipelines.warehouse.interruption import ASKING
 
 # How many objects are made before garbage is looked for: thousands of classes and functions are imported, and Python's
 # own 700 would have all of them looked at again and again, a tenth of a command's time.
@@ -27,7 +29,7 @@ def program() -> ExitCode:
 
     with raising_interrupts():
         code = main()
-    if code is ExitCode.INTERRUPTED:
+    if code is ExitCode.INTERRUPTED or any(thread.name == ASKING for thread in threading.enumerate()):
         # Python would wait for threads that are still at work; what they store is whole or absent, whenever they end.
         with contextlib.suppress(OSError):
             sys.stdout.flush()

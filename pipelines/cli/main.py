@@ -107,6 +107,15 @@ def _parser() -> argparse.ArgumentParser:
     query = commands.add_parser("query", parents=[study], help="ask the published warehouse in SQL")
     query.add_argument("sql", metavar="SQL")
     query.add_argument("--out", metavar="FILE", type=Path, help="write the rows to a CSV file, once all are there")
+    query.add_argument(
+        "--memory",
+        metavar="GB",
+        type=_positive,
+        help="how much memory it may take (default: 4, or 80 %% of the machine's)",
+    )
+    query.add_argument(
+        "--seconds", metavar="N", type=_positive, default=600.0, help="how long it may take (default: %(default)g)"
+    )
     query.set_defaults(command=_query, reads=True)
 
     orders = commands.add_parser(
@@ -127,6 +136,16 @@ def _parser() -> argparse.ArgumentParser:
 
     add_bucket_commands(commands, study, _bucket)
     return parser
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number above 0, below a million")
+    return number
 
 
 def _print_help(parser: argparse.ArgumentParser, _: argparse.Namespace) -> ExitCode:
@@ -155,7 +174,7 @@ def _query(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.cli.query import query
     from pipelines.lab.home import open_home
 
-    return query(open_home(parsed.study), parsed.sql, parsed.out)
+    return query(open_home(parsed.study), parsed.sql, parsed.out, gigabytes=parsed.memory, seconds=parsed.seconds)
 
 
 def _orders(parsed: argparse.Namespace) -> ExitCode:

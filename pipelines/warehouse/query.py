@@ -5,11 +5,15 @@ among them. So a session here is locked up before it takes a query. How rows are
 """
 
 import contextlib
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
 
 import duckdb
 
 from pipelines.lab.home import StudyHome
+from pipelines.warehouse.interruption import ASKING
 from pipelines.warehouse.quoting import quoted
 from sd_core.errors import InputError
 
@@ -30,11 +34,20 @@ LOCKS = (
     "set lock_configuration = true",
 )
 
+# What a query may take where nothing else is asked for, and of the machine's memory at most.
+GIGABYTES, SHARE_OF_MEMORY, SECONDS = 4.0, 0.8, 600.0
+# How long a query may take to end once it is interrupted; most end at once, a few do not listen.
+GRACE_SECONDS = 1.0
 
-def open_warehouse(home: StudyHome) -> duckdb.DuckDBPyConnection:
+
+def open_warehouse(home: StudyHome, gigabytes: float | None = None) -> duckdb.DuckDBPyConnection:
     """Open the published warehouse so that its session reads it and touches no other file.
 
     Each call opens what is published by then, whatever else of this process still reads what was published before.
+
+    Args:
+        home: the study.
+        gigabytes: how much memory queries may take; None for DuckDB's default, four fifths of the machine's.
 
     Raises:
         InputError: nothing was published yet, the file is damaged, or a newer release published it.
@@ -47,6 +60,8 @@ def open_warehouse(home: StudyHome) -> duckdb.DuckDBPyConnection:
         connection.execute(f"attach {quoted(home.published.warehouse)} as {catalog} (read_only)")
         connection.execute(f"use {catalog}.main")
         _require_known_layout(home, connection)
+        if gigabytes is not None:
+            connection.execute(f"set memory_limit = '{gigabytes * 1e9:.0f}B'")
         for lock in LOCKS:
             connection.execute(lock)
     except InputError:
@@ -86,6 +101,54 @@ def _require_known_layout(home: StudyHome, connection: duckdb.DuckDBPyConnection
             f"{home.published.warehouse}: published by a newer release, in layout {found}: expected at most {LAYOUT}: "
             "use that release, or run again"
         )
+
+
+def default_gigabytes() -> float:
+    """Return how much memory a query may take by default."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    return min(GIGABYTES, SHARE_OF_MEMORY * machine)
+
+
+def ask(connection: duckdb.DuckDBPyConnection, work: Callable[[], None], seconds: float) -> None:
+    """Do work that asks a connection, within a time; close the connection.
+
+    The work has a thread of its own: while DuckDB computes it does not always notice Ctrl-C, and never the time.
+
+    Raises:
+        InputError: the time is over.
+        KeyboardInterrupt: Ctrl-C. Where the work did not end by then, its thread goes on until the process ends.
+    """
+    # Joining the thread would not do: Python 3.11 takes a thread for ended where a join is interrupted.
+    ended = Event()
+    failures: list[BaseException] = []
+
+    def working() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            ended.set()
+
+    Thread(target=working, name=ASKING, daemon=True).start()
+    try:
+        if not ended.wait(seconds):
+            raise InputError(f"expected an answer within {seconds:g} seconds; for a longer time: --seconds N")
+    finally:
+        _interrupt(connection, ended)
+        if ended.is_set():
+            connection.close()
+    if failures:
+        raise failures[0]
+
+
+def _interrupt(connection: duckdb.DuckDBPyConnection, ended: Event) -> None:
+    """Interrupt a query until it has ended, or for a while: a connection at work may refuse even this."""
+    until = time.monotonic() + GRACE_SECONDS
+    while not ended.is_set() and time.monotonic() < until:
+        with contextlib.suppress(duckdb.Error):
+            connection.interrupt()
+        ended.wait(0.1)
 
 
 def _catalog(name: str) -> str:

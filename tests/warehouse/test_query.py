@@ -2,9 +2,13 @@
 
 import contextlib
 import os
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 from support.lab import Lab
 
@@ -173,12 +177,13 @@ def test_study_may_bear_a_name_that_duckdb_keeps_for_itself(finished: Lab, tmp_p
 def test_query_too_large_for_memory_is_refused_with_what_takes_it_and_leaves_no_file(
     finished: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect, files = duckdb.connect, files_below(finished.root)
-    monkeypatch.setattr(query.duckdb, "connect", lambda: connect(config={"memory_limit": "40MB", "threads": 1}))
+    files = files_below(finished.root)
     monkeypatch.chdir(tmp_path)
-    outcome = finished.sdlab("query", "select md5(i::varchar) as a from range(3000000) rows(i) order by a")
+    asked = "select md5(i::varchar) as a from range(3000000) rows(i) order by a"
+    outcome = finished.sdlab("query", asked, "--memory", "0.04")
     assert outcome.code == 2
-    assert f"expected a query that fits in memory; larger ones: duckdb -readonly {finished.published}" in outcome.err
+    assert "expected a query that fits in 0.04 GB of memory; for more: --memory GB" in outcome.err
+    assert f"duckdb -readonly {finished.published}" in outcome.err
     assert not os.listdir(tmp_path)
     assert files_below(finished.root) == files
 
@@ -188,3 +193,56 @@ def test_damaged_file_is_refused_in_words(lab: Lab) -> None:
     outcome = lab.sdlab("query", "from report_strategy")
     assert outcome.code == 2
     assert f"{lab.published}: expected what a run published; run again" in outcome.err
+
+
+# It counts for hours, and listens to nothing.
+ENDLESS = "select count(*) from range(1000000000000)"
+
+
+def test_query_that_takes_longer_than_it_may_is_refused_and_leaves_no_file(finished: Lab, tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    began = time.monotonic()
+    outcome = finished.sdlab(
+        "query",
+        "with recursive t(n) as (select 1 union all select n + 1 from t) from t",
+        "--seconds",
+        "0.3",
+        "--out",
+        str(out),
+    )
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "expected an answer within 0.3 seconds; for a longer time: --seconds N" in outcome.err
+    assert time.monotonic() - began < 30
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "much", "1e300"])
+@pytest.mark.parametrize("option", ["--seconds", "--memory"])
+def test_bound_that_is_none_is_refused(finished: Lab, option: str, text: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        finished.sdlab("query", "select 1", option, text)
+
+
+@pytest.mark.parametrize(("given", "code"), [([], 130), (["--seconds", "0.5"], 2)], ids=["Ctrl-C", "time"])
+def test_query_that_listens_to_nothing_ends_with_its_process(
+    finished: Lab, processes: list[subprocess.Popen[str]], given: list[str], code: int
+) -> None:
+    process = finished.start("query", ENDLESS, *given)
+    processes.append(process)
+    if not given:
+        # It asks once DuckDB has opened the published file.
+        while str(finished.published) not in {one.path for one in psutil.Process(process.pid).open_files()}:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in err
+
+
+def test_text_on_a_terminal_is_cut_before_it_is_laid_out(finished: Lab) -> None:
+    with open_warehouse(finished.home) as connection:
+        [(text, number)] = query._rounded(
+            connection.sql("select repeat('x', 5000) as a, 0.123456789::double as b")
+        ).fetchall()
+    assert (text, number) == ("x" * 1000, 0.1235)
