@@ -30,10 +30,11 @@ from benchmarks import report
 from benchmarks.homes import SD8, make_home, make_study
 from benchmarks.market import DAILY_VOLATILITY, make_panel, with_drift
 from pipelines.lab.current import current_market, current_scenarios, stored_scenarios
-from pipelines.lab.home import SQL, StudyHome
+from pipelines.lab.home import SQL
+from pipelines.lab.sweeps import StudyHome, held_sweeps
 from pipelines.steps.datasets import RESERVE_BOOTSTRAP
 from pipelines.steps.derived import register_all
-from pipelines.steps.rebuild import register_scenarios
+from pipelines.steps.rebuild import SEGMENT_COLUMNS, register_scenarios
 from pipelines.steps.simulate import simulate_into_lake
 from pipelines.warehouse.lake_views import register_market
 from pipelines.warehouse.models import build, needed_for, own_models, read_macros
@@ -238,7 +239,8 @@ def _verdicts(home: StudyHome, table: str, columns: str) -> dict[str, str]:
     stored = stored_scenarios(home.study, home.lake, metrics_version)
     with contextlib.closing(duckdb.connect()) as connection:
         register_market(connection, home.study, market)
-        register_scenarios(connection, stored, current_scenarios(home.study, stored, market))
+        sweeps = held_sweeps(home.study, home.lake, market, metrics_version, SEGMENT_COLUMNS)
+        register_scenarios(connection, stored, current_scenarios(home.study, stored, market), sweeps)
         register_all(connection, [RESERVE_BOOTSTRAP], home.study, home.lake, market)
         models, macros = _models(table)
         build(connection, models, macros)

@@ -2,9 +2,10 @@
 
 A dataset's partition lies in ``<dataset>/<key>/<version>/``, one Parquet file per table. It becomes visible when
 ``<dataset>/<key>/current.json`` is replaced, which happens in one step after every file is whole; a writer that dies
-before leaves nothing that a reader would meet. The pointer holds a SHA-256 of every file and of itself, so that a bit
-that a disk turned is found before it becomes a number. What a dataset means belongs to its writer; the published
-warehouse belongs in ``pipelines``.
+before leaves nothing that a reader would meet. A dataset of segments, files of many small partitions together, has no
+pointers: each is renamed into place whole. The pointer holds a SHA-256 of every file and of itself, the name of a
+segment that of its file, so that a bit that a disk turned is found before it becomes a number. What a dataset means
+belongs to its writer; the published warehouse belongs in ``pipelines``.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ POINTER = "current.json"
 # tables or of the form of a pointer; 1 is a lake without the note, whose pointers may have no checksums.
 LAYOUT = 2
 LAYOUT_FILE = "layout.json"
+# How the file of a segment ends.
+SEGMENT = ".parquet"
 # The time it was written, in nanoseconds, and a random part; longer than any ticker.
 VERSION = re.compile(r"(draft-)?[0-9]{20}-[0-9a-f]{8}$")
 
@@ -218,8 +221,60 @@ class Lake:
                 for name in stored - ({current.version, *current.kept} if current else set()):
                     shutil.rmtree(Path(home, name))
                 for name in files:
-                    if name.startswith(draft_prefix(POINTER)):
+                    if name.startswith((draft_prefix(POINTER), draft_prefix(SEGMENT))):
                         Path(home, name).unlink()
+
+    def append(self, dataset: str, name: str, table: pa.Table) -> str:
+        """Add a segment to a dataset: a file of rows that is there whole or not at all, and is named by no pointer.
+
+        A reader takes all segments of a dataset together, and decides which of their rows count. The same rows under
+        the same name are one segment, however often they are added.
+
+        Args:
+            dataset: of segments alone.
+            name: of which the order is that of the segments.
+            table: its rows.
+
+        Returns:
+            The segment's whole name, which ends with the SHA-256 of its file.
+        """
+        home = self.root / dataset
+        home.mkdir(parents=True, exist_ok=True)
+        with self.shared():
+            draft = home / f"{draft_prefix(SEGMENT)}{secrets.token_hex(4)}"
+            try:
+                whole = f"{name}-{_write(table, draft)}"
+                draft.replace(home / f"{whole}{SEGMENT}")
+            except BaseException:
+                draft.unlink(missing_ok=True)
+                raise
+        return whole
+
+    def segments(self, dataset: str) -> list[str]:
+        """Return the names of a dataset's segments, in their order."""
+        return sorted(file.stem for file in (self.root / dataset).glob(f"[!.]*{SEGMENT}"))
+
+    def read_segment(self, dataset: str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a segment, or some of its columns.
+
+        Raises:
+            DamagedError: its file is not the one that was written.
+        """
+        file = self.root / dataset / f"{name}{SEGMENT}"
+        content = file.read_bytes()
+        found = hashlib.sha256(content).hexdigest()
+        if found != name.rpartition("-")[2]:
+            raise _damaged(file.parent, f"{file.name}: SHA-256 {found}")
+        return pq.read_table(pa.BufferReader(content), columns=None if columns is None else list(columns))
+
+    def remove_segments(self, dataset: str, names: Iterable[str]) -> bool:
+        """Remove segments, unless the lake is read or written; return whether they were."""
+        with locked(self._lock_file, wait=False) as held:
+            if held is None:
+                return False
+            for name in names:
+                (self.root / dataset / f"{name}{SEGMENT}").unlink(missing_ok=True)
+            return True
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:

@@ -7,6 +7,7 @@ quick.
 FETCH = "3"
 MARKET = "3"
 ENGINE = "10"
+DIGEST = "1"
 CORRELATIONS = "3"
 VARIANCE_STATE = "3"
 SUBSETS = "1"

@@ -13,6 +13,7 @@ from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.current import MARKET, OTHER_SETTINGS, WHOLE_RUN_FIRST, answers, current_scenarios, stored_scenarios
 from pipelines.lab.home import StudyHome
+from pipelines.lab.sweeps import held_sweeps
 from pipelines.steps.datasets import decided
 from pipelines.steps.plan import version_of_metrics
 from sd_core.errors import FetchError, InputError
@@ -104,14 +105,16 @@ def _print_scenarios(console: Console, home: StudyHome) -> None:
     stored = stored_scenarios(home.study, home.lake, version_of_metrics)
     market = home.lake.current(MARKET)
     prepared = market is not None and answers(market, home.study)
-    current = (
-        len(current_scenarios(decided(home.study, home.lake, market), stored, market))
-        if market is not None and prepared
-        else 0
-    )
+    held, current = len(stored), 0
+    if market is not None:
+        knowing = decided(home.study, home.lake, market)
+        sweeps = held_sweeps(knowing, home.lake, market, version_of_metrics)
+        held += sweeps.rows.num_rows
+        if prepared:
+            current = len(current_scenarios(knowing, stored, market)) + int(sweeps.is_current.sum())
     console.print(
-        f"scenarios: {current} up to date, {len(stored) - current} outdated, "
-        f"{len(home.study.scenarios) - len(stored)} not simulated yet"
+        f"scenarios: {current} up to date, {held - current} outdated, "
+        f"{len(home.study.scenarios) - held} not simulated yet"
     )
     if market is not None and not prepared:
         console.print(f"{OTHER_SETTINGS}, and so all scenarios are outdated: {WHOLE_RUN_FIRST}", soft_wrap=True)

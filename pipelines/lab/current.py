@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.lab.fingerprints import market_fingerprint, scenario_fingerprint
+from pipelines.lab.fingerprints import market_fingerprint, scenario_fingerprints
 from sd_core import versions
 from sd_core.errors import NotReadyError
 from sd_core.lake import Lake, Version
@@ -118,13 +118,18 @@ def read_panel(study: Study, market: Version) -> Panel:
     return to_panel(study, *(market.read(name) for name in ("sessions", "prices", "rates")))
 
 
+def partitions_of(study: Study) -> list[Scenario]:
+    """Return the scenarios that are partitions of the lake: those that keep more than their metrics."""
+    return [one for one in study.scenarios if study.strategies[one.strategy].keep != "metrics"]
+
+
 def lake_key(scenario: Scenario) -> str:
     """Return a scenario's partition of the lake's dataset of simulations."""
     return f"{scenario.strategy}/{scenario.reserve_key}"
 
 
 def stored_scenarios(study: Study, lake: Lake, metrics_version: Callable[[], str]) -> dict[Scenario, Version]:
-    """Return the study's scenarios that the lake holds; others in the lake belong to no table.
+    """Return the study's scenarios that are partitions and that the lake holds; others in the lake belong to no table.
 
     One whose metrics another version of the SQL computed, and whose rows are gone, counts as not held.
 
@@ -133,7 +138,7 @@ def stored_scenarios(study: Study, lake: Lake, metrics_version: Callable[[], str
         lake: its lake.
         metrics_version: returns the version of today's SQL; called only where a scenario keeps metrics alone.
     """
-    found = {scenario: lake.current(SIMULATIONS, lake_key(scenario)) for scenario in study.scenarios}
+    found = {scenario: lake.current(SIMULATIONS, lake_key(scenario)) for scenario in partitions_of(study)}
     return {
         scenario: version
         for scenario, version in found.items()
@@ -144,11 +149,12 @@ def stored_scenarios(study: Study, lake: Lake, metrics_version: Callable[[], str
 
 def current_scenarios(study: Study, stored: Mapping[Scenario, Version], market: Version) -> frozenset[Scenario]:
     """Return the scenarios that answer what the study asks now, on the prices that the lake holds now."""
+    hashes = scenario_fingerprints(study, stored)
     return frozenset(
         scenario
-        for scenario, version in stored.items()
+        for (scenario, version), study_hash in zip(stored.items(), hashes, strict=True)
         if version.facts["prices_version"] == market.facts["prices_version"]
-        and version.facts["study_hash"] == scenario_fingerprint(study, scenario)
+        and version.facts["study_hash"] == study_hash
         and version.facts["engine_version"] == versions.ENGINE
     )
 

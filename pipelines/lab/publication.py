@@ -7,10 +7,11 @@ from typing import Any
 
 import duckdb
 
-from pipelines.lab.current import MARKET, PAPER, SIMULATIONS, lake_key
+from pipelines.lab.current import MARKET, PAPER, SIMULATIONS, lake_key, partitions_of
 from pipelines.lab.fingerprints import fingerprint
 from pipelines.lab.home import CODE, SQL, Published
 from sd_core.lake import Lake, Version
+from sd_core.schemas.sweeps import SWEEPS
 from sd_core.study.model import Study
 
 PUBLICATION = "publication"
@@ -25,13 +26,14 @@ def inputs_of(study: Study, lake: Lake, datasets: Iterable[tuple[str, str]]) -> 
     ``datasets`` are names and keys of what is stored beside the market and the scenarios.
     """
     names = {f"{name}/{key}": _name(lake.current(name, key)) for name, key in [(MARKET, ""), *datasets]}
-    scenarios = {key: _name(lake.current(SIMULATIONS, key)) for key in map(lake_key, study.scenarios)}
+    scenarios = {key: _name(lake.current(SIMULATIONS, key)) for key in map(lake_key, partitions_of(study))}
     return fingerprint(
         {
             # Written once each, so that their names say all.
             "paper": lake.keys(PAPER),
             "datasets": names,
             "scenarios": scenarios,
+            "sweeps": lake.segments(SWEEPS),
             "study": study.model_dump(mode="json"),
             "code": _code_version(),
         }

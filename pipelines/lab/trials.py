@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from pipelines.lab.fingerprints import rule_fingerprint
+from pipelines.lab.fingerprints import rule_fingerprints
 from sd_core.lake import Lake, Version
 from sd_core.schemas.selection import TRIAL, TRIAL_BLOCK, TRIAL_MEASURE
+from sd_core.selection.differences import Sums
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -34,20 +36,35 @@ def note_rules(study: Study, lake: Lake, scenarios: Iterable[Scenario]) -> None:
         scenarios: those that could be chosen; buy-and-hold, with which they are compared, is no trial.
     """
     rivals = frozenset(study.rivals)
-    rules = {rule_fingerprint(study, one): one for one in scenarios if one in rivals}
+    tried = [one for one in scenarios if one in rivals]
+    rules = dict(zip(rule_fingerprints(study, tried), tried, strict=True))
     if rules:
         known = {row["rule"] for row in noted_rules(lake)}
         new = [{"rule": rule, **one.model_dump()} for rule, one in rules.items() if rule not in known]
         _append(lake, RULES, {TRIAL.name: pa.Table.from_pylist(new, TRIAL.arrow_schema)})
 
 
-def note_measures(lake: Lake, measures: Rows, blocks: Rows) -> None:
-    """Append how trials did that were judged for the first time: rows of ``trial_measure`` and ``trial_block``."""
+def note_measures(lake: Lake, measures: Rows, sums: Sequence[Sums]) -> None:
+    """Append how trials did that were judged for the first time: rows of ``trial_measure``, and the sums of each."""
     tables = {
         TRIAL_MEASURE.name: pa.Table.from_pylist(list(measures), TRIAL_MEASURE.arrow_schema),
-        TRIAL_BLOCK.name: pa.Table.from_pylist(list(blocks), TRIAL_BLOCK.arrow_schema),
+        TRIAL_BLOCK.name: _blocks(measures, sums),
     }
     _append(lake, MEASURES, tables)
+
+
+def _blocks(measures: Rows, sums: Sequence[Sums]) -> pa.Table:
+    """Return the rows of ``trial_block``: one per block of each measure."""
+    counts = [len(one.totals) for one in sums]
+    columns = {
+        "rule": np.repeat(np.array([row["rule"] for row in measures], dtype=object), counts),
+        "measure": np.repeat(np.array([row["measure"] for row in measures], dtype=object), counts),
+        "block": np.concatenate([np.zeros(0, dtype=np.int64), *(np.arange(1, count + 1) for count in counts)]),
+        "total": np.concatenate([np.zeros(0), *(one.totals for one in sums)]),
+        "squares": np.concatenate([np.zeros(0), *(one.squares for one in sums)]),
+    }
+    schema = TRIAL_BLOCK.arrow_schema
+    return pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
 def noted_rules(lake: Lake) -> Rows:
@@ -61,12 +78,14 @@ def noted_measures(lake: Lake) -> dict[tuple[str, str], dict[str, Any]]:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for version in _partitions(lake, MEASURES):
         new = {(row["rule"], row["measure"]): row for row in version.read(TRIAL_MEASURE.name).to_pylist()}
-        for row in new.values():
-            row |= {"totals": [], "squares": []}
-        for row in version.read(TRIAL_BLOCK.name).sort_by("block").to_pylist():
-            of = new[row["rule"], row["measure"]]
-            of["totals"].append(row["total"])
-            of["squares"].append(row["squares"])
+        blocks = version.read(TRIAL_BLOCK.name)
+        blocks = blocks.sort_by([(name, "ascending") for name in ("rule", "measure", "block")])
+        # The first block of each trial is where its numbers begin.
+        begins = np.flatnonzero(blocks["block"].to_numpy() == 1)
+        heads = blocks.select(["rule", "measure"]).take(begins).to_pylist()
+        totals, squares = (np.split(blocks[name].to_numpy(), begins[1:]) for name in ("total", "squares"))
+        for head, total, square in zip(heads, totals, squares, strict=bool(heads)):
+            new[head["rule"], head["measure"]] |= {"totals": total, "squares": square}
         found = new | found
     return found
 

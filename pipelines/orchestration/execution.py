@@ -29,7 +29,7 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
     """
     tags = {
         PROCESS_TAG: str(os.getpid()),
-        **(range_tags(selection.scenarios) if selection.simulates else {}),
+        **range_tags(selection.partitions),
         **({FRESH_TAG: ALL if selection.named is None else NAMED} if selection.fresh else {}),
     }
     try:
@@ -39,7 +39,7 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
             result = job.execute_in_process(
                 instance=instance,
                 asset_selection=list(selection.assets),
-                run_config={"loggers": {"progress": {}}},
+                run_config={"loggers": {"progress": {}}, **selection.run_config},
                 tags=tags,
                 raise_on_error=False,
             )

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from pipelines.lab.current import partitions_of
 from pipelines.orchestration.keys import DERIVED_KEYS
 from pipelines.orchestration.names import ACCOUNT_GROUP, MODELS_GROUP, NIGHTLY_REFRESH, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.partitions import range_tags
@@ -43,7 +44,7 @@ def refresh_job(study: Study) -> UnresolvedAssetJobDefinition:
             f"Prices, every scenario, the warehouse and the reports of the study {study.name}, in one run. Bootstrap "
             f"samples are left as they are: the job {RESERVE_QUESTION} makes them."
         ),
-        tags=range_tags(study.scenarios),
+        tags=range_tags(partitions_of(study)),
     )
 
 
@@ -76,7 +77,7 @@ def nightly_refresh(study: Study) -> list[dg.ScheduleDefinition]:
         day = context.scheduled_execution_time.astimezone(NEW_YORK).date()
         if not is_trading_day(day):
             return dg.SkipReason(f"{day} is no session in New York")
-        return dg.RunRequest(run_key=day.isoformat(), tags=range_tags(study.scenarios))
+        return dg.RunRequest(run_key=day.isoformat(), tags=range_tags(partitions_of(study)))
 
     return [nightly]
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.lab.current import OUTCOME, current_market, is_prepared, outdated_tickers, overdue_tickers
+from pipelines.lab.current import OUTCOME, current_market, is_prepared, outdated_tickers, overdue_tickers, partitions_of
 from pipelines.lab.home import StudyHome
+from pipelines.lab.sweeps import swept
 from pipelines.orchestration.failures import as_failures
-from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, RAW_PRICES_KEY, SIMULATIONS_KEY
+from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, RAW_PRICES_KEY, SIMULATIONS_KEY, SWEEPS_KEY
 from pipelines.orchestration.leaving import computes_all, leave_alone
 from pipelines.orchestration.partitions import partition_key, scenarios_of, simulation_grid
 from pipelines.orchestration.progress import report_progress
@@ -21,12 +22,16 @@ from pipelines.steps.datasets import MIXES
 from pipelines.steps.plan import outdated_scenarios
 from sd_core import versions
 from sd_core.lake import Version
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
 from sd_core.wording import counted
 
 # Findings of these rules describe prices that may well be right: they are to be read, and nothing is amiss.
 DESCRIBING = frozenset({"jump", "no_intraday_range", "hundredths", "illustration", "hindsight"})
 # Beyond this many partitions Dagster does not learn what each holds: it would take longer than to simulate them.
 DESCRIBED_PARTITIONS = 500
+# As many failures of a sweep are named.
+NAMED_FAILURES = 20
 
 OWNERS = ["team:sd-lab"]
 PRICES_COMPLETE = "prices_are_complete"
@@ -38,9 +43,17 @@ class FetchConfig(dg.Config):
     tickers: list[str] | None = None
 
 
+class SweepConfig(dg.Config):
+    """Of what to sweep: some strategies, some reserves, or all."""
+
+    strategies: list[str] | None = None
+    reserves: list[float] | None = None
+
+
 def lake_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
     """Return the lake's assets for one study."""
-    return [_raw_prices(home), _market(home), _simulations(home)]
+    simulations = [_simulations(home)] if partitions_of(home.study) else []
+    return [_raw_prices(home), _market(home), *simulations, _sweeps(home)]
 
 
 def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
@@ -231,6 +244,58 @@ def _reason(failure: Exception) -> str:
     if isinstance(failure, OSError):
         raise failure
     return f"{type(failure).__name__}: {failure}"
+
+
+def _sweeps(home: StudyHome) -> dg.AssetsDefinition:
+    study = home.study
+
+    @dg.asset(
+        key=SWEEPS_KEY,
+        deps=[MARKET_KEYS["prices"], MARKET_KEYS["rates"], MARKET_KEYS["sessions"], DERIVED_KEYS[MIXES.name]],
+        group_name="simulation",
+        kinds={"numba", "parquet"},
+        owners=OWNERS,
+        code_version=f"{versions.ENGINE}.{versions.DIGEST}",
+        description=(
+            f"Metrics of the scenarios of the study {study.name} that keep nothing else, in segments. Its "
+            "run config `strategies` and `reserves` simulates some only."
+        ),
+    )
+    def sweeps(context: dg.AssetExecutionContext, config: SweepConfig):  # type: ignore[no-untyped-def]
+        from pipelines.steps.sweep import sweep_into_lake
+
+        scenarios = _asked(study, config)
+        left: dict[str, str] = {}
+        if not computes_all(context):
+            with as_failures():
+                outdated = frozenset(outdated_scenarios(study, home.lake))
+            current = len(scenarios)
+            scenarios = [scenario for scenario in scenarios if scenario in outdated]
+            if current := current - len(scenarios):
+                left = leave_alone(
+                    context, SWEEPS_KEY, f"{counted(current, 'scenario')}: of the same prices, rules and engine"
+                )
+        done, failures = 0, dict[Scenario, str]()
+        if scenarios:
+            with as_failures():
+                done, failures = sweep_into_lake(study, home.lake, scenarios, partial(report_progress, context))
+        if failures:
+            named = [f"{partition_key(scenario)}: {reason}" for scenario, reason in failures.items()]
+            more = [f"and {len(named) - NAMED_FAILURES} more"] if len(named) > NAMED_FAILURES else []
+            raise dg.Failure("\n".join([*named[:NAMED_FAILURES], *more]))
+        return dg.MaterializeResult(metadata={"scenarios": done, **left})
+
+    return sweeps
+
+
+def _asked(study: Study, config: SweepConfig) -> list[Scenario]:
+    """Return the scenarios of sweeps that a run asks for."""
+    return [
+        one
+        for one in swept(study)
+        if (config.strategies is None or one.strategy in config.strategies)
+        and (config.reserves is None or one.reserve in config.reserves)
+    ]
 
 
 def _facts(stored: Version) -> dict[str, Any]:

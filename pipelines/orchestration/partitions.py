@@ -1,4 +1,4 @@
-"""The grid of simulations: one partition per cash reserve and strategy.
+"""The grid of simulations: one partition per cash reserve and strategy that keeps more than its metrics.
 
 Dagster names a partition by its dimensions in alphabetical order: ``r10|sd8`` is strategy sd8 at a reserve of 10 %.
 """
@@ -16,7 +16,9 @@ def simulation_grid(study: Study) -> dg.MultiPartitionsDefinition:
     return dg.MultiPartitionsDefinition(
         {
             "reserve": dg.StaticPartitionsDefinition([reserve_key(level) for level in study.reserve_levels]),
-            "strategy": dg.StaticPartitionsDefinition(list(study.strategies)),
+            "strategy": dg.StaticPartitionsDefinition(
+                [name for name, strategy in study.strategies.items() if strategy.keep != "metrics"]
+            ),
         }
     )
 
@@ -38,6 +40,8 @@ def range_tags(scenarios: Iterable[Scenario]) -> dict[str, str]:
     A range on a grid is a product, from the first of every dimension to the last.
     """
     cells = list(scenarios)
+    if not cells:
+        return {}
     return {
         "dagster/asset_partition_range_start": str(partition_key(cells[0])),
         "dagster/asset_partition_range_end": str(partition_key(cells[-1])),

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
 from pipelines.lab.home import StudyHome
+from pipelines.lab.sweeps import swept
 from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.jobs import BOOTSTRAP_KEY
 from pipelines.orchestration.keys import (
@@ -15,6 +17,7 @@ from pipelines.orchestration.keys import (
     RAW_PRICES_KEY,
     REPORT_HTML_KEY,
     SIMULATIONS_KEY,
+    SWEEPS_KEY,
     TABLE_KEYS,
 )
 from pipelines.orchestration.names import REFRESH, RESERVE_QUESTION
@@ -41,6 +44,7 @@ class Selection:
         scenarios: those of the simulations, where these are among the assets.
         fresh: whether everything is computed, outdated or not.
         named: what the person asked for; None for the whole study.
+        sweeps: those of the study's scenarios that keep metrics alone.
     """
 
     job: str
@@ -48,11 +52,29 @@ class Selection:
     scenarios: Sequence[Scenario]
     fresh: bool = True
     named: str | None = None
+    sweeps: frozenset[Scenario] = frozenset()
 
     @property
     def simulates(self) -> bool:
-        """Whether scenarios are simulated."""
+        """Whether scenarios are simulated that are partitions."""
         return SIMULATIONS_KEY in self.assets
+
+    @property
+    def partitions(self) -> list[Scenario]:
+        """The scenarios among them that are partitions of the simulations."""
+        return [one for one in self.scenarios if one not in self.sweeps] if self.simulates else []
+
+    @property
+    def run_config(self) -> dict[str, Any]:
+        """What the step that sweeps is asked for, where that is a part."""
+        if SWEEPS_KEY not in self.assets or self.named is None or self.named == SWEEPS_KEY.path[-1]:
+            return {}
+        asked = [one for one in self.scenarios if one in self.sweeps]
+        config = {
+            "strategies": list(dict.fromkeys(one.strategy for one in asked)),
+            "reserves": list(dict.fromkeys(one.reserve for one in asked)),
+        }
+        return {"ops": {SWEEPS_KEY.to_python_identifier(): {"config": config}}}
 
     @property
     def publishes(self) -> bool:
@@ -67,12 +89,21 @@ class Selection:
     @property
     def description(self) -> str:
         """What is run, for the person who waits."""
-        return counted(len(self.scenarios), "scenario") if self.simulates else str(self.named)
+        simulates = self.simulates or SWEEPS_KEY in self.assets
+        return counted(len(self.scenarios), "scenario") if simulates else str(self.named)
 
 
 def select_all(study: Study) -> Selection:
     """Return the selection of a whole study, all of it computed."""
-    return Selection(REFRESH, [*(key for key in LAKE_KEYS if key != BOOTSTRAP_KEY), *_TABLES], study.scenarios)
+    left_out = {BOOTSTRAP_KEY, *({SIMULATIONS_KEY, SWEEPS_KEY} - {*_simulating(study, study.scenarios)})}
+    assets = [*(key for key in LAKE_KEYS if key not in left_out), *_TABLES]
+    return Selection(REFRESH, assets, study.scenarios, sweeps=frozenset(swept(study)))
+
+
+def _simulating(study: Study, scenarios: Sequence[Scenario]) -> list[dg.AssetKey]:
+    """Return the keys of the assets that simulate scenarios: partitions, sweeps, or both."""
+    keeps = {study.strategies[one.strategy].keep == "metrics" for one in scenarios}
+    return [key for key, sweeps in ((SIMULATIONS_KEY, False), (SWEEPS_KEY, True)) if sweeps in keeps]
 
 
 def select_outdated(home: StudyHome, plan: Plan) -> Selection:
@@ -82,7 +113,7 @@ def select_outdated(home: StudyHome, plan: Plan) -> Selection:
     assets = [
         *([RAW_PRICES_KEY] if plan.tickers else []),
         *(MARKET_KEYS.values() if moves else []),
-        *([SIMULATIONS_KEY] if moves or plan.scenarios else []),
+        *_simulating(study, study.scenarios if moves else plan.scenarios),
         *(
             DERIVED_KEYS[one.name]
             for one in REFRESHED
@@ -90,7 +121,7 @@ def select_outdated(home: StudyHome, plan: Plan) -> Selection:
         ),
         *_TABLES,
     ]
-    return Selection(REFRESH, assets, study.scenarios, fresh=False)
+    return Selection(REFRESH, assets, study.scenarios, fresh=False, sweeps=frozenset(swept(study)))
 
 
 def select_named(home: StudyHome, named: str) -> Selection:
@@ -104,7 +135,8 @@ def select_named(home: StudyHome, named: str) -> Selection:
     if named == BOOTSTRAP_KEY.path[-1]:
         return Selection(RESERVE_QUESTION, [BOOTSTRAP_KEY, *MODEL_KEYS, *tables], study.scenarios, named=named)
     if scenarios := _named_scenarios(study, named):
-        return Selection(REFRESH, [SIMULATIONS_KEY, *MODEL_KEYS, *tables], scenarios, named=named)
+        assets = [*_simulating(study, scenarios), *MODEL_KEYS, *tables]
+        return Selection(REFRESH, assets, scenarios, named=named, sweeps=frozenset(swept(study)))
     # The lake's asset where a table bears the same name: the tables come with it only in a whole run.
     asset = next((key for key in (*LAKE_KEYS, *tables) if key.path[-1] == named), None)
     if asset is None:
@@ -112,7 +144,7 @@ def select_named(home: StudyHome, named: str) -> Selection:
     step = next(step for step in build_definitions(home).resolve_asset_graph().assets_defs if asset in step.keys)
     # Most steps that make several assets make all of them.
     keys = [asset] if step.can_subset else sorted(step.keys)
-    return Selection(REFRESH, keys, study.scenarios, named=named)
+    return Selection(REFRESH, keys, study.scenarios, named=named, sweeps=frozenset(swept(study)))
 
 
 def _named_scenarios(study: Study, named: str) -> list[Scenario]:

@@ -11,6 +11,7 @@ from pipelines.steps.datasets import DERIVED
 from sd_core.errors import DamagedError, InputError
 from sd_core.lake import Lake, Version
 from sd_core.market.sources.states import HOURLY_BARS, RAW_PRICES
+from sd_core.schemas.sweeps import SWEEPS
 
 COMPUTED = (MARKET, SIMULATIONS, PUBLICATION, *(one.name for one in DERIVED))
 
@@ -32,7 +33,18 @@ def discard_damaged(lake: Lake) -> list[str]:
     damaged = [(dataset, key) for dataset in COMPUTED for key, _ in _damaged(lake, dataset)]
     for dataset, key in damaged:
         lake.discard(dataset, key)
-    return ["/".join(filter(None, names)) for names in damaged]
+    segments = list(_damaged_segments(lake))
+    lake.remove_segments(SWEEPS, segments)
+    return ["/".join(filter(None, names)) for names in [*damaged, *((SWEEPS, name) for name in segments)]]
+
+
+def _damaged_segments(lake: Lake) -> Iterator[str]:
+    """Yield the names of damaged segments of sweeps."""
+    for name in lake.segments(SWEEPS):
+        try:
+            lake.read_segment(SWEEPS, name, ())
+        except DamagedError:
+            yield name
 
 
 def _damaged(lake: Lake, dataset: str) -> Iterator[tuple[str, Version | None]]:

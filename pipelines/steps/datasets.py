@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.lab.current import SIMULATIONS, current_market, lake_key
-from pipelines.lab.fingerprints import UNDECIDED, fingerprint, scenario_fingerprint
+from pipelines.lab.current import SIMULATIONS, current_market, lake_key, partitions_of
+from pipelines.lab.fingerprints import UNDECIDED, fingerprint, scenario_fingerprints
 from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
@@ -22,6 +22,7 @@ from sd_core.schemas.buckets import BUCKET_TABLES, LEDGER_TABLES, STUDY_BUCKET
 from sd_core.schemas.factors import FACTOR_TABLES
 from sd_core.schemas.mixes import MIX_TABLES
 from sd_core.schemas.selection import SELECTION_TABLES
+from sd_core.schemas.sweeps import SWEEPS
 from sd_core.study.mixes import with_parts
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
@@ -49,7 +50,7 @@ def _correlations(study: Study, _: Lake, market: Version, progress: Progress) ->
 
 
 def _fingerprints(study: Study, scenarios: Sequence[Scenario]) -> dict[str, str]:
-    return {lake_key(scenario): scenario_fingerprint(study, scenario) for scenario in scenarios}
+    return dict(zip(map(lake_key, scenarios), scenario_fingerprints(study, scenarios), strict=True))
 
 
 def _bootstrap_settings(study: Study) -> dict[str, Any]:
@@ -269,7 +270,8 @@ def _factor_settings(study: Study) -> dict[str, Any]:
 
 def _scenarios_stored(study: Study, lake: Lake) -> dict[str, Any]:
     """Return what is another value as soon as another scenario is in the lake."""
-    return {"scenarios": fingerprint({key: lake.written(SIMULATIONS, key) for key in map(lake_key, study.scenarios)})}
+    written = {key: lake.written(SIMULATIONS, key) for key in map(lake_key, partitions_of(study))}
+    return {"scenarios": fingerprint({**written, SWEEPS: lake.segments(SWEEPS)})}
 
 
 def _factors(study: Study, lake: Lake, market: Version, _: Progress) -> "Tables":

@@ -1,9 +1,7 @@
 """Buy-and-hold, with which every other scenario is compared, over the sessions on which a comparison is fair."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,13 +11,10 @@ from sd_core.lake import Version
 from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.metrics.returns import session_returns
-from sd_core.selection.differences import FEWEST_SESSIONS, MEASURES, Differences, Sums, differences, sums_of
+from sd_core.selection.differences import FEWEST_SESSIONS, Differences, differences
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import resolve
 from sd_core.study.model import Study
-
-# Among the facts that are noted of a scenario whose days are not kept.
-NOTED = "selection"
 
 
 @dataclass(frozen=True)
@@ -69,36 +64,11 @@ class Holding:
         first = self.fitted if trades_mix else 0
         return None if first is None or len(self.returns) - first < FEWEST_SESSIONS else first
 
+    @property
+    def firsts(self) -> tuple[int, ...]:
+        """The places of the sessions that some scenario is compared from, ascending."""
+        return tuple(sorted({first for trades in (False, True) if (first := self.first(trades)) is not None}))
+
     def beside(self, returns: Floats, first: int) -> Differences | None:
         """Return what a scenario has more from a session on; None where the two cannot be compared."""
         return differences(returns[first:], self.returns[first:], self.cash[first:])
-
-    def noted(self, returns: Floats) -> dict[str, Any]:
-        """Return the sums of what a scenario has more, from each session that it may be compared from, for JSON."""
-        firsts = {self.first(trades_mix) for trades_mix in (False, True)} - {None}
-        found = {first: self.beside(returns, first) for first in firsts if first is not None}
-        return {
-            "against": self.against,
-            "from": {str(first): _as_json(one) if one else None for first, one in sorted(found.items())},
-        }
-
-    def is_noted(self, facts: Mapping[str, Any], first: int) -> bool:
-        """Return whether sums were noted of a scenario, beside this buy-and-hold and from this session on."""
-        noted = facts.get(NOTED)
-        return noted is not None and noted["against"] == self.against and str(first) in noted["from"]
-
-    def read(self, facts: Mapping[str, Any], first: int) -> Sequence[Sums] | None:
-        """Return the sums that were noted of a scenario, by measure; None where it could not be compared."""
-        found = facts[NOTED]["from"][str(first)]
-        return found and [
-            Sums(np.array(totals), np.array(squares), skewness, kurtosis)
-            for totals, squares, skewness, kurtosis in (found[measure] for measure in MEASURES)
-        ]
-
-
-def _as_json(found: Differences) -> dict[str, list[Any]]:
-    sums = {measure: sums_of(series) for measure, series in found._asdict().items()}
-    return {
-        measure: [one.totals.tolist(), one.squares.tolist(), one.skewness, one.kurtosis]
-        for measure, one in sums.items()
-    }

@@ -12,10 +12,12 @@ from pipelines.lab.current import (
     current_market,
     is_prepared,
     outdated_tickers,
+    partitions_of,
     up_to_date_scenarios,
 )
 from pipelines.lab.home import StudyHome
 from pipelines.lab.publication import inputs_of, is_published
+from pipelines.lab.sweeps import held_sweeps
 from pipelines.steps.datasets import DERIVED, REFRESHED, decided
 from pipelines.steps.derived import lake_keys
 from sd_core.lake import Lake
@@ -78,8 +80,11 @@ def outdated_scenarios(study: Study, lake: Lake) -> list[Scenario]:
         NotReadyError: the lake has no market for the study.
     """
     market = current_market(study, lake)
-    held = up_to_date_scenarios(decided(study, lake, market), lake, market, version_of_metrics)
-    return [scenario for scenario in study.scenarios if scenario not in held]
+    knowing = decided(study, lake, market)
+    held = up_to_date_scenarios(knowing, lake, market, version_of_metrics)
+    to_do = {*(one for one in partitions_of(study) if one not in held)}
+    to_do |= {*held_sweeps(knowing, lake, market, version_of_metrics).to_do}
+    return [scenario for scenario in study.scenarios if scenario in to_do]
 
 
 def version_of_metrics() -> str:

@@ -7,6 +7,7 @@ every blocking check passes. Readers keep the version that they opened; a run th
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,10 +18,19 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipelines.lab.current import TAX_LOTS, WHOLE_RUN_FIRST, current_market, current_scenarios, stored_scenarios
+from pipelines.lab.current import (
+    TAX_LOTS,
+    WHOLE_RUN_FIRST,
+    current_market,
+    current_scenarios,
+    partitions_of,
+    stored_scenarios,
+)
 from pipelines.lab.home import SQL, Published
 from pipelines.lab.publication import code_of_tables, inputs_of, note, noted_fingerprints
+from pipelines.lab.sweeps import Sweeps, held_sweeps
 from pipelines.report.file import draft_of, write_draft
 from pipelines.steps.datasets import decided
 from pipelines.steps.derived import Derived, lake_keys, missed, register_all
@@ -45,12 +55,15 @@ from sd_core.locks import locked
 from sd_core.schemas.harvest import SIMULATION_HARVEST_TWIN
 from sd_core.schemas.lake import SIMULATION_EQUAL_CASH, SIMULATION_PARTITION, SIMULATION_PATH_BAND
 from sd_core.schemas.mixes import SIMULATION_MIX_RIVAL
+from sd_core.schemas.sweeps import SEGMENT
 from sd_core.schemas.table import LakeTable
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
 # What DuckDB 1.5 can still open: other people's shells may be older than ours.
 STORAGE_VERSION = "v1.5.0"
+# What is read of the segments of sweeps: all but the sums, which the selection has read.
+SEGMENT_COLUMNS = tuple(name for name in SEGMENT.names if name not in ("against", "compared_from", "sums"))
 
 
 @dataclass(frozen=True)
@@ -112,12 +125,13 @@ def rebuild(
             inputs = inputs_of(study, lake, lake_keys(derived, study, lake))
             study = decided(study, lake, market)
             stored = stored_scenarios(study, lake, metrics_version)
-            if not stored:
+            sweeps = held_sweeps(study, lake, market, metrics_version, SEGMENT_COLUMNS)
+            if not stored and not sweeps.rows.num_rows:
                 raise NotReadyError(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")
             with contextlib.closing(duckdb.connect()) as connection:
                 current = current_scenarios(study, stored, market)
                 register_market(connection, study, market)
-                register_scenarios(connection, stored, current)
+                register_scenarios(connection, stored, current, sweeps)
                 register_all(connection, derived, study, lake, market)
                 register_paper(connection, lake)
                 judging = checks(identities)
@@ -132,8 +146,8 @@ def rebuild(
                 same,
                 [made[check.name] for check in judging],
                 seconds,
-                missing=[scenario for scenario in study.scenarios if scenario not in stored],
-                outdated=[scenario for scenario in stored if scenario not in current],
+                missing=[*(one for one in partitions_of(study) if one not in stored), *sweeps.missing],
+                outdated=[*(one for one in stored if one not in current), *sweeps.outdated],
                 outdated_derived=missed(derived, study, lake, market),
             )
         if result.sound:
@@ -229,9 +243,12 @@ def _remove(draft: Path) -> None:
 
 
 def register_scenarios(
-    connection: duckdb.DuckDBPyConnection, stored: Mapping[Scenario, Version], current: Collection[Scenario]
+    connection: duckdb.DuckDBPyConnection,
+    stored: Mapping[Scenario, Version],
+    current: Collection[Scenario],
+    sweeps: Sweeps,
 ) -> None:
-    """Show the rows, the partitions and the metrics of stored scenarios, of which some are current.
+    """Show the rows, the partitions and the metrics of stored scenarios, of which some are current, and of sweeps.
 
     Raises:
         DamagedError: a file is not the one that was written.
@@ -240,21 +257,47 @@ def register_scenarios(
         version.verify()
     for name in ROWS:
         register_rows(connection, name, [version.file(name) for version in stored.values() if name in version.rows])
-    register_table(connection, "simulation_partition", _partitions(stored, current))
-    metrics = [version.facts["metrics"] for version in stored.values() if "metrics" in version.facts]
-    register_table(connection, METRICS.name, metrics_table(metrics))
+    partitions = [_partitions(stored, current), _swept_partitions(sweeps)]
+    register_table(connection, "simulation_partition", pa.concat_tables(partitions))
+    metrics = metrics_table([version.facts["metrics"] for version in stored.values() if "metrics" in version.facts])
+    swept = sweeps.rows.select(METRICS.arrow_schema.names)
+    register_table(connection, METRICS.name, pa.concat_tables([metrics, swept]))
+    beside = dict(_beside(stored, sweeps))
     for declared in (SIMULATION_PATH_BAND, SIMULATION_EQUAL_CASH, SIMULATION_MIX_RIVAL, SIMULATION_HARVEST_TWIN):
-        register_table(connection, declared.name, _noted(declared, stored))
+        register_table(connection, declared.name, _noted(declared, beside))
 
 
-def _noted(declared: LakeTable, stored: Mapping[Scenario, Version]) -> pa.Table:
+def _beside(stored: Mapping[Scenario, Version], sweeps: Sweeps) -> Iterator[tuple[Scenario, Mapping[str, Any]]]:
+    """Yield what is noted of each scenario of which something is."""
+    yield from ((scenario, version.facts) for scenario, version in stored.items())
+    for place, noted in zip(sweeps.places, sweeps.rows["beside"].to_pylist(), strict=True):
+        if noted is not None:
+            yield sweeps.scenarios[place], json.loads(noted)
+
+
+def _noted(declared: LakeTable, beside: Mapping[Scenario, Mapping[str, Any]]) -> pa.Table:
     """Return the rows of a table that are noted of scenarios, under its name without ``simulation_``."""
     rows = [
         {**scenario.model_dump(), **row}
-        for scenario, version in stored.items()
-        for row in version.facts.get(declared.name.removeprefix("simulation_"), ())
+        for scenario, noted in beside.items()
+        for row in noted.get(declared.name.removeprefix("simulation_"), ())
     ]
     return pa.Table.from_pylist(rows, declared.arrow_schema)
+
+
+def _swept_partitions(sweeps: Sweeps) -> pa.Table:
+    """Return the rows of :func:`_partitions` of sweeps."""
+    rows, count = sweeps.rows, sweeps.rows.num_rows
+    columns = {
+        name: rows[name] for name in ("strategy", "reserve", "capital", "xirr", "xirr_missing", "prices_version")
+    }
+    columns |= {
+        "keep": pa.array(["metrics"] * count, pa.string()),
+        "has_tax_lots": pc.is_valid(rows["taxes"]),
+        "is_current": pa.array(sweeps.is_current),
+    }
+    schema = SIMULATION_PARTITION.arrow_schema
+    return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
 def _partitions(stored: Mapping[Scenario, Version], current: Collection[Scenario]) -> pa.Table:

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from pipelines.lab import trials
 from pipelines.lab.current import read_panel, up_to_date_scenarios
-from pipelines.lab.fingerprints import rule_fingerprint
+from pipelines.lab.fingerprints import rule_fingerprints
+from pipelines.lab.sweeps import NAMING, Sweeps, held_sweeps
 from pipelines.steps.holding import Holding
 from pipelines.steps.progress import Progress
 from pipelines.steps.resample import mean_block
@@ -31,7 +32,7 @@ from sd_core.schemas.selection import (
     SELECTION_TEST,
     SELECTION_TRIAL,
 )
-from sd_core.selection.differences import FEWEST_SESSIONS, MEASURES, Differences, Sums, moments_of
+from sd_core.selection.differences import FEWEST_SESSIONS, MEASURES, Differences, Sums, moments_of, unpacked
 from sd_core.selection.judgement import Evidence, Judgement, Tried, gather, judge, samples_of
 from sd_core.selection.superiority import SAMPLES
 from sd_core.simulation.engine import simulate
@@ -78,24 +79,63 @@ def judge_selection(study: Study, lake: Lake, market: Version, progress: Progres
         fitted: when every mix that is traded had been fitted, None where one never was.
     """
     held = up_to_date_scenarios(study, lake, market, metrics_version)
-    versions = {one: held[one] for one in study.rivals if one in held}
+    sums = StoredSums.of(
+        held_sweeps(study, lake, market, metrics_version, (*NAMING, "against", "compared_from", "sums"))
+    )
+    versions = {one: held.get(one) for one in study.rivals if one in held or one in sums.places}
     panel = read_panel(study, market)
     holding = Holding.of(study, market, panel, fitted)
     if holding is None or not versions:
         return {table.name: table.arrow_schema.empty_table() for table in SELECTION_TABLES}
-    return _Selection(study, lake, panel, holding, versions).tables(progress)
+    return _Selection(study, lake, panel, holding, versions, sums).tables(progress)
+
+
+class StoredSums:
+    """The sums that sweeps have stored of what their scenarios have more than buy-and-hold."""
+
+    def __init__(self, places: Mapping[Scenario, int], rows: pa.Table) -> None:
+        self.places = places
+        self._against = rows["against"].to_pylist()
+        self._firsts = rows["compared_from"].to_pylist()
+        self._sums = rows["sums"].combine_chunks()
+
+    @classmethod
+    def of(cls, sweeps: Sweeps) -> "StoredSums":
+        """Return the sums of the scenarios that are current, whose rows hold the columns on comparisons."""
+        scenarios = [sweeps.scenarios[place] for place in sweeps.places[sweeps.is_current]]
+        return cls({one: row for row, one in enumerate(scenarios)}, sweeps.rows.filter(pa.array(sweeps.is_current)))
+
+    def has(self, scenario: Scenario, against: str, first: int) -> bool:
+        """Return whether there are sums beside this buy-and-hold, from this session on."""
+        row = self.places[scenario]
+        return self._against[row] == against and first in self._firsts[row]
+
+    def read(self, scenario: Scenario, first: int) -> list[Sums] | None:
+        """Return the sums by measure; None where a scenario could not be compared."""
+        row = self.places[scenario]
+        firsts = self._firsts[row]
+        numbers = self._sums[row].values.to_numpy(zero_copy_only=False)
+        return unpacked(np.split(numbers, len(firsts))[firsts.index(first)])
 
 
 class _Selection:
     def __init__(
-        self, study: Study, lake: Lake, panel: Panel, holding: Holding, versions: Mapping[Scenario, Version]
+        self,
+        study: Study,
+        lake: Lake,
+        panel: Panel,
+        holding: Holding,
+        versions: Mapping[Scenario, Version | None],
+        sums: "StoredSums",
     ) -> None:
         self._study, self._lake, self._panel, self._holding, self._versions = study, lake, panel, holding, versions
+        self._sums = sums
+        self._found: dict[tuple[str, tuple[int, ...], bool], Judgement | None] = {}
         self._scenarios = list(versions)
-        self._rules = [rule_fingerprint(study, one) for one in self._scenarios]
+        self._rules = list(rule_fingerprints(study, self._scenarios))
         self._block = mean_block(study, panel)
         self._year = panel.periods_per_year
-        self._without_days = sum(DAILY not in version.rows for version in versions.values())
+        self._without_days = sum(version is None for version in versions.values())
 
     def tables(self, progress: Progress) -> "Tables":
         study = self._study
@@ -146,24 +186,24 @@ class _Selection:
                 yield None
             elif self._is_simulated(place, first):
                 yield self._holding.beside(session_returns(next(again).daily, self._study.capital), first)
-            elif DAILY in version.rows:
+            elif version is not None:
                 days = version.read(DAILY).select(NEEDED)
                 columns = {name: days[name].to_numpy() for name in NEEDED}
                 yield self._holding.beside(session_returns(columns, version.facts["capital"]), first)  # type: ignore[arg-type]
             else:
-                yield self._holding.read(version.facts, first)
+                yield self._sums.read(self._scenarios[place], first)
 
     def _is_simulated(self, place: int, first: int) -> bool:
         """Return whether a scenario without days is simulated again: where that takes little, or no sums serve."""
-        version = self._versions[self._scenarios[place]]
-        return DAILY not in version.rows and (
-            self._without_days <= SIMULATED_AGAIN or not self._holding.is_noted(version.facts, first)
+        scenario = self._scenarios[place]
+        return self._versions[scenario] is None and (
+            self._without_days <= SIMULATED_AGAIN or not self._sums.has(scenario, self._holding.against, first)
         )
 
     def _note(self, first: int, evidence: Mapping[str, Evidence]) -> None:
         """Note how rules did that are judged for the first time."""
         known = trials.noted_measures(self._lake)
-        measures, blocks = [], []
+        measures, sums_of = [], []
         for measure, of in evidence.items():
             for place, sums in of.sums.items():
                 rule = self._rules[place]
@@ -180,11 +220,8 @@ class _Selection:
                         **{name: getattr(found, name) for name in ("mean", "deviation", "skewness", "kurtosis")},
                     }
                 )
-                blocks += [
-                    {"rule": rule, "measure": measure, "block": block, "total": total, "squares": squares}
-                    for block, (total, squares) in enumerate(zip(sums.totals, sums.squares, strict=True), start=1)
-                ]
-        trials.note_measures(self._lake, measures, blocks)
+                sums_of.append(sums)
+        trials.note_measures(self._lake, measures, sums_of)
 
     def _window(self, first: int) -> dict[str, Any]:
         days = self._panel.sessions[[first, -1]].tolist()
@@ -211,7 +248,9 @@ class _Selection:
         found, tried = None, Tried(len(self._trials))
         if first is not None and evidence is not None:
             tried = self._tried(family, measure, first)
-            found = judge(evidence, number, family.members, tried)
+            # A sweep is often all there is beside buy-and-hold: the same scenarios are judged once.
+            key = (measure, family.members, bool(tried.other_sums))
+            found = self._found[key] = self._found.get(key) or judge(evidence, number, family.members, tried)
         yield SELECTION_TEST.name, names | self._test_row(family, first, evidence, tried, found)
         for place in family.members:
             yield SELECTION_MEMBER.name, names | self._scenarios[place].model_dump() | self._member_row(place, found)

@@ -19,9 +19,8 @@ import pyarrow as pa
 from pipelines.lab.current import OUTCOME, SIMULATIONS, TAX_LOTS, current_market, lake_key, read_panel
 from pipelines.lab.fingerprints import scenario_fingerprint
 from pipelines.lab.trials import note_rules
-from pipelines.steps.datasets import decided, fitted_since
+from pipelines.steps.datasets import decided
 from pipelines.steps.equal_cash import comparisons
-from pipelines.steps.holding import NOTED, Holding
 from pipelines.steps.mix_rivals import mix_comparisons
 from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction
@@ -41,13 +40,14 @@ from sd_core.simulation.rules import Every, LotOrder, Path, Rules, Variant, reso
 from sd_core.simulation.taxes.lots import harvested, tax_lot_table, tax_lots
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
+from sd_core.sweep import each_result
 
 # Days of all assets of the scenarios whose metrics are computed at once: ledgers grow with both.
 ASSET_DAYS_AT_ONCE = 500_000
 # What is noted of the same scenario without harvesting losses.
 AFTER_TAXES = ("final_value", "taxes", "after_tax_value", "after_tax_liquidation_value", "after_tax_liquidation_cagr")
 # Files of a partition, by what its strategy keeps.
-KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", "orders", TAX_LOTS), "daily": ("daily",), "metrics": ()}
+KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", "orders", TAX_LOTS), "daily": ("daily",)}
 
 
 def simulate_into_lake(
@@ -68,17 +68,15 @@ def simulate_into_lake(
         note_rules(study, lake, scenarios)
         panel = read_panel(study, market)
         reduction = Reduction(study, market)
-        reduces = any(_kept(study, scenario) == "metrics" for scenario in scenarios)
-        holding = Holding.of(study, market, panel, fitted_since(study, lake, market)) if reduces else None
         threads = os.cpu_count() or 1
         waiting: deque[Future[list[tuple[Scenario, Version | Exception]]]] = deque()
         rules = [resolve(study, scenario) for scenario in scenarios]
-        simulated = _results(panel, rules)
+        simulated = each_result(panel, rules, workers=None)
         bands = _path_bands(study, rules, panel)
         with ThreadPoolExecutor(threads) as pool:
             for batch in _batches(study, scenarios, panel):
                 outcomes = [(scenario, next(simulated), next(bands)) for scenario in batch]
-                waiting.append(pool.submit(_store, study, lake, market, panel, reduction, holding, outcomes))
+                waiting.append(pool.submit(_store, study, lake, market, panel, reduction, outcomes))
                 if len(waiting) >= 2 * threads:
                     yield from waiting.popleft().result()
             while waiting:
@@ -104,8 +102,8 @@ def simulated_alone(study: Study, lake: Lake, scenario: Scenario) -> Iterator[du
         study = decided(study, lake, market)
         panel = read_panel(study, market)
         (result,) = simulate(panel, [resolve(study, scenario)])
-        rows = _rows_of(study, panel, scenario, result)
-        facts = _facts_of(study, market, panel, scenario, result)
+        rows = rows_of(study, panel, scenario, result)
+        facts = facts_of(study, market, panel, scenario, result)
         partition = partition_row(scenario, facts, has_tax_lots=TAX_LOTS in rows, is_current=True)
         with Reduction(study, market).built([rows], [partition]) as connection:
             yield connection
@@ -127,32 +125,14 @@ def _path_bands(
 ) -> Iterator[dict[Path, SimulationResult | Exception]]:
     """Yield every scenario's results on the paths that are not its own; none where the study has no path band."""
     others = [[path for path in Path if study.path_band and path != chosen.path] for chosen in rules]
-    results = _results(
+    results = each_result(
         panel,
         [replace(chosen, path=path) for chosen, paths in zip(rules, others, strict=True) for path in paths],
         ledger=False,
+        workers=None,
     )
     for paths in others:
         yield {path: next(results) for path in paths}
-
-
-def _results(panel: Panel, rules: Sequence[Rules], *, ledger: bool = True) -> Iterator[SimulationResult | Exception]:
-    """Yield every scenario's result in order, or the error that it meets also by itself."""
-    results = simulate(panel, rules, ledger=ledger)
-    for place in range(len(rules)):
-        try:
-            yield next(results)
-        except Exception:  # of this scenario, or of one that ran beside it
-            yield _result_alone(panel, rules[place], ledger)
-            results = simulate(panel, rules[place + 1 :], ledger=ledger)
-
-
-def _result_alone(panel: Panel, rules: Rules, ledger: bool) -> SimulationResult | Exception:
-    try:
-        (result,) = simulate(panel, [rules], ledger=ledger)
-    except Exception as error:
-        return error
-    return result
 
 
 Simulated = tuple[Scenario, SimulationResult | Exception, dict[Path, SimulationResult | Exception]]
@@ -164,7 +144,6 @@ def _store(
     market: Version,
     panel: Panel,
     reduction: Reduction,
-    holding: Holding | None,
     outcomes: Sequence[Simulated],
 ) -> list[tuple[Scenario, Version | Exception]]:
     """Store a batch of scenarios that keep alike, each by itself."""
@@ -175,14 +154,10 @@ def _store(
         try:
             if isinstance(result, Exception):
                 raise result
-            facts[scenario] = _facts_of(study, market, panel, scenario, result)
+            facts[scenario] = facts_of(study, market, panel, scenario, result)
             facts[scenario] |= _beside(study, panel, scenario, result, others)
-            facts[scenario] |= _compared(study, holding, scenario, result)
-            if study.strategies[scenario.strategy].harvest is not None:
-                realised = harvested(result.ledger, _lots_of(study, result, scenario, panel))
-                twin = _without_harvest(study, market, panel, reduction, scenario)
-                facts[scenario]["harvest_twin"] = [{**realised, **twin}]
-            rows[scenario] = _rows_of(study, panel, scenario, result)
+            facts[scenario] |= harvest_twins(study, market, panel, reduction, scenario, result)
+            rows[scenario] = rows_of(study, panel, scenario, result)
         except Exception as error:
             stored[scenario] = error
     reduced = [scenario for scenario in rows if _kept(study, scenario) != "ledger"]
@@ -207,7 +182,7 @@ def _store(
     return [(scenario, stored[scenario]) for scenario, *_ in outcomes]
 
 
-def _rows_of(study: Study, panel: Panel, scenario: Scenario, result: SimulationResult) -> dict[str, pa.Table]:
+def rows_of(study: Study, panel: Panel, scenario: Scenario, result: SimulationResult) -> dict[str, pa.Table]:
     """Return all tables of a scenario, by the name of their file."""
     return (
         to_tables(result, scenario, panel)
@@ -216,7 +191,7 @@ def _rows_of(study: Study, panel: Panel, scenario: Scenario, result: SimulationR
     )
 
 
-def _facts_of(
+def facts_of(
     study: Study, market: Version, panel: Panel, scenario: Scenario, result: SimulationResult
 ) -> dict[str, Any]:
     """Return what is noted of a scenario beside its rows."""
@@ -244,6 +219,18 @@ def _outcome_of(study: Study, panel: Panel, result: SimulationResult) -> dict[st
     }
 
 
+def rivals_beside(
+    study: Study, panel: Panel, scenario: Scenario, rules: Rules, result: SimulationResult
+) -> dict[str, list[dict[str, Any]]]:
+    """Return rows of the same cash without a scenario's rule, and of the scenario without its mix."""
+    found = {}
+    if rules.variant is not Variant.NO_RULE:
+        found["equal_cash"] = comparisons(panel, rules, result.daily)
+    if (mix := study.strategies[scenario.strategy].mix) is not None:
+        found["mix_rival"] = mix_comparisons(study, mix, panel, rules, result.daily)
+    return found
+
+
 def _beside(
     study: Study,
     panel: Panel,
@@ -252,11 +239,8 @@ def _beside(
     others: Mapping[Path, SimulationResult | Exception],
 ) -> dict[str, list[dict[str, Any]]]:
     """Return what is simulated beside a scenario: each path, the same cash without its rule, and without its mix."""
-    rules, found = resolve(study, scenario), {}
-    if rules.variant is not Variant.NO_RULE:
-        found["equal_cash"] = comparisons(panel, rules, result.daily)
-    if (mix := study.strategies[scenario.strategy].mix) is not None:
-        found["mix_rival"] = mix_comparisons(study, mix, panel, rules, result.daily)
+    rules = resolve(study, scenario)
+    found = rivals_beside(study, panel, scenario, rules, result)
     if study.path_band:
         results = {rules.path: result, **others}
         found["path_band"] = [
@@ -265,11 +249,14 @@ def _beside(
     return found
 
 
-def _compared(study: Study, holding: Holding | None, scenario: Scenario, result: SimulationResult) -> dict[str, Any]:
-    """Return sums of what a scenario has more than buy-and-hold, where its days are not kept."""
-    if holding is None or _kept(study, scenario) != "metrics":
+def harvest_twins(
+    study: Study, market: Version, panel: Panel, reduction: Reduction, scenario: Scenario, result: SimulationResult
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what a scenario harvested beside the same without harvesting, where it harvests losses."""
+    if study.strategies[scenario.strategy].harvest is None:
         return {}
-    return {NOTED: holding.noted(session_returns(result.daily, study.capital))}
+    realised = harvested(result.ledger, _lots_of(study, result, scenario, panel))
+    return {"harvest_twin": [{**realised, **_without_harvest(study, market, panel, reduction, scenario)}]}
 
 
 def _without_harvest(
@@ -277,9 +264,9 @@ def _without_harvest(
 ) -> dict[str, Any]:
     """Simulate a scenario without harvesting losses; return what it came to after taxes."""
     (twin,) = simulate(panel, [replace(resolve(study, scenario), harvest_every=Every.NEVER)], workers=1)
-    facts = _facts_of(study, market, panel, scenario, twin)
+    facts = facts_of(study, market, panel, scenario, twin)
     partition = partition_row(scenario, facts, has_tax_lots=True, is_current=True)
-    metrics = reduction.metrics([_rows_of(study, panel, scenario, twin)], [partition])[scenario]
+    metrics = reduction.metrics([rows_of(study, panel, scenario, twin)], [partition])[scenario]
     return {name: metrics[name] for name in AFTER_TAXES}
 
 

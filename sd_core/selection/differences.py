@@ -84,16 +84,56 @@ def block_lengths(sessions: int) -> Integers:
 
 def sums_of(series: Floats) -> Sums:
     """Return the sums of a series of at least :data:`FEWEST_SESSIONS` differences."""
-    begins = np.cumsum(block_lengths(len(series))) - block_lengths(len(series))
-    centred = series - series.mean()
-    variance = float(np.mean(centred**2))
-    spread = variance**0.5 > NO_SPREAD
-    return Sums(
-        totals=np.add.reduceat(series, begins),
-        squares=np.add.reduceat(series**2, begins),
-        skewness=float(np.mean(centred**3)) / variance**1.5 if spread else 0.0,
-        kurtosis=float(np.mean(centred**4)) / variance**2 if spread else 3.0,
+    totals, squares, skewness, kurtosis = _sums(series)
+    return Sums(totals, squares, float(skewness), float(kurtosis))
+
+
+def _sums(series: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the fields of :class:`Sums` of one series or of several, shape (…, sessions)."""
+    begins = np.cumsum(block_lengths(series.shape[-1])) - block_lengths(series.shape[-1])
+    centred = series - series.mean(axis=-1, keepdims=True)
+    variance = np.mean(centred**2, axis=-1)
+    spreads = variance**0.5 > NO_SPREAD
+    divisor = np.where(spreads, variance, 1.0)
+    return (
+        np.add.reduceat(series, begins, axis=-1),
+        np.add.reduceat(series**2, begins, axis=-1),
+        np.where(spreads, np.mean(centred**3, axis=-1) / divisor**1.5, 0.0),
+        np.where(spreads, np.mean(centred**4, axis=-1) / divisor**2, 3.0),
     )
+
+
+def packed_sums(returns: Floats, holding: Floats, cash: Floats) -> Floats:
+    """Return the sums of many scenarios at once, for keeping: by measure totals, squares, skewness and kurtosis.
+
+    Args:
+        returns: of the scenarios, shape (scenarios, sessions); else as :func:`differences` takes them.
+
+    Returns:
+        Shape (scenarios, numbers), for :func:`unpacked`; NaN where a scenario cannot be compared.
+    """
+    excess, of_holding = returns - cash, holding - cash
+    with np.errstate(invalid="ignore", divide="ignore"):
+        spread = np.std(excess, axis=-1, ddof=1)
+        comparable = (np.minimum(returns, holding) > -1.0).all(axis=-1) & (spread > NO_SPREAD)
+        known = np.where(comparable[:, None], returns, 0.0)
+        scale = np.where(comparable, deviation(of_holding) / np.where(comparable, spread, 1.0), 0.0)
+    both = Differences(np.log1p(known) - np.log1p(holding), excess * scale[:, None] - of_holding)
+    packed = [
+        np.column_stack([totals, squares, skewness, kurtosis])
+        for totals, squares, skewness, kurtosis in map(_sums, both)
+    ]
+    return np.where(comparable[:, None], np.concatenate(packed, axis=1), np.nan)
+
+
+def unpacked(packed: Floats) -> list[Sums] | None:
+    """Return the sums of one scenario by measure; None where it could not be compared."""
+    if np.isnan(packed).any():
+        return None
+    return [
+        Sums(one[:BLOCKS], one[BLOCKS : 2 * BLOCKS], float(one[-2]), float(one[-1]))
+        for one in np.split(packed, len(MEASURES))
+    ]
 
 
 def moments_of(sums: Sums, sessions: int) -> Moments:

@@ -4,16 +4,16 @@ Combinatorially symmetric cross-validation (Bailey, Borwein, López de Prado and
 blocks, and every choice of half of the blocks is one split. The best scenario of that half is ranked in the other one.
 """
 
+import math
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from sd_core.market.arrays import Floats, Integers
 from sd_core.metrics.ratios import NO_SPREAD
 
-# Ratios at once, so that memory stays bounded.
-AT_ONCE = 4_000_000
 # Ratios that differ by less are the same but for rounding.
 NO_DIFFERENCE = 1e-12
 
@@ -45,21 +45,11 @@ def overfitting(totals: Floats, squares: Floats, lengths: Integers) -> Overfitti
         lengths: sessions of each block, shape (blocks,); an even number of blocks.
     """
     blocks, scenarios = totals.shape
-    halves = np.array(list(combinations(range(blocks), blocks // 2)))
-    chosen_blocks = np.zeros((len(halves), blocks))
-    np.put_along_axis(chosen_blocks, halves, 1.0, axis=1)
-    ranks, inside, outside = (np.empty(len(halves)) for _ in range(3))
-    step = max(1, AT_ONCE // scenarios)
-    for first in range(0, len(halves), step):
-        part = slice(first, first + step)
-        within = _ratios(chosen_blocks[part], totals, squares, lengths)
-        without = _ratios(1.0 - chosen_blocks[part], totals, squares, lengths)
-        best = within.argmax(axis=1)[:, None]
-        found = np.take_along_axis(without, best, axis=1)
-        worse = (without < found - NO_DIFFERENCE).sum(axis=1)
-        same = (np.abs(without - found) <= NO_DIFFERENCE).sum(axis=1)
-        ranks[part] = (worse + (same + 1) / 2) / (scenarios + 1)
-        inside[part], outside[part] = np.take_along_axis(within, best, axis=1)[:, 0], found[:, 0]
+    # A half and the other half of the blocks are a split either way: of each pair, the one with the first block.
+    halves = np.array([half for half in combinations(range(blocks), blocks // 2) if half[0] == 0])
+    others = np.array([np.setdiff1d(np.arange(blocks), half) for half in halves])
+    ranks, inside, outside = _ranks(halves, others, totals, squares, np.asarray(lengths, dtype=np.float64))
+    ranks /= scenarios + 1
     centred = inside - inside.mean()
     spread = float(centred @ centred)
     return Overfitting(
@@ -70,9 +60,42 @@ def overfitting(totals: Floats, squares: Floats, lengths: Integers) -> Overfitti
     )
 
 
-def _ratios(taken: Floats, totals: Floats, squares: Floats, lengths: Integers) -> Floats:
-    """Return mean over deviation in some blocks, shape (splits, scenarios); 0 where nothing varies."""
-    count = (taken @ lengths)[:, None]
-    mean = taken @ totals / count
-    spread = np.sqrt(np.maximum(taken @ squares / count - mean**2, 0.0))
-    return np.divide(mean, spread, out=np.zeros_like(mean), where=spread > NO_SPREAD)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _ranks(halves, others, totals, squares, lengths):  # type: ignore[no-untyped-def]
+    """Return of each split the mean rank of the best of the half in the other half, and its ratio in both.
+
+    Each half serves twice, to choose by and to rank in. Splits of the halves come first, then those of the others.
+    """
+    pairs, scenarios = len(halves), totals.shape[1]
+    ranks, inside, outside = np.empty(2 * pairs), np.empty(2 * pairs), np.empty(2 * pairs)
+    ratios = np.empty((2, scenarios))
+    sums = np.empty((2, scenarios))
+    for pair in range(pairs):
+        _ratios(halves[pair], totals, squares, lengths, sums, ratios[0])
+        _ratios(others[pair], totals, squares, lengths, sums, ratios[1])
+        for way in range(2):
+            within, without = ratios[way], ratios[1 - way]
+            best = within.argmax()
+            found, worse, same = without[best], 0, 0
+            for number in range(scenarios):
+                worse += without[number] < found - NO_DIFFERENCE
+                same += abs(without[number] - found) <= NO_DIFFERENCE
+            split = way * pairs + pair
+            ranks[split] = worse + (same + 1) / 2
+            inside[split], outside[split] = within[best], found
+    return ranks, inside, outside
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _ratios(taken, totals, squares, lengths, sums, ratios):  # type: ignore[no-untyped-def]
+    """Fill in mean over deviation in the blocks that are taken, by scenario; 0 where nothing varies."""
+    sums[:] = 0.0
+    count = 0.0
+    for block in taken:
+        count += lengths[block]
+        sums[0] += totals[block]
+        sums[1] += squares[block]
+    for number in range(len(ratios)):
+        mean = sums[0, number] / count
+        spread = math.sqrt(max(sums[1, number] / count - mean * mean, 0.0))
+        ratios[number] = mean / spread if spread > NO_SPREAD else 0.0

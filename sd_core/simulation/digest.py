@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from sd_core import versions
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats, Integers, day_numbers, days_between, last_known
 from sd_core.market.panel import Panel, risk_free_returns
 from sd_core.metrics.money_weighted import MoneyWeighted, money_weighted_return, only_rate
@@ -20,7 +21,7 @@ from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.simulation.results import SimulationResult
 
 # Of what is computed and judged here; a change of either is another version.
-VERSION = 1
+VERSION = versions.DIGEST
 
 # Columns of ``simulation_metrics``, by their place among the numbers of a digest. NaN is NULL.
 METRICS = (

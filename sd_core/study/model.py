@@ -28,14 +28,11 @@ from sd_core.study.parts import (
     Withdrawals,
 )
 from sd_core.study.satellites import LIVE, Plan, SatelliteAsset
-from sd_core.study.scenario import Scenario
+from sd_core.study.scenario import MOST_SCENARIOS, Scenario
 from sd_core.study.signals import Signal, signal_misfits
 from sd_core.study.strategy import Strategy
 from sd_core.study.stress import Stress
 from sd_core.wording import did_you_mean
-
-# A scenario is a partition, and more of them than this are slow to look at in Dagster.
-MOST_SCENARIOS = 100_000
 
 
 def _weighted_and_distinct(universe: dict[str, Asset]) -> dict[str, Asset]:

@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict
 
+# More of them in one study are refused.
+MOST_SCENARIOS = 100_000
+
 
 class Scenario(BaseModel):
     """One strategy at one cash reserve: the unit of simulation, and one partition."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from sd_core.study.fields import LONGEST_NAME, NAME
 from sd_core.study.findings import Location, MisfitError, show
+from sd_core.study.scenario import MOST_SCENARIOS
 
 # More than is ever read; a slip such as five lists of fifty values would be hundreds of millions.
 MAX_COMBINATIONS = 10_000
@@ -91,6 +92,7 @@ def spread(document: Mapping[str, Any], keys: Collection[Path]) -> Spread:
     strategies = document.get("strategies")
     if not isinstance(strategies, Mapping):
         return Spread(document, {})
+    _refuse_beyond_measure(strategies, document.get("reserves"), keys)
     plain: dict[Any, Any] = {}
     origins: dict[str, Origin] = {}
     misfits: list[str] = []
@@ -115,6 +117,16 @@ def spread(document: Mapping[str, Any], keys: Collection[Path]) -> Spread:
     if misfits:
         raise MisfitError(misfits)
     return Spread({**document, "strategies": plain}, origins)
+
+
+def _refuse_beyond_measure(strategies: Mapping[Any, Any], reserves: object, keys: Collection[Path]) -> None:
+    """Raise a MisfitError where there would be more scenarios than a study may have, before any of them is built."""
+    counts = [prod(len(values) for _, values in _lists(written, keys)) for written in strategies.values()]
+    levels = max(1, len(reserves)) if isinstance(reserves, list) else 1
+    # A sweep that is too large by itself is named as such.
+    if max(counts, default=0) <= MAX_COMBINATIONS and (scenarios := sum(counts) * levels) > MOST_SCENARIOS:
+        counted = f"{sum(counts):,} at {levels:,} reserves are {scenarios:,} scenarios"
+        raise MisfitError([f"strategies: {counted}: expected at most {MOST_SCENARIOS:,}"])
 
 
 def _lists(written: object, keys: Collection[Path], path: Path = ()) -> Iterator[tuple[Path, list[Any]]]:

@@ -14,12 +14,12 @@ import pytest
 from support.lab import Lab, small_study, write_prices, write_study
 from support.steps import refresh, simulate
 
+import sd_core.sweep as simulating
 from pipelines.lab import trials
 from pipelines.lab.current import current_market
 from pipelines.lab.fingerprints import rule_fingerprint
 from pipelines.lab.home import SQL
 from pipelines.steps import selection
-from pipelines.steps import simulate as simulating
 from pipelines.steps.datasets import SELECTION
 from pipelines.steps.plan import plan_run
 from pipelines.warehouse.audit import read_identities

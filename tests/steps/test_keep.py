@@ -12,7 +12,9 @@ from support import steps
 from support.lab import RESERVES, Lab, small_study, write_prices, write_study
 from support.steps import prepare, publish, refresh, simulate_part
 
+from pipelines.lab.current import partitions_of
 from pipelines.steps import simulate
+from pipelines.steps.sweep import sweep_into_lake
 from pipelines.warehouse import reduction
 from pipelines.warehouse.audit import Identity
 from sd_core.lake import POINTER
@@ -89,14 +91,14 @@ def test_headline_names_scenarios_that_keep_metrics_alone(kept: Lab) -> None:
     assert any(re.match(r"summary +10 %", line) for line in outcome.out.splitlines())
 
 
-def test_keeping_something_else_makes_a_scenario_outdated_until_it_is_run(kept: Lab, tmp_path: Path) -> None:
+def test_scenario_that_is_to_keep_something_else_is_missing_until_it_is_run(kept: Lab, tmp_path: Path) -> None:
     lab = kept.copy_to(tmp_path / "home")
     changed = STRATEGIES | {"summary": RULES}
     file = write_study(tmp_path / "small.yaml", study(kept.study_file.parent / "prices", strategies=changed))
     lab = replace(lab, study_file=file)
     publish(lab.home)
     report = lab.table("report_strategy").set_index("strategy")
-    assert not report.loc["summary", "is_current"].any()
+    assert "summary" not in report.index
     assert report.loc["whole", "is_current"].all()
     simulate_part(lab.home, "summary")
     assert set(lab.table("simulation_ledger")["strategy"]) == {"buy_and_hold", "whole", "summary"}
@@ -105,11 +107,12 @@ def test_keeping_something_else_makes_a_scenario_outdated_until_it_is_run(kept: 
 
 def test_metrics_that_other_sql_computed_are_not_published(kept: Lab, tmp_path: Path) -> None:
     lab = kept.copy_to(tmp_path / "home")
-    noted = lab.home.lake.current("simulations", "summary/r10")
+    noted = lab.home.lake.current("simulations", "days/r10")
     assert noted is not None
-    lab.home.lake.write("simulations", "summary/r10", {}, {**noted.facts, "metrics_version": "0" * 16})
+    facts = {**noted.facts, "metrics_version": "0" * 16}
+    lab.home.lake.write("simulations", "days/r10", {"daily": noted.read("daily")}, facts)
     publish(lab.home)
-    assert rows_of(lab.table("report_strategy"), "summary")["reserve"].tolist() == [0.0]
+    assert rows_of(lab.table("report_strategy"), "days")["reserve"].tolist() == [0.0]
 
 
 def test_rows_that_break_a_law_are_refused(kept: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +120,7 @@ def test_rows_that_break_a_law_are_refused(kept: Lab, tmp_path: Path, monkeypatc
 
     def broken(result, scenario, panel):
         tables = to_tables(result, scenario, panel)
-        if (scenario.strategy, scenario.reserve) == ("summary", 0.1):
+        if (scenario.strategy, scenario.reserve) == ("days", 0.1):
             ledger = tables["ledger"]
             doubled = np.array(ledger["amount"]) * 2
             tables["ledger"] = ledger.set_column(ledger.column_names.index("amount"), "amount", [doubled])
@@ -126,12 +129,14 @@ def test_rows_that_break_a_law_are_refused(kept: Lab, tmp_path: Path, monkeypatc
     to_tables = simulate.to_tables
     monkeypatch.setattr(simulate, "to_tables", broken)
     prepare(lab.home)
-    outcomes = simulate.simulate_into_lake(lab.home.study, lab.home.lake, lab.home.study.scenarios)
+    outcomes = simulate.simulate_into_lake(lab.home.study, lab.home.lake, partitions_of(lab.home.study))
     failures = {scenario: str(outcome) for scenario, outcome in outcomes if isinstance(outcome, Exception)}
     # What was judged together is refused together.
-    assert {scenario.strategy for scenario in failures} == {"days", "summary"}
+    assert {scenario.strategy for scenario in failures} == {"days"}
     assert all("bank_follows_ledger" in message for message in failures.values())
-    assert not (lab.home.lake.root / "simulations" / "summary" / "r10" / POINTER).exists()
+    _, swept = sweep_into_lake(lab.home.study, lab.home.lake, [Scenario(strategy="summary", reserve=0.0)])
+    assert not swept
+    assert not (lab.home.lake.root / "simulations" / "days" / "r10" / POINTER).exists()
     assert (lab.home.lake.root / "simulations" / "whole" / "r10" / POINTER).exists()
 
 

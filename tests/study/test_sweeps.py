@@ -284,3 +284,16 @@ def test_range_of_reserves_in_hundredths_hits_every_percent(tmp_path: Path) -> N
 def test_wrong_range_of_reserves_is_refused(tmp_path: Path, written_range: dict[str, Any], finding: str) -> None:
     [line] = refusal(tmp_path, {"sd": {}}, reserves=written_range)
     assert line.startswith(finding), line
+
+
+def test_scenarios_of_many_sweeps_are_counted_before_any_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(*_: object) -> dict[str, Any]:
+        raise AssertionError("a strategy of a sweep was built")
+
+    monkeypatch.setattr("sd_core.study.sweeps._choose", built)
+    rules = {"rule": {"sd_n": [*range(1, 101)], "max_rungs": [*range(1, 101)]}}
+    [line] = refusal(tmp_path, {f"sd{number}": rules for number in range(20)})
+    assert line.startswith("strategies: 200,000 at "), line
+    assert line.endswith("scenarios: expected at most 100,000"), line

@@ -6,8 +6,9 @@ the commands.
 
 from collections.abc import Iterable
 
-from pipelines.lab.current import current_market, is_prepared, outdated_tickers
+from pipelines.lab.current import current_market, is_prepared, outdated_tickers, partitions_of
 from pipelines.lab.home import SQL, StudyHome
+from pipelines.lab.sweeps import swept
 from pipelines.steps.datasets import DERIVED, MIXES, REFRESHED, RESERVE_BOOTSTRAP
 from pipelines.steps.derived import Derived, make_all
 from pipelines.steps.fetch import fetch_prices
@@ -16,8 +17,10 @@ from pipelines.steps.prepare import prepare_market
 from pipelines.steps.rebuild import Rebuild, rebuild
 from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS
 from pipelines.steps.simulate import simulate_into_lake
+from pipelines.steps.sweep import sweep_into_lake
 from pipelines.warehouse.audit import Identity, read_identities
 from pipelines.warehouse.models import own_models
+from pipelines.warehouse.reduction import UnsoundError
 from sd_core.study.scenario import Scenario
 
 # What is made before the simulations, one after the other.
@@ -52,7 +55,14 @@ def prepare(home: StudyHome, *, fresh: bool = False) -> None:
 
 def simulate(home: StudyHome, scenarios: Iterable[Scenario]) -> None:
     """Simulate scenarios into the lake; raise the error of the first that cannot be stored."""
-    for _, outcome in simulate_into_lake(home.study, home.lake, list(scenarios)):
+    wanted = frozenset(scenarios)
+    if sweeps := [one for one in swept(home.study) if one in wanted]:
+        _, failures = sweep_into_lake(home.study, home.lake, sweeps)
+        if failures:
+            raise UnsoundError(str(failures))
+    if not (partitions := [one for one in partitions_of(home.study) if one in wanted]):
+        return
+    for _, outcome in simulate_into_lake(home.study, home.lake, partitions):
         if isinstance(outcome, Exception):
             raise outcome
 

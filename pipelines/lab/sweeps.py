@@ -1,0 +1,178 @@
+"""What the lake holds of sweeps: the scenarios of a study that keep their metrics alone.
+
+They lie in segments, many to a file. Of the rows of a scenario the newest counts: one that answers what the study asks
+now before any other, so that a clock that was wrong hides nothing, then that of the last segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.lab.fingerprints import strategy_fingerprint
+from sd_core import versions
+from sd_core.lake import Lake, Version
+from sd_core.schemas.sweeps import SEGMENT, SWEEPS
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
+
+# Up to as many scenarios that keep metrics alone are compared with the same cash without the rule.
+MOST_COMPARED = 1_000
+# What is read to know which rows count, without the numbers.
+NAMING = ("strategy", "reserve", "prices_version", "study_hash", "engine_version", "metrics_version")
+# More segments than this are merged.
+MOST_SEGMENTS = 50
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """The scenarios of a study that keep metrics alone, and what the lake holds of them.
+
+    Attributes:
+        scenarios: all of them, in the study's order.
+        rows: of those that the lake holds, the columns asked for, in the study's order.
+        places: of each row, the place of its scenario.
+        is_current: of each row, whether it answers what the study asks now.
+    """
+
+    scenarios: Sequence[Scenario]
+    rows: pa.Table
+    places: npt.NDArray[np.int64]
+    is_current: npt.NDArray[np.bool_]
+
+    @property
+    def missing(self) -> list[Scenario]:
+        """The scenarios that the lake does not hold."""
+        held = set(self.places.tolist())
+        return [one for place, one in enumerate(self.scenarios) if place not in held]
+
+    @property
+    def outdated(self) -> list[Scenario]:
+        """The scenarios that the lake holds as the study does not ask for them now."""
+        return [self.scenarios[place] for place in self.places[~self.is_current]]
+
+    @property
+    def to_do(self) -> list[Scenario]:
+        """The scenarios that are missing or outdated, in the study's order."""
+        current = set(self.places[self.is_current].tolist())
+        return [one for place, one in enumerate(self.scenarios) if place not in current]
+
+
+def swept(study: Study) -> list[Scenario]:
+    """Return the scenarios that keep metrics alone, in the study's order."""
+    return [one for one in study.scenarios if study.strategies[one.strategy].keep == "metrics"]
+
+
+def are_compared(study: Study) -> bool:
+    """Return whether the scenarios of sweeps are compared with the same cash without the rule."""
+    return len(swept(study)) <= MOST_COMPARED
+
+
+def metrics_version_of(study: Study, version_of_sql: Callable[[], str]) -> str:
+    """Return the version of what computes the metrics of sweeps: the digest, or SQL where there are taxes."""
+    return f"digest {versions.DIGEST}" if study.taxes is None else version_of_sql()
+
+
+def study_hashes(study: Study) -> dict[str, str]:
+    """Return the fingerprint of each strategy that keeps metrics alone."""
+    compared = are_compared(study)
+    names = dict.fromkeys(one.strategy for one in swept(study))
+    return {name: strategy_fingerprint(study, name, compared=compared) for name in names}
+
+
+def held_sweeps(
+    study: Study,
+    lake: Lake,
+    market: Version,
+    version_of_sql: Callable[[], str],
+    columns: Sequence[str] = NAMING,
+) -> Sweeps:
+    """Return what the lake holds of a study's sweeps, with some columns of its segments.
+
+    Args:
+        study: that knows what its mixes have decided.
+        lake: of the study.
+        market: of the lake.
+        version_of_sql: returns the version of the SQL that metrics are computed by; called only where it counts.
+        columns: of a segment, those of ``NAMING`` among them.
+
+    Raises:
+        DamagedError: a segment is not the one that was written.
+    """
+    scenarios = swept(study)
+    read = [lake.read_segment(SWEEPS, name, columns) for name in lake.segments(SWEEPS)] if scenarios else []
+    schema = pa.schema([SEGMENT.field(name) for name in columns])
+    table = pa.concat_tables([schema.empty_table(), *(one.select(list(columns)) for one in read)])
+    hashes = study_hashes(study)
+    names, levels = list(hashes), study.reserve_levels
+    strategy = _place_in(table["strategy"], pa.array(names, pa.string()))
+    reserve = _place_in(table["reserve"], pa.array(levels, pa.float64()))
+    known = np.flatnonzero((strategy >= 0) & (reserve >= 0))
+    places = (strategy * len(levels) + reserve)[known]
+    current = np.ones(len(known), dtype=bool)
+    if len(known):
+        expected = np.array([hashes[name] for name in names], dtype=object)[strategy[known]]
+        current = table["study_hash"].to_numpy()[known] == expected
+        for name, value in {
+            "prices_version": market.facts["prices_version"],
+            "engine_version": versions.ENGINE,
+            "metrics_version": metrics_version_of(study, version_of_sql),
+        }.items():
+            current &= pc.equal(table[name], value).to_numpy()[known]
+    # Of the rows of a place the last counts: current ones come after others, later segments after earlier ones.
+    order = np.lexsort((np.arange(len(known)), current))
+    newest = np.full(len(scenarios), -1)
+    newest[places[order]] = order
+    chosen = newest[newest >= 0]
+    return Sweeps(scenarios, table.take(known[chosen]), places[chosen], current[chosen])
+
+
+def _place_in(column: pa.ChunkedArray, values: pa.Array) -> npt.NDArray[np.int64]:
+    """Return the place of each value of a column among others, -1 for none."""
+    return np.asarray(pc.fill_null(pc.index_in(column, values), -1).to_numpy(), dtype=np.int64)
+
+
+def prune_segments(lake: Lake, kept: Sweeps) -> None:
+    """Remove segments of which no row counts any more, and merge those that are left where there are many.
+
+    A scenario that the study does not name any more keeps its last row.
+    """
+    names = lake.segments(SWEEPS)
+    tables = [lake.read_segment(SWEEPS, name, NAMING) for name in names]
+    if not tables:
+        return
+    sizes = np.array([table.num_rows for table in tables])
+    if len(names) <= MOST_SEGMENTS and sizes.sum() == kept.rows.num_rows:
+        return
+    of_segment = np.repeat(np.arange(len(names)), sizes)
+    rows = pa.concat_tables(tables)
+    counting = np.zeros(len(of_segment), dtype=bool)
+    # The last row of every scenario, and the one that answers the study although a later one does not.
+    counting[list(_last(rows, ("strategy", "reserve")).values())] = True
+    answering = _last(rows, NAMING)
+    counting[[answering[key] for key in _keys(kept.rows, NAMING)]] = True
+    needed = np.unique(of_segment[counting])
+    superseded = [name for number, name in enumerate(names) if number not in needed]
+    if len(needed) <= MOST_SEGMENTS:
+        lake.remove_segments(SWEEPS, superseded)
+        return
+    whole = pa.concat_tables([lake.read_segment(SWEEPS, name) for name in names])
+    merged = whole.filter(pa.array(counting))
+    head = names[-1].rsplit("-", 1)[0]
+    written = lake.append(SWEEPS, f"{head}-merged", merged)
+    lake.remove_segments(SWEEPS, [name for name in names if name != written])
+
+
+def _last(rows: pa.Table, names: Sequence[str]) -> dict[tuple[Any, ...], int]:
+    """Return the place of the last row by the values of some columns."""
+    return {key: number for number, key in enumerate(_keys(rows, names))}
+
+
+def _keys(rows: pa.Table, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    return list(zip(*(rows[name].to_pylist() for name in names), strict=True))

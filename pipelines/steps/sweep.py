@@ -1,0 +1,220 @@
+"""Sweep: simulate scenarios that keep their metrics alone, and append them to the lake in segments.
+
+How a chunk is simulated and digested belongs in ``sd_core.sweep``, which rows of the segments count in
+``pipelines.lab.sweeps``.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipelines.lab.current import TAX_LOTS, current_market, read_panel
+from pipelines.lab.sweeps import are_compared, held_sweeps, metrics_version_of, prune_segments, study_hashes
+from pipelines.lab.trials import note_rules
+from pipelines.steps.datasets import decided, fitted_since
+from pipelines.steps.holding import Holding
+from pipelines.steps.progress import Progress, unheard
+from pipelines.steps.simulate import facts_of, harvest_twins, rivals_beside, rows_of
+from pipelines.warehouse.lake_views import partition_row
+from pipelines.warehouse.reduction import Reduction, UnsoundError, metrics_table, metrics_version
+from pipelines.workers import Threads, Workers, chunks_of
+from sd_core import versions
+from sd_core.lake import Lake, Version
+from sd_core.market.panel import Panel
+from sd_core.metrics.returns import session_returns
+from sd_core.schemas.sweeps import SWEEPS
+from sd_core.simulation.digest import METRICS, Record
+from sd_core.simulation.results import SimulationResult
+from sd_core.simulation.rules import Rules, resolve
+from sd_core.study.model import Study
+from sd_core.study.scenario import Scenario
+from sd_core.sweep import Compared, Failures, Shared, digests, each_result, path_rows, segment, sums_columns, work
+
+# Scenarios of a sweep that SQL audits before it begins, and by how much its numbers may differ from the digest's.
+AUDITED, SAME = 8, 1e-9
+# Scenarios whose metrics SQL computes at once, where there are taxes.
+REDUCED_TOGETHER = 100
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """What is simulated beside each scenario of a study, on a panel."""
+
+    study: Study
+    panel: Panel
+
+    def __call__(self, scenario: Scenario, rules: Rules, result: SimulationResult) -> Mapping[str, Any]:
+        """Return rows of other tables by name."""
+        return rivals_beside(self.study, self.panel, scenario, rules, result)
+
+
+def sweep_into_lake(
+    study: Study,
+    lake: Lake,
+    scenarios: Sequence[Scenario],
+    progress: Progress = unheard,
+    workers: Workers | None = None,
+) -> tuple[int, Failures]:
+    """Simulate scenarios on the prices in the lake, and append what is kept of them.
+
+    Args:
+        study: the study.
+        lake: its lake.
+        scenarios: of those that keep metrics alone.
+        progress: hears how many are done.
+        workers: who does it; by default the cores of this machine.
+
+    Returns:
+        How many scenarios were stored, and why others were not.
+
+    Raises:
+        NotReadyError: the lake has no market for the study.
+        UnsoundError: SQL finds other numbers than the digest, or rows that break a law.
+    """
+    crew = workers or Threads()
+    with lake.shared():  # the market's files stay while they are read, and no segment is merged meanwhile
+        market = current_market(study, lake)
+        study = decided(study, lake, market)
+        note_rules(study, lake, scenarios)
+        shared = _shared(study, lake, market, scenarios)
+        if study.taxes is None:
+            audit_digest(study, market, shared.panel, scenarios)
+            outcomes = crew.map(work, shared, chunks_of(len(scenarios), crew.cores))
+        else:
+            reducing = _Reducing(market, Reduction(study, market))
+            chunks = [
+                range(first, min(first + REDUCED_TOGETHER, len(scenarios)))
+                for first in range(0, len(scenarios), REDUCED_TOGETHER)
+            ]
+            outcomes = crew.map(reducing.work, shared, chunks)
+        done, failures = 0, Failures()
+        for stored, failed in outcomes:
+            done += stored
+            failures |= failed
+            progress("scenarios swept", done + len(failures), len(scenarios))
+        held = held_sweeps(study, lake, market, metrics_version)
+    # Before anything reads the segments, whose names say what it has read.
+    prune_segments(lake, held)
+    return done, failures
+
+
+def _shared(study: Study, lake: Lake, market: Version, scenarios: Sequence[Scenario]) -> Shared:
+    panel = read_panel(study, market)
+    holding = Holding.of(study, market, panel, fitted_since(study, lake, market))
+    return Shared(
+        lake=lake,
+        job=f"{time.time_ns():020d}-{secrets.token_hex(4)}",
+        study=study,
+        panel=panel,
+        scenarios=scenarios,
+        prices_version=market.facts["prices_version"],
+        study_hashes=study_hashes(study),
+        metrics_version=metrics_version_of(study, metrics_version),
+        compared=None if holding is None else Compared(holding.returns, holding.cash, holding.against, holding.firsts),
+        beside=Rivals(study, panel) if are_compared(study) else None,
+    )
+
+
+def audit_digest(study: Study, market: Version, panel: Panel, scenarios: Sequence[Scenario]) -> None:
+    """Have SQL compute and audit some scenarios, spread over a sweep, and compare the digest with it.
+
+    Raises:
+        UnsoundError: a number differs by more than 1e-9, of itself where it is above 1, or a law is broken.
+    """
+    spread = np.unique(np.linspace(0, len(scenarios) - 1, AUDITED).astype(int)) if scenarios else ()
+    chosen = [scenarios[place] for place in spread]
+    failures = Failures()
+    found = list(digests(study, panel, Record.of(panel), chosen, failures))
+    # What breaks a law is not stored, and named; there is nothing to compare.
+    if not found:
+        return
+    rows, partitions = [], []
+    for scenario, _, result, _, _ in found:
+        rows.append(rows_of(study, panel, scenario, result))
+        facts = facts_of(study, market, panel, scenario, result)
+        partitions.append(partition_row(scenario, facts, has_tax_lots=False, is_current=True))
+    computed = Reduction(study, market).metrics(rows, partitions)
+    differing = [
+        f"{scenario.strategy} at a reserve of {scenario.reserve:g}: {name}: {expected} by SQL, {number} by the digest"
+        for scenario, _, _, numbers, _ in found
+        for name, number in zip(METRICS, numbers.tolist(), strict=True)
+        if not _is_same(number, expected := computed[scenario][name])
+    ]
+    if differing:
+        raise UnsoundError("\n".join(["the digest of scenarios differs from SQL, so nothing was swept:", *differing]))
+
+
+def _is_same(number: float, expected: float | None) -> bool:
+    if expected is None:
+        return bool(np.isnan(number))
+    return bool(abs(number - expected) <= SAME * max(1.0, abs(expected)))
+
+
+@dataclass(frozen=True)
+class _Reducing:
+    """The way of scenarios with taxes, whose metrics SQL computes."""
+
+    market: Version
+    reduction: Reduction
+
+    def work(self, shared: Shared, rows: range) -> tuple[int, Failures]:
+        """Do what :func:`sd_core.sweep.work` does."""
+        failures = Failures()
+        found = list(self._simulated(shared, shared.scenarios[rows.start : rows.stop], failures))
+        if not found:
+            return 0, failures
+        tables = [rows_of(shared.study, shared.panel, scenario, result) for scenario, result, _ in found]
+        partitions = [
+            partition_row(
+                scenario,
+                facts_of(shared.study, self.market, shared.panel, scenario, result),
+                has_tax_lots=TAX_LOTS in of,
+                is_current=True,
+            )
+            for (scenario, result, _), of in zip(found, tables, strict=True)
+        ]
+        try:
+            metrics = self.reduction.metrics(tables, partitions)
+        except UnsoundError as error:
+            # What was judged together is refused together.
+            return 0, failures | {scenario: str(error) for scenario, *_ in found}
+        table = metrics_table([metrics[scenario] for scenario, *_ in found])
+        returns = [session_returns(result.daily, shared.study.capital) for _, result, _ in found]
+        count = len(found)
+        appended = segment(
+            {
+                **{name: table[name].combine_chunks() for name in table.column_names},
+                "capital": [shared.study.capital] * count,
+                "prices_version": [shared.prices_version] * count,
+                "study_hash": [shared.study_hashes[scenario.strategy] for scenario, *_ in found],
+                "engine_version": [versions.ENGINE] * count,
+                "metrics_version": [shared.metrics_version] * count,
+                **sums_columns(shared.compared, returns),
+                "beside": [json.dumps(noted) if noted else None for *_, noted in found],
+            },
+            count,
+        )
+        shared.lake.append(SWEEPS, f"{shared.job}-{rows.start:06d}", appended)
+        return count, failures
+
+    def _simulated(
+        self, shared: Shared, scenarios: Sequence[Scenario], failures: Failures
+    ) -> Iterator[tuple[Scenario, SimulationResult, dict[str, Any]]]:
+        study, panel = shared.study, shared.panel
+        rules = [resolve(study, scenario) for scenario in scenarios]
+        for scenario, one, result in zip(scenarios, rules, each_result(panel, rules), strict=True):
+            try:
+                if isinstance(result, Exception):
+                    raise result
+                noted = dict(shared.beside(scenario, one, result)) if shared.beside else {}
+                noted |= harvest_twins(study, self.market, panel, self.reduction, scenario, result)
+                if study.path_band:
+                    noted["path_band"] = list(path_rows(panel, one, result))
+                yield scenario, result, noted
+            except Exception as error:  # of this scenario alone
+                failures[scenario] = f"{type(error).__name__}: {error}"
