@@ -73,9 +73,11 @@ def schedule(one: Any) -> dict[str, Any]:
 
 
 def sensor(graph: Any, one: Any) -> dict[str, Any]:
+    # What watches runs starts none.
+    job = one.job_name if one.targets else None
     return {
         "kind": one.sensor_type.name,
-        "target": names(one.asset_selection.resolve(graph)) if one.asset_selection else one.job_name,
+        "target": names(one.asset_selection.resolve(graph)) if one.asset_selection else job,
         "seconds": one.minimum_interval_seconds,
         "default": one.default_status.value,
     }
