@@ -50,18 +50,19 @@ def bytes_of(history: History, decisions: list[Decision], count: int) -> list[An
 @pytest.mark.parametrize("mix", MIXES, ids=lambda mix: mix["method"] + mix.get("objective", mix.get("risk", "")))
 def test_what_comes_after_a_decision_changes_nothing_of_it(mix):
     chosen = {"window": None, **mix} if mix.get("expanding") else mix
-    past_of_two_years = past(760 if mix.get("expanding") else 260)
-    whole = decided(past_of_two_years, **chosen)
-    # Everything after the decision but five is cut off, or replaced by noise.
-    place = whole[-6].place
-    cut = cut_off(past_of_two_years, place)
-    noise = np.random.default_rng(9).normal(0, 0.05, past_of_two_years.returns.shape)
-    noisy = np.where(np.arange(len(noise))[:, None] > place, noise, past_of_two_years.returns)
-    count = len(whole) - 5
-    expected = bytes_of(past_of_two_years, whole, count)
-    assert len(decided(cut, **chosen)) == count
-    assert bytes_of(cut, decided(cut, **chosen), count) == expected
-    assert bytes_of(past_of_two_years, decided(replace(past_of_two_years, returns=noisy), **chosen), count) == expected
+    history = past(760 if mix.get("expanding") else 480)
+    whole = decided(history, **chosen)
+    # Everything after the last decision but one is cut off, or replaced by noise.
+    place, count = whole[-2].place, len(whole) - 1
+    assert count >= 20
+    cut = cut_off(history, place)
+    noise = np.random.default_rng(9).normal(0, 0.05, history.returns.shape)
+    noisy = np.where(np.arange(len(noise))[:, None] > place, noise, history.returns)
+    expected = bytes_of(history, whole, count)
+    of_cut = decided(cut, **chosen)
+    assert len(of_cut) == count
+    assert bytes_of(cut, of_cut, count) == expected
+    assert bytes_of(history, decided(replace(history, returns=noisy), **chosen), count) == expected
 
 
 @pytest.mark.parametrize("name", list(MORE)[1:])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from support.lab import Lab, small_study, write_study
+from support.lab import Lab, small_study, write_prices, write_study
 from support.steps import refresh
 
 from pipelines.lab.home import SQL
@@ -153,3 +153,28 @@ def test_broken_law_of_what_trades_at_the_close_is_found(
     assert published.execute(LAWS[law]).fetchall() == []
     assert published.execute(change).fetchone() != (0,), "the change touches no row"
     assert len(published.execute(LAWS[law]).fetchall()) > 0
+
+
+def test_run_trades_a_mix_with_patience_and_harvests_together(tmp_path: Path) -> None:
+    both = {
+        "allocation": {"mix": "calm"},
+        "rebalance": {"every": "month", "patience": {"sessions": 8, "mean": 5}},
+        "harvest": {"loss": 0.02, "min_loss": 1, "every": "month", "substitute": {"AAA": "BBB"}},
+    }
+    study = small_study(write_prices(tmp_path / "prices")) | {
+        "reserves": [0.0],
+        "taxes": {"short_term": 0.35, "long_term": 0.15, "dividends": 0.15, "interest": 0.35},
+        "mixes": {"calm": {"method": "inverse_volatility", "window": 60}},
+        "strategies": {"buy_and_hold": {}, "both": both},
+    }
+    lab = Lab(write_study(tmp_path / "small.yaml", study), tmp_path / "home")
+    outcome = lab.sdlab("run")
+    assert outcome.code == 0, outcome.err
+    ledger = lab.table("simulation_ledger").query("strategy == 'both'")
+    assert {"HARVEST_SELL", "HARVEST_BUY", "REBALANCE_SELL", "REBALANCE_BUY"} <= set(ledger["kind"])
+    # What has waited trades on sessions that begin no month.
+    days = lab.table("sessions")["session"]
+    firsts = set(days.groupby(days.dt.to_period("M")).min())
+    assert set(ledger.loc[ledger["kind"].str.startswith("REBALANCE"), "session"]) - firsts
+    assert lab.table("report_harvest")["strategy"].tolist() == ["both"]
+    assert lab.table("report_mix")["strategy"].unique().tolist() == ["both"]
