@@ -382,7 +382,7 @@ def assert_sensor_runs(page: Page) -> None:
         if all(state["ticks"] for state in sensors.values()):
             break
         time.sleep(0.5)
-    assert sensors.keys() == {"rebuild_warehouse", "ledger_moved"}
+    assert sensors.keys() == {"rebuild_warehouse", "ledger_moved", "run_failed"}
     for state in sensors.values():
         assert state["status"] == "RUNNING"
         assert state["ticks"][0]["status"] in ("STARTED", "SKIPPED", "SUCCESS")
