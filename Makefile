@@ -39,11 +39,9 @@ stress: $(READY)
 	PYTHONPATH=.:tests .venv/bin/python -m stress $(TRIAL)
 
 clean:
-	rm -rf .venv .benchmarks .coverage .dagster .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv.lock .benchmarks .coverage .dagster .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "SD Lab needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 2; }
-	$(PYTHON) -m venv --clear .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+	$(PYTHON) benchmarks/installation.py .venv $@ pyproject.toml constraints.txt -- --constraint constraints.txt --editable '.[dev]'

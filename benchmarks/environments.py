@@ -4,18 +4,15 @@ They are in ``.benchmarks/``, which git ignores, and are rebuilt when their pins
 them lies in ``alternatives/``.
 """
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+from benchmarks.installation import NotInstalledError, install
 
 ROOM = Path(__file__).resolve().parent
 PROJECT = ROOM.parent
 CACHE = PROJECT / ".benchmarks"
 
-
-class NotInstalledError(Exception):
-    """An alternative could not be installed; the message is the last line that pip said."""
+__all__ = ["CACHE", "PROJECT", "ROOM", "NotInstalledError", "python_of"]
 
 
 def python_of(alternative: str) -> Path:
@@ -24,20 +21,6 @@ def python_of(alternative: str) -> Path:
     Raises:
         NotInstalledError: pip could not.
     """
-    home = CACHE / alternative
-    python, stamp = home / "bin" / "python", home / "stamp.txt"
-    pins = ROOM / f"requirements-{alternative}.txt"
-    wanted = f"{sys.version}\n{pins.read_text(encoding='utf-8')}"
-    if not (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
-        shutil.rmtree(home, ignore_errors=True)
-        _run(sys.executable, "-m", "venv", str(home))
-        _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(pins))
-        stamp.write_text(wanted, encoding="utf-8")
-    return python
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise NotInstalledError(said[-1])
+    home, pins = CACHE / alternative, ROOM / f"requirements-{alternative}.txt"
+    install(home, home / "stamp.txt", [pins], "-r", str(pins))
+    return home / "bin" / "python"

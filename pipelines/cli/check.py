@@ -13,6 +13,7 @@ from pipelines.cli.console import open_console
 from pipelines.cli.exit_code import ExitCode
 from pipelines.lab.current import MARKET, OTHER_SETTINGS, WHOLE_RUN_FIRST, answers, current_scenarios, stored_scenarios
 from pipelines.lab.home import StudyHome
+from pipelines.lab.publication import of_one_publication
 from pipelines.lab.sweeps import held_sweeps
 from pipelines.steps.datasets import decided
 from pipelines.steps.plan import version_of_metrics
@@ -53,6 +54,12 @@ def check(home: StudyHome, *, ask_source: bool) -> ExitCode:
         f"warehouse: {home.published.warehouse if home.published.warehouse.exists() else 'not published yet'}",
         soft_wrap=True,
     )
+    if not of_one_publication(home.lake, home.published):
+        console.print(
+            f"report: {home.published.report}: of an earlier publication than the warehouse, as a run was ended "
+            "between the two: `sdlab run` publishes both",
+            soft_wrap=True,
+        )
     if ask_source:
         return _ask_source(console, home)
     _print_findings(console, _stored_findings(home), "prices")

@@ -72,6 +72,18 @@ def is_published(lake: Lake, published: Published, inputs: str) -> bool:
     )
 
 
+def of_one_publication(lake: Lake, published: Published) -> bool:
+    """Return whether the published report is that of the published warehouse.
+
+    It is not where a run was killed after it had renamed the one and before the other; the next run publishes both.
+    """
+    noted = lake.current(PUBLICATION)
+    if noted is None:
+        return published.warehouse.exists() == published.report.exists()
+    (warehouse, report), (found, shown) = noted.facts["files"], _files(published)
+    return not (found != warehouse and shown == report)
+
+
 def _name(version: Version | None) -> str | None:
     return version.version if version else None
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipelines.lab.home import StudyHome
-from pipelines.lab.publication import current_publication
+from pipelines.lab.publication import current_publication, of_one_publication
 from pipelines.report.charts import CHARTS_PATH, REPORT_PATH, table_charts
 from pipelines.warehouse.query import open_tables
 from sd_core.errors import InputError
@@ -45,6 +45,8 @@ class Results:
         file = self._home.published.report
         if not file.is_file():
             return PlainTextResponse(f"{file}: nothing published yet: expected a finished run before\n", NOT_FOUND)
+        if not of_one_publication(self._home.lake, self._home.published):
+            return PlainTextResponse(f"{file}: of an earlier publication than the warehouse: run again\n", GONE)
         return FileResponse(file, headers={"cache-control": "no-cache"})
 
     def _chart(self, request: Request) -> Response:

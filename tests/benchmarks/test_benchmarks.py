@@ -147,7 +147,7 @@ def test_difference_of_outcomes_is_reported_in_words(found, words):
     ids=lambda value: value.script if isinstance(value, engines.Alternative) else "",
 )
 def test_alternative_trades_as_this_engine_does(alternative, task, tmp_path):
-    if not (environments.CACHE / alternative.package).is_dir():
+    if not (environments.CACHE / alternative.package / "stamp.txt").is_file():
         pytest.skip(f"{alternative.package} is not installed in .benchmarks; make bench installs it")
     panel = market.make_panel(5, 400)
     warm = replace(alternative, compiles=False)  # with the compiled code that it has

@@ -12,6 +12,7 @@ from pipelines.orchestration import warehouse_assets
 from pipelines.report import file
 from pipelines.report.charts import CHARTS, table_charts
 from pipelines.report.content import report
+from pipelines.steps import rebuild
 from pipelines.warehouse.audit import Identity, read_identities
 from sd_core.schemas import TABLES
 
@@ -153,3 +154,24 @@ def test_source_that_goes_back_and_forth_is_one_finding_with_its_times(lab_with_
     assert len(findings) == 2
     assert all(f"first: {first[:10]} amount" in detail for detail in findings["detail"])
     assert all("It did so 2 times." in detail for detail in findings["detail"])
+
+
+def test_report_of_an_earlier_publication_is_said_and_replaced_by_the_next_run(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(lab.home)
+    assert "report:" not in lab.sdlab("check").out
+    put = rebuild.put_in_place
+
+    def killed_between(draft: Path, place: Path) -> None:
+        if place == lab.home.published.report:
+            raise KeyboardInterrupt
+        put(draft, place)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuild, "put_in_place", killed_between)
+        with pytest.raises(KeyboardInterrupt):
+            publish(lab.home)
+    assert "of an earlier publication than the warehouse" in lab.sdlab("check").out
+    publish(lab.home)
+    assert "report:" not in lab.sdlab("check").out

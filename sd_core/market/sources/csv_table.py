@@ -13,6 +13,9 @@ import pandas as pd
 from sd_core.errors import InputError
 from sd_core.market.sources.validation import shortened
 
+# Bytes. A bar takes some sixty, and what is read many times its own size of memory.
+LARGEST_FILE = 100_000_000
+
 
 def read_table(path: Path, columns: Sequence[tuple[str, ...]]) -> pd.DataFrame:
     """Read some columns of a CSV file as text.
@@ -61,6 +64,8 @@ def read_table(path: Path, columns: Sequence[tuple[str, ...]]) -> pd.DataFrame:
 def read_text(path: Path) -> str:
     """Return the text of a CSV file; raises as :func:`read_table` does."""
     try:
+        if (size := path.stat().st_size) > LARGEST_FILE:
+            raise InputError(f"{path}: {size:,} bytes: expected at most {LARGEST_FILE:,}")
         content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path.parent}: no file {path.name}: expected it in this folder") from None

@@ -62,7 +62,8 @@ def hourly_state(study: Study, ticker: str, now: dt.datetime) -> str:
 def file_state(path: Path) -> str:
     """Return a hash of a file's bytes, or "none" where there is no such file to read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
     except OSError:
         return "none"
 

@@ -9,6 +9,7 @@ import pytest
 
 from sd_core.errors import InputError
 from sd_core.market.sources.csv_files import CsvSource, read_price_index
+from sd_core.market.sources.csv_table import read_table
 
 START = dt.date(2000, 1, 1)
 HEADER = "Date,Open,High,Low,Close"
@@ -411,3 +412,11 @@ def test_slip_of_a_spreadsheet_is_refused_with_what_to_write(write: Write, conte
     [line] = refusal(write(content))
     assert line.startswith(f"ACME.csv: {place}")
     assert hint in line
+
+
+def test_file_larger_than_any_prices_are_is_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "ACME.csv"
+    with file.open("wb") as handle:
+        handle.truncate(100_000_001)  # takes no room on the disk
+    with pytest.raises(InputError, match=r"ACME\.csv: 100,000,001 bytes: expected at most 100,000,000"):
+        read_table(file, [("Date",)])
