@@ -64,7 +64,8 @@ def overfitting(totals: Floats, squares: Floats, lengths: Integers) -> Overfitti
 def _ranks(halves, others, totals, squares, lengths):  # type: ignore[no-untyped-def]
     """Return of each split the mean rank of the best of the half in the other half, and its ratio in both.
 
-    Each half serves twice, to choose by and to rank in. Splits of the halves come first, then those of the others.
+    Each half serves twice, to choose by and to rank in. The splits are in the order of combinations: that of the other
+    half is as far from the end as that of a half from the beginning.
     """
     pairs, scenarios = len(halves), totals.shape[1]
     ranks, inside, outside = np.empty(2 * pairs), np.empty(2 * pairs), np.empty(2 * pairs)
@@ -80,7 +81,7 @@ def _ranks(halves, others, totals, squares, lengths):  # type: ignore[no-untyped
             for number in range(scenarios):
                 worse += without[number] < found - NO_DIFFERENCE
                 same += abs(without[number] - found) <= NO_DIFFERENCE
-            split = way * pairs + pair
+            split = pair if way == 0 else 2 * pairs - 1 - pair
             ranks[split] = worse + (same + 1) / 2
             inside[split], outside[split] = within[best], found
     return ranks, inside, outside
