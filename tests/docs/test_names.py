@@ -179,7 +179,6 @@ OTHER_WORDS = {
     "numbers of a formula": {"b", "f", "l", "m", "r", "s", "w"},
     "YAML's truth values, and words a field takes beside its model": {"true", "false", "intersection", "union"},
     "what `sdlab status` finds of a study, in JSON": {"attention", "outdated", "unpublished"},
-    "a check and a sensor that the snapshot of definitions has yet to take": {"prices_are_fresh", "run_failed"},
     "programs and calls of the operating system": {"make", "flock", "pg_dump"},
     "SQL that a query may not use": {"attach", "read_csv", "set"},
     "the database that SQL sees the lake as": {"lake"},

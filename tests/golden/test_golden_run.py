@@ -171,7 +171,7 @@ def test_demo_run_whole_publishes_the_same_tables(tmp_path: Path) -> None:
 def test_study_with_what_the_demo_lacks_publishes_the_same_tables(prices: Path, tmp_path: Path) -> None:
     source = {"source": {"kind": "csv", "folder": str(prices)}, "price_index": str(prices / PRICE_INDEX)}
     lab = Lab(write_study(tmp_path / "mixed.yaml", MIXED | source), tmp_path / "home")
-    for step in ("raw_prices", "prices", "simulations", "reserve_bootstrap"):  # one rebuild, with the histories in it
+    for step in ("raw_prices", "prices", "simulations", "sweeps", "reserve_bootstrap"):  # one rebuild, at the end
         outcome = lab.sdlab("run", "--select", step)
         assert outcome.code == 0, outcome.err
     difference = published_difference(lab, TABLES)
