@@ -30,8 +30,8 @@ from benchmarks import report
 from benchmarks.homes import SD8, make_home, make_study
 from benchmarks.market import DAILY_VOLATILITY, make_panel, with_drift
 from pipelines.lab.current import current_market, current_scenarios, stored_scenarios
-from pipelines.lab.home import SQL
-from pipelines.lab.sweeps import StudyHome, held_sweeps
+from pipelines.lab.home import SQL, StudyHome
+from pipelines.lab.sweeps import held_sweeps
 from pipelines.steps.datasets import RESERVE_BOOTSTRAP
 from pipelines.steps.derived import register_all
 from pipelines.steps.rebuild import SEGMENT_COLUMNS, register_scenarios

@@ -70,10 +70,7 @@ def usual_spacing(dates: Dates) -> float:
 
 
 def periods_per_year(sessions: Dates) -> float:
-    """Return how many sessions make a year: 365 where weekends are days like any other, else 252.
-
-    They are where Saturdays and Sundays are each at least half as frequent as Wednesdays. A lone special Saturday makes
-    no seven-day market, nor do the Sundays of one that rests on Friday and Saturday.
+    """Return how many sessions make a year: those of :func:`daily_periods_per_year`, where they are daily.
 
     Sessions that are more than four days apart in the median are counted by what lies between them: 52.18 of a week,
     12 of a month.
@@ -82,6 +79,15 @@ def periods_per_year(sessions: Dates) -> float:
     if spacing > DAILY_SPACING:
         months = round(spacing / MONTH_IN_DAYS)
         return 12 / months if months else YEAR_IN_DAYS / spacing
+    return daily_periods_per_year(sessions)
+
+
+def daily_periods_per_year(sessions: Dates) -> float:
+    """Return how many daily sessions make a year: 365 where weekends are days like any other, else 252.
+
+    They are where Saturdays and Sundays are each at least half as frequent as Wednesdays. A lone special Saturday makes
+    no seven-day market, nor do the Sundays of one that rests on Friday and Saturday.
+    """
     weekday = weekdays(sessions)
     wednesdays, saturdays, sundays = (np.count_nonzero(weekday == day) for day in (2, 5, 6))
     return 365.0 if min(saturdays, sundays) > 0 and 2 * min(saturdays, sundays) >= wednesdays else 252.0

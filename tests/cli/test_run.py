@@ -86,7 +86,7 @@ def test_nothing_is_left_but_the_lake_the_warehouse_its_report_and_the_dagster_h
     assert {path.name for path in finished.root.iterdir()} == {"warehouse", ".dagster"}
     assert {path.name for path in (finished.root / "warehouse").iterdir()} == {"small", "small.duckdb"}
     files = {path.name for path in finished.home.lake.root.iterdir() if path.is_file()}
-    assert files == {"report.html", ".lock", ".rebuild.lock"}
+    assert files == {"report.html", "layout.json", ".lock", ".rebuild.lock"}
 
 
 # Stored rows, added up here

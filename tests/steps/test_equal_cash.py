@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pandas as pd
 import pytest
 from support.lab import RESERVES, Lab
 from support.steps import refresh, simulate_part
@@ -59,4 +60,5 @@ def test_what_is_kept_of_a_strategy_changes_no_comparison(keep: str, changed_stu
     lab = changed_study(strategies={"buy_and_hold": {}, "sd8": {"rule": {}, "keep": keep}, "ath_only": ATH_ONLY})
     before = lab.table("report_equal_cash")
     refresh(lab.home)
-    assert lab.table("report_equal_cash").equals(before)
+    # Where metrics alone are kept, they are those of the compiled digest.
+    pd.testing.assert_frame_equal(lab.table("report_equal_cash"), before, rtol=1e-9, atol=1e-12)

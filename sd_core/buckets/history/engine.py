@@ -24,7 +24,7 @@ from sd_core.buckets.history.kernel.book import POSITION, SATELLITE, Books, Mark
 from sd_core.buckets.history.kernel.sessions import arrive, go_on
 from sd_core.buckets.rules import COOLDOWN_DAYS
 from sd_core.market.arrays import Dates, Floats, day_numbers, last_known, month_numbers
-from sd_core.market.panel import Panel, risk_free_returns
+from sd_core.market.panel import Panel, daily_periods_per_year, risk_free_returns
 from sd_core.schemas.kinds import Dividends, Status
 
 # How many rows of the ledger, of trades and of events there is room for at first.
@@ -47,7 +47,7 @@ def simulate(plan: Plan, panel: Panel, signals: Signals, deposits: Floats, core:
     """
     market, sessions = lay_out(plan, panel, signals), len(panel.sessions)
     books = open_books(plan, sessions)
-    arrivals = Arrivals(plan, market, panel.periods_per_year)
+    arrivals = Arrivals(plan, market, daily_periods_per_year(panel.sessions))
     arrivals.open(books)
     months, quarters = (_begins(panel.sessions, length) for length in (1, MONTHS_OF_A_QUARTER))
     sends = market.pays & any(one.parameters.dividends == Dividends.SEND_TO_CORE for one in plan.satellites)

@@ -21,7 +21,7 @@ from sd_core.buckets.ledger.state import State
 from sd_core.buckets.presets import rails
 from sd_core.buckets.rules import NEVER
 from sd_core.errors import InputError
-from sd_core.market.panel import periods_per_year
+from sd_core.market.panel import daily_periods_per_year
 from sd_core.schemas.kinds import Probation, Regime, Status
 from sd_core.study.satellites import CORE, LIVE, MAX_PCT
 
@@ -68,7 +68,7 @@ def evaluate(draft: Draft, session: dt.date) -> None:
         total=float(base.decimal(sum(value for _, value in values.values()))),
         budget=float(state.fraction(LIVE, "budget")),
         minor=10.0**base.minor_digits,
-        periods_per_year=periods_per_year(_sessions(state, day)),
+        periods_per_year=daily_periods_per_year(_sessions(state, day)),
         records=tuple(_record(state, bucket, session, before, *values[bucket]) for bucket in _satellites(state)),
     )
     content = row_of(account)
@@ -247,8 +247,8 @@ def _record(state: State, bucket: str, session: dt.date, before: Mark, cash: int
     memory = memory_of(rows[-1], 0.0) if rows and rows[-1].entry == before.entry else None
     activated_on = NEVER if memory is None else memory.activated_on
     past = _past(state, bucket, rows, activated_on)
-    returns, long, trades = _window(past, LONG_WINDOW, periods_per_year(_sessions(state, session.isoformat())))
-    _, recent, _ = _window(past, RECENT_WINDOW, periods_per_year(_sessions(state, session.isoformat())))
+    returns, long, trades = _window(past, LONG_WINDOW, daily_periods_per_year(_sessions(state, session.isoformat())))
+    _, recent, _ = _window(past, RECENT_WINDOW, daily_periods_per_year(_sessions(state, session.isoformat())))
     free = min(cash, state.free(bucket, base.unit))
     return Record(
         name=bucket,

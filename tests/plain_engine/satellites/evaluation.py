@@ -10,7 +10,7 @@ from plain_engine.satellites.lifecycle import ENOUGH_TRADES, SLEEP_AFTER_PROBATI
 from plain_engine.satellites.money import Targets
 from plain_engine.satellites.satellite import Satellite
 from sd_core.buckets.history.contract import CORE, Plan
-from sd_core.market.panel import Panel, risk_free_returns
+from sd_core.market.panel import Panel, daily_periods_per_year, risk_free_returns
 from sd_core.schemas.kinds import BucketEvent, Outcome, Probation, Sleep, Transfer
 
 YEAR = 252
@@ -159,7 +159,7 @@ class Evaluation:
         self.satellites = satellites
         self.books = books
         self.risk_free = [float(earned) for earned in risk_free_returns(panel.sessions, panel.rates)]
-        self.periods_per_year = panel.periods_per_year
+        self.periods_per_year = daily_periods_per_year(panel.sessions)
 
     def evaluate(self, total: float) -> float:
         """Judge probations, set targets and move cash; return what comes to the core."""
