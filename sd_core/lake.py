@@ -183,8 +183,14 @@ class Lake:
     def keys(self, dataset: str) -> list[str]:
         """Return the keys of a dataset's partitions, sorted; "" is that of a dataset without partitions."""
         home = self.root / dataset
-        folders = (file.parent.relative_to(home) for file in home.rglob(POINTER))
-        return sorted("" if folder == Path() else folder.as_posix() for folder in folders)
+        found = []
+        # Unlike a search with a pattern, a walk goes on where a folder was renamed or pruned after it was seen.
+        for place, folders, files in os.walk(home):
+            folders[:] = [name for name in folders if not VERSION.match(name)]
+            if POINTER in files:
+                folder = Path(place).relative_to(home)
+                found.append("" if folder == Path() else folder.as_posix())
+        return sorted(found)
 
     def discard(self, dataset: str, key: str = "") -> None:
         """Forget what is stored of a partition; pruning removes its files."""

@@ -171,6 +171,20 @@ def test_partitions_and_datasets_do_not_meet(lake: Lake) -> None:
     assert lake.current("simulations", "sd8") is None
 
 
+def test_keys_are_listed_while_a_draft_is_renamed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.write("simulations", "sd8/r5", {}, {})
+    (lake.root / "simulations" / "sd8" / "r5" / f"draft-{1:020d}-{0:08x}").mkdir()
+    look_into = os.scandir
+
+    def scandir(path: str) -> object:
+        if "draft-" in str(path):
+            raise FileNotFoundError(path)
+        return look_into(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert lake.keys("simulations") == ["sd8/r5"]
+
+
 @pytest.mark.parametrize(
     "key", ["BTC-USD", "^IRX", "BRK.B", "EURUSD=X", "0700.HK", "A" * 20, "BRK.", "strategy=sd8/r2_5"]
 )
