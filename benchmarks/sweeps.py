@@ -101,10 +101,10 @@ def show(runs: Sequence[Run]) -> None:
     rows = [
         [
             f"{one.scenarios:,}",
-            f"{one.seconds:.0f}",
-            f"{one.computed:.0f}",
+            f"{one.seconds:.1f}",
+            f"{one.computed:.1f}",
             f"{one.peak:.1f}",
-            one.segments,
+            str(one.segments),
             f"{one.megabytes:.1f}",
         ]
         for one in runs

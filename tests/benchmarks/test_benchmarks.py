@@ -23,6 +23,7 @@ from benchmarks import (
     runs,
     scale,
     selection,
+    sweeps,
     tasks,
     warehouse,
     wide,
@@ -426,3 +427,8 @@ def test_figures_are_written_as_json_with_the_machine(tmp_path, monkeypatch):
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["seconds"] == 1.5
     assert figures["machine"]["cores"] >= 1
+
+
+def test_times_of_sweeps_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    sweeps.show([sweeps.Run(10_000, seconds=9.25, computed=12.5, peak=1.0, segments=8, megabytes=7.0)])
+    assert "| 10,000" in capsys.readouterr().out
