@@ -17,8 +17,6 @@ COMMANDS = {
     "help": ["--help"],
     "version": ["--version"],
 }
-# The signal that Python starts with, whatever the tests were started by.
-TAKES_INTERRUPTS = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
 
 
 def ended(lab: Lab, arguments: list[str], **how: object) -> subprocess.CompletedProcess[str]:
@@ -85,6 +83,20 @@ def press(*_, **__):
 """
 
 
+def pressed(lab: Lab, code: str, sql: str, interrupts: signal.Handlers) -> subprocess.CompletedProcess[str]:
+    """Run a query in a program of Python, which begins with interrupts taken or ignored."""
+    return subprocess.run(
+        [sys.executable, "-c", code, "query", sql],
+        cwd=PROJECT,
+        env=os.environ | lab.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, interrupts),
+    )
+
+
 @pytest.mark.parametrize(
     "moment",
     [
@@ -98,17 +110,8 @@ def press(*_, **__):
 )
 def test_interrupt_ends_with_130_and_one_line_whenever_it_comes(finished: Lab, moment: str) -> None:
     code = f"{PRESS}\n{moment}\nimport sys\nfrom pipelines.cli.__main__ import program\nsys.exit(program())"
-    command = [sys.executable, "-c", code, "query", "select 1"]
-    outcome = subprocess.run(
-        command,
-        cwd=PROJECT,
-        env=os.environ | finished.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-        **TAKES_INTERRUPTS,
-    )
+    # As Python starts, whatever the tests were started by.
+    outcome = pressed(finished, code, "select 1", signal.SIG_DFL)
     assert outcome.returncode == 130
     assert outcome.stderr.splitlines() == ["", "interrupted; the published warehouse is whole"]
 
@@ -116,15 +119,5 @@ def test_interrupt_ends_with_130_and_one_line_whenever_it_comes(finished: Lab, m
 def test_interrupt_is_ignored_where_the_shell_said_so(finished: Lab) -> None:
     code = f"{PRESS}\nimport gc, sys, time\ntime.sleep = int\ngc.set_threshold = press\n"
     code += "from pipelines.cli.__main__ import program\nsys.exit(program())"
-    command = [sys.executable, "-c", code, "query", "select 1 as one"]
-    outcome = subprocess.run(
-        command,
-        cwd=PROJECT,
-        env=os.environ | finished.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    )
+    outcome = pressed(finished, code, "select 1 as one", signal.SIG_IGN)
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "one\n1\n", "")

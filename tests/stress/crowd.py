@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from support.lab import Lab
-from support.wholeness import assert_lake_readable, assert_whole
+from support.wholeness import assert_whole
 
 from stress.found import Found
 
@@ -43,16 +43,8 @@ def crowd(lab: Lab, minutes: float) -> Found:
         found.add(words.get(timeout=60 * minutes + PATIENCE))
     for process in processes:
         process.join(PATIENCE)
-    _look(lab, found)
+    found.look(lab, "afterwards")
     return found
-
-
-def _look(lab: Lab, found: Found) -> None:
-    try:
-        assert_whole(lab)
-        assert_lake_readable(lab)
-    except Exception:
-        found.faults.append(f"afterwards: {traceback.format_exc()}")
 
 
 def _repeat(one: Callable[[Found, float], None], until: float, words: Any) -> None:

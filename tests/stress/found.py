@@ -1,7 +1,11 @@
 """What a trial came to."""
 
+import traceback
 from collections import Counter
 from dataclasses import dataclass, field
+
+from support.lab import Lab
+from support.wholeness import assert_lake_readable, assert_whole
 
 
 @dataclass
@@ -20,6 +24,14 @@ class Found:
         """Take in what another trial came to."""
         self.counts += other.counts
         self.faults += other.faults
+
+    def look(self, lab: Lab, when: str) -> None:
+        """Note it as a fault where what is published is not whole, or the lake cannot be read."""
+        try:
+            assert_whole(lab)
+            assert_lake_readable(lab)
+        except Exception:
+            self.faults.append(f"{when}: {traceback.format_exc()}")
 
     def __str__(self) -> str:
         """Return the counts in a line, and every fault below it."""

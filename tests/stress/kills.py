@@ -5,11 +5,9 @@ import os
 import random
 import sys
 import time
-import traceback
 
 import dagster as dg
 from support.lab import Lab
-from support.wholeness import assert_lake_readable, assert_whole
 
 from stress.found import Found
 
@@ -44,7 +42,7 @@ def kills(lab: Lab, times: int, seed: int) -> Found:
         run.kill()
         run.join(PATIENCE)
         found.counts["ended before its kill" if ended else "killed"] += 1
-        _look(lab, found, f"kill {number} of seed {seed}, after {moment:.2f} s")
+        found.look(lab, f"kill {number} of seed {seed}, after {moment:.2f} s")
         if number % HEALED_EVERY == 0 or number == times:
             _let_through(lab, found, f"after kill {number} of seed {seed}")
             _look_for_leavings(lab, found, f"after kill {number} of seed {seed}")
@@ -59,14 +57,6 @@ def _let_through(lab: Lab, found: Found, when: str) -> None:
     if run.exitcode != 0:
         found.faults.append(f"{when}: a whole run ended with {run.exitcode}")
         run.kill()
-
-
-def _look(lab: Lab, found: Found, when: str) -> None:
-    try:
-        assert_whole(lab)
-        assert_lake_readable(lab)
-    except Exception:
-        found.faults.append(f"{when}: {traceback.format_exc()}")
 
 
 def _look_for_leavings(lab: Lab, found: Found, when: str) -> None:
