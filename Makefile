@@ -3,7 +3,7 @@ PYTHON ?= python3
 STUDY ?= studies/demo.yaml
 READY := .venv/.ready
 
-.PHONY: run test coverage ui lint bench stress clean
+.PHONY: run test coverage ui lint audit bench stress clean
 
 run: $(READY)
 	.venv/bin/sdlab run --study $(STUDY)
@@ -29,6 +29,11 @@ lint: $(READY)
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/pytest --quiet -p no:cacheprovider tests/docs/test_words.py
+
+# Known vulnerabilities of the pinned versions, of which OSV's server is asked: skipped where it cannot be reached. With a
+# copy of its database no network is needed: make audit DATABASE=all.zip
+audit: $(READY)
+	.venv/bin/python .ci/audit.py $(if $(DATABASE),--database $(DATABASE))
 
 # The tables of docs/benchmarks.md, some minutes; make bench JSON=figures.json writes the figures too.
 bench: $(READY)
