@@ -3,9 +3,11 @@
 Sums of blocks of sessions are small enough to be kept of scenarios whose days are not.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from sd_core.market.arrays import Floats, Integers
 from sd_core.metrics.ratios import NO_SPREAD, deviation
@@ -84,23 +86,33 @@ def block_lengths(sessions: int) -> Integers:
 
 def sums_of(series: Floats) -> Sums:
     """Return the sums of a series of at least :data:`FEWEST_SESSIONS` differences."""
-    totals, squares, skewness, kurtosis = _sums(series)
-    return Sums(totals, squares, float(skewness), float(kurtosis))
+    packed = np.empty(2 * BLOCKS + 2)
+    _sum_up(series, block_lengths(len(series)), packed)
+    return _unpacked_one(packed)
 
 
-def _sums(series: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return the fields of :class:`Sums` of one series or of several, shape (…, sessions)."""
-    begins = np.cumsum(block_lengths(series.shape[-1])) - block_lengths(series.shape[-1])
-    centred = series - series.mean(axis=-1, keepdims=True)
-    variance = np.mean(centred**2, axis=-1)
-    spreads = variance**0.5 > NO_SPREAD
-    divisor = np.where(spreads, variance, 1.0)
-    return (
-        np.add.reduceat(series, begins, axis=-1),
-        np.add.reduceat(series**2, begins, axis=-1),
-        np.where(spreads, np.mean(centred**3, axis=-1) / divisor**1.5, 0.0),
-        np.where(spreads, np.mean(centred**4, axis=-1) / divisor**2, 3.0),
-    )
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_up(series, lengths, packed):  # type: ignore[no-untyped-def]
+    """Fill in what is kept of a series: totals by block, squares by block, skewness and kurtosis."""
+    blocks, begin, total = len(lengths), 0, 0.0
+    packed[:] = 0.0
+    for block in range(blocks):
+        for session in range(begin, begin + lengths[block]):
+            packed[block] += series[session]
+            packed[blocks + block] += series[session] * series[session]
+        begin += lengths[block]
+        total += packed[block]
+    mean = total / len(series)
+    second, third, fourth = 0.0, 0.0, 0.0
+    for value in series:
+        square = (value - mean) * (value - mean)
+        second += square
+        third += square * (value - mean)
+        fourth += square * square
+    variance = second / len(series)
+    varies = math.sqrt(variance) > NO_SPREAD
+    packed[2 * blocks] = third / len(series) / (variance * math.sqrt(variance)) if varies else 0.0
+    packed[2 * blocks + 1] = fourth / len(series) / (variance * variance) if varies else 3.0
 
 
 def packed_sums(returns: Floats, holding: Floats, cash: Floats) -> Floats:
@@ -112,28 +124,37 @@ def packed_sums(returns: Floats, holding: Floats, cash: Floats) -> Floats:
     Returns:
         Shape (scenarios, numbers), for :func:`unpacked`; NaN where a scenario cannot be compared.
     """
-    excess, of_holding = returns - cash, holding - cash
-    with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.std(excess, axis=-1, ddof=1)
-        comparable = (np.minimum(returns, holding) > -1.0).all(axis=-1) & (spread > NO_SPREAD)
-        known = np.where(comparable[:, None], returns, 0.0)
-        scale = np.where(comparable, deviation(of_holding) / np.where(comparable, spread, 1.0), 0.0)
-    both = Differences(np.log1p(known) - np.log1p(holding), excess * scale[:, None] - of_holding)
-    packed = [
-        np.column_stack([totals, squares, skewness, kurtosis])
-        for totals, squares, skewness, kurtosis in map(_sums, both)
-    ]
-    return np.where(comparable[:, None], np.concatenate(packed, axis=1), np.nan)
+    packed = np.full((len(returns), len(MEASURES) * (2 * BLOCKS + 2)), np.nan)
+    if (holding > -1.0).all():  # NaN compares false
+        with np.errstate(invalid="ignore", divide="ignore"):
+            growth = np.log1p(returns)
+        growth -= np.log1p(holding)
+        _pack(returns, growth, holding - cash, cash, block_lengths(returns.shape[1]), packed)
+    return packed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pack(returns, growth, of_holding, cash, lengths, packed):  # type: ignore[no-untyped-def]
+    """Fill in the sums of scenarios that can be compared, from their returns and their differences in growth."""
+    spread_of_holding, numbers = deviation(of_holding), packed.shape[1] // 2
+    for scenario in range(len(returns)):
+        excess = returns[scenario] - cash
+        spread = deviation(excess)
+        if not (returns[scenario] > -1.0).all() or not spread > NO_SPREAD:
+            continue
+        _sum_up(growth[scenario], lengths, packed[scenario, :numbers])
+        _sum_up(excess * (spread_of_holding / spread) - of_holding, lengths, packed[scenario, numbers:])
 
 
 def unpacked(packed: Floats) -> list[Sums] | None:
     """Return the sums of one scenario by measure; None where it could not be compared."""
     if np.isnan(packed).any():
         return None
-    return [
-        Sums(one[:BLOCKS], one[BLOCKS : 2 * BLOCKS], float(one[-2]), float(one[-1]))
-        for one in np.split(packed, len(MEASURES))
-    ]
+    return list(map(_unpacked_one, np.split(packed, len(MEASURES))))
+
+
+def _unpacked_one(packed: Floats) -> Sums:
+    return Sums(packed[:BLOCKS], packed[BLOCKS : 2 * BLOCKS], float(packed[-2]), float(packed[-1]))
 
 
 def moments_of(sums: Sums, sessions: int) -> Moments:

@@ -63,7 +63,7 @@ def overfitting(totals: Floats, squares: Floats, lengths: Integers) -> Overfitti
 class _Halves(NamedTuple):
     """Every choice of half of the blocks, as a subset of the earlier blocks and one of the later ones.
 
-    Subsets of as many blocks as there are earlier ones stand in the order of their sizes, then of their bits: what a
+    Subsets of as many blocks as there are earlier ones are in the order of their sizes, then of their bits: what a
     subset leaves is as far from the end as it is from the beginning. A half is a subset of the earlier blocks and one
     of the later ones of the size that is left, which lie side by side.
 
@@ -125,7 +125,7 @@ def _ranks(halves, totals, squares):  # type: ignore[no-untyped-def]
     for split in range(splits):
         inside[split] = _ratio_of(halves, totals, squares, chosen[split], split)
         outside[split] = _ratio_of(halves, totals, squares, chosen[split], splits - 1 - split)
-        # What is ranked lies in the other half, so that its bounds stand where that does.
+        # What is ranked lies in the other half, so that its bounds are kept in the place of that half.
         for side in range(2):
             bound = outside[split] + (NO_DIFFERENCE if side else -NO_DIFFERENCE)
             bounds[side, splits - 1 - split] = bound * abs(bound)
