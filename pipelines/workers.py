@@ -1,18 +1,42 @@
-"""Who does the work of a sweep: the cores of this machine."""
+"""Who does work that comes in chunks: the cores of this machine, or those of a cluster of Ray.
 
+What a chunk is and what is done with it belongs in ``steps``. Ray is imported where a cluster is asked for, so that it
+need not be installed anywhere else.
+"""
+
+import contextlib
+import logging
 import os
+import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from functools import cache, lru_cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from platform import node, python_version
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from sd_core.errors import InputError, NotReadyError
 
 Shared = TypeVar("Shared")
 Chunk = TypeVar("Chunk")
 Done = TypeVar("Done")
 
+# The cluster whose cores are used: HOST:PORT of its head.
+SD_WORKERS = "SD_WORKERS"
 # Chunks per core, and the least and most scenarios of one.
 CHUNKS_PER_CORE = 4
 FEWEST, MOST = 256, 16_384
+# How often a chunk is tried again whose worker or machine was lost.
+RETRIES = 5
+# Seconds that a head has to answer; between looks at whether a worker is left; and until none is waited for any more.
+ANSWERS_IN, LOOKS_EVERY, GIVEN_UP_AFTER = 5.0, 5.0, 60.0
+# A cluster without a token would do what anyone on its network asks. Seconds to connect in.
+RAY_SETTINGS = {"RAY_AUTH_MODE": "token", "RAY_gcs_server_port_wait_time_s": "3"}
+# Libraries that numbers depend on.
+LIBRARIES = ("numba", "llvmlite", "numpy", "pyarrow", "duckdb")
 
 
 class Workers(Protocol):
@@ -24,9 +48,29 @@ class Workers(Protocol):
 
     cores: int
 
-    def map(self, work: Callable[[Shared, Chunk], Done], shared: Shared, chunks: Sequence[Chunk]) -> Iterator[Done]:
-        """Yield what a function makes of each chunk, in their order; a few wait at most."""
+    def map(self, work: Callable[[Shared, Chunk], Done], shared: Shared, chunks: Iterable[Chunk]) -> Iterator[Done]:
+        """Yield what a function makes of each chunk, in their order; a few wait at most.
+
+        Args:
+            work: a function of a module, or a method of what can be pickled.
+            shared: what all chunks need. It is small when pickled, and read only.
+            chunks: small too.
+
+        Raises:
+            Exception: what the function raised of a chunk, in its turn.
+        """
         ...
+
+
+def workers() -> Workers:
+    """Return the cores of the cluster that ``SD_WORKERS`` names, else those of this machine.
+
+    Raises:
+        InputError: the name is none, the cluster refuses the token, or Ray is not installed.
+        NotReadyError: no cluster answers there, or it has no worker.
+    """
+    address = os.environ.get(SD_WORKERS)
+    return Ray(address) if address else Threads()
 
 
 class Threads:
@@ -35,7 +79,7 @@ class Threads:
     def __init__(self, cores: int | None = None) -> None:
         self.cores = cores or os.cpu_count() or 1
 
-    def map(self, work: Callable[[Shared, Chunk], Done], shared: Shared, chunks: Sequence[Chunk]) -> Iterator[Done]:
+    def map(self, work: Callable[[Shared, Chunk], Done], shared: Shared, chunks: Iterable[Chunk]) -> Iterator[Done]:
         """Yield what a function makes of each chunk, in their order."""
         waiting: deque[Future[Done]] = deque()
         with ThreadPoolExecutor(self.cores) as pool:
@@ -45,6 +89,162 @@ class Threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+
+class Ray:
+    """The cores of a cluster: a task per chunk, which is done again elsewhere where a worker or a machine is lost.
+
+    A chunk that is done twice must leave the same. Processes of the workers live as long as this one is connected, so
+    none has old code; one whose code, libraries or kind of CPU are others refuses, since its numbers could be too.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._ray = _connected(address)
+        self.cores = self._cores_now()
+        if not self.cores:
+            raise NotReadyError(f"{SD_WORKERS}={address}: expected a cluster with workers, found none: add one")
+
+    def map(self, work: Callable[[Shared, Chunk], Done], shared: Shared, chunks: Iterable[Chunk]) -> Iterator[Done]:
+        """Yield what a function makes of each chunk, in their order."""
+        task = self._ray.remote(num_cpus=1, max_retries=RETRIES, scheduling_strategy="SPREAD")(_in_worker)
+        # In a list, so that a worker looks at its own code before it reads what may not fit to it.
+        job, build = [self._ray.put((work, shared))], Build.here()
+        waiting: deque[Any] = deque()
+        try:
+            for chunk in chunks:
+                waiting.append(task.remote(build, job, chunk))
+                if len(waiting) >= CHUNKS_PER_CORE * self.cores:
+                    yield self._result(waiting.popleft())
+            while waiting:
+                yield self._result(waiting.popleft())
+        finally:
+            for one in waiting:
+                self._ray.cancel(one)
+
+    def _result(self, task: Any) -> Any:
+        """Wait for a task, as long as there are workers that could do it."""
+        alone = 0.0
+        while not self._ray.wait([task], timeout=LOOKS_EVERY)[0]:
+            alone = 0.0 if self._cores_now() else alone + LOOKS_EVERY
+            if alone >= GIVEN_UP_AFTER:
+                raise NotReadyError(f"{SD_WORKERS}={self._address}: no worker is left: add one, and run again")
+        try:
+            return self._ray.get(task)
+        except self._ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except self._ray.exceptions.RayError as error:
+            said = str(error).strip().splitlines()
+            raise NotReadyError(f"{SD_WORKERS}={self._address}: {said[0]}") from None
+
+    def _cores_now(self) -> int:
+        return int(self._ray.cluster_resources().get("CPU", 0))
+
+
+class Build(NamedTuple):
+    """What decides every bit of a number.
+
+    Attributes:
+        code: hash of SD Lab's code and SQL.
+        libraries: Python and the libraries that compute, with their versions.
+        processor: the kind of CPU that numba compiles for, with its features.
+    """
+
+    code: str
+    libraries: str
+    processor: str
+
+    @staticmethod
+    @cache
+    def here() -> "Build":
+        """Return that of this process."""
+        from llvmlite import binding
+        from numba.core import config
+
+        named = config.CPU_NAME or binding.get_host_cpu_name()
+        features = binding.get_host_cpu_features().flatten() if config.CPU_FEATURES is None else config.CPU_FEATURES
+        return Build(
+            _code(),
+            " ".join([f"python {python_version()}", *(f"{name} {version(name)}" for name in LIBRARIES)]),
+            f"{named} {features}".strip(),
+        )
+
+    def refuse_another(self, here: "Build") -> None:
+        """Raise an InputError where a worker is built otherwise than the process that asks it."""
+        on = f"the worker on {node()}"
+        if here.code != self.code:
+            raise InputError(f"{on}: code {here.code}: expected {self.code}: install the same SD Lab on every machine")
+        if here.libraries != self.libraries:
+            raise InputError(f"{on}: {here.libraries}: expected {self.libraries}")
+        if here.processor != self.processor:
+            raise InputError(
+                f"{on}: another kind of CPU, {here.processor.split()[0]}: expected {self.processor.split()[0]}, with "
+                "the same features, or NUMBA_CPU_NAME=generic on every machine, before they start"
+            )
+
+
+def _code() -> str:
+    digest = sha256()
+    package = Path(__file__).parent
+    # The SQL is behind a link, which is not followed within.
+    for folder in (package.parent / "sd_core", package, (package / "files" / "sql").resolve()):
+        for file in sorted([*folder.rglob("*.py"), *folder.rglob("*.sql")]):
+            digest.update(file.relative_to(folder).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _in_worker(build: Build, job: list[Any], chunk: Any) -> Any:
+    """Do a chunk; runs in a worker's process."""
+    build.refuse_another(Build.here())
+    work, shared = _job(job[0])
+    return work(shared, chunk)
+
+
+@lru_cache(maxsize=1)
+def _job(reference: Any) -> Any:
+    """Return what a worker is to do and what its chunks share, read once."""
+    import ray
+
+    return ray.get(reference)
+
+
+@cache
+def _connected(address: str) -> Any:
+    """Return Ray, connected to a cluster for as long as this process lives."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise InputError(f"{SD_WORKERS}={address}: expected HOST:PORT of the head of a cluster of Ray")
+    for name, value in RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)  # which Ray reads as it is imported
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise InputError(f"{SD_WORKERS}={address}: expected Ray: pip install 'sdlab[cluster]'") from None
+    try:
+        socket.create_connection((host, int(port)), ANSWERS_IN).close()
+        with _silenced(2):
+            ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except (OSError, RuntimeError, ray.exceptions.RayError) as error:
+        if ray.exceptions.AuthenticationError.__name__ in f"{error!r} {error.__cause__!r}":
+            raise InputError(
+                f"{SD_WORKERS}={address}: the token is refused: expected that of the cluster, in the file that "
+                "RAY_AUTH_TOKEN_PATH names"
+            ) from None
+        raise NotReadyError(f"{SD_WORKERS}={address}: no cluster of Ray answers: {error}") from None
+    return ray
+
+
+@contextlib.contextmanager
+def _silenced(stream: int) -> Iterator[None]:
+    """Let nothing pass a stream for a while: compiled code writes there what is said in one line afterwards."""
+    kept, nowhere = os.dup(stream), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream)
+    try:
+        yield
+    finally:
+        os.dup2(kept, stream)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def chunks_of(rows: int, cores: int) -> list[range]:

@@ -1,8 +1,7 @@
 """A sweep: scenarios by the thousand of which the metrics alone are kept, in segments of the lake.
 
 :func:`work` is what a process or a thread does, wherever it runs; who hands out the work, what a sweep is compared with
-and which rows count belongs in ``pipelines``. It knows no Dagster, no SQL and no pandas, since a fresh process should
-begin at once.
+and which rows count belongs in ``pipelines``. It knows no Dagster and no SQL, since a fresh process should begin soon.
 """
 
 import json
@@ -17,6 +16,7 @@ from sd_core import versions
 from sd_core.lake import Lake
 from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
+from sd_core.market.stored import StoredPanel
 from sd_core.metrics.money_weighted import MoneyWeighted
 from sd_core.metrics.returns import session_returns
 from sd_core.schemas.sweeps import METRICS_SCHEMA, SEGMENT, SWEEPS
@@ -32,7 +32,7 @@ from sd_core.study.scenario import Scenario
 # Scenarios that are simulated before their sums are taken, so that memory stays bounded.
 TOGETHER = 256
 
-Beside = Callable[[Scenario, Rules, SimulationResult], Mapping[str, Any]]
+Beside = Callable[[Panel, Scenario, Rules, SimulationResult], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,14 @@ class Compared:
 
 @dataclass(frozen=True)
 class Shared:
-    """What all chunks of a sweep share.
+    """What all chunks of a sweep share; the panel is read by each process for itself.
 
     Attributes:
         lake: that receives the segments.
         job: of the names of segments: the time, and a random part.
         study: that knows what its mixes have decided.
-        panel: prices of the study.
+        prices: of the study.
         scenarios: of the sweep, in order.
-        prices_version: of the panel.
         study_hashes: by strategy.
         metrics_version: of the formulas.
         compared: None where there is no buy-and-hold.
@@ -71,13 +70,22 @@ class Shared:
     lake: Lake
     job: str
     study: Study
-    panel: Panel
+    prices: StoredPanel
     scenarios: Sequence[Scenario]
-    prices_version: str
     study_hashes: Mapping[str, str]
     metrics_version: str
     compared: Compared | None
     beside: Beside | None = None
+
+    @property
+    def panel(self) -> Panel:
+        """Prices of the study."""
+        return self.prices.panel
+
+    @property
+    def prices_version(self) -> str:
+        """The version of the prices."""
+        return str(self.prices.market.facts["prices_version"])
 
 
 Failures = dict[Scenario, str]
@@ -233,7 +241,7 @@ def _beside(shared: Shared, scenario: Scenario, rules: Rules, result: Simulation
     """Return what is simulated beside a scenario, in JSON; None where that is nothing."""
     found: dict[str, Any] = {}
     if shared.beside is not None:
-        found |= shared.beside(scenario, rules, result)
+        found |= shared.beside(shared.panel, scenario, rules, result)
     if shared.study.path_band:
         found["path_band"] = list(path_rows(shared.panel, rules, result))
     return json.dumps(found) if found else None

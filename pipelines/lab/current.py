@@ -113,9 +113,9 @@ def current_market(study: Study, lake: Lake) -> Version:
 
 def read_panel(study: Study, market: Version) -> Panel:
     """Return the panel of a stored market; the caller holds the lake's shared lock."""
-    from sd_core.market.build import to_panel
+    from sd_core.market.stored import StoredPanel
 
-    return to_panel(study, *(market.read(name) for name in ("sessions", "prices", "rates")))
+    return StoredPanel(study, market).panel
 
 
 def partitions_of(study: Study) -> list[Scenario]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.lab.current import TAX_LOTS, current_market, read_panel
+from pipelines.lab.current import TAX_LOTS, current_market
 from pipelines.lab.sweeps import are_compared, held_sweeps, metrics_version_of, prune_segments, study_hashes
 from pipelines.lab.trials import note_rules
 from pipelines.steps.datasets import decided, fitted_since
@@ -22,10 +22,11 @@ from pipelines.steps.progress import Progress, unheard
 from pipelines.steps.simulate import facts_of, harvest_twins, rivals_beside, rows_of
 from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction, UnsoundError, metrics_table, metrics_version
-from pipelines.workers import Threads, Workers, chunks_of
+from pipelines.workers import Workers, chunks_of, workers
 from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.market.panel import Panel
+from sd_core.market.stored import StoredPanel
 from sd_core.metrics.returns import session_returns
 from sd_core.schemas.sweeps import SWEEPS
 from sd_core.simulation.digest import METRICS, Record
@@ -43,14 +44,13 @@ REDUCED_TOGETHER = 100
 
 @dataclass(frozen=True)
 class Rivals:
-    """What is simulated beside each scenario of a study, on a panel."""
+    """What is simulated beside each scenario of a study."""
 
     study: Study
-    panel: Panel
 
-    def __call__(self, scenario: Scenario, rules: Rules, result: SimulationResult) -> Mapping[str, Any]:
+    def __call__(self, panel: Panel, scenario: Scenario, rules: Rules, result: SimulationResult) -> Mapping[str, Any]:
         """Return rows of other tables by name."""
-        return rivals_beside(self.study, self.panel, scenario, rules, result)
+        return rivals_beside(self.study, panel, scenario, rules, result)
 
 
 def sweep_into_lake(
@@ -58,7 +58,7 @@ def sweep_into_lake(
     lake: Lake,
     scenarios: Sequence[Scenario],
     progress: Progress = unheard,
-    workers: Workers | None = None,
+    crew: Workers | None = None,
 ) -> tuple[int, Failures]:
     """Simulate scenarios on the prices in the lake, and append what is kept of them.
 
@@ -67,7 +67,7 @@ def sweep_into_lake(
         lake: its lake.
         scenarios: of those that keep metrics alone.
         progress: hears how many are done.
-        workers: who does it; by default the cores of this machine.
+        crew: who does it; by default :func:`pipelines.workers.workers`.
 
     Returns:
         How many scenarios were stored, and why others were not.
@@ -76,7 +76,7 @@ def sweep_into_lake(
         NotReadyError: the lake has no market for the study.
         UnsoundError: SQL finds other numbers than the digest, or rows that break a law.
     """
-    crew = workers or Threads()
+    crew = crew or workers()
     with lake.shared():  # the market's files stay while they are read, and no segment is merged meanwhile
         market = current_market(study, lake)
         study = decided(study, lake, market)
@@ -104,19 +104,18 @@ def sweep_into_lake(
 
 
 def _shared(study: Study, lake: Lake, market: Version, scenarios: Sequence[Scenario]) -> Shared:
-    panel = read_panel(study, market)
-    holding = Holding.of(study, market, panel, fitted_since(study, lake, market))
+    prices = StoredPanel(study, market)
+    holding = Holding.of(study, market, prices.panel, fitted_since(study, lake, market))
     return Shared(
         lake=lake,
         job=f"{time.time_ns():020d}-{secrets.token_hex(4)}",
         study=study,
-        panel=panel,
+        prices=prices,
         scenarios=scenarios,
-        prices_version=market.facts["prices_version"],
         study_hashes=study_hashes(study),
         metrics_version=metrics_version_of(study, metrics_version),
         compared=None if holding is None else Compared(holding.returns, holding.cash, holding.against, holding.firsts),
-        beside=Rivals(study, panel) if are_compared(study) else None,
+        beside=Rivals(study) if are_compared(study) else None,
     )
 
 
@@ -211,7 +210,7 @@ class _Reducing:
             try:
                 if isinstance(result, Exception):
                     raise result
-                noted = dict(shared.beside(scenario, one, result)) if shared.beside else {}
+                noted = dict(shared.beside(panel, scenario, one, result)) if shared.beside else {}
                 noted |= harvest_twins(study, self.market, panel, self.reduction, scenario, result)
                 if study.path_band:
                     noted["path_band"] = list(path_rows(panel, one, result))

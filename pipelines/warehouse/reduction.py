@@ -51,6 +51,9 @@ class Reduction:
         self._tables = [model.table for model in self._models if model.table.stored]
         self.version = metrics_version()
 
+    def __reduce__(self) -> tuple[type["Reduction"], tuple[Study, Version]]:
+        return Reduction, (self._study, self._market)  # another process parses the SQL for itself
+
     @contextlib.contextmanager
     def built(
         self, rows: Sequence[Mapping[str, pa.Table]], partitions: Sequence[Mapping[str, Any]]
