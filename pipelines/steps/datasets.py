@@ -218,7 +218,7 @@ def decided(study: Study, lake: Lake, market: Version) -> Study:
 
 
 def _stress_settings(study: Study) -> dict[str, Any]:
-    from sd_core.construction.decisions import library_versions
+    from sd_core.construction.hashes import library_versions
 
     windows = study.stress.model_dump(mode="json") if study.stress else None
     return {
@@ -295,7 +295,7 @@ FACTORS = Derived(
 
 
 def _frontier_settings(study: Study) -> dict[str, Any]:
-    from sd_core.construction.decisions import library_versions
+    from sd_core.construction.hashes import library_versions
 
     return {"assets": study.tickers, "libraries": library_versions()}
 

@@ -16,7 +16,7 @@ from pipelines.steps.progress import Progress
 from pipelines.steps.signal_tables import signal_settings
 from sd_core import versions
 from sd_core.construction.asked import Asked
-from sd_core.construction.decisions import library_versions, settings_of
+from sd_core.construction.hashes import library_versions, settings_of
 from sd_core.construction.history import History
 from sd_core.construction.scores import read_scores
 from sd_core.construction.side_by_side import Task, decide_all, decide_one

@@ -4,9 +4,9 @@ Importing this imports skfolio, which takes long.
 """
 
 import numpy as np
+import pandas as pd
 from skfolio.distribution import VineCopula
 
-from sd_core.construction.estimates import frame_of
 from sd_core.market.arrays import Floats
 
 SAMPLES = 10_000
@@ -34,7 +34,8 @@ def returns_given_fall(returns: Floats, fallen: int, fall: float) -> Floats:
         # The vine takes no pair: a third that depends on neither changes nothing about the two.
         noise = np.random.default_rng(SEED).normal(0.0, returns.std(), len(returns))
         returns = np.column_stack([returns, noise])
-    frame = frame_of(returns)
+    # The vine knows its centre by name.
+    frame = pd.DataFrame(returns, columns=[f"a{place}" for place in range(returns.shape[1])])
     centre = frame.columns[fallen]
     vine = VineCopula(central_assets=[centre], random_state=SEED, n_jobs=1).fit(frame)
     return np.asarray(vine.sample(n_samples=SAMPLES, conditioning={centre: fall}))[:, :count]

@@ -5,16 +5,11 @@ decisions before it. What a mix comes to by itself belongs in ``answers``, what 
 """
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from sd_core import versions
 from sd_core.construction.answers import (
     Before,
     answer,
@@ -22,13 +17,13 @@ from sd_core.construction.answers import (
     condition,
     contributions,
     expected_return,
-    read_signals,
 )
 from sd_core.construction.asked import Asked, blended, first_points
-from sd_core.construction.history import History, Window
+from sd_core.construction.hashes import Hashes
+from sd_core.construction.history import History
 from sd_core.construction.rounding import WHOLE, Points, basis_points
 from sd_core.construction.scaling import volatility_scale
-from sd_core.construction.switches import changes, followed_mixes, shares_held
+from sd_core.construction.switches import Occasion, changes, followed_mixes, shares_held
 from sd_core.market.arrays import Floats
 from sd_core.schemas.kinds import FitStatus, Trigger
 from sd_core.study.mixes import PREVIOUS, Mix
@@ -57,7 +52,7 @@ class Decision:
         contributions: of each asset to the yearly volatility, shape (assets,); None where no covariance covers them.
         expected_return: yearly; None where no expected returns were estimated.
         condition: of the covariance: its largest over its smallest eigenvalue; None where there is none.
-        window_hash: of everything that it was made from.
+        window_hash: of all that it was made from.
     """
 
     place: int
@@ -82,22 +77,6 @@ class Decision:
     def turnover(self) -> float:
         """Half the sum of the changes of weights."""
         return min(1.0, 0.5 * float(np.abs(self.points / WHOLE - self.drifted).sum()))
-
-
-class Occasion(NamedTuple):
-    """When a mix decides, and what is known of the market then.
-
-    Attributes:
-        place: position of the session.
-        trigger: what makes it decide.
-        held: share of its weights that its defence lets it hold.
-        follows: the mix that a mix of regimes follows.
-    """
-
-    place: int
-    trigger: str
-    held: float
-    follows: str | None
 
 
 def occasions(history: History, asked: Asked) -> Iterator[Occasion]:
@@ -126,7 +105,7 @@ def decide(history: History, asked: Asked, known: Mapping[str, Decision] | None 
         asked: the mix.
         known: earlier decisions by their ``window_hash``, which are taken over where nothing of them has changed.
     """
-    last = None
+    last, hashes = None, Hashes(history, asked)
     points = unscaled = first_points(history.weights, asked.name, asked.mixes)
     since, unscaled_since = 0, 0
     for occasion in occasions(history, asked):
@@ -135,7 +114,7 @@ def decide(history: History, asked: Asked, known: Mapping[str, Decision] | None 
         drifted = before.drifted
         if since != unscaled_since or points is not unscaled:
             drifted = history.drifted(points / WHOLE, since, place)
-        decision = _decision(history, asked, occasion, before, last, known or {})
+        decision = _decision(hashes, occasion, before, last, known or {})
         if occasion.trigger == Trigger.SWITCH and np.array_equal(decision.points, points):
             continue
         last = replace(decision, drifted=drifted)
@@ -146,43 +125,37 @@ def decide(history: History, asked: Asked, known: Mapping[str, Decision] | None 
 
 
 def _decision(
-    history: History,
-    asked: Asked,
-    occasion: Occasion,
-    before: Before,
-    last: Decision | None,
-    known: Mapping[str, Decision],
+    hashes: Hashes, occasion: Occasion, before: Before, last: Decision | None, known: Mapping[str, Decision]
 ) -> Decision:
     """Return a decision; what its assets have drifted from is the caller's to fill in."""
+    history, asked = hashes.history, hashes.asked
     if asked.mix.is_composite:
-        return _composed(history, asked, occasion, before)
+        return _composed(hashes, occasion, before)
     if occasion.place < asked.mix.window_or_default:
         points = first_points(history.weights, asked.name, asked.mixes)
         detail = f"{occasion.place} of {asked.mix.window_or_default} returns"
-        return _plain(history, asked, occasion, before, points, FitStatus.NO_WINDOW, UNTIL_FITTED, detail)
+        return _plain(hashes, occasion, before, points, FitStatus.NO_WINDOW, UNTIL_FITTED, detail)
     if occasion.trigger == Trigger.SWITCH:
         answered_by = UNTIL_FITTED if last is None else last.answered_by
-        return _plain(history, asked, occasion, before, before.points, FitStatus.KEPT, answered_by)
-    return _fitted(history, asked, occasion, before, known)
+        return _plain(hashes, occasion, before, before.points, FitStatus.KEPT, answered_by)
+    return _fitted(hashes, occasion, before, known)
 
 
 def begins_as_known(history: History, asked: Asked, known: Mapping[str, Decision]) -> bool:
     """Return whether the first fit of a mix is known, so that only fits of later prices are to be made."""
     points = first_points(history.weights, asked.name, asked.mixes)
-    since = 0
+    since, hashes = 0, Hashes(history, asked)
     for occasion in occasions(history, asked):
         before = Before(points, history.drifted(points / WHOLE, since, occasion.place))
         if occasion.trigger == Trigger.PERIOD and occasion.place >= asked.mix.window_or_default:
-            window = asked.window_at(history, occasion.place)
-            return _hash(history, asked, occasion, [before.points], window, before) in known
+            return hashes.of_fit(occasion, before) in known
         if occasion.trigger == Trigger.PERIOD:
             since = occasion.place + 1
     return True
 
 
 def _plain(
-    history: History,
-    asked: Asked,
+    hashes: Hashes,
     occasion: Occasion,
     before: Before,
     unscaled: Points,
@@ -191,7 +164,7 @@ def _plain(
     detail: str | None = None,
 ) -> Decision:
     """Return a decision for which nothing is fitted."""
-    scale = _scale(history, asked.mix, occasion, unscaled)
+    scale = _scale(hashes.history, hashes.asked.mix, occasion, unscaled)
     return Decision(
         occasion.place,
         occasion.trigger,
@@ -201,14 +174,15 @@ def _plain(
         before.drifted,
         status,
         answered_by,
-        _hash(history, asked, occasion, [unscaled], None, before),
+        hashes.of(occasion, unscaled),
         occasion.follows,
         detail,
     )
 
 
-def _composed(history: History, asked: Asked, occasion: Occasion, before: Before) -> Decision:
+def _composed(hashes: Hashes, occasion: Occasion, before: Before) -> Decision:
     """Return the target weights that are in force of the parts of a mix, combined."""
+    history, asked = hashes.history, hashes.asked
     mix, date = asked.mix, history.sessions[occasion.place]
     names = mix.parts if occasion.follows is None else (occasion.follows,)
     places = {name: int(np.searchsorted(asked.parts[name].sessions, date, side="right")) - 1 for name in names}
@@ -220,17 +194,15 @@ def _composed(history: History, asked: Asked, occasion: Occasion, before: Before
     answers = any(place >= 0 and asked.parts[name].answers[place] for name, place in places.items())
     status, answered_by = (FitStatus.COMPOSED, asked.name) if answers else (FitStatus.NO_WINDOW, UNTIL_FITTED)
     detail = None if answers else "no whole window of a part"
-    return _plain(history, asked, occasion, before, unscaled, status, answered_by, detail)
+    return _plain(hashes, occasion, before, unscaled, status, answered_by, detail)
 
 
-def _fitted(
-    history: History, asked: Asked, occasion: Occasion, before: Before, known: Mapping[str, Decision]
-) -> Decision:
-    mix, place = asked.mix, occasion.place
-    window = asked.window_at(history, place)
-    window_hash = _hash(history, asked, occasion, [before.points], window, before)
+def _fitted(hashes: Hashes, occasion: Occasion, before: Before, known: Mapping[str, Decision]) -> Decision:
+    history, asked, place = hashes.history, hashes.asked, occasion.place
+    mix, window_hash = asked.mix, hashes.of_fit(occasion, before)
     if (stored := known.get(window_hash)) is not None:
         return replace(stored, place=place)
+    window = asked.window_at(history, place)
     own = answer(history, asked, place, before, window)
     answered_by, unscaled = asked.name, own.points
     for entry in (*mix.fallback, PREVIOUS):
@@ -274,67 +246,6 @@ def _scale(history: History, mix: Mix, occasion: Occasion, unscaled: Points) -> 
 
 def _scaled(unscaled: Points, scale: float) -> Points:
     return unscaled if scale == 1.0 else basis_points(unscaled / WHOLE * scale, invested=False)
-
-
-def _hash(
-    history: History, asked: Asked, occasion: Occasion, points: Sequence[Points], window: Window | None, before: Before
-) -> str:
-    """Return a hash of all that a decision depends on."""
-    mix, place = asked.mix, occasion.place
-    arrays: list[Any] = [*points, np.array([occasion.held])]
-    if window is not None:
-        others = [asked.of(name) for name in mix.other_mixes]
-        windows = [one.window_at(history, place) for one in others if place >= one.mix.window_or_default]
-        for seen in (window, *windows):
-            arrays += [seen.assets, seen.returns, np.array([seen.cash]), before.drifted]
-    if mix.volatility_target is not None and place >= mix.window_or_default:
-        first = 0 if mix.expanding else place - mix.window_or_default
-        arrays += [history.returns[first + 1 : place + 1], history.has_bar[first : place + 1]]
-    parts = hashlib.sha256()
-    parts.update(_settings(asked, history, occasion).encode())
-    for array in arrays:
-        parts.update(np.ascontiguousarray(array).tobytes())
-    return parts.hexdigest()[:16]
-
-
-def _settings(asked: Asked, history: History, occasion: Occasion) -> str:
-    """Return what decisions depend on besides returns, as JSON."""
-    names = (asked.name, *(() if asked.mix.is_composite else asked.mix.other_mixes))
-    date = history.sessions[occasion.place].item()
-    scores: dict[str, Any] = {}
-    for name in names:
-        if (found := asked.of(name).scores_at(history, occasion.place)) is not None:
-            scores[name] = [None if np.isnan(score) else score for score in found.tolist()]
-    parts = {
-        "mixes": [settings_of(asked.mixes[name]) for name in names],
-        "names": names,
-        "scores": scores,
-        "signals": [read_signals(asked.of(name), history, occasion.place) for name in names],
-        "follows": occasion.follows,
-        "views": [[view.since <= date for view in asked.mixes[name].views] for name in names],
-        "assets": [history.tickers, history.classes, history.weights.tolist()],
-        "fee_rate": history.fee_rate if any(asked.mixes[name].cost_aware for name in names) else None,
-        "periods_per_year": history.periods_per_year,
-        "versions": library_versions(),
-    }
-    return json.dumps(parts, sort_keys=True)
-
-
-def settings_of(mix: Mix) -> dict[str, Any]:
-    """Return a mix as JSON can hold it; where its scores lie makes no difference."""
-    return mix.model_dump(mode="json", by_alias=True, exclude={"scores": {"file"}})
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of what computes weights, ours among them."""
-    return {"construction": versions.MIXES, **_library_versions()}
-
-
-@cache
-def _library_versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {name: version(name) for name in ("clarabel", "cvxpy-base", "numpy", "scikit-learn", "scipy", "skfolio")}
 
 
 def dates_of(history: History, decisions: Sequence[Decision]) -> list[tuple[dt.date, dt.date | None]]:

@@ -5,10 +5,9 @@ long.
 """
 
 import datetime as dt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from skfolio.moments import (
     OAS,
     BaseCovariance,
@@ -46,9 +45,24 @@ class Estimates(NamedTuple):
     covariance: Floats
 
 
-def frame_of(returns: Floats) -> pd.DataFrame:
-    """Return returns as skfolio takes them: C-ordered, since another order of memory gives other last bits."""
-    return pd.DataFrame(np.ascontiguousarray(returns), columns=[f"a{place}" for place in range(returns.shape[1])])
+class _Estimated(BaseCovariance):  # type: ignore[misc]
+    """Hands a covariance over to skfolio's estimators as it is."""
+
+    def __init__(self, covariance: Floats) -> None:
+        self.covariance = covariance
+
+    def fit(self, X: Any, y: Any = None, **_: Any) -> "_Estimated":  # noqa: ARG002, N803  as skfolio calls it
+        """Take the covariance instead of the returns."""
+        self.covariance_ = self.covariance
+        return self
+
+
+def by_asset(returns: Floats) -> Floats:
+    """Return returns as skfolio's estimators see those of a frame: one asset after another in memory.
+
+    Another order of memory gives other last bits. A frame itself would be looked through at every step.
+    """
+    return np.asfortranarray(returns)
 
 
 def covariance_estimator(mix: Mix) -> BaseCovariance:
@@ -65,19 +79,19 @@ def estimate(mix: Mix, history: History, window: Window, date: dt.date, signals:
     Raises:
         ValueError: an equilibrium is asked for and none of these assets has a weight in the study.
     """
-    frame = frame_of(window.returns)
-    covariance = np.asarray(covariance_estimator(mix).fit(frame).covariance_)
+    returns = by_asset(window.returns)
+    covariance = np.asarray(covariance_estimator(mix).fit(returns).covariance_)
     if mix.uses_expected and (isinstance(mix.expected, SignalReturn) or mix.expected == BOOSTED):
         foreseen = _foreseen(mix, signals or Signals(history.tickers), date)[window.assets]
         if isinstance(mix.expected, SignalReturn):
             foreseen = foreseen * np.sqrt(np.diag(covariance))
         return Estimates(window.cash + foreseen, covariance)
     if not mix.uses_expected or mix.expected_or_default == "shrunk":
-        estimator = ShrunkMu(covariance_estimator=covariance_estimator(mix))
+        estimator = ShrunkMu(covariance_estimator=_Estimated(covariance))
     else:
         estimator = EmpiricalMu()
     if not mix.is_equilibrium:
-        expected = np.asarray(estimator.fit(frame).mu_) if mix.uses_expected else np.zeros(len(covariance))
+        expected = np.asarray(estimator.fit(returns).mu_) if mix.uses_expected else np.zeros(len(covariance))
         return Estimates(expected, covariance)
     weights = history.weights[window.assets]
     if not weights.sum() > 0:

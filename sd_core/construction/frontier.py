@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sd_core.construction.decisions import library_versions
+from sd_core.construction.hashes import library_versions
 from sd_core.construction.history import History, Window, look_back
 from sd_core.construction.rounding import WHOLE, basis_points
 from sd_core.market.arrays import Floats

@@ -4,8 +4,10 @@ Nothing here looks beyond the close of the session of a decision. What is made o
 """
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +54,13 @@ class History:
     next_session: dt.date | None
     periods_per_year: float
     fee_rate: float = 0.0
+
+    @cached_property
+    def row_digests(self) -> npt.NDArray[np.uint8]:
+        """A digest of what each session added to the past, shape (sessions, 16)."""
+        rows = np.column_stack([self.returns, self.has_bar, self.cash])
+        digests = b"".join(hashlib.blake2b(row, digest_size=16).digest() for row in rows)
+        return np.frombuffer(digests, dtype=np.uint8).reshape(len(rows), 16)
 
     def decision_places(self, every: Every) -> list[int]:
         """Return the positions of the sessions that are the last of a period.

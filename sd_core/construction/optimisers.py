@@ -22,7 +22,7 @@ from skfolio.optimization import (
 )
 from skfolio.prior import BasePrior, EmpiricalPrior, ReturnDistribution
 
-from sd_core.construction.estimates import Estimates, covariance_estimator, frame_of
+from sd_core.construction.estimates import Estimates, by_asset, covariance_estimator
 from sd_core.construction.history import Window
 from sd_core.construction.limits import Limits
 from sd_core.construction.scoring import proportional
@@ -245,14 +245,14 @@ def efficient_portfolios(estimates: Estimates, window: Window, count: int) -> Fl
         Weights of 0 or more that sum to 1, shape (count, assets).
     """
     given = {"prior_estimator": Known(*estimates), **_precise(PRECISION, SCALES[0])}
-    frame = frame_of(window.returns)
+    returns = by_asset(window.returns)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        least = np.asarray(MeanRisk(**given).fit(frame).weights_, dtype=np.float64)
+        least = np.asarray(MeanRisk(**given).fit(returns).weights_, dtype=np.float64)
         # The highest expected return is that of one asset alone; skfolio's own frontier begins above the least risk.
         highest = np.eye(len(least))[estimates.expected.argmax()]
-        returns = np.linspace(least @ estimates.expected, highest @ estimates.expected, count)[1:-1]
-        between = MeanRisk(min_return=returns, **given).fit(frame).weights_
+        goals = np.linspace(least @ estimates.expected, highest @ estimates.expected, count)[1:-1]
+        between = MeanRisk(min_return=goals, **given).fit(returns).weights_
     return np.vstack([least, np.asarray(between, dtype=np.float64), highest])
 
 
@@ -286,7 +286,7 @@ def _convex(case: Case, precision: float) -> dict[str, Any]:
 
 def _solved(estimator: Any, case: Case) -> Fit:
     try:
-        estimator.fit(frame_of(case.window.returns))
+        estimator.fit(by_asset(case.window.returns))
     except Exception as error:
         status = _status(estimator)
         if status in (cp.INFEASIBLE, cp.INFEASIBLE_INACCURATE):

@@ -18,9 +18,13 @@ from sd_core.construction.asked import Asked
 from sd_core.construction.decisions import Decision, begins_as_known, decide
 from sd_core.construction.history import History
 from sd_core.construction.tables import to_tables
+from sd_core.study.mixes import Mix
 
 # Fits from which on more processes than this one are worth the seconds in which each imports the solvers.
 MANY_FITS = 120
+# What takes longer than minimum variance: clusters of clusters, growth, and risks of which every return is a term.
+EFFORTS = {"nco": 20.0, "kelly": 2.5}
+EFFORT_OF_OTHER_RISKS = 2.0
 
 
 class Task(NamedTuple):
@@ -40,8 +44,8 @@ def decide_all(
         tasks: mixes that combine no others.
         heard: called with what is done, how much of it, and how much there is.
     """
-    fits = sum(map(_fits, tasks))
-    processes = min(os.cpu_count() or 1, len(tasks)) if fits >= MANY_FITS else 1
+    fits = [_fits(task) for task in tasks]
+    processes = min(os.cpu_count() or 1, len(tasks)) if sum(fits) >= MANY_FITS else 1
     if processes == 1:
         for task in tasks:
             yield task.asked.name, decide_one(task, heard)
@@ -49,9 +53,7 @@ def decide_all(
     # A process of its own beginning: a copy of this one would hold the locks of threads that it does not have.
     pool = ProcessPoolExecutor(processes, mp.get_context("spawn"), initializer=_begin)
     try:
-        # The longest first, as far as that can be known, so that none is left over in the end.
-        ordered = sorted(tasks, key=_fits, reverse=True)
-        made = {pool.submit(decide_one, task): task.asked.name for task in ordered}
+        made = {pool.submit(decide_one, task): task.asked.name for task in longest_first(tasks, fits)}
         for done, future in enumerate(as_completed(made), start=1):
             yield made[future], future.result()
             heard("mixes", done, len(tasks))
@@ -80,6 +82,22 @@ def _fits(task: Task) -> int:
         return 0
     fits = [place for place in history.decision_places(asked.mix.every) if place >= asked.mix.window_or_default]
     return 0 if known and begins_as_known(history, asked, known) else len(fits)
+
+
+def longest_first(tasks: Sequence[Task], fits: Sequence[int]) -> list[Task]:
+    """Return tasks in the order in which processes take them: so none that takes long is left over in the end.
+
+    Args:
+        tasks: mixes to decide on.
+        fits: how many of each are to be made.
+    """
+    efforts = [count * _effort(task.asked.mix) for task, count in zip(tasks, fits, strict=True)]
+    return [tasks[at] for at in sorted(range(len(tasks)), key=lambda at: -efforts[at])]
+
+
+def _effort(mix: Mix) -> float:
+    """Return about how long a fit takes, in those of minimum variance, as ``benchmarks.mixes`` measures them."""
+    return EFFORTS.get(mix.method, 1.0 if mix.risk_or_default == "variance" else EFFORT_OF_OTHER_RISKS)
 
 
 def _begin() -> None:

@@ -5,6 +5,7 @@ What is decided then belongs in ``decisions``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,22 @@ class Market:
 
     regimes: Sequence[str | None] = ()
     high_variance: Floats = field(default_factory=lambda: np.empty(0))
+
+
+class Occasion(NamedTuple):
+    """When a mix decides, and what is known of the market then.
+
+    Attributes:
+        place: position of the session.
+        trigger: what makes it decide.
+        held: share of its weights that its defence lets it hold.
+        follows: the mix that a mix of regimes follows.
+    """
+
+    place: int
+    trigger: str
+    held: float
+    follows: str | None
 
 
 def followed_mixes(mix: Mix, regimes: Sequence[str | None]) -> list[str]:

@@ -265,6 +265,18 @@ def test_equal_decisions_are_taken_over_and_others_made_again():
     assert [one.detail == "of before" for one in moved] == [*fitted[:-2], False, False]
 
 
+def test_decisions_that_are_known_look_at_no_window(monkeypatch):
+    history = past(190)
+    keys = {"method": "mean_risk", "fallback": ["previous", "equal"], "volatility_target": 0.05}
+    first = decided(history, **keys)
+    known = known_decisions(history, to_tables(history, "own", first))
+    looked = []
+    monkeypatch.setattr("sd_core.construction.asked.look_back", lambda *given: looked.append(given))
+    again = decided(history, known, **keys)
+    assert [one.window_hash for one in again] == [one.window_hash for one in first]
+    assert not looked
+
+
 def test_targets_are_in_force_from_the_session_after_their_decision():
     history = past(130)
     decisions = decided(history, method="inverse_volatility")

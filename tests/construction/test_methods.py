@@ -4,16 +4,25 @@ import datetime as dt
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from skfolio.model_selection import WalkForward, cross_val_predict
-from skfolio.moments import LedoitWolf, ShrunkMu
+from skfolio.moments import (
+    OAS,
+    DenoiseCovariance,
+    EmpiricalCovariance,
+    EWCovariance,
+    GerberCovariance,
+    LedoitWolf,
+    ShrunkMu,
+)
 from skfolio.optimization import MeanRisk, ObjectiveFunction
 from skfolio.prior import BlackLitterman, EmpiricalPrior
 from support.pasts import case_of, decided, past
 
 from sd_core.construction.answers import budgets_of
 from sd_core.construction.asked import Asked
-from sd_core.construction.estimates import estimate, frame_of, with_views
+from sd_core.construction.estimates import estimate, with_views
 from sd_core.construction.history import look_back
 from sd_core.construction.optimisers import PRECISION, SCALES, Unsolvable, fit, risk_shares
 from sd_core.construction.rounding import basis_points
@@ -76,7 +85,7 @@ def test_views_give_what_skfolios_black_litterman_gives():
         view_confidences=[0.3, 0.8],
         tau=0.05,
         prior_estimator=EmpiricalPrior(mu_estimator=_equilibrium()),
-    ).fit(frame_of(window.returns))
+    ).fit(pd.DataFrame(window.returns, columns=[f"a{place}" for place in range(window.returns.shape[1])]))
     assert found.expected - window.cash == pytest.approx(theirs.return_distribution_.mu, rel=1e-9)
     assert found.covariance == pytest.approx(theirs.return_distribution_.covariance, rel=1e-9)
 
@@ -177,7 +186,7 @@ def test_shares_of_risk_are_the_budgets_within_a_hundredth_of_a_thousandth(budge
 
 def test_walk_forward_of_skfolio_gives_the_same_weights_on_the_same_split():
     history = past(160)
-    frame = frame_of(history.returns[1:])
+    frame = pd.DataFrame(history.returns[1:])
     theirs = cross_val_predict(
         MeanRisk(
             objective_function=ObjectiveFunction.MAXIMIZE_RATIO,
@@ -199,6 +208,25 @@ def test_walk_forward_of_skfolio_gives_the_same_weights_on_the_same_split():
         )
         own = fit(case._replace(window=window)).weights
         assert own == pytest.approx(portfolio.weights, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("ledoit_wolf", LedoitWolf), ("sample", EmpiricalCovariance), ("oas", OAS), ("ewma", EWCovariance),
+        ("gerber", GerberCovariance), ("denoised", DenoiseCovariance),
+    ],
+)  # fmt: skip
+def test_estimates_are_bit_for_bit_those_that_skfolio_makes_of_a_frame(name, theirs):
+    history = past(300)
+    for place in range(253, 299, 5):
+        window = look_back(history, place, 252)
+        found = estimate(
+            Mix(method="mean_risk", objective="max_ratio", covariance=name), history, window, dt.date(2016, 1, 1)
+        )
+        frame = pd.DataFrame(window.returns)
+        assert np.array_equal(found.covariance, theirs().fit(frame).covariance_)
+        assert np.array_equal(found.expected, ShrunkMu(covariance_estimator=theirs()).fit(frame).mu_)
 
 
 METHODS: list[dict[str, Any]] = [

@@ -17,7 +17,7 @@ from sd_core.construction.history import Window, look_back
 from sd_core.construction.optimisers import fit, risk_shares
 from sd_core.construction.scaling import expected_volatility
 from sd_core.construction.scoring import budgets_by_score, proportional, shrunk_sharpe
-from sd_core.construction.side_by_side import Task, decide_all
+from sd_core.construction.side_by_side import Task, decide_all, longest_first
 from sd_core.construction.signals import Coefficients, Signals, signals_from
 from sd_core.construction.switches import Market, followed_mixes, shares_held
 from sd_core.construction.tables import known_decisions, to_tables
@@ -286,6 +286,20 @@ def test_signals_that_say_something_else_are_decided_on_again():
     first = decided_by(history, signalled(history, [0.3, 0.2, 0.1, 0.1, 0.1]), **mix)
     other = decided_by(history, signalled(history, [0.3, 0.2, 0.1, 0.1, 0.2]), **mix)
     assert [one.window_hash == two.window_hash for one, two in zip(first, other, strict=True)] == [*[True] * 5, False]
+
+
+def test_processes_take_what_is_longest_first():
+    history = past(130)
+    mixes = {
+        "formula": Mix(method="inverse_volatility"),
+        "least": Mix(method="mean_risk"),
+        "tails": Mix(method="mean_risk", risk="cvar"),
+        "growth": Mix(method="kelly"),
+        "of one new month": Mix(method="nco"),
+    }
+    tasks = [Task(history, Asked(name, mixes), {}) for name in mixes]
+    found = [task.asked.name for task in longest_first(tasks, [0, 100, 100, 100, 1])]
+    assert found == ["growth", "tails", "least", "of one new month", "formula"]
 
 
 def test_processes_side_by_side_decide_what_one_decides(monkeypatch):
