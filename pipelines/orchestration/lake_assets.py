@@ -18,7 +18,7 @@ from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, RAW_PRICES_K
 from pipelines.orchestration.leaving import computes_all, leave_alone
 from pipelines.orchestration.partitions import partition_key, scenarios_of, simulation_grid
 from pipelines.orchestration.progress import report_progress
-from pipelines.steps.datasets import MIXES
+from pipelines.steps.datasets import FACTORS, MIXES
 from pipelines.steps.plan import outdated_scenarios
 from sd_core import versions
 from sd_core.lake import Version
@@ -81,6 +81,8 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
     def raw_prices(context: dg.AssetExecutionContext, config: FetchConfig):  # type: ignore[no-untyped-def]
         from pipelines.steps.fetch import fetch_prices
 
+        with as_failures():
+            _refuse_broken_factors(context, home.study)
         asked = config.tickers
         if asked is None and not computes_all(context):
             asked = list(outdated_tickers(home.study, home.lake))
@@ -105,6 +107,15 @@ def _raw_prices(home: StudyHome) -> dg.AssetsDefinition:
         )
 
     return raw_prices
+
+
+def _refuse_broken_factors(context: dg.AssetExecutionContext, study: Study) -> None:
+    """Refuse a broken file of factors where a run that comes to it begins: its turn is after the simulations."""
+    chosen = context.run.asset_selection  # none: the whole job
+    if study.factors is not None and (not chosen or DERIVED_KEYS[FACTORS.name] in chosen):
+        from sd_core.market.factors import read_factors
+
+        read_factors(study.factors)
 
 
 def _judgement(

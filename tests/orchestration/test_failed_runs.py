@@ -15,7 +15,9 @@ from support.mail_server import Webhook
 
 from pipelines.lab.notices import MAIL, WEBHOOK
 from pipelines.orchestration.assembly import build_definitions
+from pipelines.orchestration.failures import step_failure
 from pipelines.orchestration.instance import open_instance
+from pipelines.orchestration.keys import RAW_PRICES_KEY
 from pipelines.orchestration.last_run import FAILED, KILLED, RUNNING, is_served, last_run, schedules
 from pipelines.orchestration.names import PROCESS_TAG, REFRESH, RUN_FAILED
 from pipelines.orchestration.partitions import range_tags
@@ -123,6 +125,29 @@ def test_sensor_announces_runs_that_failed_by_themselves(lab: Lab, webhook: Webh
     [post] = webhook.posts
     assert post["run"] == REFRESH
     assert post["reason"].endswith("no file AAA.csv: expected it in this folder")
+
+
+def test_job_refuses_a_broken_file_of_factors_before_it_fetches_anything(tmp_path: Path) -> None:
+    (tmp_path / "ff.csv").write_text(",Mkt-RF,SMB,RF\n20230103,0.5,high,0.01\n")
+    asked = small_study(write_prices(tmp_path / "prices")) | {"factors": {"file": "ff.csv", "unit": "percent"}}
+    lab = Lab(write_study(tmp_path / "small.yaml", asked), tmp_path / "home")
+    definitions = build_definitions(lab.home)
+    job = definitions.resolve_job_def(REFRESH)
+    with open_instance(lab.home) as instance:
+        result = job.execute_in_process(
+            instance=instance, tags=range_tags(lab.home.study.scenarios), raise_on_error=False
+        )
+        [failed] = result.get_step_failure_events()
+        found = step_failure(failed.step_failure_data)
+        assert (failed.step_key, found.refused) == ("lake__raw_prices", True)
+        assert found.message.endswith("ff.csv: line 2: SMB: 'high': expected a finite number")
+        assert not result.get_asset_materialization_events()
+    assert not (lab.home.lake.root / "raw_prices").exists()
+    # Prices alone need no factors.
+    with open_instance(lab.home) as instance:
+        assert job.execute_in_process(
+            instance=instance, tags=range_tags(lab.home.study.scenarios), asset_selection=[RAW_PRICES_KEY]
+        ).success
 
 
 def test_study_that_never_ran_has_no_last_run(lab: Lab) -> None:
