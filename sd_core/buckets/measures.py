@@ -6,6 +6,7 @@ What they make of its target belongs in ``allocator``.
 import math
 
 import numpy as np
+from numba import njit
 
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats
 from sd_core.metrics.ratios import NO_SPREAD, sharpe, sortino
@@ -28,11 +29,7 @@ def measures_of(
     """
     if len(returns) < 2:
         return math.nan, math.nan, math.nan, math.nan, math.nan
-    growth, peak, deepest = 1.0, 1.0, 0.0
-    for each in returns:
-        growth *= max(1.0 + each, 0.0)
-        peak = max(peak, growth)
-        deepest = max(deepest, 1.0 - growth / peak)
+    growth, deepest = _growth_and_deepest_fall(returns)
     calmar = math.nan
     if deepest > NO_SPREAD and days > 0.0:
         calmar = (growth ** (DAYS_PER_CALENDAR_YEAR / days) - 1.0) / deepest
@@ -42,3 +39,14 @@ def measures_of(
         profit_factor = np.maximum(gains, 0.0).sum() / lost if lost > 0.0 else math.inf
         win_rate = (gains > 0.0).sum() / len(gains)
     return sharpe(excess, periods_per_year), sortino(excess, periods_per_year), profit_factor, win_rate, calmar
+
+
+@njit(cache=True)
+def _growth_and_deepest_fall(returns: Floats) -> tuple[float, float]:
+    """Return what 1 grows to, and how far it fell at most below what it had grown to before, a fraction."""
+    growth, peak, deepest = 1.0, 1.0, 0.0
+    for each in returns:
+        growth *= max(1.0 + each, 0.0)
+        peak = max(peak, growth)
+        deepest = max(deepest, 1.0 - growth / peak)
+    return growth, deepest
