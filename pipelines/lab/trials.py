@@ -40,7 +40,7 @@ def note_rules(study: Study, lake: Lake, scenarios: Iterable[Scenario]) -> None:
     rules = dict(zip(rule_fingerprints(study, tried), tried, strict=True))
     if rules:
         known = {row["rule"] for row in noted_rules(lake)}
-        new = [{"rule": rule, **one.model_dump()} for rule, one in rules.items() if rule not in known]
+        new = [{"rule": rule, **one._asdict()} for rule, one in rules.items() if rule not in known]
         _append(lake, RULES, {TRIAL.name: pa.Table.from_pylist(new, TRIAL.arrow_schema)})
 
 

@@ -73,7 +73,7 @@ def run_alone(study: Study, lake: Lake, scenario: Scenario, changes: Mapping[str
     """
     altered = "".join(f", {key} {show(value)}" for key, value in changes.items())
     name = f"{scenario.strategy}{altered}, reserve {level(scenario.reserve)}"
-    choice = Choice((Shown(scenario.model_dump(), name, look(0)),), "")
+    choice = Choice((Shown(scenario._asdict(), name, look(0)),), "")
     with simulated_alone(study, lake, scenario) as connection:
         return Run(
             name,

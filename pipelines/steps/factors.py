@@ -70,7 +70,7 @@ def _fit_row(
 ) -> dict[str, Any]:
     ends = (sessions[rows.first[0]].item(), sessions[rows.last[-1]].item()) if found.rows else (None, None)
     row = {
-        **scenario.model_dump(),
+        **scenario._asdict(),
         "frequency": factors.frequency,
         "first_session": ends[0],
         "last_session": ends[1],
@@ -99,7 +99,7 @@ def _exposure_rows(
     scenario: Scenario, factors: FactorReturns, found: Explained, periods: float
 ) -> Iterator[dict[str, Any]]:
     for place, name in enumerate(factors.names):
-        row = {**scenario.model_dump(), "factor": name}
+        row = {**scenario._asdict(), "factor": name}
         if (fit := found.regression) is None:
             yield row
             continue

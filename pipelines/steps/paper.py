@@ -107,7 +107,7 @@ def _tables(
     closes = last_known(panel.close)[-1]
     weights = rules.targets.in_force(np.datetime64(following))
     decided_session = panel.sessions[-1].item()
-    of_all = {**scenario.model_dump(), "decided_session": decided_session}
+    of_all = {**scenario._asdict(), "decided_session": decided_session}
     rows = [
         {
             **of_all,

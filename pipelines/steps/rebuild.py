@@ -278,7 +278,7 @@ def _beside(stored: Mapping[Scenario, Version], sweeps: Sweeps) -> Iterator[tupl
 def _noted(declared: LakeTable, beside: Mapping[Scenario, Mapping[str, Any]]) -> pa.Table:
     """Return the rows of a table that are noted of scenarios, under its name without ``simulation_``."""
     rows = [
-        {**scenario.model_dump(), **row}
+        {**scenario._asdict(), **row}
         for scenario, noted in beside.items()
         for row in noted.get(declared.name.removeprefix("simulation_"), ())
     ]

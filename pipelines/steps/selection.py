@@ -253,7 +253,7 @@ class _Selection:
             found = self._found[key] = self._found.get(key) or judge(evidence, number, family.members, tried)
         yield SELECTION_TEST.name, names | self._test_row(family, first, evidence, tried, found)
         for place in family.members:
-            yield SELECTION_MEMBER.name, names | self._scenarios[place].model_dump() | self._member_row(place, found)
+            yield SELECTION_MEMBER.name, names | self._scenarios[place]._asdict() | self._member_row(place, found)
         if found is not None and found.overfitting is not None:
             for row in _split_rows(found.overfitting.ranks):
                 yield SELECTION_SPLIT.name, names | row
@@ -277,7 +277,7 @@ class _Selection:
             return row
         root, best = self._year**0.5, found.moments[found.best]
         row |= {
-            **self._scenarios[found.best].model_dump(),
+            **self._scenarios[found.best]._asdict(),
             "mean_correlation": found.mean_correlation,
             "effective_trials": found.effective,
             "difference": best.mean * self._year,

@@ -166,7 +166,7 @@ def _tables(study: Study, cases: Sequence[Case], answers: Sequence[Answer], year
     outcomes["years"] = [years] * len(outcomes["history"])
     limits = [
         {
-            **scenario.model_dump(),
+            **scenario._asdict(),
             "history": number,
             "highest_rate": None if one is None else one.rate,
             "is_beyond": one is not None and one.is_beyond,

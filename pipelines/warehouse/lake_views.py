@@ -80,7 +80,7 @@ def partition_row(
 ) -> dict[str, Any]:
     """Return a scenario's row of ``simulation_partition``, from what is noted of it in the lake."""
     return {
-        **scenario.model_dump(),
+        **scenario._asdict(),
         **{name: facts[name] for name in ("keep", "capital", "xirr", "xirr_missing", "prices_version")},
         "has_tax_lots": has_tax_lots,
         "is_current": is_current,

@@ -1,15 +1,13 @@
 """A scenario: one strategy at one cash reserve."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import NamedTuple
 
 # More of them in one study are refused.
 MOST_SCENARIOS = 100_000
 
 
-class Scenario(BaseModel):
+class Scenario(NamedTuple):
     """One strategy at one cash reserve: the unit of simulation, and one partition."""
-
-    model_config = ConfigDict(frozen=True)
 
     strategy: str
     reserve: float
