@@ -25,7 +25,7 @@ from sd_core.simulation.digest import LAWS, METRICS, Record, digest
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.path_band import path_outcome
 from sd_core.simulation.results import SimulationResult
-from sd_core.simulation.rules import Path, Rules, resolve
+from sd_core.simulation.rules import Path, Rules, resolve_all
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -117,7 +117,7 @@ def digests(
     study: Study, panel: Panel, record: Record, scenarios: Sequence[Scenario], failures: Failures
 ) -> Iterator[tuple[Scenario, Rules, SimulationResult, Floats, MoneyWeighted | None]]:
     """Yield each scenario that keeps every law, with its rules, its result, its metrics and its unsolved return."""
-    rules = [resolve(study, scenario) for scenario in scenarios]
+    rules = [*resolve_all(study, scenarios)]
     for scenario, one, result in zip(scenarios, rules, each_result(panel, rules), strict=True):
         if isinstance(result, Exception):
             failures[scenario] = f"{type(result).__name__}: {result}"

@@ -13,7 +13,7 @@ from pipelines.steps.progress import Progress
 from sd_core.lake import Version
 from sd_core.resampling.starts import start_outcomes, start_places
 from sd_core.schemas.lake import START_DATE_OUTCOME
-from sd_core.simulation.rules import resolve
+from sd_core.simulation.rules import resolve_all
 from sd_core.study.model import Study
 
 
@@ -23,7 +23,7 @@ def simulate_starts(study: Study, market: Version, progress: Progress) -> Mappin
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     if study.start_dates is not None:
         panel = read_panel(study, market)
-        rules = [resolve(study, scenario) for scenario in study.scenarios]
+        rules = [*resolve_all(study, study.scenarios)]
         places = start_places(panel, study.start_dates)
         sessions = panel.sessions.tolist()
         found = start_outcomes(panel, rules, places)

@@ -31,7 +31,7 @@ from sd_core.metrics.returns import session_returns
 from sd_core.schemas.sweeps import SWEEPS
 from sd_core.simulation.digest import METRICS, Record
 from sd_core.simulation.results import SimulationResult
-from sd_core.simulation.rules import Rules, resolve
+from sd_core.simulation.rules import Rules, resolve_all
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 from sd_core.sweep import Compared, Failures, Shared, digests, each_result, path_rows, segment, sums_columns, work
@@ -205,7 +205,7 @@ class _Reducing:
         self, shared: Shared, scenarios: Sequence[Scenario], failures: Failures
     ) -> Iterator[tuple[Scenario, SimulationResult, dict[str, Any]]]:
         study, panel = shared.study, shared.panel
-        rules = [resolve(study, scenario) for scenario in scenarios]
+        rules = [*resolve_all(study, scenarios)]
         for scenario, one, result in zip(scenarios, rules, each_result(panel, rules), strict=True):
             try:
                 if isinstance(result, Exception):

@@ -5,7 +5,8 @@ Both engines read these; neither looks at a study. Validation happened in ``stud
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Any
@@ -259,6 +260,17 @@ def resolve(study: Study, scenario: Scenario) -> Rules:
         **(_withdrawal_rules(withdrawals, study.capital) if withdrawals else {}),
         **_portfolio_rules(study, strategy),
     )
+
+
+def resolve_all(study: Study, scenarios: Iterable[Scenario]) -> Iterator[Rules]:
+    """Yield the rules of each scenario; those of a strategy differ by the reserve alone, and share all arrays."""
+    known: dict[str, Rules] = {}
+    for scenario in scenarios:
+        if scenario.strategy not in known:
+            known[scenario.strategy] = resolve(study, scenario)
+        rules = copy(known[scenario.strategy])
+        vars(rules)["reserve"] = scenario.reserve
+        yield rules
 
 
 def with_deposits(rules: Rules, deposits: Deposits | None) -> Rules:
