@@ -2,8 +2,10 @@
 PYTHON ?= python3
 STUDY ?= studies/demo.yaml
 READY := .venv/.ready
+# What more than one machine needs is installed where it is asked for.
+CLUSTER := .venv/.cluster
 
-.PHONY: run test coverage ui lint audit bench stress clean
+.PHONY: run test test-deploy coverage ui lint audit bench stress clean
 
 run: $(READY)
 	.venv/bin/sdlab run --study $(STUDY)
@@ -16,6 +18,10 @@ test: $(READY)
 	@said=$$(mktemp); $(MAKE) --no-print-directory lint >"$$said" 2>&1 & lint=$$!; \
 	.venv/bin/pytest -n logical --dist worksteal; tests=$$?; \
 	wait $$lint; lint=$$?; echo; cat "$$said"; rm "$$said"; exit $$((tests || lint))
+
+# A cluster on the loopback: processes that start, die and come back, two minutes of them. No part of `make test`.
+test-deploy: $(CLUSTER)
+	.venv/bin/pytest tests/deploy
 
 # Which lines of Python the tests run. Not a part of `make test`: before Python 3.12 every line is traced, which makes
 # tests of much Python two to three times as slow.
@@ -50,3 +56,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "SD Lab needs Python 3.11 or newer; name one with: make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) benchmarks/installation.py .venv $@ pyproject.toml constraints.txt -- --constraint constraints.txt --editable '.[dev]'
+
+$(CLUSTER): $(READY)
+	$(PYTHON) benchmarks/installation.py --upon $(READY) .venv $@ pyproject.toml constraints.txt -- \
+	  --constraint constraints.txt --editable '.[cluster]'

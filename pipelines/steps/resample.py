@@ -4,7 +4,6 @@ How either is sampled belongs in ``sd_core.resampling``; what is concluded from 
 depends on what in ``datasets``.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import pyarrow as pa
 
 from pipelines.lab.current import read_panel
 from pipelines.steps.progress import Progress
+from pipelines.workers import workers
 from sd_core.lake import Version
 from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
@@ -64,7 +64,7 @@ def draw_histories(study: Study, market: Version, progress: Progress) -> Mapping
     relatives, drawn, block = draw_from(study, panel)
     wanted = study.bootstrap.histories
     histories = []
-    for done, history in enumerate(outcomes(relatives, rules, drawn, os.cpu_count() or 1), start=1):
+    for done, history in enumerate(outcomes(relatives, rules, drawn, workers().map), start=1):
         histories.append(history)
         if done % REPORTED_EVERY == 0 or done == wanted:
             progress("bootstrap samples simulated", done, wanted)

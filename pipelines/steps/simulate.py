@@ -5,13 +5,10 @@ What happens within a session belongs in ``sd_core.simulation``, the metrics of 
 """
 
 import contextlib
-import os
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -24,15 +21,17 @@ from pipelines.steps.equal_cash import comparisons
 from pipelines.steps.mix_rivals import mix_comparisons
 from pipelines.warehouse.lake_views import partition_row
 from pipelines.warehouse.reduction import Reduction
+from pipelines.workers import CHUNKS_PER_CORE, workers
 from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.market.panel import Panel
 from sd_core.market.sessions import session_after
+from sd_core.market.stored import StoredPanel
 from sd_core.metrics.money_weighted import money_weighted_return
 from sd_core.metrics.outcome import Calendar
 from sd_core.metrics.performance import performance
 from sd_core.metrics.returns import session_returns
-from sd_core.simulation.engine import simulate
+from sd_core.simulation.engine import ASSETS_SIDE_BY_SIDE, SIDE_BY_SIDE, simulate
 from sd_core.simulation.orders import next_orders, order_table
 from sd_core.simulation.path_band import path_outcome
 from sd_core.simulation.results import Rows, SimulationResult, to_tables
@@ -55,32 +54,40 @@ def simulate_into_lake(
 ) -> Iterator[tuple[Scenario, Version | Exception]]:
     """Simulate scenarios on the prices in the lake, and store what each keeps.
 
-    Compressing and computing metrics take longer than simulating, so every core stores.
+    Compressing and computing metrics take longer than simulating, so a batch is stored where it is simulated.
 
     Yields:
         Each scenario, in order, with what was stored of it, or with the error that kept it from being simulated or
-        stored; one scenario's trouble must not cost the others. Two batches per core wait at most, so memory stays
+        stored; one scenario's trouble must not cost the others. A few batches per core wait at most, so memory stays
         bounded.
     """
+    crew = workers()
     with lake.shared():  # the market's files stay while they are read
         market = current_market(study, lake)
         study = decided(study, lake, market)
         note_rules(study, lake, scenarios)
-        panel = read_panel(study, market)
-        reduction = Reduction(study, market)
-        threads = os.cpu_count() or 1
-        waiting: deque[Future[list[tuple[Scenario, Version | Exception]]]] = deque()
-        rules = [resolve(study, scenario) for scenario in scenarios]
-        simulated = each_result(panel, rules, workers=None)
-        bands = _path_bands(study, rules, panel)
-        with ThreadPoolExecutor(threads) as pool:
-            for batch in _batches(study, scenarios, panel):
-                outcomes = [(scenario, next(simulated), next(bands)) for scenario in batch]
-                waiting.append(pool.submit(_store, study, lake, market, panel, reduction, outcomes))
-                if len(waiting) >= 2 * threads:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
+        prices = StoredPanel(study, market)
+        shared = _Shared(lake, prices, Reduction(study, market))
+        for outcomes in crew.map(_simulate_and_store, shared, _batches(study, scenarios, prices.panel, crew.cores)):
+            yield from outcomes
+
+
+Outcomes = list[tuple[Scenario, Version | Exception]]
+
+
+class _Shared(NamedTuple):
+    """What all batches share."""
+
+    lake: Lake
+    prices: StoredPanel
+    reduction: Reduction
+
+
+def _simulate_and_store(shared: _Shared, batch: Sequence[Scenario]) -> Outcomes:
+    study, panel = shared.prices.study, shared.prices.panel
+    rules = [resolve(study, scenario) for scenario in batch]
+    simulated = zip(batch, each_result(panel, rules), _path_bands(study, rules, panel), strict=True)
+    return _store(study, shared.lake, shared.prices.market, panel, shared.reduction, list(simulated))
 
 
 @contextlib.contextmanager
@@ -109,15 +116,19 @@ def simulated_alone(study: Study, lake: Lake, scenario: Scenario) -> Iterator[du
             yield connection
 
 
-def _batches(study: Study, scenarios: Sequence[Scenario], panel: Panel) -> Iterator[list[Scenario]]:
-    """Put neighbours together that keep less than their ledger, since computing metrics of many at once is cheaper."""
-    most = max(1, ASSET_DAYS_AT_ONCE // (len(panel.sessions) * len(panel.tickers)))
+def _batches(study: Study, scenarios: Sequence[Scenario], panel: Panel, cores: int) -> Iterator[list[Scenario]]:
+    """Put neighbours together that keep alike.
+
+    Those that keep their ledger run side by side, as many as the engine takes and every core has some of. Of others
+    the metrics are computed together, which is cheaper.
+    """
+    together = max(1, ASSET_DAYS_AT_ONCE // (len(panel.sessions) * len(panel.tickers)))
+    beside = min(SIDE_BY_SIDE, ASSETS_SIDE_BY_SIDE // len(panel.tickers), len(scenarios) // (CHUNKS_PER_CORE * cores))
     for reduced, neighbours in groupby(
         scenarios, lambda scenario: study.strategies[scenario.strategy].keep != "ledger"
     ):
-        together = list(neighbours)
-        size = most if reduced else 1
-        yield from (together[first : first + size] for first in range(0, len(together), size))
+        alike, size = list(neighbours), together if reduced else max(1, beside)
+        yield from (alike[first : first + size] for first in range(0, len(alike), size))
 
 
 def _path_bands(
@@ -129,7 +140,6 @@ def _path_bands(
         panel,
         [replace(chosen, path=path) for chosen, paths in zip(rules, others, strict=True) for path in paths],
         ledger=False,
-        workers=None,
     )
     for paths in others:
         yield {path: next(results) for path in paths}
@@ -145,7 +155,7 @@ def _store(
     panel: Panel,
     reduction: Reduction,
     outcomes: Sequence[Simulated],
-) -> list[tuple[Scenario, Version | Exception]]:
+) -> Outcomes:
     """Store a batch of scenarios that keep alike, each by itself."""
     stored: dict[Scenario, Version | Exception] = {}
     rows: dict[Scenario, dict[str, pa.Table]] = {}

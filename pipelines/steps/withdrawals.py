@@ -3,9 +3,9 @@
 How a sample is asked belongs in ``sd_core.resampling``; what the samples say together in ``sql``.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 from pipelines.lab.current import read_panel
 from pipelines.steps.progress import Progress
 from pipelines.steps.resample import REPORTED_EVERY, draw_from
+from pipelines.workers import workers
 from sd_core.lake import Version
 from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
@@ -69,18 +70,13 @@ def simulate_withdrawals(study: Study, market: Version, progress: Progress) -> M
     ]
     relatives, drawn, _ = draw_from(study, panel)
     taxes = None if study.taxes is None else _rates(study.taxes)
-    workers = os.cpu_count() or 1
-
-    def ask(history: Panel, enough: Floats) -> Answer:
-        outcomes = paid(history, [case.rules for case in cases], taxes)
-        return Answer(outcomes, _highest(history, units, _brackets(study, cases, outcomes), enough, taxes))
+    asked, spread = _Asked(study, cases, units, taxes), workers().map
 
     def answers() -> Iterator[Answer]:
         nothing = np.full(len(units), np.inf)
-        pilots = list(in_samples(relatives, islice(drawn, PILOTS), workers, lambda history: ask(history, nothing)))
+        pilots = list(in_samples(relatives, islice(drawn, PILOTS), spread, partial(_ask, asked, nothing)))
         yield from pilots
-        enough = _enough(pilots)
-        yield from in_samples(relatives, drawn, workers, lambda history: ask(history, enough))
+        yield from in_samples(relatives, drawn, spread, partial(_ask, asked, _enough(pilots)))
 
     found = []
     for done, answer in enumerate(answers(), start=1):
@@ -88,6 +84,21 @@ def simulate_withdrawals(study: Study, market: Version, progress: Progress) -> M
         if done % REPORTED_EVERY == 0 or done == study.bootstrap.histories:
             progress("withdrawals simulated in bootstrap samples", done, study.bootstrap.histories)
     return _tables(study, cases, found, int(year_numbers(relatives.sessions)[-1]))
+
+
+class _Asked(NamedTuple):
+    """What is asked of every sample: which cases pay, and which rates of unit withdrawals, one per scenario, do."""
+
+    study: Study
+    cases: Sequence[Case]
+    units: Sequence[Rules]
+    taxes: TaxRates | None
+
+
+def _ask(asked: _Asked, enough: Floats, history: Panel) -> Answer:
+    outcomes = paid(history, [case.rules for case in asked.cases], asked.taxes)
+    brackets = _brackets(asked.study, asked.cases, outcomes)
+    return Answer(outcomes, _highest(history, asked.units, brackets, enough, asked.taxes))
 
 
 def _rates(taxes: Taxes) -> TaxRates:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import installation
-from benchmarks.installation import LOOK_THROUGH, NotInstalledError, install
+from benchmarks.installation import LOOK_THROUGH, NotInstalledError, extend, install
 
 
 @pytest.fixture
@@ -88,3 +88,32 @@ def test_missing_or_cut_file_of_a_package_is_found(tmp_path: Path) -> None:
 def test_reason_is_the_last_line_that_was_said() -> None:
     with pytest.raises(NotInstalledError, match=r"^no such package$"):
         installation._run(sys.executable, "-c", "import sys; sys.exit('first\\nno such package')")
+
+
+@pytest.mark.parametrize("failing", [None, "pip", "-c"])
+def test_environment_that_gets_more_is_trusted_by_neither_stamp_until_it_has_it(
+    tmp_path: Path, calls: list[str], monkeypatch: pytest.MonkeyPatch, failing: str | None
+) -> None:
+    pins, home = tmp_path / "pins.txt", tmp_path / "home"
+    pins.write_text("a==1", encoding="utf-8")
+    install(home, home / "stamp", [pins], "a")
+    calls.clear()
+    run = installation._run
+
+    def watch(*command: str) -> None:
+        assert not (home / "stamp").exists()
+        assert not (home / "more").exists()
+        if failing in command:
+            raise KeyboardInterrupt
+        run(*command)
+
+    monkeypatch.setattr(installation, "_run", watch)
+    if failing:
+        with pytest.raises(KeyboardInterrupt):
+            extend(home, home / "stamp", home / "more", [pins], "b")
+        assert not (home / "stamp").exists()
+        return
+    extend(home, home / "stamp", home / "more", [pins], "b")
+    extend(home, home / "stamp", home / "more", [pins], "b")
+    assert calls == ["pip", "-c"]
+    assert (home / "stamp").read_text(encoding="utf-8") == (home / "more").read_text(encoding="utf-8")

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from support.generators import panel_of, rules_of
 
+from pipelines.workers import Threads
 from sd_core.market.panel import Panel
 from sd_core.market.sessions import calendar_days
 from sd_core.resampling.histories import Drawn, Relatives, draw_sessions
@@ -160,8 +161,9 @@ def test_samples_pay_as_often_as_independent_lognormal_returns(lognormal):
     samples, rate = 1_000, 0.05
     sessions = draw_sessions(len(panel.sessions), 1.0, samples, 2, length=len(relatives.sessions) - 1)
     drawn = [Drawn(one) for one in sessions]
-    outcomes = list(in_samples(relatives, drawn, 2, lambda history: paid(history, [at_rate(unit(), rate)])[0]))
-    limits = list(in_samples(relatives, drawn, 2, lambda history: highest(history, unit()).rate))
+    crew = Threads(2).map
+    outcomes = list(in_samples(relatives, drawn, crew, lambda history: paid(history, [at_rate(unit(), rate)])[0]))
+    limits = list(in_samples(relatives, drawn, crew, lambda history: highest(history, unit()).rate))
     # Sample by sample: a capital of 1 pays 1 / sum(1 / growth) each month (Suarez, Suarez and Walz 2015).
     exact = [12 / np.sum(panel.close[0] / relatives.history(one).close[1:]) for one in drawn]
     assert (np.array(limits) <= np.array(exact) * (1 + 1e-9)).all()

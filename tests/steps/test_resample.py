@@ -11,6 +11,7 @@ from support.lab import RESERVES, Lab, Outcome, small_study, write_prices, write
 from support.steps import publish, refresh
 
 from pipelines.lab.current import current_market, read_panel
+from pipelines.workers import Threads
 from sd_core.metrics.income import income_variability
 from sd_core.metrics.outcome import Outcome as ScenarioOutcome
 from sd_core.resampling.drift import draw_samples
@@ -42,7 +43,7 @@ def test_history_as_it_was_has_the_outcomes_that_sql_computes(asked: tuple[Lab, 
     study = lab.home.study
     panel = read_panel(lab.home.study, current_market(lab.home.study, lab.home.lake))
     rules = [resolve(study, scenario) for scenario in study.scenarios]
-    (found,) = outcomes(Relatives.of(panel), rules, [Drawn(np.arange(1, len(panel.sessions)))], workers=1)
+    (found,) = outcomes(Relatives.of(panel), rules, [Drawn(np.arange(1, len(panel.sessions)))], Threads(1).map)
     reported = lab.table("report_strategy").merge(lab.table("report_reserve"), on=["strategy", "reserve"])
     reported = reported.set_index(["strategy", "reserve"])
     for scenario, outcome in zip(study.scenarios, found, strict=True):
@@ -75,7 +76,8 @@ def test_same_samples_are_simulated_for_every_scenario(asked: tuple[Lab, Outcome
     # One at a time, apart from the others, on another number of threads.
     for scenario in study.scenarios[::4]:
         found = [
-            one.final_value for (one,) in outcomes(Relatives.of(panel), [resolve(study, scenario)], drawn, workers=1)
+            one.final_value
+            for (one,) in outcomes(Relatives.of(panel), [resolve(study, scenario)], drawn, Threads(1).map)
         ]
         np.testing.assert_array_equal(stored.loc[(scenario.strategy, scenario.reserve)].to_numpy(), found)
 

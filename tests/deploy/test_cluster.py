@@ -1,0 +1,215 @@
+"""A cluster of two nodes works as one machine does, bit for bit, whatever is killed meanwhile."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from cluster import Cluster
+from support.chunks import GO, begun, held
+from support.lab import PROJECT, Lab, small_study, write_prices, write_study
+
+from pipelines import workers
+from pipelines.workers import Ray
+
+# 20 x 20 combinations at 5 reserves, that keep metrics alone, and two strategies with ledgers.
+SWEPT = 2_000
+STUDY = {
+    "reserves": [0.0, 0.05, 0.1, 0.15, 0.2],
+    "strategies": {
+        "buy_and_hold": {},
+        "sd8": {"rule": {}},
+        "sd": {
+            "rule": {
+                "sd_n": [4 + step for step in range(20)],
+                "profit_share": [round(0.2 + 0.03 * step, 2) for step in range(20)],
+            },
+            "keep": "metrics",
+        },
+    },
+    "bootstrap": {"histories": 24},
+}
+# Seconds that anything here may take; a machine that does nothing else needs a tenth.
+PATIENCE = 240.0
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """Return what this machine makes of the study by itself."""
+    folder = tmp_path_factory.mktemp("local")
+    file = write_study(folder / "small.yaml", small_study(write_prices(folder / "prices")) | STUDY)
+    lab = Lab(file, folder / "home")
+    for asked in (["run"], ["run", "--select", "reserve_bootstrap"]):
+        outcome = lab.sdlab(*asked)
+        assert outcome.code == 0, outcome.err
+    return lab
+
+
+@pytest.fixture
+def asking(two_nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ray]:
+    """Return the cluster as a process of a run sees it; it is the same process for all tests."""
+    monkeypatch.setenv(workers.SD_WORKERS, two_nodes.address)
+    crew = workers.workers()
+    assert isinstance(crew, Ray)
+    until(lambda: crew._cores_now() == 2)
+    return crew
+
+
+def run(lab: Lab, cluster: Cluster, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that has the cluster work for it."""
+    process = start(lab, cluster, *arguments, **environment)
+    out, err = process.communicate(timeout=PATIENCE)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def start(lab: Lab, cluster: Cluster, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipelines.cli", *arguments],
+        cwd=lab.root.parent,
+        env=os.environ | dict(cluster.environment) | lab.environment | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def beside(local: Lab, folder: Path) -> Lab:
+    """Return a lab of the same study in which nothing was ever run."""
+    return Lab(local.study_file, folder / "home")
+
+
+def test_a_cluster_publishes_the_tables_of_one_machine(local, two_nodes, tmp_path):
+    lab = beside(local, tmp_path)
+    for asked in (["run"], ["run", "--select", "reserve_bootstrap"]):
+        done = run(lab, two_nodes, *asked)
+        assert done.returncode == 0, done.stderr
+    assert lab.table("report_strategy").shape[0] == SWEPT + 10
+    assert lab.rows() == local.rows()
+
+
+def test_two_runs_at_once_share_a_cluster(local, two_nodes, tmp_path):
+    labs = [beside(local, tmp_path / name) for name in ("one", "other")]
+    for lab in labs:
+        lab.root.parent.mkdir()
+    started = [start(lab, two_nodes, "run") for lab in labs]
+    ended = [(process.communicate(timeout=PATIENCE)[1], process.returncode) for process in started]
+    assert [code for _, code in ended] == [0, 0], ended
+    one, other = (lab.rows() for lab in labs)
+    assert one == other
+
+
+def test_a_run_that_was_killed_in_a_sweep_is_made_good_by_the_next(local, two_nodes, tmp_path):
+    lab = beside(local, tmp_path)
+    killed = start(lab, two_nodes, "run")
+    until(lambda: any((lab.root / "warehouse" / "small" / "sweeps").glob("*.parquet")) or killed.poll() is not None)
+    killed.kill()
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    assert not lab.published.exists()
+    done = run(lab, two_nodes, "run")
+    assert done.returncode == 0, done.stderr
+    metrics = lab.table("simulation_metrics")
+    assert metrics.equals(local.table("simulation_metrics"))
+
+
+def test_both_nodes_work_and_answers_come_in_order(asking, tmp_path):
+    (tmp_path / GO).touch()
+    assert list(asking.map(held, tmp_path, range(40))) == list(range(40))
+    assert len({process for _, process in begun(tmp_path)}) == 2
+
+
+@pytest.fixture
+def holding(asking: Ray, tmp_path: Path) -> Iterator["Future[list[int]]"]:
+    """Return the answers of six chunks to come, both nodes having begun one that they do not end yet."""
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(lambda: list(asking.map(held, tmp_path, range(6))))
+        try:
+            until(lambda: len(begun(tmp_path)) == 2 or answers.done())
+            yield answers
+        finally:
+            (tmp_path / GO).touch()
+
+
+def test_a_chunk_whose_worker_was_killed_is_done_by_another(holding, tmp_path):
+    [(chunk, process), _] = begun(tmp_path)
+    os.kill(process, signal.SIGKILL)
+    until(lambda: len([one for one, _ in begun(tmp_path) if one == chunk]) == 2)
+    (tmp_path / GO).touch()
+    assert holding.result(PATIENCE) == list(range(6))
+
+
+def test_a_node_that_was_killed_loses_no_chunk_and_joins_again(holding, asking, two_nodes, tmp_path):
+    os.killpg(two_nodes.alive()["worker-1"], signal.SIGKILL)
+    until(lambda: asking._cores_now() == 1)
+    assert "worker-1: started" in "\n".join(two_nodes.up(workers=2, cores=1))
+    # What had begun on the node is begun again.
+    until(lambda: asking._cores_now() == 2 and len(begun(tmp_path)) >= 3)
+    (tmp_path / GO).touch()
+    assert holding.result(PATIENCE) == list(range(6))
+
+
+def test_a_wrong_token_is_refused_in_one_line(local, two_nodes, tmp_path):
+    (tmp_path / "token").write_text("0" * 64, encoding="utf-8")
+    lab = beside(local, tmp_path)
+    done = run(lab, two_nodes, "run", RAY_AUTH_TOKEN_PATH=str(tmp_path / "token"))
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if "SD_WORKERS" in line]
+    assert len(said) == 1
+    assert "the token is refused" in said[0]
+    assert "Unauthenticated" not in done.stderr
+
+
+def test_a_worker_with_other_code_refuses(local, two_nodes, tmp_path, monkeypatch):
+    shutil.copytree(PROJECT / "sd_core", tmp_path / "other" / "sd_core")
+    shutil.copytree(PROJECT / "pipelines", tmp_path / "other" / "pipelines", symlinks=True)
+    (tmp_path / "other" / "sql").symlink_to(PROJECT / "sql")
+    (tmp_path / "other" / "studies").symlink_to(PROJECT / "studies")
+    (tmp_path / "other" / "sd_core" / "versions.py").open("a").write("# another\n")
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path / "other"))
+        list(two_nodes.up(workers=3, cores=1))
+    try:
+        done = run(beside(local, tmp_path), two_nodes, "run")
+        assert done.returncode == 2
+        assert "install the same SD Lab on every machine" in done.stderr
+    finally:
+        os.killpg(two_nodes.alive()["worker-3"], signal.SIGKILL)
+
+
+def test_nothing_listens_beyond_the_loopback(two_nodes):
+    groups = set(two_nodes.alive().values())
+    ours = {str(one.pid) for one in psutil.process_iter() if os.getpgid(one.pid) in groups}
+    assert len(ours) >= 6
+    assert listening(ours) == {"127.0.0.1"}
+
+
+def listening(processes: set[str]) -> set[str]:
+    """Return the addresses at which processes take connections."""
+    sockets = set()
+    for process in processes:
+        for handle in Path("/proc", process, "fd").glob("*"):
+            if handle.is_symlink() and (name := str(handle.readlink())).startswith("socket:["):
+                sockets.add(name[8:-1])
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in sockets:
+                address = fields[1].partition(":")[0][-8:]
+                found.add(".".join(str(int(address[place : place + 2], 16)) for place in (6, 4, 2, 0)))
+    return found
