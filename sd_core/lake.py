@@ -185,7 +185,7 @@ class Lake:
         home = self.root / dataset
         found = []
         # Unlike a search with a pattern, a walk goes on where a folder was renamed or pruned after it was seen.
-        for place, folders, files in os.walk(home):
+        for place, folders, files in _walk(home):
             folders[:] = [name for name in folders if not VERSION.match(name)]
             if POINTER in files:
                 folder = Path(place).relative_to(home)
@@ -216,7 +216,7 @@ class Lake:
         with locked(self._lock_file, wait=False) as held:
             if held is None:
                 return
-            for home, folders, files in os.walk(self.root):
+            for home, folders, files in _walk(self.root):
                 stored = {name for name in folders if VERSION.match(name)}
                 # Partitions may lie deeper, but nothing lies inside a version.
                 folders[:] = [name for name in folders if name not in stored]
@@ -225,7 +225,7 @@ class Lake:
                 except DamagedError:
                     continue
                 for name in stored - ({current.version, *current.kept} if current else set()):
-                    shutil.rmtree(Path(home, name))
+                    _remove(Path(home, name))
                 for name in files:
                     if name.startswith((draft_prefix(POINTER), draft_prefix(SEGMENT))):
                         Path(home, name).unlink()
@@ -291,6 +291,31 @@ class Lake:
     @property
     def _lock_file(self) -> Path:
         return self.root / ".lock"
+
+
+def _walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk through folders as `os.walk` does, and also through those that links lead to, each once.
+
+    A dataset may have been moved to another disk, with a link in its place.
+    """
+    whole = root.resolve()
+    seen, waiting = {whole}, [root]
+    while waiting:
+        for place, folders, files in os.walk(waiting.pop()):
+            yield place, folders, files
+            for link in (Path(place, name) for name in folders):
+                # A link to where this lake itself lies would lead into others.
+                if link.is_symlink() and (target := link.resolve()) not in seen and not whole.is_relative_to(target):
+                    seen.add(target)
+                    waiting.append(link)
+
+
+def _remove(version: Path) -> None:
+    """Remove a version; of a link to one, which no run makes, the link alone."""
+    if version.is_symlink():
+        version.unlink()
+    else:
+        shutil.rmtree(version)
 
 
 def _damaged(home: Path, what: str) -> DamagedError:

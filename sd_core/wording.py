@@ -32,6 +32,19 @@ def printable(text: str) -> str:
     return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]} …"
 
 
+def unsteered(text: str) -> str:
+    r"""Return text without what steers a terminal: control characters, halves of letters, and turns of direction.
+
+    >>> unsteered("red \x1b[31m and \u202eback")
+    'red ?[31m and ?back'
+    """
+    return _STEERING.sub("?", text)
+
+
+# Control characters; what Python makes of bytes that are no text; what turns the direction of writing.
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that is most like an unknown one, whatever the case; None where none is like it.
 

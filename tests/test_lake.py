@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -411,6 +412,37 @@ def test_pruning_an_empty_lake_or_twice_does_nothing(lake: Lake) -> None:
     lake.prune()
     lake.prune()
     assert closes(lake) == [3, 4, 5]
+
+
+def test_dataset_behind_a_link_is_found_and_pruned(lake: Lake, tmp_path: Path) -> None:
+    lake.write("simulations", "r0/sd8", OLD, {})
+    moved = tmp_path / "other-disk"
+    shutil.move(lake.root / "simulations", moved)
+    (lake.root / "simulations").symlink_to(moved)
+    written = lake.write("simulations", "r0/sd8", NEW, {})
+    # Neither a circle, nor a folder that other lakes lie in, is walked through.
+    (lake.root / "circle").symlink_to(lake.root)
+    (moved / "above").symlink_to(lake.root.parent)
+    other = Lake(lake.root.parent / "other")
+    other.write("simulations", "r0/sd8", OLD, {})
+    draft = other.root / "simulations" / "r0" / "sd8" / "draft-00000000000000000001-abcdef01"
+    draft.mkdir()
+    lake.prune()
+    assert lake.keys("simulations") == ["r0/sd8"]
+    assert sorted(one.name for one in (moved / "r0" / "sd8").iterdir()) == [written.version, POINTER]
+    assert draft.is_dir()
+
+
+@pytest.mark.parametrize("name", ["00000000000000000001-abcdef01", "draft-00000000000000000001-abcdef01"])
+def test_link_with_the_name_of_a_version_goes_and_what_it_leads_to_stays(lake: Lake, tmp_path: Path, name: str) -> None:
+    lake.write("prices", "AAA", OLD, {})
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    link = lake.root / "prices" / "AAA" / name
+    link.symlink_to(mine)
+    lake.prune()
+    assert not link.is_symlink()
+    assert mine.is_dir()
 
 
 def test_pruning_does_nothing_during_a_read(lake: Lake) -> None:

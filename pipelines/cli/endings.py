@@ -14,6 +14,7 @@ from types import FrameType
 from pipelines.cli.exit_code import ExitCode
 from pipelines.warehouse.interruption import QUERY_INTERRUPTED
 from sd_core.errors import InputError
+from sd_core.wording import unsteered
 
 INTERRUPTED = "\ninterrupted; the published warehouse is whole"
 # What an output says that takes nothing more, without the name of a file.
@@ -61,9 +62,12 @@ def _say(why: str, code: ExitCode) -> ExitCode:
 
 
 def say(line: str) -> None:
-    """Print a line on standard error; that it cannot be printed changes nothing about what a command did."""
+    """Print lines on standard error; that they cannot be printed changes nothing about what a command did.
+
+    Names of files and what others sent are in them, of which nothing steers a terminal.
+    """
     try:
-        print(line, file=sys.stderr, flush=True)
+        print("\n".join(map(unsteered, line.split("\n"))), file=sys.stderr, flush=True)
     except OSError:
         _let_go(sys.stderr)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pipelines.cli.bucket_options import add_bucket_commands
-from pipelines.cli.endings import ended
+from pipelines.cli.endings import ended, say
 from pipelines.cli.exit_code import ExitCode
 from sd_core.errors import InputError
 from sd_core.wording import did_you_mean
@@ -57,9 +57,11 @@ class _Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print help, a version or what is wrong; argparse itself ignores that an output takes nothing."""
-        file = file or sys.stderr
-        file.write(message)
-        file.flush()
+        if file in (None, sys.stderr):
+            say(message.removesuffix("\n"))
+        else:
+            file.write(message)
+            file.flush()
 
 
 _UNKNOWN = re.compile(r"(invalid choice: '|unrecognized arguments: )(?P<word>[^'\s]+)")

@@ -12,6 +12,7 @@ from sd_core.errors import InputError
 from sd_core.lake import Lake
 from sd_core.study.loading import load_study
 from sd_core.study.model import Study
+from sd_core.wording import printable, unsteered
 
 # The folder of the packages: the checkout, or where a wheel was unpacked.
 CODE = Path(__file__).resolve().parents[2]
@@ -25,6 +26,11 @@ DEFAULT_STUDY = "demo"
 # Dagster looks for its settings by a pattern and for its databases by an address; where these fail, it silently
 # works with settings of its own, telemetry among them.
 NOT_IN_PATHS = frozenset("*?[]%\\")
+
+# Bytes of the path of a database that SQLite opens: 512, less those of what it writes beside it.
+LONGEST_DATABASE = 504
+# The longest below a Dagster home; a run has an id of 36 letters.
+RUN_DATABASE = f"history/runs/{'0' * 36}.db"
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def open_home(study: str | None = None) -> StudyHome:
 
     Raises:
         InputError: there is no such study, or it is refused, or the folder of what is generated, or a newer release
-            wrote what is in it.
+            wrote what is in it, or its path is too long.
     """
     name = asked_study(study)
     file = Path(name)
@@ -97,11 +103,23 @@ def open_home(study: str | None = None) -> StudyHome:
             known = ", ".join(sorted(path.stem for path in file.parent.glob("*.yaml")))
             raise InputError(f"{name}: expected a study file or the name of a study in {file.parent}: {known}")
     root = Path(os.environ.get("SD_HOME") or (CODE if IS_CHECKOUT else Path.cwd())).resolve()
-    if set(str(root)) & NOT_IN_PATHS:
-        raise InputError(
-            f"{root}: expected a folder whose path has none of {' '.join(sorted(NOT_IN_PATHS))}, which Dagster and "
-            "DuckDB do not read as letters: name another one with SD_HOME"
-        )
     home = StudyHome(file.resolve(), load_study(file), root)
+    _require_path(home)
     home.lake.layout  # noqa: B018 - refuses that of a newer release
     return home
+
+
+def _require_path(home: StudyHome) -> None:
+    """Refuse a home whose path one of the programs that work in it does not take."""
+    path = str(home.root)
+    if set(path) & NOT_IN_PATHS or unsteered(path) != path:
+        raise InputError(
+            f"{unsteered(path)}: expected a folder whose path has none of {' '.join(sorted(NOT_IN_PATHS))}, which "
+            "Dagster and DuckDB do not read as letters, and no control characters: name another one with SD_HOME"
+        )
+    if (excess := len(os.fsencode(home.dagster_home / RUN_DATABASE)) - LONGEST_DATABASE) > 0:
+        most = len(os.fsencode(path)) - excess
+        raise InputError(
+            f"{printable(path)}: a path of {most + excess} bytes: expected at most {most}, since SQLite opens no "
+            "longer ones: name a folder of a shorter path with SD_HOME"
+        )

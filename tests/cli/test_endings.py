@@ -72,6 +72,7 @@ def test_refusal_that_cannot_be_printed_keeps_its_exit_code(finished: Lab) -> No
     with FULL.open("w") as full:
         assert ended(finished, ["query", "select"], stderr=full).returncode == 2
         assert ended(finished, ["run", "--select", "none"], stderr=full).returncode == 2
+        assert ended(finished, ["bucket", "show"], stderr=full).returncode == 2
 
 
 # Presses Ctrl-C where it is called.

@@ -3,6 +3,7 @@
 What exactly each word says is tested where it is written, in the studies' and the prices' own tests.
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -222,6 +223,37 @@ def test_home_that_would_be_read_as_a_pattern_is_refused(fresh_lab: Lab, tmp_pat
     assert outcome.code == 2
     assert f"{home}: expected a folder whose path has none of % * ? [ \\ ]" in outcome.err
     assert not home.exists()
+
+
+@pytest.mark.parametrize("letter", ["\n", "\t", "\x1b[31m", "\u202e", "\udcff"])
+def test_home_with_control_characters_is_refused_without_printing_them(
+    fresh_lab: Lab, tmp_path: Path, letter: str
+) -> None:
+    home = tmp_path / f"home{letter}x"
+    outcome = Lab(fresh_lab.study_file, home).sdlab("status")
+    assert outcome.code == 2
+    assert "and no control characters: name another one with SD_HOME" in outcome.err
+    assert letter not in outcome.err.splitlines()[1]
+    assert not home.exists()
+
+
+def test_home_is_refused_where_its_path_is_longer_than_its_databases_may_have(fresh_lab: Lab, tmp_path: Path) -> None:
+    # SQLite takes 512 bytes, of which it keeps 8 for `-journal`.
+    most = 512 - 8 - len(f"/.dagster/small/history/runs/{'0' * 36}.db")
+    folder = tmp_path / ("é" * 100)
+    home = folder / ("x" * (most - len(os.fsencode(folder)) - 1))
+    assert Lab(fresh_lab.study_file, home).sdlab("check").code == 0
+    outcome = Lab(fresh_lab.study_file, home.with_name(home.name + "x")).sdlab("check")
+    assert outcome.code == 2
+    assert f"a path of {most + 1} bytes: expected at most {most}, since SQLite opens no longer ones" in outcome.err
+
+
+def test_refusal_names_a_file_without_what_would_steer_the_terminal(fresh_lab: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "red\x1b[31m.yaml"
+    file.write_text("name: [", encoding="utf-8")
+    outcome = fresh_lab.sdlab("check", "--study", str(file))
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"refused:\n{tmp_path}/red?[31m.yaml: ")
 
 
 def test_current_folder_that_was_deleted_is_refused(

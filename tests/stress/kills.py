@@ -1,10 +1,12 @@
-"""Runs that are killed at random moments, each followed by a look at what is published and stored."""
+"""Runs that are killed at random or chosen moments, each followed by a look at what is published and stored."""
 
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import time
+from typing import Any
 
 import dagster as dg
 from support.lab import Lab
@@ -15,38 +17,83 @@ from stress.found import Found
 HEALED_EVERY = 20
 PATIENCE = 300
 UNFINISHED = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+AT_ANY_TIME = "at any time"
+BEFORE_A_RENAME = "before a rename"
+BETWEEN_WAREHOUSE_AND_REPORT = "between warehouse and report"
+WHILE_PRUNING = "while pruning"
+MOMENTS = (AT_ANY_TIME, BEFORE_A_RENAME, BETWEEN_WAREHOUSE_AND_REPORT, WHILE_PRUNING)
+# Before which of Python's audit events.
+STEPS = {
+    BEFORE_A_RENAME: ("os.rename",),
+    BETWEEN_WAREHOUSE_AND_REPORT: ("os.rename",),
+    WHILE_PRUNING: ("os.remove", "os.rmdir"),
+}
+# Renames of a run, and removals by its pruning, up to which one is drawn; a run that has fewer ends by itself.
+RENAMES, REMOVALS = 60, 40
 
 # Forked from a process that has imported everything: a run of its own begins at once.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["support.lab", "pipelines.cli.run", "pipelines.orchestration.execution"])
 
 
-def run_and_exit(lab: Lab) -> None:
-    """Run everything in this process and end it with the command's exit code."""
+class _Fatal:
+    """Kills its process before a certain step of a run."""
+
+    def __init__(self, moment: str, count: int) -> None:
+        self._events = STEPS[moment]
+        self._counts = moment == BEFORE_A_RENAME
+        self._left = count
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._counts and event in self._events:
+            self._left -= 1
+            if self._left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        # The others count from when the warehouse is in its place.
+        self._counts |= event == "os.rename" and str(arguments[1]).endswith(".duckdb")
+
+
+def run_and_exit(lab: Lab, moment: str = AT_ANY_TIME, count: int = 0) -> None:
+    """Run everything in this process and end it with the command's exit code, if it is not killed before."""
     os.setpgrp()
+    if moment != AT_ANY_TIME:
+        sys.addaudithook(_Fatal(moment, count))
     sys.exit(lab.sdlab("run", "--fresh").code)
 
 
 def kills(lab: Lab, times: int, seed: int) -> Found:
-    """Kill so many runs of a small study that has been published, each some time after its start."""
+    """Kill so many runs of a small study that has been published; one that ends before its kill does not count."""
     found = Found()
     began = time.monotonic()
     _let_through(lab, found, "before the first kill")
     lasts = time.monotonic() - began
-    for number in range(1, times + 1):
-        moment = random.Random(f"{seed}-{number}").uniform(0, lasts)
-        run = FORKS.Process(target=run_and_exit, args=(lab,))
-        run.start()
-        run.join(moment)
-        ended = run.exitcode is not None
+    number = killed = 0
+    while killed < times:
+        number += 1
+        moment = MOMENTS[number % len(MOMENTS)]
+        when = f"case {number} of seed {seed}, {moment}"
+        if _is_killed(lab, moment, random.Random(f"{seed}-{number}"), lasts):
+            killed += 1
+            found.counts[f"killed {moment}"] += 1
+        else:
+            found.counts["ended before its kill"] += 1
+        found.look(lab, when)
+        if number % HEALED_EVERY == 0 or killed == times:
+            _let_through(lab, found, f"after {when}")
+            _look_for_leavings(lab, found, f"after {when}")
+    return found
+
+
+def _is_killed(lab: Lab, moment: str, chance: random.Random, lasts: float) -> bool:
+    """Begin a run and return whether it was killed before its end."""
+    count = {BEFORE_A_RENAME: chance.randrange(RENAMES), WHILE_PRUNING: chance.randrange(REMOVALS)}.get(moment, 0)
+    run = FORKS.Process(target=run_and_exit, args=(lab, moment, count))
+    run.start()
+    run.join(chance.uniform(0, lasts) if moment == AT_ANY_TIME else PATIENCE)
+    if run.exitcode is None:
         run.kill()
         run.join(PATIENCE)
-        found.counts["ended before its kill" if ended else "killed"] += 1
-        found.look(lab, f"kill {number} of seed {seed}, after {moment:.2f} s")
-        if number % HEALED_EVERY == 0 or number == times:
-            _let_through(lab, found, f"after kill {number} of seed {seed}")
-            _look_for_leavings(lab, found, f"after kill {number} of seed {seed}")
-    return found
+    return run.exitcode == -signal.SIGKILL
 
 
 def _let_through(lab: Lab, found: Found, when: str) -> None:
