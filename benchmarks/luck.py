@@ -19,7 +19,7 @@ from benchmarks.market import DAILY_VOLATILITY, make_panel, make_rules, with_dri
 from sd_core.market.panel import Panel
 from sd_core.metrics.returns import session_returns
 from sd_core.resampling.histories import block_of
-from sd_core.selection.differences import MEASURES, differences
+from sd_core.selection.differences import MEASURES, NUMBERS, differences
 from sd_core.selection.judgement import Judgement, Tried, gather, judge, samples_of
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import Rules, Variant
@@ -65,7 +65,8 @@ def judgements(seed: int, planted: float) -> dict[str, Judgement]:
     known = [differences(returns, holding, np.zeros(SESSIONS)) for returns in others]
     block = block_of(holding[1:])
     everyone = range(len(known))
-    evidence = gather(known, [frozenset(everyone)], samples_of(SESSIONS, block, 1), block)
+    unknown = np.full((len(known), len(MEASURES), NUMBERS), np.nan)
+    evidence = gather(enumerate(known), unknown, [frozenset(everyone)], samples_of(SESSIONS, block, 1), block)
     found = {name: judge(of, 0, everyone, Tried(len(known))) for name, of in evidence.items()}
     return {name: one for name, one in found.items() if one is not None}
 
@@ -77,7 +78,7 @@ def _counted(planted: float) -> Iterator[Found]:
         yield Found(
             planted,
             name,
-            len(of[0].moments),
+            len(of[0].places),
             DATA_SETS,
             sum(bool(one.is_distinguished) for one in of),
             sum(one.superiority is not None and one.superiority.consistent <= 0.05 for one in of),

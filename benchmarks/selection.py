@@ -8,7 +8,7 @@ CPU seconds of one process, also in passes of numpy as in ``mixes``, and its lar
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,8 +17,9 @@ import numpy as np
 from benchmarks import report
 from benchmarks.market import make_panel, make_rules
 from benchmarks.mixes import seconds_of_a_pass
+from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
-from sd_core.selection.differences import Differences, Sums, sums_of
+from sd_core.selection.differences import BLOCKS, MEASURES, NUMBERS, Differences, sums_of
 from sd_core.selection.judgement import Tried, gather, judge, samples_of
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import Rules, Variant
@@ -49,10 +50,13 @@ def measure(scenarios: int = SCENARIOS, sessions: int = SESSIONS, without_days: 
     rules = trading_mixes(panel, scenarios)
     drawn = drawn_differences(scenarios, sessions)
     simulated = _figure("simulated on mixes", scenarios, sessions, lambda: [None for _ in simulate(panel, rules)])
-    by_days = _figure("judged by days", scenarios, sessions, lambda: judged(drawn, sessions))
-    of_one = sums_of(drawn[0].growth)
-    sums = [(_moved(of_one, place), _moved(of_one, place)) for place in range(without_days)]
-    by_sums = _figure("judged by sums alone", without_days, sessions, lambda: judged(sums, sessions))
+    unknown = np.full((scenarios, len(MEASURES), NUMBERS), np.nan)
+    by_days = _figure("judged by days", scenarios, sessions, lambda: judged(drawn, unknown, sessions))
+    draws = np.random.default_rng(4)
+    sums = np.tile(sums_of(drawn[0].growth), (without_days, len(MEASURES), 1))
+    # Other totals of blocks, as of other scenarios.
+    sums[:, :, :BLOCKS] += draws.normal(0.0, 0.01, (without_days, 1, BLOCKS))
+    by_sums = _figure("judged by sums alone", without_days, sessions, lambda: judged([], sums, sessions))
     return [simulated, by_days, by_sums]
 
 
@@ -80,18 +84,12 @@ def drawn_differences(count: int, sessions: int) -> list[Differences]:
     ]
 
 
-def judged(known: Iterable[Differences | Sequence[Sums]], sessions: int) -> None:
-    """Judge all scenarios as one family, by both measures."""
-    listed = list(known)
-    everyone = range(len(listed))
-    for evidence in gather(listed, [frozenset(everyone)], samples_of(sessions, BLOCK, 1), BLOCK).values():
-        judge(evidence, 0, everyone, Tried(len(listed)))
-
-
-def _moved(sums: Sums, place: int) -> Sums:
-    """Return sums of other blocks, as of another scenario."""
-    draws = np.random.default_rng(place)
-    return sums._replace(totals=sums.totals + draws.normal(0.0, 0.01, len(sums.totals)))
+def judged(drawn: Sequence[Differences], sums: Floats, sessions: int) -> None:
+    """Judge all scenarios as one family, by both measures: those with days, or those of which sums are known."""
+    everyone = range(len(sums))
+    samples = samples_of(sessions, BLOCK, 1)
+    for evidence in gather(enumerate(drawn), sums, [frozenset(everyone)], samples, BLOCK).values():
+        judge(evidence, 0, everyone, Tried(len(sums)))
 
 
 def _figure(what: str, scenarios: int, sessions: int, work: Callable[[], object]) -> Figure:

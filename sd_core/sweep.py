@@ -206,12 +206,11 @@ def sums_columns(compared: Compared | None, returns: Sequence[Floats]) -> dict[s
     if compared is None or not compared.firsts or not returns:
         return {}
     stacked = np.array(returns)
-    packed = np.concatenate(
+    packed = np.stack(
         [packed_sums(stacked[:, first:], compared.returns[first:], compared.cash[first:]) for first in compared.firsts],
         axis=1,
     )
-    width = packed.shape[1]
-    offsets = pa.array(np.arange(0, packed.size + 1, width, dtype=np.int32))
+    offsets = pa.array(np.arange(0, packed.size + 1, packed[0].size, dtype=np.int32))
     return {
         "against": [compared.against] * len(returns),
         "compared_from": [list(compared.firsts)] * len(returns),

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.lab import trials
 from pipelines.lab.current import read_panel, up_to_date_scenarios
@@ -20,6 +22,7 @@ from pipelines.steps.progress import Progress
 from pipelines.steps.resample import mean_block
 from pipelines.warehouse.reduction import metrics_version
 from sd_core.lake import Lake, Version
+from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
 from sd_core.metrics.returns import session_returns
 from sd_core.schemas.selection import (
@@ -31,12 +34,14 @@ from sd_core.schemas.selection import (
     SELECTION_TABLES,
     SELECTION_TEST,
     SELECTION_TRIAL,
+    TRIAL_MEASURE,
 )
-from sd_core.selection.differences import FEWEST_SESSIONS, MEASURES, Differences, Sums, moments_of, unpacked
-from sd_core.selection.judgement import Evidence, Judgement, Tried, gather, judge, samples_of
+from sd_core.schemas.table import LakeTable
+from sd_core.selection.differences import FEWEST_SESSIONS, MEASURES, NUMBERS, Differences, moments_of
+from sd_core.selection.judgement import SIZE, Evidence, Judgement, Tried, gather, judge, samples_of
 from sd_core.selection.superiority import SAMPLES
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.rules import resolve
+from sd_core.simulation.rules import resolve_all
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -59,13 +64,20 @@ class Family:
 
 def families_of(study: Study, scenarios: Sequence[Scenario]) -> list[Family]:
     """Return the families that some scenarios make: all of them, those that trade a mix, and those of each sweep."""
+    of = {name: tuple(_families_of(study, name)) for name in study.strategies}
     found: dict[str, list[int]] = {ALL: list(range(len(scenarios)))}
     for place, one in enumerate(scenarios):
-        if study.strategies[one.strategy].mix is not None:
-            found.setdefault(MIXES, []).append(place)
-        if (sweep := study.sweep_of(one.strategy)) is not None:
-            found.setdefault(f"sweep {sweep}", []).append(place)
+        for family in of[one.strategy]:
+            found.setdefault(family, []).append(place)
     return [Family(name, tuple(members)) for name, members in found.items() if members]
+
+
+def _families_of(study: Study, strategy: str) -> Iterator[str]:
+    """Yield the families of a strategy's scenarios beside that of all."""
+    if study.strategies[strategy].mix is not None:
+        yield MIXES
+    if (sweep := study.sweep_of(strategy)) is not None:
+        yield f"sweep {sweep}"
 
 
 def judge_selection(study: Study, lake: Lake, market: Version, progress: Progress, fitted: dt.date | None) -> "Tables":
@@ -95,9 +107,7 @@ class StoredSums:
 
     def __init__(self, places: Mapping[Scenario, int], rows: pa.Table) -> None:
         self.places = places
-        self._against = rows["against"].to_pylist()
-        self._firsts = rows["compared_from"].to_pylist()
-        self._sums = rows["sums"].combine_chunks()
+        self._rows = rows
 
     @classmethod
     def of(cls, sweeps: Sweeps) -> "StoredSums":
@@ -105,17 +115,24 @@ class StoredSums:
         scenarios = [sweeps.scenarios[place] for place in sweeps.places[sweeps.is_current]]
         return cls({one: row for row, one in enumerate(scenarios)}, sweeps.rows.filter(pa.array(sweeps.is_current)))
 
-    def has(self, scenario: Scenario, against: str, first: int) -> bool:
-        """Return whether there are sums beside this buy-and-hold, from this session on."""
-        row = self.places[scenario]
-        return self._against[row] == against and first in self._firsts[row]
+    def read(self, against: str, first: int) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return the sums by row and measure beside this buy-and-hold, from a session on, and which rows have them.
 
-    def read(self, scenario: Scenario, first: int) -> list[Sums] | None:
-        """Return the sums by measure; None where a scenario could not be compared."""
-        row = self.places[scenario]
-        firsts = self._firsts[row]
-        numbers = self._sums[row].values.to_numpy(zero_copy_only=False)
-        return unpacked(np.split(numbers, len(firsts))[firsts.index(first)])
+        Those of a scenario that could not be compared are NaN.
+        """
+        firsts, sums = (self._rows[name].combine_chunks() for name in ("compared_from", "sums"))
+        counts = np.diff(firsts.offsets.to_numpy())
+        row_of = np.repeat(np.arange(len(firsts)), counts)
+        place_of = np.arange(len(row_of)) - np.repeat(firsts.offsets.to_numpy()[:-1], counts)
+        is_same = pc.fill_null(pc.equal(self._rows["against"], against), fill_value=False).to_numpy()
+        chosen = (firsts.values.to_numpy() == first) & is_same[row_of]
+        width = len(MEASURES) * NUMBERS
+        begins = sums.offsets.to_numpy()[:-1][row_of[chosen]] + place_of[chosen] * width
+        found = np.full((len(firsts), width), np.nan)
+        found[row_of[chosen]] = sums.values.to_numpy()[begins[:, None] + np.arange(width)]
+        has = np.zeros(len(firsts), dtype=bool)
+        has[row_of[chosen]] = True
+        return found.reshape(-1, len(MEASURES), NUMBERS), has
 
 
 class _Selection:
@@ -132,7 +149,10 @@ class _Selection:
         self._sums = sums
         self._found: dict[tuple[str, tuple[int, ...], bool], Judgement | None] = {}
         self._scenarios = list(versions)
-        self._rules = list(rule_fingerprints(study, self._scenarios))
+        self._rules = pa.array([*rule_fingerprints(study, self._scenarios)], pa.string())
+        self._strategies = pa.array([one.strategy for one in self._scenarios], pa.string())
+        self._reserves = pa.array([one.reserve for one in self._scenarios], pa.float64())
+        self._stored = np.array([sums.places.get(one, -1) for one in self._scenarios])
         self._block = mean_block(study, panel)
         self._year = panel.periods_per_year
         self._without_days = sum(version is None for version in versions.values())
@@ -151,77 +171,85 @@ class _Selection:
                 self._note(first, evidence[first])
         self._trials = trials.noted_rules(self._lake)
         self._measured = trials.noted_measures(self._lake)
-        rows: dict[str, list[dict[str, Any]]] = {table.name: [] for table in SELECTION_TABLES}
+        rows: dict[str, list[dict[str, Any]]] = {SELECTION_TEST.name: [], SELECTION_SPLIT.name: []}
+        members = [SELECTION_MEMBER.arrow_schema.empty_table()]
         judged = 0
         total = sum(map(len, by_first.values())) * len(MEASURES)
         for first, families in by_first.items():
             for number, family in enumerate(families):
                 for measure in MEASURES:
                     of = evidence[first][measure] if first is not None else None
-                    for name, more in self._judged(family, number, measure, first, of):
-                        rows[name].append(more)
+                    tried, found = self._judged(family, number, measure, first, of)
+                    names = {"family": family.name, "measure": measure}
+                    rows[SELECTION_TEST.name].append(names | self._test_row(family, first, of, tried, found))
+                    members.append(self._member_rows(family, measure, found))
+                    if found is not None and found.overfitting is not None:
+                        rows[SELECTION_SPLIT.name] += [names | row for row in _split_rows(found.overfitting.ranks)]
                     judged += 1
                     progress("families of scenarios judged", judged, total)
-        rows[SELECTION_TRIAL.name] = list(self._trial_rows(evidence, by_first))
-        return {table.name: pa.Table.from_pylist(rows[table.name], table.arrow_schema) for table in SELECTION_TABLES}
+        return {
+            **{
+                table.name: pa.Table.from_pylist(rows[table.name], table.arrow_schema)
+                for table in (SELECTION_TEST, SELECTION_SPLIT)
+            },
+            SELECTION_MEMBER.name: pa.concat_tables(members),
+            SELECTION_TRIAL.name: self._trial_rows(evidence, by_first),
+        }
 
     def _evidence(self, first: int, families: Sequence[Family]) -> dict[str, Evidence]:
         members = [frozenset(family.members) for family in families]
         counts = samples_of(len(self._panel.sessions) - first, self._block, self._study.bootstrap.seed)
-        return gather(self._known(first, frozenset().union(*members)), members, counts, self._block)
+        wanted = np.zeros(len(self._scenarios), dtype=bool)
+        for family in families:
+            wanted[list(family.members)] = True
+        stored, has = self._sums.read(self._holding.against, first)
+        is_stored = self._stored >= 0
+        # Scenarios without days are simulated again where that takes little, or no sums serve.
+        serves = np.zeros(len(wanted), dtype=bool)
+        if self._without_days > SIMULATED_AGAIN:
+            serves[is_stored] = has[self._stored[is_stored]]
+        sums = np.full((len(wanted), len(MEASURES), NUMBERS), np.nan)
+        serves &= wanted
+        sums[serves] = stored[self._stored[serves]]
+        return gather(self._known(first, np.flatnonzero(wanted & ~serves)), sums, members, counts, self._block)
 
-    def _known(self, first: int, wanted: frozenset[int]) -> Iterator[Differences | Sequence[Sums] | None]:
-        """Yield what every scenario that is wanted has more than buy-and-hold: from its days, or from noted sums."""
-        again = simulate(
-            self._panel,
-            [
-                resolve(self._study, self._scenarios[place])
-                for place in sorted(wanted)
-                if self._is_simulated(place, first)
-            ],
-            ledger=False,
-        )
-        for place, version in enumerate(self._versions.values()):
-            if place not in wanted:
-                yield None
-            elif self._is_simulated(place, first):
-                yield self._holding.beside(session_returns(next(again).daily, self._study.capital), first)
-            elif version is not None:
+    def _known(self, first: int, places: npt.NDArray[np.int64]) -> Iterator[tuple[int, Differences | None]]:
+        """Yield what scenarios have more than buy-and-hold, from their days, as they are kept or simulated again."""
+        versions = [*self._versions.values()]
+        simulated = [self._scenarios[place] for place in places if versions[place] is None]
+        again = simulate(self._panel, [*resolve_all(self._study, simulated)], ledger=False)
+        for place in places.tolist():
+            version = versions[place]
+            if version is None:
+                returns = session_returns(next(again).daily, self._study.capital)
+            else:
                 days = version.read(DAILY).select(NEEDED)
                 columns = {name: days[name].to_numpy() for name in NEEDED}
-                yield self._holding.beside(session_returns(columns, version.facts["capital"]), first)  # type: ignore[arg-type]
-            else:
-                yield self._sums.read(self._scenarios[place], first)
-
-    def _is_simulated(self, place: int, first: int) -> bool:
-        """Return whether a scenario without days is simulated again: where that takes little, or no sums serve."""
-        scenario = self._scenarios[place]
-        return self._versions[scenario] is None and (
-            self._without_days <= SIMULATED_AGAIN or not self._sums.has(scenario, self._holding.against, first)
-        )
+                returns = session_returns(columns, version.facts["capital"])  # type: ignore[arg-type]
+            yield place, self._holding.beside(returns, first)
 
     def _note(self, first: int, evidence: Mapping[str, Evidence]) -> None:
         """Note how rules did that are judged for the first time."""
         known = trials.noted_measures(self._lake)
-        measures, sums_of = [], []
+        tables, sums = [], []
         for measure, of in evidence.items():
-            for place, sums in of.sums.items():
-                rule = self._rules[place]
-                if (rule, measure) in known:
-                    continue
-                known[rule, measure] = {}
-                found = moments_of(sums, of.sessions)
-                measures.append(
-                    {
-                        "rule": rule,
-                        "measure": measure,
-                        "against": self._holding.against,
-                        **self._window(first),
-                        **{name: getattr(found, name) for name in ("mean", "deviation", "skewness", "kurtosis")},
-                    }
-                )
-                sums_of.append(sums)
-        trials.note_measures(self._lake, measures, sums_of)
+            judged = of.known(range(len(self._scenarios)))
+            rules = self._rules.take(pa.array(judged))
+            is_new = pc.invert(pc.is_in(rules, known.by(measure).rows["rule"].combine_chunks())).to_numpy(
+                zero_copy_only=False
+            )
+            # Of scenarios of one rule the first.
+            _, firsts = np.unique(pc.dictionary_encode(rules).indices.to_numpy(), return_index=True)
+            is_first = np.zeros(len(judged), dtype=bool)
+            is_first[firsts] = True
+            places = judged[is_new & is_first]
+            found = moments_of(of.sums[places], of.sessions)
+            numbers = {name: getattr(found, name) for name in ("mean", "deviation", "skewness", "kurtosis")}
+            same = {"measure": measure, "against": self._holding.against, **self._window(first)}
+            columns = {"rule": self._rules.take(pa.array(places)), **numbers, **_repeated(same, len(places))}
+            tables.append(_table(TRIAL_MEASURE, columns))
+            sums.append(of.sums[places])
+        trials.note_measures(self._lake, pa.concat_tables(tables), np.concatenate(sums))
 
     def _window(self, first: int) -> dict[str, Any]:
         days = self._panel.sessions[[first, -1]].tolist()
@@ -229,39 +257,30 @@ class _Selection:
 
     def _tried(self, family: Family, measure: str, first: int) -> Tried:
         """Return what was tried beside the members of a family: of all scenarios also those no longer in the study."""
-        own = {self._rules[place] for place in family.members}
-        others = [row for (rule, of), row in self._measured.items() if of == measure and rule not in own]
-        comparable = {**self._window(first), "against": self._holding.against}
-        sums = [
-            Sums(np.array(row["totals"]), np.array(row["squares"]), row["skewness"], row["kurtosis"])
-            for row in others
-            if family.name == ALL and all(row[name] == value for name, value in comparable.items())
-        ]
-        ratios = [row["mean"] / row["deviation"] if row["deviation"] > 0.0 else 0.0 for row in others]
-        return Tried(len(self._trials), ratios, sums)
+        known = self._measured.by(measure)
+        own = self._rules.take(pa.array(family.members))
+        others = known.take(np.flatnonzero(pc.invert(pc.is_in(known.rows["rule"], own)).to_numpy()))
+        comparable = np.full(len(others.rows), family.name == ALL)
+        for name, value in {**self._window(first), "against": self._holding.against}.items():
+            comparable &= pc.equal(others.rows[name], pa.scalar(value, others.rows[name].type)).to_numpy()
+        return Tried(len(self._trials), _noted_ratios(others), others.sums[comparable])
 
     def _judged(
         self, family: Family, number: int, measure: str, first: int | None, evidence: Evidence | None
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the rows of a family by a measure, each with the name of its table."""
-        names = {"family": family.name, "measure": measure}
-        found, tried = None, Tried(len(self._trials))
-        if first is not None and evidence is not None:
-            tried = self._tried(family, measure, first)
-            # A sweep is often all there is beside buy-and-hold: the same scenarios are judged once.
-            key = (measure, family.members, bool(tried.other_sums))
-            found = self._found[key] = self._found.get(key) or judge(evidence, number, family.members, tried)
-        yield SELECTION_TEST.name, names | self._test_row(family, first, evidence, tried, found)
-        for place in family.members:
-            yield SELECTION_MEMBER.name, names | self._scenarios[place]._asdict() | self._member_row(place, found)
-        if found is not None and found.overfitting is not None:
-            for row in _split_rows(found.overfitting.ranks):
-                yield SELECTION_SPLIT.name, names | row
+    ) -> tuple[Tried, Judgement | None]:
+        """Return what was tried beside a family, and how its best did by a measure."""
+        if first is None or evidence is None:
+            return Tried(len(self._trials)), None
+        tried = self._tried(family, measure, first)
+        # A sweep is often all there is beside buy-and-hold: the same scenarios are judged once.
+        key = (measure, family.members, bool(len(tried.other_sums)))
+        found = self._found[key] = self._found.get(key) or judge(evidence, number, family.members, tried)
+        return tried, found
 
     def _test_row(
         self, family: Family, first: int | None, evidence: Evidence | None, tried: Tried, found: Judgement | None
     ) -> dict[str, Any]:
-        known = [] if evidence is None else [place for place in family.members if place in evidence.sums]
+        known = () if evidence is None else evidence.known(family.members)
         with_days = [] if evidence is None else [place for place in family.members if place in evidence.columns]
         row: dict[str, Any] = {
             "sessions": 0,
@@ -275,7 +294,7 @@ class _Selection:
         }
         if found is None:
             return row
-        root, best = self._year**0.5, found.moments[found.best]
+        root, best = self._year**0.5, found.of_best
         row |= {
             **self._scenarios[found.best]._asdict(),
             "mean_correlation": found.mean_correlation,
@@ -321,41 +340,72 @@ class _Selection:
             return None
         return "no days are kept" if not with_days else "a single scenario, so that nothing was chosen"
 
-    def _member_row(self, place: int, found: Judgement | None) -> dict[str, Any]:
-        if found is None or place not in found.moments:
-            return {}
-        moments = found.moments[place]
-        row = {"difference": moments.mean * self._year, "ratio": moments.ratio * self._year**0.5}
-        if place not in found.p_values:
-            return row
-        return {**row, "in_set": place in found.in_set, "p_value": found.p_values[place]}
+    def _member_rows(self, family: Family, measure: str, found: Judgement | None) -> pa.Table:
+        members = np.array(family.members)
+        difference, ratio, p_value = np.full((3, len(members)), np.nan)
+        if found is not None:
+            at = np.searchsorted(members, found.places)
+            difference[at], ratio[at] = found.moments.mean * self._year, found.moments.ratio * self._year**0.5
+            p_value[np.searchsorted(members, [*found.p_values])] = [*found.p_values.values()]
+        places = pa.array(members)
+        columns = {
+            "strategy": self._strategies.take(places),
+            "reserve": self._reserves.take(places),
+            "difference": difference,
+            "ratio": ratio,
+            "in_set": pa.array(p_value > SIZE, mask=np.isnan(p_value)),
+            "p_value": p_value,
+            **_repeated({"family": family.name, "measure": measure}, len(members)),
+        }
+        return _table(SELECTION_MEMBER, columns)
 
     def _trial_rows(
         self, evidence: Mapping[int, Mapping[str, Evidence]], by_first: Mapping[int | None, Sequence[Family]]
-    ) -> Iterator[dict[str, Any]]:
-        """Yield every rule that was ever tried, with its ratios of today where the study has it, else as noted."""
+    ) -> pa.Table:
+        """Return every rule that was ever tried, with its ratios of today where the study has it, else as noted."""
         of_all = next(
             (evidence[first] for first, families in by_first.items() if first is not None and families[0].name == ALL),
             {},
         )
-        now = {
-            (self._rules[place], measure): moments_of(sums, of.sessions).ratio
-            for measure, of in of_all.items()
-            for place, sums in of.sums.items()
-        }
-        then = {
-            key: row["mean"] / row["deviation"] if row["deviation"] > 0.0 else 0.0
-            for key, row in self._measured.items()
-        }
-        ratios = then | now
-        in_study = frozenset(self._rules)
-        for row in self._trials:
-            found = {
-                f"{measure}_ratio": ratios[row["rule"], measure] * self._year**0.5
-                for measure in MEASURES
-                if (row["rule"], measure) in ratios
-            }
-            yield {**row, "is_in_study": row["rule"] in in_study, **found}
+        rules = self._trials["rule"].combine_chunks()
+        columns: dict[str, Any] = {name: self._trials[name] for name in self._trials.column_names}
+        columns["is_in_study"] = pc.is_in(rules, self._rules)
+        for measure in MEASURES:
+            ratios = np.full(len(rules), np.nan)
+            noted = self._measured.by(measure)
+            ratios[_places_of(noted.rows["rule"], rules)] = _noted_ratios(noted)
+            if measure in of_all:
+                of = of_all[measure]
+                known = of.known(range(len(self._scenarios)))
+                now = moments_of(of.sums[known], of.sessions).ratio
+                ratios[_places_of(self._rules.take(pa.array(known)), rules)] = now
+            columns[f"{measure}_ratio"] = ratios * self._year**0.5
+        return _table(SELECTION_TRIAL, columns)
+
+
+def _noted_ratios(of: trials.Measured) -> Floats:
+    """Return the ratios of trials as they were noted, 0 where nothing varied."""
+    mean, deviation = (of.rows[name].to_numpy() for name in ("mean", "deviation"))
+    return np.asarray(np.divide(mean, deviation, out=np.zeros(len(mean)), where=deviation > 0.0))
+
+
+def _places_of(some: pa.Array | pa.ChunkedArray, all_of_them: pa.Array) -> npt.NDArray[np.int64]:
+    return np.asarray(pc.index_in(some, all_of_them).to_numpy(), dtype=np.int64)
+
+
+def _repeated(values: Mapping[str, Any], rows: int) -> dict[str, pa.Array]:
+    """Return columns that have one value in all rows."""
+    return {name: pa.repeat(pa.scalar(value), rows) for name, value in values.items()}
+
+
+def _table(of: LakeTable, columns: Mapping[str, Any]) -> pa.Table:
+    """Return columns as a table has them, where NaN is NULL."""
+    arrays = [
+        pa.array(column, field.type, from_pandas=True) if isinstance(column, np.ndarray) else column.cast(field.type)
+        for field in of.arrow_schema
+        for column in (columns[field.name],)
+    ]
+    return pa.table(arrays, schema=of.arrow_schema)
 
 
 def _split_rows(ranks: np.ndarray) -> Iterator[dict[str, Any]]:

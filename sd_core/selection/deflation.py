@@ -31,7 +31,7 @@ def expected_best(trials: float, variance: float) -> float:
     return float(math.sqrt(variance) * best)
 
 
-def deflated(found: Moments, sessions: int, benchmark: float) -> float:
+def deflated(found: Moments[float], sessions: int, benchmark: float) -> float:
     """Return the probability that a true ratio is above a benchmark: the deflated, or probabilistic, Sharpe ratio.
 
     Φ[(S - S₀) √(T - 1) / √(1 - γ₃ S + (γ₄ - 1) S² / 4)] (Bailey and López de Prado 2012, 2014).
@@ -51,7 +51,7 @@ def deflated(found: Moments, sessions: int, benchmark: float) -> float:
     return float(ndtr(above / math.sqrt(_spread(found))))
 
 
-def sessions_needed(found: Moments) -> float | None:
+def sessions_needed(found: Moments[float]) -> float | None:
     """Return how many sessions a ratio takes to be above 0 at 95 %: the minimum track record; None of one that is not.
 
     1 + (1 - γ₃ S + (γ₄ - 1) S² / 4) (1.645 / S)² (Bailey and López de Prado 2012).
@@ -68,6 +68,6 @@ def effective_trials(trials: int, correlation: float) -> float:
     return round(correlation + (1.0 - correlation) * trials, 9)
 
 
-def _spread(found: Moments) -> float:
+def _spread(found: Moments[float]) -> float:
     """Return the variance of an estimated ratio, times the sessions less 1; never negative for real moments."""
     return 1.0 - found.skewness * found.ratio + (found.kurtosis - 1.0) / 4.0 * found.ratio**2

@@ -4,7 +4,7 @@ Sums of blocks of sessions are small enough to be kept of scenarios whose days a
 """
 
 import math
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numba import njit
@@ -14,6 +14,8 @@ from sd_core.metrics.ratios import NO_SPREAD, deviation
 
 # Blocks of sessions, in order and as long as each other but for one session.
 BLOCKS = 16
+# What is kept of a series: a total and a total of squares by block, skewness and kurtosis.
+NUMBERS = 2 * BLOCKS + 2
 # Fewer sessions in a block have no spread.
 FEWEST_SESSIONS = 2 * BLOCKS
 
@@ -34,28 +36,21 @@ class Differences(NamedTuple):
 MEASURES = Differences._fields
 
 
-class Sums(NamedTuple):
-    """What is known of a series of differences once its sessions are gone.
+# A number of one series, or of several, an array of them.
+Number = TypeVar("Number", float, Floats)
 
-    Attributes:
-        totals, squares: of the differences, and of their squares, by block, shape (blocks,).
-        skewness, kurtosis: of the differences; 0 and 3 of equal ones, as of a normal distribution.
+
+class Moments(NamedTuple, Generic[Number]):
+    """Mean and deviation (ddof 1) of a session's difference, their ratio, and its skewness and kurtosis.
+
+    Skewness and kurtosis of equal differences are 0 and 3, as of a normal distribution.
     """
 
-    totals: Floats
-    squares: Floats
-    skewness: float
-    kurtosis: float
-
-
-class Moments(NamedTuple):
-    """Mean and deviation (ddof 1) of a session's difference, their ratio, and its shape; see :class:`Sums`."""
-
-    mean: float
-    deviation: float
-    ratio: float
-    skewness: float
-    kurtosis: float
+    mean: Number
+    deviation: Number
+    ratio: Number
+    skewness: Number
+    kurtosis: Number
 
 
 def differences(returns: Floats, holding: Floats, cash: Floats) -> Differences | None:
@@ -84,11 +79,14 @@ def block_lengths(sessions: int) -> Integers:
     return np.full(BLOCKS, sessions // BLOCKS) + (np.arange(BLOCKS) < sessions % BLOCKS)
 
 
-def sums_of(series: Floats) -> Sums:
-    """Return the sums of a series of at least :data:`FEWEST_SESSIONS` differences."""
-    packed = np.empty(2 * BLOCKS + 2)
-    _sum_up(series, block_lengths(len(series)), packed)
-    return _unpacked_one(packed)
+def sums_of(series: Floats) -> Floats:
+    """Return what is kept of a series of at least :data:`FEWEST_SESSIONS` differences, shape (:data:`NUMBERS`,).
+
+    These are the totals of the blocks, those of the squares, skewness and kurtosis.
+    """
+    sums = np.empty(NUMBERS)
+    _sum_up(series, block_lengths(len(series)), sums)
+    return sums
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -116,15 +114,15 @@ def _sum_up(series, lengths, packed):  # type: ignore[no-untyped-def]
 
 
 def packed_sums(returns: Floats, holding: Floats, cash: Floats) -> Floats:
-    """Return the sums of many scenarios at once, for keeping: by measure totals, squares, skewness and kurtosis.
+    """Return the sums of many scenarios at once, for keeping.
 
     Args:
         returns: of the scenarios, shape (scenarios, sessions); else as :func:`differences` takes them.
 
     Returns:
-        Shape (scenarios, numbers), for :func:`unpacked`; NaN where a scenario cannot be compared.
+        As :func:`sums_of` by measure, shape (scenarios, measures, numbers); NaN where a scenario cannot be compared.
     """
-    packed = np.full((len(returns), len(MEASURES) * (2 * BLOCKS + 2)), np.nan)
+    packed = np.full((len(returns), len(MEASURES), NUMBERS), np.nan)
     if (holding > -1.0).all():  # NaN compares false
         with np.errstate(invalid="ignore", divide="ignore"):
             growth = np.log1p(returns)
@@ -136,30 +134,20 @@ def packed_sums(returns: Floats, holding: Floats, cash: Floats) -> Floats:
 @njit(cache=True, nogil=True, error_model="numpy")
 def _pack(returns, growth, of_holding, cash, lengths, packed):  # type: ignore[no-untyped-def]
     """Fill in the sums of scenarios that can be compared, from their returns and their differences in growth."""
-    spread_of_holding, numbers = deviation(of_holding), packed.shape[1] // 2
+    spread_of_holding = deviation(of_holding)
     for scenario in range(len(returns)):
         excess = returns[scenario] - cash
         spread = deviation(excess)
         if not (returns[scenario] > -1.0).all() or not spread > NO_SPREAD:
             continue
-        _sum_up(growth[scenario], lengths, packed[scenario, :numbers])
-        _sum_up(excess * (spread_of_holding / spread) - of_holding, lengths, packed[scenario, numbers:])
+        _sum_up(growth[scenario], lengths, packed[scenario, 0])
+        _sum_up(excess * (spread_of_holding / spread) - of_holding, lengths, packed[scenario, 1])
 
 
-def unpacked(packed: Floats) -> list[Sums] | None:
-    """Return the sums of one scenario by measure; None where it could not be compared."""
-    if np.isnan(packed).any():
-        return None
-    return list(map(_unpacked_one, np.split(packed, len(MEASURES))))
-
-
-def _unpacked_one(packed: Floats) -> Sums:
-    return Sums(packed[:BLOCKS], packed[BLOCKS : 2 * BLOCKS], float(packed[-2]), float(packed[-1]))
-
-
-def moments_of(sums: Sums, sessions: int) -> Moments:
-    """Return the moments of the sessions that sums were taken of."""
-    mean = float(sums.totals.sum()) / sessions
-    spread = max(float(sums.squares.sum()) - sessions * mean**2, 0.0) ** 0.5 / (sessions - 1) ** 0.5
-    ratio = mean / spread if spread > NO_SPREAD else 0.0
-    return Moments(mean, spread, ratio, sums.skewness, sums.kurtosis)
+def moments_of(sums: Floats, sessions: int) -> Moments[Floats]:
+    """Return the moments of series of so many sessions, from their sums, shape (…, numbers)."""
+    mean = sums[..., :BLOCKS].sum(axis=-1) / sessions
+    squares = sums[..., BLOCKS : 2 * BLOCKS].sum(axis=-1)
+    spread = np.sqrt(np.maximum(squares - sessions * mean**2, 0.0)) / (sessions - 1) ** 0.5
+    ratio = np.divide(mean, spread, out=np.zeros_like(mean), where=spread > NO_SPREAD)
+    return Moments(mean, spread, ratio, sums[..., -2], sums[..., -1])

@@ -5,15 +5,24 @@ Evidence is gathered once of all scenarios; each family of them is then judged b
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
 
-from sd_core.market.arrays import Floats
+from sd_core.market.arrays import Floats, Integers
 from sd_core.resampling.blocks import stationary_draws
 from sd_core.selection.deflation import deflated, effective_trials, expected_best, sessions_needed
-from sd_core.selection.differences import MEASURES, Differences, Moments, Sums, block_lengths, moments_of, sums_of
+from sd_core.selection.differences import (
+    BLOCKS,
+    MEASURES,
+    NUMBERS,
+    Differences,
+    Moments,
+    block_lengths,
+    moments_of,
+    sums_of,
+)
 from sd_core.selection.overfitting import Overfitting, overfitting
 from sd_core.selection.superiority import (
     SAMPLES,
@@ -42,7 +51,7 @@ class Evidence:
 
     Attributes:
         sessions: how many.
-        sums: of each scenario by place; scenarios of which nothing is known are left out.
+        sums: of the differences of each scenario, shape (scenarios, numbers); NaN where nothing is known.
         columns: the column of each place in what follows; of scenarios whose days are known.
         samples: means of the bootstrap samples, shape (samples, columns).
         variances: long-run variances, shape (columns,).
@@ -51,12 +60,17 @@ class Evidence:
     """
 
     sessions: int
-    sums: dict[int, Sums]
+    sums: Floats
     columns: dict[int, int]
     samples: Floats
     variances: Floats
     twins: list[int]
     total: Sequence[tuple[Floats, int]]
+
+    def known(self, members: Sequence[int]) -> Integers:
+        """Return the places of those of which something is known."""
+        places = np.asarray(members, dtype=np.int64)
+        return np.asarray(places[~np.isnan(self.sums[places, 0])])
 
 
 def samples_of(sessions: int, block: float, seed: int) -> Counts:
@@ -65,7 +79,8 @@ def samples_of(sessions: int, block: float, seed: int) -> Counts:
 
 
 def gather(
-    known: Iterable[Differences | Sequence[Sums] | None],
+    known: Iterable[tuple[int, Differences | None]],
+    sums: Floats,
     families: Sequence[frozenset[int]],
     counts: Counts,
     block: float,
@@ -73,26 +88,24 @@ def gather(
     """Return the evidence by measure.
 
     Args:
-        known: of each scenario, its differences, or sums of them by measure, or None where nothing is known.
+        known: places of scenarios with days, in their order, and their differences; None where they have none.
+        sums: of all scenarios by measure, shape (scenarios, measures, numbers); NaN where nothing is known, or days.
         families: the places of their members.
         counts: of the bootstrap samples.
         block: mean length of their blocks.
     """
-    gathering = {measure: _Gathering(families, counts, block) for measure in MEASURES}
-    for place, one in enumerate(known):
-        for number, measure in enumerate(MEASURES):
-            if isinstance(one, Differences):
-                gathering[measure].add_series(place, one[number])
-            elif one is not None:
-                gathering[measure].sums[place] = one[number]
-    return {measure: one.evidence() for measure, one in gathering.items()}
+    gathering = [_Gathering(sums[:, number].copy(), families, counts, block) for number in range(len(MEASURES))]
+    for place, one in known:
+        for gathered, series in zip(gathering, one or (), strict=False):
+            gathered.add_series(place, series)
+    return {measure: one.evidence() for measure, one in zip(MEASURES, gathering, strict=True)}
 
 
 class _Gathering:
     """Evidence in the making: series are discarded as soon as they are resampled."""
 
-    def __init__(self, families: Sequence[frozenset[int]], counts: Counts, block: float) -> None:
-        self.sums: dict[int, Sums] = {}
+    def __init__(self, sums: Floats, families: Sequence[frozenset[int]], counts: Counts, block: float) -> None:
+        self._sums = sums
         self._families, self._counts, self._block = families, counts, block
         self._columns: dict[int, int] = {}
         self._first: dict[bytes, int] = {}
@@ -104,7 +117,7 @@ class _Gathering:
 
     def add_series(self, place: int, series: Floats) -> None:
         """Add the differences of a scenario by session."""
-        self.sums[place] = sums_of(series)
+        self._sums[place] = sums_of(series)
         self._columns[place] = len(self._twins)
         self._twins.append(self._first.setdefault(hashlib.sha256(series.tobytes()).digest(), len(self._twins)))
         spread = float(np.std(series))
@@ -123,7 +136,7 @@ class _Gathering:
         self._resample()
         return Evidence(
             sessions=self._counts.shape[1],
-            sums=self.sums,
+            sums=self._sums,
             columns=self._columns,
             samples=np.concatenate(self._samples, axis=1),
             variances=np.concatenate(self._variances),
@@ -145,13 +158,14 @@ class Tried:
 
     Attributes:
         trials: how many rules in all, members too.
-        other_ratios: those of rules that are no member, where known.
-        other_sums: those of rules that are no member and may have been chosen from as well, over the same sessions.
+        other_ratios: those of rules that are no member, where known, shape (rules,).
+        other_sums: those of rules that are no member and may have been chosen from as well, over the same sessions,
+            shape (rules, numbers).
     """
 
     trials: int
-    other_ratios: Sequence[float] = ()
-    other_sums: Sequence[Sums] = ()
+    other_ratios: Floats = field(default_factory=lambda: np.empty(0))
+    other_sums: Floats = field(default_factory=lambda: np.empty((0, NUMBERS)))
 
 
 @dataclass(frozen=True)
@@ -159,7 +173,8 @@ class Judgement:
     """How the best of a family did beside buy-and-hold.
 
     Attributes:
-        moments: of every member of which something is known, by place.
+        places: of the members of which something is known, ascending.
+        moments: of each of them.
         best: place of the one with the highest mean difference.
         mean_correlation: of the differences of members whose days are known; None for fewer than two.
         effective: independent trials that all trials come to; None without a mean correlation.
@@ -173,7 +188,8 @@ class Judgement:
         is_distinguished: None where a test is missing that could make the difference.
     """
 
-    moments: dict[int, Moments]
+    places: Integers
+    moments: Moments[Floats]
     best: int
     mean_correlation: float | None
     effective: float | None
@@ -187,6 +203,11 @@ class Judgement:
     is_distinguished: bool | None
 
     @property
+    def of_best(self) -> Moments[float]:
+        """The moments of the best."""
+        return _one_of(self.moments, int(np.searchsorted(self.places, self.best)))
+
+    @property
     def in_set(self) -> frozenset[int]:
         """Places of the members of which one is the best with 90 % confidence; none where no days are known."""
         return frozenset(place for place, p_value in self.p_values.items() if p_value > SIZE)
@@ -198,30 +219,32 @@ def judge(evidence: Evidence, family: int, members: Sequence[int], tried: Tried)
     Args:
         evidence: by one measure.
         family: its number among the families that the evidence was gathered for.
-        members: places of its members.
+        members: places of its members, ascending.
         tried: what was ever tried.
     """
-    known = [place for place in members if place in evidence.sums]
-    if not known:
+    known = evidence.known(members)
+    if not len(known):
         return None
-    moments = {place: moments_of(evidence.sums[place], evidence.sessions) for place in known}
-    best = max(known, key=lambda place: moments[place].mean)
-    ratios = [*(found.ratio for found in moments.values()), *tried.other_ratios]
+    moments = moments_of(evidence.sums[known], evidence.sessions)
+    best = int(moments.mean.argmax())
+    ratios = np.concatenate([moments.ratio, tried.other_ratios])
     spread = float(np.std(ratios, ddof=1)) if len(ratios) > 1 else 0.0
     expected = expected_best(tried.trials, spread**2)
     correlation = _mean_correlation(*evidence.total[family])
-    overfit = _overfitting([*(evidence.sums[place] for place in known), *tried.other_sums], evidence.sessions)
-    chance = deflated(moments[best], evidence.sessions, expected)
+    overfit = _overfitting(np.concatenate([evidence.sums[known], tried.other_sums]), evidence.sessions)
+    of_best = _one_of(moments, best)
+    chance = deflated(of_best, evidence.sessions, expected)
     superior, p_values = _by_samples(evidence, known, moments)
     return Judgement(
+        places=known,
         moments=moments,
-        best=best,
+        best=int(known[best]),
         mean_correlation=correlation,
         effective=None if correlation is None else effective_trials(tried.trials, correlation),
         ratio_deviation=spread,
         expected=expected,
         deflated=chance,
-        needed=sessions_needed(moments[best]),
+        needed=sessions_needed(of_best),
         overfitting=overfit,
         superiority=superior,
         p_values=p_values,
@@ -231,6 +254,10 @@ def judge(evidence: Evidence, family: int, members: Sequence[int], tried: Tried)
             None if overfit is None else overfit.probability,
         ),
     )
+
+
+def _one_of(moments: Moments[Floats], number: int) -> Moments[float]:
+    return Moments(*(float(values[number]) for values in moments))
 
 
 def is_distinguished(p_value: float | None, chance: float, overfit: float | None) -> bool | None:
@@ -255,27 +282,25 @@ def _mean_correlation(total: Floats, count: int) -> float | None:
     return float(np.mean(total**2) - count) / (count * (count - 1)) if count > 1 else None
 
 
-def _overfitting(sums: Sequence[Sums], sessions: int) -> Overfitting | None:
+def _overfitting(sums: Floats, sessions: int) -> Overfitting | None:
     if len(sums) < 2:
         return None
-    return overfitting(
-        np.column_stack([one.totals for one in sums]),
-        np.column_stack([one.squares for one in sums]),
-        block_lengths(sessions),
-    )
+    return overfitting(sums[:, :BLOCKS].T, sums[:, BLOCKS : 2 * BLOCKS].T, block_lengths(sessions))
 
 
 def _by_samples(
-    evidence: Evidence, known: Sequence[int], moments: dict[int, Moments]
+    evidence: Evidence, known: Integers, moments: Moments[Floats]
 ) -> tuple[Superiority | None, dict[int, float]]:
     """Return what bootstrap samples say: superiority, and p-values in the confidence set by place."""
-    column_of = {place: evidence.columns[place] for place in known if place in evidence.columns}
+    if not evidence.columns:
+        return None, {}
+    column_of = {place: evidence.columns[place] for place in known.tolist() if place in evidence.columns}
     if not column_of:
         return None, {}
     # Of the same differences one is enough, and two would leave the confidence set without a deviation.
     first_of = {evidence.twins[column]: place for place, column in reversed(column_of.items())}
     columns = sorted(first_of)
-    means = np.array([moments[first_of[column]].mean for column in columns])
+    means = moments.mean[np.searchsorted(known, [first_of[column] for column in columns])]
     samples = evidence.samples[:, columns]
     found = superiority(means, samples, evidence.variances[columns], evidence.sessions)
     p_values = dict(zip(columns, confidence_p_values(means, samples).tolist(), strict=True))
