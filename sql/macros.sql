@@ -505,9 +505,13 @@ comment on macro z_score is
 create macro rank_correlation(place, other_place) as
     case
         when count(place) >= 5 and min(place) < max(place) and min(other_place) < max(other_place)
-            then (count(place) * sum(place * other_place) - sum(place) * sum(other_place))::double
+            -- Roots may be a hair too small.
+            then greatest(-1, least(
+                1,
+                (count(place) * sum(place * other_place) - sum(place) * sum(other_place))::double
                 / sqrt((count(place) * sum(place * place) - sum(place) * sum(place))::double)
                 / sqrt((count(place) * sum(other_place * other_place) - sum(other_place) * sum(other_place))::double)
+            ))
     end;
 
 comment on macro rank_correlation is

@@ -10,10 +10,7 @@ whole as (
         max(assets) as assets,
         least_squares_slope(income_variability, average_correlation) as slope,
         partial_slope(income_variability, average_correlation, mean_volatility) as partial_slope,
-        case
-            when least(stddev_samp(income_variability), stddev_samp(average_correlation)) > 1e-12
-                then corr(income_variability, average_correlation)
-        end as correlation,
+        correlation(income_variability, average_correlation) as correlation,
         avg(income_variability) as mean_income_variability,
         min(average_correlation) as lowest_correlation,
         max(average_correlation) as highest_correlation

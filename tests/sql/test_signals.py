@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
+from support.lake_tables import SQL
 from support.signal_market import CLASSES, KINDS, PARTS, Market, draw_market, month_ends, signals_of
 
+from pipelines.warehouse.models import read_macros
 from sd_core.schemas.signals import HORIZONS
 
 MARKET = draw_market(1000, 8)
@@ -201,6 +203,23 @@ def test_coefficients_are_spearmans_and_spreads_those_of_thirds(built):
     assert (found["ended_session"].fillna(pd.Timestamp(0)) == [
         ends.fillna(pd.Timestamp(0))[session, horizon] for session, _, horizon in found.index
     ]).all()  # fmt: skip
+
+
+def test_perfect_order_of_however_many_assets_correlates_with_one_and_no_more(con):
+    con.execute(read_macros(SQL))
+    found = con.sql(
+        """
+        select rank_correlation(2 * place, 2 * place), rank_correlation(2 * place, 2 * (assets + 1 - place))
+        from range(5, 200) as counts(assets), unnest(range(1, assets + 1)) as places(place)
+        group by assets
+        """
+    ).fetchnumpy()
+    same, opposed = found.values()
+    assert len(same) == 195
+    assert same == pytest.approx(1, abs=1e-12)
+    assert opposed == pytest.approx(-1, abs=1e-12)
+    assert same.max() <= 1
+    assert opposed.min() >= -1
 
 
 def test_t_is_that_of_newey_and_west(built):
