@@ -46,7 +46,9 @@ def selection_sentences(connection: duckdb.DuckDBPyConnection, judge_by: str) ->
     order = ("sharpe", "growth") if judge_by == "sharpe" else ("growth", "sharpe")
     lead, other = (found[measure] for measure in order)
     [began] = records(connection, "select min(session) as first from sessions")
-    return [" ".join([_tried(lead), *_since(lead, began["first"]), *_judged(lead, other), _HINDSIGHT])]
+    since = lead["first_session"]
+    later = since if since is not None and since > began["first"] else None
+    return [" ".join([_tried(lead), *_since(later), *_judged(lead, other, later), _HINDSIGHT])]
 
 
 def _tried(row: dict[str, Any]) -> str:
@@ -56,13 +58,13 @@ def _tried(row: dict[str, Any]) -> str:
     return f"{counted(row['trials'], 'scenario')} {'was' if row['trials'] == 1 else 'were'} tried{some}."
 
 
-def _since(row: dict[str, Any], first: dt.date) -> Iterator[str]:
+def _since(later: dt.date | None) -> Iterator[str]:
     """Say from when on scenarios are compared, where that is later than the study begins."""
-    if row["first_session"] is not None and row["first_session"] > first:
-        yield f"They are compared from {row['first_session']:%Y-%m-%d} on, when every mix had decided."
+    if later is not None:
+        yield f"They are compared from {later:%Y-%m-%d} on, when every mix had decided."
 
 
-def _judged(lead: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
+def _judged(lead: dict[str, Any], other: dict[str, Any], later: dt.date | None) -> Iterator[str]:
     """Say whether the best did better than buy-and-hold, by the other measure where by one none did, and how sure."""
     if lead["strategy"] is None:
         yield f"Whether the best is better than buy-and-hold, or lucky, cannot be said: {lead['verdict_missing']}."
@@ -76,7 +78,9 @@ def _judged(lead: dict[str, Any], other: dict[str, Any]) -> Iterator[str]:
     if row is not lead:
         yield f"By {by} none did better than buy-and-hold."
     named = f"{row['strategy']} at a reserve of {_level(row['reserve'])}"
-    yield f"The best by {MEASURES[row['measure']]}, {named}, did better than buy-and-hold, {_verdict(row)}:"
+    # Over the whole study another one may have been the best.
+    then = "" if later is None else " since then"
+    yield f"The best by {MEASURES[row['measure']]}{then}, {named}, did better than buy-and-hold, {_verdict(row)}:"
     yield f"{_evidence(row, other if row is lead else lead)} (selection_test)."
 
 

@@ -81,17 +81,21 @@ class Decision:
 
 def occasions(history: History, asked: Asked) -> Iterator[Occasion]:
     """Yield when a mix decides: at the ends of periods, and where its regime, its defence or a part of it switches."""
-    mix, count = asked.mix, len(history.sessions)
-    ends = history.decision_places(mix.every)
-    held = np.ones(count) if mix.defence is None else shares_held(mix.defence, asked.market.high_variance)
-    follows = [None] * count if mix.method != "regime" else followed_mixes(mix, asked.market.regimes)
-    switches = {*changes(held, 1.0), *changes(follows, None if mix.method != "regime" else mix.followed(None))}
+    mix = asked.mix
+    ends = frozenset(history.decision_places(mix.every))
+    held = None if mix.defence is None else shares_held(mix.defence, asked.market.high_variance)
+    follows = None if mix.method != "regime" else followed_mixes(mix, asked.market.regimes)
+    switches = {
+        *(() if held is None else changes(held, 1.0)),
+        *(() if follows is None else changes(follows, mix.followed(None))),
+    }
     for name in mix.parts:
         of_part = np.searchsorted(history.sessions, asked.parts[name].sessions)
-        switches |= {place for place in of_part.tolist() if follows[place] in (None, name)}
-    for place in sorted({*ends, *switches}):
+        switches |= {place for place in of_part.tolist() if follows is None or follows[place] == name}
+    for place in sorted(ends | switches):
         trigger = Trigger.PERIOD if place in ends else Trigger.SWITCH
-        yield Occasion(place, trigger, float(held[place]), follows[place])
+        share = 1.0 if held is None else float(held[place])
+        yield Occasion(place, trigger, share, None if follows is None else follows[place])
 
 
 def decide(history: History, asked: Asked, known: Mapping[str, Decision] | None = None) -> Iterator[Decision]:

@@ -32,6 +32,7 @@ class Hashes:
         self.asked = asked
         # The mix itself, and those that may answer in its place: what others combine has hashes of its own.
         self._asked = [asked, *(() if asked.mix.is_composite else map(asked.of, asked.mix.other_mixes))]
+        self._reading = [one for one in self._asked if one.mix.signals]
         self._settings = hashlib.sha256(self._fixed().encode())
 
     def of(self, occasion: Occasion, unscaled: Points) -> str:
@@ -80,7 +81,7 @@ class Hashes:
             occasion.held,
             occasion.follows,
             [None if row is None else [None if np.isnan(score) else score for score in row.tolist()] for row in scores],
-            [read_signals(asked, history, place) for asked in self._asked],
+            [read_signals(asked, history, place) for asked in self._reading],
             [[view.since <= date for view in asked.mix.views] for asked in self._asked],
         ]
         return json.dumps(parts, sort_keys=True)

@@ -18,6 +18,7 @@ from sd_core.construction.asked import Asked
 from sd_core.construction.decisions import Decision, begins_as_known, decide
 from sd_core.construction.history import History
 from sd_core.construction.tables import to_tables
+from sd_core.schemas.kinds import Trigger
 from sd_core.study.mixes import Mix
 
 # Fits from which on more processes than this one are worth the seconds in which each imports the solvers.
@@ -64,14 +65,16 @@ def decide_all(
 def decide_one(task: Task, heard: Callable[[str, int, int], None] | None = None) -> dict[str, pa.Table]:
     """Return the tables of what a mix decides."""
     history, asked, known = task
-    wanted = len(history.decision_places(asked.mix.every))
+    wanted, done = len(history.decision_places(asked.mix.every)), 0
     decisions = []
     # The last digits of sums of many products depend on how many threads share them.
     with threadpool_limits(1, user_api="blas"):
-        for done, decision in enumerate(decide(history, asked, known), start=1):
+        for decision in decide(history, asked, known):
             decisions.append(decision)
-            if heard is not None:
-                heard(f"decisions of {asked.name}", min(done, wanted), wanted)
+            # How many switches there are shows in the end only.
+            if heard is not None and decision.trigger == Trigger.PERIOD:
+                done += 1
+                heard(f"decisions of {asked.name}", done, wanted)
     return to_tables(history, asked.name, decisions)
 
 

@@ -302,6 +302,17 @@ def test_processes_take_what_is_longest_first():
     assert found == ["growth", "tails", "least", "of one new month", "formula"]
 
 
+def test_progress_counts_each_period_once_whatever_switches_between():
+    history = past(300)
+    mixes = {"own": Mix(window=60, defence=Defence(on=0.6, off=0.4))}
+    heard: list[tuple[str, int, int]] = []
+    asked = Asked("own", mixes, market=market_of(history))
+    [(_, tables)] = decide_all([Task(history, asked, {})], lambda *news: heard.append(news))
+    periods = len(history.decision_places("month"))
+    assert len(tables["mix_fit"]) > periods + 3
+    assert heard == [("decisions of own", done, periods) for done in range(1, periods + 1)]
+
+
 def test_processes_side_by_side_decide_what_one_decides(monkeypatch):
     history = past(300)
     mixes = {"own": Mix(method="risk_budget", window=60), "other": Mix(method="hrp", window=60)}

@@ -318,6 +318,14 @@ def test_report_shows_what_mixes_held_and_what_they_came_to(tidal):
     assert frontier["realised_return"].isna().all()
 
 
+def test_report_shows_every_stress_of_a_mix_with_its_numbers(tidal):
+    html = (tidal.home.lake.root / "report.html").read_text(encoding="utf-8")
+    found = html[html.index("Mixes under stress") : html.index("Volatility of mixes under stress")]
+    rows = tidal.table("stress_mix").query("kind != 'correlation'")
+    assert found.count("<tr>") == len(rows) + 1
+    assert "every correlation half-way to 1" not in found
+
+
 def test_mix_that_combines_others_follows_when_one_of_them_changes(tidal, tmp_path):
     document = {**small_study(tidal.study_file.parent / "prices"), "mixes": copy.deepcopy(TIDE)}
     document["strategies"] = {"buy_and_hold": {}, "held": {"allocation": {"mix": ["tide", "mixed"]}}}

@@ -1,6 +1,7 @@
 """Selection in a study: families, what was ever tried, what is left alone, and the laws of the tables."""
 
 import datetime as dt
+import re
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -227,6 +228,20 @@ def test_what_cannot_be_judged_has_a_reason(
         assert (tests["verdict_missing"] == reason).all()
         assert tests["verdict"].isna().all()
     assert "tried" in " ".join(lab.sdlab("run").out.split())
+
+
+def test_sweep_of_the_rule_says_first_how_many_were_tried_and_whether_it_is_luck(done: Lab) -> None:
+    tests = done.table("selection_test").set_index(["family", "measure"])
+    assert ("sweep swept", "growth") in tests.index
+    trials = tests.loc[("all", "growth"), "trials"]
+    page = (done.home.lake.root / "report.html").read_text(encoding="utf-8")
+    terminal = done.sdlab("run").out
+    for text in (terminal, re.sub("<[^>]*>", " ", page[page.index("<body") :])):
+        said = " ".join(text.split())
+        [sentence] = re.findall(rf"{trials} scenarios were tried\..*?hindsight, as survivors are\.", said)
+        assert "distinguished from luck" in sentence or "None did better" in sentence
+        # It comes before whether buy-and-hold won.
+        assert said.index(sentence) < said.index("Of 10 scenarios of the rule")
 
 
 def test_study_without_buy_and_hold_has_empty_tables(done: Lab, tmp_path: Path) -> None:
