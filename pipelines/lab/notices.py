@@ -10,9 +10,10 @@ import smtplib
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
+from threading import Thread
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -20,8 +21,10 @@ from sd_core.errors import InputError
 from sd_core.wording import printable
 
 WEBHOOK, MAIL, SMTP = "SD_FAILURE_WEBHOOK", "SD_FAILURE_MAIL", "SD_SMTP"
-# Seconds that a server may take; a notice must not hold up what comes after it.
-PATIENCE = 10.0
+# Seconds that a server may be silent, and that it may take in all; a notice must not hold up what comes after it.
+PATIENCE, LONGEST = 10.0, 30.0
+# The file with certificates that are trusted instead of the system's; OpenSSL itself reads it.
+TRUSTED = "SSL_CERT_FILE"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -55,13 +58,49 @@ def announce(notice: Notice) -> list[str]:
     for variable, send in ((WEBHOOK, _post), (MAIL, _mail)):
         if not os.environ.get(variable):
             continue
-        try:
-            send(os.environ[variable], notice)
-        except (InputError, OSError, smtplib.SMTPException, ValueError) as error:
-            # What other errors say may have the address in it, with its token or password.
-            why = str(error) if isinstance(error, InputError) else type(error).__name__
+        why = _in_time(send, os.environ[variable], notice)
+        if why:
             problems.append(f"{variable}: no notice was sent: {why}")
     return problems
+
+
+def _in_time(send: Callable[[str, Notice], None], place: str, notice: Notice) -> str:
+    """Send a notice and return why that was not possible, or nothing.
+
+    A server that says one letter after the other is never silent, so it is not waited for beyond a time.
+    """
+    why = [f"no answer in {LONGEST:g} s"]
+
+    def attempt() -> None:
+        try:
+            send(place, notice)
+            why[0] = ""
+        except (InputError, OSError, smtplib.SMTPException, ValueError) as error:
+            why[0] = _in_words(error)
+
+    attempting = Thread(target=attempt, daemon=True)
+    attempting.start()
+    attempting.join(LONGEST)
+    return why[0]
+
+
+def _in_words(error: Exception) -> str:
+    """Say what is wrong without what the error itself says: that may have the address in it, with token or password."""
+    name = type(error).__name__
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return (
+            f"the server's certificate is not trusted ({name}): expected one for the name in the address, of an issuer "
+            f"that the system knows or whose certificate is in the file that {TRUSTED} names"
+        )
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"the server does not take user and password (status {error.smtp_code})"
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return "the server offers no way to sign in: expected one, or an address without a user"
+    if isinstance(error, TimeoutError) or "Timeout" in name or "timed out" in str(error):
+        return f"no answer in {PATIENCE:g} s"
+    return name
 
 
 @contextlib.contextmanager
@@ -92,9 +131,12 @@ def _post(url: str, notice: Notice) -> None:
     if place.scheme not in ("http", "https") or not place.hostname:
         raise InputError(f"expected an address such as https://HOST/PATH, was one with the scheme {place.scheme!r}")
     content = {"text": notice.line, **vars(notice)}
-    response = requests.post(url, json=content, timeout=PATIENCE, allow_redirects=False)
-    if not response.ok or response.is_redirect:
-        raise InputError(f"{place.hostname} answered with status {response.status_code}")
+    trusted = os.environ.get(TRUSTED) or True
+    with requests.post(
+        url, json=content, timeout=PATIENCE, allow_redirects=False, verify=trusted, stream=True
+    ) as response:
+        if not response.ok or response.is_redirect:
+            raise InputError(f"{place.hostname} answered with status {response.status_code}")
 
 
 def _mail(addresses: str, notice: Notice) -> None:
@@ -119,7 +161,11 @@ def _sender(server: SplitResult) -> str:
 
 @contextlib.contextmanager
 def _connected(server: SplitResult) -> Iterator[smtplib.SMTP]:
-    """Open a connection to a mail server, encrypted where it can be; a password goes through no other one."""
+    """Open a connection to a mail server, encrypted where it can be; a password goes through no other one.
+
+    To this machine itself it is encrypted where only that lets a user sign in: its server's certificate, if it has one,
+    is seldom one for this name.
+    """
     host, encrypted = str(server.hostname), server.scheme == "smtps"
     context = ssl.create_default_context()
     of_kind: Any = smtplib.SMTP_SSL if encrypted else smtplib.SMTP
@@ -127,7 +173,8 @@ def _connected(server: SplitResult) -> Iterator[smtplib.SMTP]:
     with of_kind(host, server.port or (465 if encrypted else 25), timeout=PATIENCE, **settings) as connection:
         if not encrypted:
             connection.ehlo()
-            if connection.has_extn("starttls"):
+            must_be = host not in LOOPBACK or (server.username and not connection.has_extn("auth"))
+            if must_be and connection.has_extn("starttls"):
                 connection.starttls(context=context)
                 encrypted = True
         if server.username:
