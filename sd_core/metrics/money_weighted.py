@@ -42,6 +42,8 @@ def xirr(dates: Dates, flows: Floats) -> MoneyWeighted:
     >>> round(xirr(np.array(days, "datetime64[D]"), np.array([-10000.0, 2750, 4250, 3250, 2750])).rate, 6)
     0.373363
     """
+    if not np.isfinite(flows).all():
+        return MoneyWeighted(None, "a flow of money is no finite number")
     moved = flows != 0
     days, which = np.unique(dates[moved], return_inverse=True)
     amounts = np.bincount(which, weights=flows[moved])

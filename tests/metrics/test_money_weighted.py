@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.generators import panel_of, rules_of
 
-from sd_core.metrics.money_weighted import money_weighted_return, xirr
+from sd_core.metrics.money_weighted import money_weighted_return, only_rate, xirr
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import Every, Variant
 
@@ -83,6 +83,13 @@ def test_flows_of_one_day_are_one_flow() -> None:
 @pytest.mark.parametrize("flows", [[-100.0, 0.0], [-100.0, -5.0]])
 def test_nothing_coming_out_has_no_rate(flows: list[float]) -> None:
     assert xirr(dates("2021-01-01", "2022-01-01"), np.array(flows)) == (None, "all money goes the same way")
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_flow_that_is_no_number_has_no_rate_at_once(odd: float) -> None:
+    days, flows = dates("2021-01-01", "2022-01-01", "2023-01-01"), np.array([-100.0, odd, 110.0])
+    assert xirr(days, flows) == (None, "a flow of money is no finite number")
+    assert np.isnan(only_rate(np.array([0.0, 1.0, 2.0]), flows))
 
 
 def test_flows_of_one_day_have_no_rate() -> None:
