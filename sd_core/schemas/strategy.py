@@ -7,6 +7,7 @@ with the bounds that its field has.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -54,19 +55,24 @@ class _Leaf:
     own: bool
     optional: bool
 
-    @property
+    @cached_property
     def name(self) -> str:
         return "_".join(self.path)
 
 
 def strategy_columns() -> dict[str, Column]:
     """Return the columns of every key of a strategy, in the order of the model."""
-    return {leaf.name: _column(leaf) for leaf in _leaves(Strategy)}
+    return {leaf.name: _column(leaf) for leaf in _leaves_of_strategies()}
 
 
 def strategy_values(strategy: Strategy) -> dict[str, Any]:
     """Return a strategy's value in each of :func:`strategy_columns`, None where a part is not there."""
-    return {leaf.name: as_column(_value(strategy, leaf.path)) for leaf in _leaves(Strategy)}
+    return {leaf.name: as_column(_value(strategy, leaf.path)) for leaf in _leaves_of_strategies()}
+
+
+@cache
+def _leaves_of_strategies() -> tuple[_Leaf, ...]:
+    return tuple(_leaves(Strategy))
 
 
 def _leaves(model: type[BaseModel], path: tuple[str, ...] = (), *, optional: bool = False) -> Iterator[_Leaf]:
