@@ -22,5 +22,13 @@ class FetchError(Exception):
     """A price source that did not deliver: unreachable, limiting our rate, or without data for a ticker."""
 
 
+class StoreError(Exception):
+    """A store of the lake's files that could not be reached, or answered what it should not."""
+
+
+class MovedError(Exception):
+    """What is stored is not what was read before: another process has put something in its place."""
+
+
 class NotReadyError(Exception):
     """A question that what is stored for a study cannot answer yet; the message says what to run first."""

@@ -1,34 +1,34 @@
-"""The lake: versioned Parquet datasets that any number of processes write and read at once.
+"""The lake: versioned Parquet datasets that any number of processes, on any number of machines, write and read at once.
 
 A dataset's partition lies in ``<dataset>/<key>/<version>/``, one Parquet file per table. It becomes visible when
 ``<dataset>/<key>/current.json`` is replaced, which happens in one step after every file is whole; a writer that dies
 before leaves nothing that a reader would meet. A dataset of segments, files of many small partitions together, has no
 pointers: each is renamed into place whole. The pointer holds a SHA-256 of every file and of itself, the name of a
-segment that of its file, so that a bit that a disk turned is found before it becomes a number. What a dataset means
-belongs to its writer; the published warehouse belongs in ``pipelines``.
+segment that of its file, so that a bit that a disk turned is found before it becomes a number. Where the files lie, and
+what makes them whole there, belongs in ``sd_core.files``; what a dataset means, to its writer; the published warehouse,
+in ``pipelines``.
 """
 
 import contextlib
 import hashlib
 import importlib.metadata
-import io
 import json
-import os
 import re
 import secrets
-import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import EllipsisType
+from typing import Any, BinaryIO, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sd_core.errors import DamagedError, InputError
-from sd_core.files import draft_prefix, make_folder, naming, put_in_place, put_whole, sync
-from sd_core.locks import locked
+from sd_core.errors import DamagedError, InputError, MovedError, StoreError
+from sd_core.files.base import Files, Write
+from sd_core.files.folder import Folder
+from sd_core.files.whole import draft_prefix
 from sd_core.wording import printable
 
 POINTER = "current.json"
@@ -38,8 +38,14 @@ LAYOUT = 2
 LAYOUT_FILE = "layout.json"
 # How the file of a segment ends.
 SEGMENT = ".parquet"
+# How often segments are listed again, where another machine has removed one before it was read.
+MOST_LISTINGS = 10
+# How often what follows from a stored version is computed again, since another process has stored one meanwhile.
+MOST_TURNS = 50
 # The time it was written, in nanoseconds, and a random part; longer than any ticker.
 VERSION = re.compile(r"(draft-)?[0-9]{20}-[0-9a-f]{8}$")
+
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -47,32 +53,42 @@ class Version:
     """One stored version of a partition.
 
     Attributes:
-        folder: where its Parquet files lie.
+        files: where it lies.
+        home: the partition's folder there.
         version: its name, unique within the partition.
         rows: row count by table.
         facts: what the writer noted: hashes, source, times. JSON values only.
         kept: earlier versions that stay readable beside this one.
         hashes: SHA-256 of each table's file, hexadecimal; none where a release that knew of none wrote it.
+        tag: that of the pointer that names it, see :meth:`Files.get`; none in what :meth:`Lake.write` returns.
     """
 
-    folder: Path
+    files: Files = field(compare=False, repr=False)
+    home: str
     version: str
     rows: Mapping[str, int]
     facts: Mapping[str, Any]
     kept: tuple[str, ...] = field(default=())
     hashes: Mapping[str, str] = field(default_factory=dict)
+    tag: str = field(default="", compare=False, repr=False)
+
+    def name(self, table: str) -> str:
+        """Return the name of a table's file."""
+        return f"{self.home}/{self.version}/{table}.parquet"
 
     def file(self, table: str) -> Path:
-        """Return the path of a table's Parquet file."""
-        return self.folder / f"{table}.parquet"
+        """Return the path of a table's Parquet file on this machine."""
+        with self._expected(table):
+            return self.files.local(self.name(table))
 
     def read(self, table: str) -> pa.Table:
         """Read one table.
 
         Raises:
-            DamagedError: its file is not the one that was written.
+            DamagedError: its file is not the one that was written, or missing.
         """
-        content = self.file(table).read_bytes()
+        with self._expected(table):
+            content = self.files.local(self.name(table), self.hashes.get(table)).read_bytes()
         self._compare(table, hashlib.sha256(content).hexdigest())
         return pq.read_table(pa.BufferReader(content))
 
@@ -80,26 +96,51 @@ class Version:
         """Compare the file of each table with what was written, for a reader that opens the files itself.
 
         Raises:
-            DamagedError: one is another.
+            DamagedError: one is another, or missing.
         """
         for table in self.rows:
-            with self.file(table).open("rb") as handle:
+            with self._expected(table), self.files.local(self.name(table), self.hashes.get(table)).open("rb") as handle:
                 self._compare(table, hashlib.file_digest(handle, "sha256").hexdigest())
+
+    @contextlib.contextmanager
+    def _expected(self, table: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise self._missing(table) from None
+
+    def _missing(self, table: str) -> DamagedError:
+        return _damaged(self.files.place(self.home), f"{self.version}/{table}.parquet is missing")
 
     def _compare(self, table: str, found: str) -> None:
         if found != self.hashes.get(table, found):
-            raise _damaged(self.folder.parent, f"{self.version}/{table}.parquet: SHA-256 {found}")
+            raise _damaged(self.files.place(self.home), f"{self.version}/{table}.parquet: SHA-256 {found}")
 
 
 class Lake:
-    """The lake of one study, below one folder.
+    """The lake of one study.
 
     Writers and readers hold a shared lock for the moment that they need, so that :meth:`prune`, which holds it alone,
-    never takes a file from under them.
+    never takes a file from under them. The lock is one of this machine; a bucket, which other machines prune as well,
+    keeps for a day what nothing names.
+
+    Attributes:
+        root: the study's folder on this machine.
+        files: the lake's files; by default those below that folder.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, files: Files | None = None) -> None:
         self.root = root
+        self.files = files or Folder(root)
+
+    @property
+    def here(self) -> "Lake":
+        """The lake of what concerns this machine alone: in the study's folder, wherever the other files lie."""
+        return Lake(self.root)
+
+    def place(self, dataset: str, key: str = "") -> str:
+        """Return where a partition lies, for people."""
+        return self.files.place(_home(dataset, key))
 
     def write(
         self,
@@ -109,26 +150,53 @@ class Lake:
         facts: Mapping[str, Any],
         *,
         keep: tuple[str, ...] = (),
+        instead_of: Version | EllipsisType | None = ...,
     ) -> Version:
         """Store tables as the new current version of a partition; ``key`` is "" for a dataset without partitions.
 
         ``keep`` names earlier versions that pruning must leave. The bytes of a file depend on its table alone.
+        ``instead_of`` is what :meth:`current` has returned, for a writer that goes on from there; without it the last
+        writer wins.
+
+        Raises:
+            MovedError: the current version is another one by now; what is stored stays.
         """
-        home = self.root / dataset / key
+        home = _home(dataset, key)
         version = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
         with self.shared():
             begins = self.layout is None
-            hashes = _put_tables(tables, home / f"draft-{version}", home / version)
+            writes = {f"{name}.parquet": _writing(table) for name, table in tables.items()}
+            put = self.files.put_together(f"{home}/{version}", writes)
+            hashes = {name: put[f"{name}.parquet"] for name in tables}
             rows = {name: table.num_rows for name, table in tables.items()}
-            written = Version(home / version, version, rows, dict(facts), keep, hashes)
+            written = Version(self.files, home, version, rows, dict(facts), keep, hashes)
             try:
-                _put_pointer(home, written)
+                if not self._put_pointer(written, instead_of):
+                    raise MovedError(f"{self.place(dataset, key)}: another process has written meanwhile")
             except BaseException:
-                shutil.rmtree(home / version, ignore_errors=True)
+                self.files.give_up(f"{home}/{version}")
                 raise
             if begins:
                 self.note_layout()
         return written
+
+    def _put_pointer(self, version: Version, instead_of: Version | EllipsisType | None = ...) -> bool:
+        """Make a version of a partition its current one, in place of what is expected there; return whether it is."""
+        named = {
+            "version": version.version,
+            "rows": version.rows,
+            "facts": version.facts,
+            "kept": list(version.kept),
+            "hashes": version.hashes,
+        }
+        name = f"{version.home}/{POINTER}"
+        text = json.dumps({**named, "checksum": _checksum(named)}, indent=1, sort_keys=True)
+        if instead_of is None:
+            return self.files.put_new(name, text)
+        if isinstance(instead_of, Version):
+            return self.files.replace(name, text, instead_of.tag)
+        self.files.put(name, text)
+        return True
 
     def current(self, dataset: str, key: str = "") -> Version | None:
         """Return the current version of a partition, or None where nothing was stored yet.
@@ -136,13 +204,24 @@ class Lake:
         Raises:
             DamagedError: the pointer is not one that was written, or a file that it names is missing.
         """
-        home = self.root / dataset / key
-        current = _read_pointer(home)
+        current = self._pointer(_home(dataset, key))
         if current is not None:
-            for table in current.rows:
-                if not current.file(table).is_file():
-                    raise _damaged(home, f"{current.version}/{table}.parquet is missing")
+            tables = {current.name(table): table for table in current.rows}
+            for name in self.files.missing(tables):
+                raise current._missing(tables[name])  # noqa: SLF001 - of the same module
         return current
+
+    def _pointer(self, home: str) -> Version | None:
+        """Return the version that a partition's pointer names, or None where none was ever written.
+
+        Raises:
+            DamagedError: the pointer is not one that :meth:`write` put there.
+        """
+        try:
+            content, tag = self.files.get(f"{home}/{POINTER}")
+        except FileNotFoundError:
+            return None
+        return _read_pointer(self.files, home, content, tag)
 
     @property
     def layout(self) -> int | None:
@@ -153,23 +232,23 @@ class Lake:
             InputError: a newer release wrote it.
         """
         try:
-            noted = json.loads((self.root / LAYOUT_FILE).read_text(encoding="utf-8"))
+            noted = json.loads(self.files.get(LAYOUT_FILE)[0].decode())
             layout, release = int(noted["layout"]), str(noted["release"])
         except FileNotFoundError:
-            return 1 if self.root.is_dir() and any(one.is_dir() for one in self.root.iterdir()) else None
+            return 1 if self.files.has_folders() else None
         except (ValueError, TypeError, KeyError, RecursionError):
-            raise _damaged(self.root, f"{LAYOUT_FILE} cannot be read") from None
+            raise _damaged(self.files.place(), f"{LAYOUT_FILE} cannot be read") from None
         if layout > LAYOUT:
             raise InputError(
-                f"{self.root}: written by release {printable(release)}, in layout {layout}: expected at most {LAYOUT}: "
-                "use that release, or name another home with SD_HOME"
+                f"{self.files.place()}: written by release {printable(release)}, in layout {layout}: expected at most "
+                f"{LAYOUT}: use that release, or name another home with SD_HOME"
             )
         return layout
 
     def note_layout(self) -> None:
         """Note that what is stored has the present layout."""
         noted = {"layout": LAYOUT, "release": importlib.metadata.version("sdlab")}
-        put_whole(self.root / LAYOUT_FILE, json.dumps(noted))
+        self.files.put(LAYOUT_FILE, json.dumps(noted))
 
     def seal(self, dataset: str, key: str) -> None:
         """Give a partition of a release before there were checksums the checksums of what is stored now."""
@@ -178,57 +257,46 @@ class Lake:
             return
         with self.shared():
             hashes = {name: hashlib.sha256(version.file(name).read_bytes()).hexdigest() for name in version.rows}
-            _put_pointer(self.root / dataset / key, replace(version, hashes=hashes))
+            self._put_pointer(replace(version, hashes=hashes))
 
     def keys(self, dataset: str) -> list[str]:
         """Return the keys of a dataset's partitions, sorted; "" is that of a dataset without partitions."""
-        home = self.root / dataset
-        found = []
-        # Unlike a search with a pattern, a walk goes on where a folder was renamed or pruned after it was seen.
-        for place, folders, files in _walk(home):
-            folders[:] = [name for name in folders if not VERSION.match(name)]
-            if POINTER in files:
-                folder = Path(place).relative_to(home)
-                found.append("" if folder == Path() else folder.as_posix())
-        return sorted(found)
+        pointers = (name for name in self.files.names(dataset, VERSION) if name.rpartition("/")[2] == POINTER)
+        return sorted(name.removesuffix(POINTER).removeprefix(dataset).strip("/") for name in pointers)
 
     def discard(self, dataset: str, key: str = "") -> None:
         """Forget what is stored of a partition; pruning removes its files."""
         with self.shared():
-            (self.root / dataset / key / POINTER).unlink(missing_ok=True)
+            self.files.remove([f"{_home(dataset, key)}/{POINTER}"])
 
-    def written(self, dataset: str, key: str) -> int | None:
-        """Return when a partition's current version became visible, in nanoseconds; None where nothing was stored yet.
+    def written(self, dataset: str, keys: Iterable[str]) -> dict[str, Any]:
+        """Return, by key, a value that is another one for each version of a partition; None where nothing was stored.
 
-        It is another number for each version, and takes a fraction of the time of reading the pointer.
+        It takes a fraction of the time of reading the pointers.
         """
-        try:
-            return (self.root / dataset / key / POINTER).stat().st_mtime_ns
-        except FileNotFoundError:
-            return None
+        pointers = {key: f"{_home(dataset, key)}/{POINTER}" for key in keys}
+        tags = self.files.tags(dataset, pointers.values())
+        return {key: tags[name] for key, name in pointers.items()}
 
     def prune(self) -> None:
         """Remove what no pointer names: superseded versions and the drafts of writers that died.
 
-        Does nothing while the lake is read or written; the next run tries again. Partitions stay, whether a study still
-        names them or not, and nothing is removed where a pointer is damaged: which versions it named is not known.
+        Does nothing while the lake is read or written on this machine; the next run tries again. Partitions stay,
+        whether a study still names them or not, and nothing is removed where a pointer is damaged: which versions it
+        named is not known.
         """
-        with locked(self._lock_file, wait=False) as held:
-            if held is None:
+        with self.files.alone() as alone:
+            if not alone:
                 return
-            for home, folders, files in _walk(self.root):
-                stored = {name for name in folders if VERSION.match(name)}
-                # Partitions may lie deeper, but nothing lies inside a version.
-                folders[:] = [name for name in folders if name not in stored]
+            for left in self.files.leftovers(POINTER, VERSION, (draft_prefix(POINTER), draft_prefix(SEGMENT))):
                 try:
-                    current = _read_pointer(Path(home))
+                    current = self._pointer(left.home)
                 except DamagedError:
                     continue
-                for name in stored - ({current.version, *current.kept} if current else set()):
-                    _remove(Path(home, name))
-                for name in files:
-                    if name.startswith((draft_prefix(POINTER), draft_prefix(SEGMENT))):
-                        Path(home, name).unlink()
+                named = {current.version, *current.kept} if current else set()
+                self.files.discard(replace(left, versions=left.versions - named))
+        if self.files.root != self.root:
+            self.here.prune()
 
     def append(self, dataset: str, name: str, table: pa.Table) -> str:
         """Add a segment to a dataset: a file of rows that is there whole or not at all, and is named by no pointer.
@@ -244,136 +312,93 @@ class Lake:
         Returns:
             The segment's whole name, which ends with the SHA-256 of its file.
         """
-        home = self.root / dataset
-        home.mkdir(parents=True, exist_ok=True)
         with self.shared():
-            draft = home / f"{draft_prefix(SEGMENT)}{secrets.token_hex(4)}"
-            try:
-                whole = f"{name}-{_write(table, draft)}"
-                draft.replace(home / f"{whole}{SEGMENT}")
-            except BaseException:
-                draft.unlink(missing_ok=True)
-                raise
-        return whole
+            return self.files.put_by_hash(dataset, name, SEGMENT, _writing(table))
 
     def segments(self, dataset: str) -> list[str]:
         """Return the names of a dataset's segments, in their order."""
-        return sorted(file.stem for file in (self.root / dataset).glob(f"[!.]*{SEGMENT}"))
+        found = (name.removeprefix(f"{dataset}/") for name in self.files.names(dataset, VERSION))
+        return sorted(name.removesuffix(SEGMENT) for name in found if name.endswith(SEGMENT) and name[0] != ".")
 
     def read_segment(self, dataset: str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Read a segment, or some of its columns.
 
         Raises:
             DamagedError: its file is not the one that was written.
+            FileNotFoundError: it is not there any more.
         """
-        file = self.root / dataset / f"{name}{SEGMENT}"
-        content = file.read_bytes()
+        expected = name.rpartition("-")[2]
+        content = self.files.local(f"{dataset}/{name}{SEGMENT}", expected).read_bytes()
         found = hashlib.sha256(content).hexdigest()
-        if found != name.rpartition("-")[2]:
-            raise _damaged(file.parent, f"{file.name}: SHA-256 {found}")
+        if found != expected:
+            raise _damaged(self.place(dataset), f"{name}{SEGMENT}: SHA-256 {found}")
         return pq.read_table(pa.BufferReader(content), columns=None if columns is None else list(columns))
 
+    def read_segments(self, dataset: str, columns: Sequence[str] | None = None) -> dict[str, pa.Table]:
+        """Read all segments of a dataset, or some of their columns, by name in their order.
+
+        Raises:
+            DamagedError: a file is not the one that was written.
+        """
+        for _ in range(MOST_LISTINGS):
+            # Who removes segments on another machine has put others before, which have the rows that count.
+            with contextlib.suppress(FileNotFoundError):
+                return {name: self.read_segment(dataset, name, columns) for name in self.segments(dataset)}
+        raise _damaged(self.place(dataset), "segments that are listed are missing")
+
     def remove_segments(self, dataset: str, names: Iterable[str]) -> bool:
-        """Remove segments, unless the lake is read or written; return whether they were."""
-        with locked(self._lock_file, wait=False) as held:
-            if held is None:
-                return False
-            for name in names:
-                (self.root / dataset / f"{name}{SEGMENT}").unlink(missing_ok=True)
-            return True
+        """Remove segments, unless the lake is read or written on this machine; return whether they were.
 
-    @contextlib.contextmanager
-    def shared(self) -> Iterator[None]:
-        """Hold off pruning while the lake's files are read or written."""
-        with locked(self._lock_file, shared=True):
-            yield
+        Those that readers on other machines may still want stay; who asks again tomorrow removes them.
+        """
+        with self.files.alone() as alone:
+            if alone:
+                files = {f"{dataset}/{name}{SEGMENT}" for name in names}
+                self.files.remove(files - self.files.young(files))
+            return alone
 
-    @property
-    def _lock_file(self) -> Path:
-        return self.root / ".lock"
+    def remove_damaged(self, dataset: str, names: Iterable[str]) -> None:
+        """Remove segments of which no reader can want anything."""
+        self.files.remove(f"{dataset}/{name}{SEGMENT}" for name in names)
+
+    def shared(self) -> contextlib.AbstractContextManager[Any]:
+        """Hold off pruning on this machine while the lake's files are read or written."""
+        return self.files.shared()
 
 
-def _walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Walk through folders as `os.walk` does, and also through those that links lead to, each once.
+def until_unmoved(step: Callable[[], Done]) -> Done:
+    """Do a step that reads a partition and writes what follows from it; again where others have written meanwhile.
 
-    A dataset may have been moved to another disk, with a link in its place.
+    Raises:
+        StoreError: others were quicker every time.
     """
-    whole = root.resolve()
-    seen, waiting = {whole}, [root]
-    while waiting:
-        for place, folders, files in os.walk(waiting.pop()):
-            yield place, folders, files
-            for link in (Path(place, name) for name in folders):
-                # A link to where this lake itself lies would lead into others.
-                if link.is_symlink() and (target := link.resolve()) not in seen and not whole.is_relative_to(target):
-                    seen.add(target)
-                    waiting.append(link)
+    for _ in range(MOST_TURNS):
+        with contextlib.suppress(MovedError):
+            return step()
+    raise StoreError(f"other processes have written the same partition {MOST_TURNS} times before this one could")
 
 
-def _remove(version: Path) -> None:
-    """Remove a version; of a link to one, which no run makes, the link alone."""
-    if version.is_symlink():
-        version.unlink()
-    else:
-        shutil.rmtree(version)
+def _home(dataset: str, key: str) -> str:
+    return f"{dataset}/{key}" if key else dataset
 
 
-def _damaged(home: Path, what: str) -> DamagedError:
+def _damaged(home: str, what: str) -> DamagedError:
     return DamagedError(
         f"{home}: {what}: expected what a run wrote there; `sdlab run` computes it again, or says what is lost"
     )
 
 
-def _put_tables(tables: Mapping[str, pa.Table], draft: Path, place: Path) -> dict[str, str]:
-    """Write a folder of tables that is whole or absent, and return the SHA-256 of each file."""
-    make_folder(place.parent)
-    try:
-        draft.mkdir()
-        hashes = {name: _write(table, draft / f"{name}.parquet") for name, table in tables.items()}
-        sync(draft)
-        put_in_place(draft, place)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    return hashes
-
-
-class _Hashed(io.FileIO):
-    """A file that is written, and the SHA-256 of what was."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "wb")
-        self.digest = hashlib.sha256()
-
-    def write(self, content: Any) -> int:
-        written = super().write(content)
-        self.digest.update(memoryview(content).cast("B")[:written])
-        return written
-
-
-def _write(table: pa.Table, file: Path) -> str:
-    """Write one table and return the SHA-256 of its file.
+def _writing(table: pa.Table) -> Write:
+    """Return what writes a table.
 
     A dictionary pays for text, which repeats, and only costs time for numbers, which do not.
     """
     text = [field.name for field in table.schema if _is_text(field.type)]
-    with naming(file), _Hashed(file) as raw, io.BufferedWriter(raw) as handle:
+
+    def write(handle: BinaryIO) -> None:
         pq.write_table(table, handle, compression="zstd", compression_level=1, use_dictionary=text or False)
-        handle.flush()
-        os.fsync(handle.fileno())  # the pointer, which is put down after it, must not outlive a loss of power alone
-        return raw.digest.hexdigest()
 
-
-def _put_pointer(home: Path, version: Version) -> None:
-    """Make a version of a partition its current one."""
-    named = {
-        "version": version.version,
-        "rows": version.rows,
-        "facts": version.facts,
-        "kept": list(version.kept),
-        "hashes": version.hashes,
-    }
-    put_whole(home / POINTER, json.dumps({**named, "checksum": _checksum(named)}, indent=1, sort_keys=True))
+    return write
 
 
 def _checksum(named: Mapping[Any, Any]) -> str:
@@ -385,18 +410,16 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
 
 
-def _read_pointer(home: Path) -> Version | None:
-    """Return the version that a partition's pointer names, or None where none was ever written.
+def _read_pointer(files: Files, home: str, content: bytes, tag: str) -> Version:
+    """Return the version that a pointer names.
 
     Raises:
         DamagedError: the pointer is not one that :meth:`Lake.write` put there.
     """
     try:
-        pointer = json.loads((home / POINTER).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
+        pointer = json.loads(content.decode())
     except (ValueError, RecursionError):  # the latter where brackets are nested thousands deep
-        raise _damaged(home, f"{POINTER} cannot be read") from None
+        raise _damaged(files.place(home), f"{POINTER} cannot be read") from None
     match pointer:
         case {"checksum": str(checksum), **named} if checksum == _checksum(named):
             hashes: Mapping[str, str] = pointer["hashes"]
@@ -407,6 +430,14 @@ def _read_pointer(home: Path) -> Version | None:
         ):
             hashes = {}
         case _:
-            raise _damaged(home, f"{POINTER} is not what was written")
-    version: str = pointer["version"]
-    return Version(home / version, version, pointer["rows"], pointer["facts"], tuple(pointer["kept"]), hashes)
+            raise _damaged(files.place(home), f"{POINTER} is not what was written")
+    return Version(
+        files,
+        home,
+        pointer["version"],
+        pointer["rows"],
+        pointer["facts"],
+        tuple(pointer["kept"]),
+        hashes,
+        tag,
+    )

@@ -12,6 +12,7 @@ import pytest
 from support.bucket_lab import bucket_lab_in, new_bucket_lab
 from support.lab import Lab, Outcome, small_study, write_prices, write_study
 from support.postgresql import server
+from support.s3_server import S3, s3_server
 from support.shared_by_workers import compile_one_at_a_time, filled_once
 
 from pipelines.cli.__main__ import collect_seldom
@@ -102,6 +103,13 @@ def postgresql() -> Iterator[str]:
     """Return the address of a PostgreSQL server that ends with the tests."""
     with server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """Return a server of buckets that ends with the tests."""
+    with s3_server() as started:
+        yield started
 
 
 @pytest.fixture

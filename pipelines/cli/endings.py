@@ -13,7 +13,7 @@ from types import FrameType
 
 from pipelines.cli.exit_code import ExitCode
 from pipelines.warehouse.interruption import QUERY_INTERRUPTED
-from sd_core.errors import InputError
+from sd_core.errors import InputError, StoreError
 from sd_core.wording import unsteered
 
 INTERRUPTED = "\ninterrupted; the published warehouse is whole"
@@ -35,6 +35,8 @@ def ended(command: Callable[[], ExitCode], *, reads: bool) -> ExitCode:
         return code
     except InputError as error:
         return _say(f"refused:\n{error}", ExitCode.REFUSED)
+    except StoreError as error:
+        return _say(f"failed:\n{error}", ExitCode.FAILED)
     except KeyboardInterrupt:
         return _say(INTERRUPTED, ExitCode.INTERRUPTED)
     except RuntimeError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sd_core.errors import InputError
+from sd_core.files.bucket import Bucket
 from sd_core.lake import Lake
 from sd_core.study.loading import load_study
 from sd_core.study.model import Study
@@ -57,7 +58,7 @@ class StudyHome:
     @property
     def lake(self) -> Lake:
         """The study's lake."""
-        return Lake(self.root / "warehouse" / self.study.name)
+        return lake_in(self.root / "warehouse" / self.study.name)
 
     @property
     def ledgers(self) -> Path:
@@ -73,6 +74,18 @@ class StudyHome:
     def dagster_home(self) -> Path:
         """The folder of Dagster's runs and settings for this study."""
         return self.root / ".dagster" / self.study.name
+
+
+def lake_in(folder: Path) -> Lake:
+    """Return the lake of the study that a folder of ``warehouse/`` is of: in that folder, or where ``SD_LAKE`` says.
+
+    Raises:
+        InputError: ``SD_LAKE`` is no address of a bucket.
+    """
+    address = os.environ.get("SD_LAKE")
+    if not address:
+        return Lake(folder)
+    return Lake(folder, Bucket(f"{address.rstrip('/')}/{folder.name}", folder.parents[1] / ".cache" / folder.name))
 
 
 def ledgers_beside(lake: Lake) -> Path:

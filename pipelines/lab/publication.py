@@ -43,7 +43,7 @@ def inputs_of(study: Study, lake: Lake, datasets: Iterable[tuple[str, str]]) -> 
 def note(lake: Lake, published: Published, inputs: str, digest: str, fingerprints: Mapping[str, str]) -> None:
     """Note what has just been published, of which SHA-256, what from, and the fingerprint of each table and check."""
     noted = {"inputs": inputs, "files": _files(published), "digest": digest, "fingerprints": dict(fingerprints)}
-    lake.write(PUBLICATION, "", {}, noted)
+    lake.here.write(PUBLICATION, "", {}, noted)
 
 
 def noted_fingerprints(lake: Lake, published: Published) -> tuple[Mapping[str, str], str]:
@@ -51,7 +51,7 @@ def noted_fingerprints(lake: Lake, published: Published) -> tuple[Mapping[str, s
 
     There are none where that file is not the one that was published, or a log would change it.
     """
-    noted = lake.current(PUBLICATION)
+    noted = lake.here.current(PUBLICATION)
     if noted is None or published.log.exists() or noted.facts["files"][0] != _files(published)[0]:
         return {}, ""
     return noted.facts.get("fingerprints", {}), noted.facts.get("digest", "")
@@ -59,12 +59,12 @@ def noted_fingerprints(lake: Lake, published: Published) -> tuple[Mapping[str, s
 
 def current_publication(lake: Lake) -> str | None:
     """Return the name of the last publication, another one each time, or None before the first."""
-    return _name(lake.current(PUBLICATION))
+    return _name(lake.here.current(PUBLICATION))
 
 
 def is_published(lake: Lake, published: Published, inputs: str) -> bool:
     """Return whether the published files are those that were made from these inputs, and no log would change them."""
-    noted = lake.current(PUBLICATION)
+    noted = lake.here.current(PUBLICATION)
     return (
         not published.log.exists()
         and noted is not None
@@ -77,7 +77,7 @@ def of_one_publication(lake: Lake, published: Published) -> bool:
 
     It is not where a run was killed after it had renamed the one and before the other; the next run publishes both.
     """
-    noted = lake.current(PUBLICATION)
+    noted = lake.here.current(PUBLICATION)
     if noted is None:
         return published.warehouse.exists() == published.report.exists()
     (warehouse, report), (found, shown) = noted.facts["files"], _files(published)

@@ -110,7 +110,7 @@ def held_sweeps(
     if not scenarios:
         # Arrow imports pandas to look at the simplest list, which takes as long as all else that a status needs.
         return Sweeps((), nothing, np.empty(0, dtype=np.int64), np.empty(0, dtype=bool))
-    read = [lake.read_segment(SWEEPS, name, columns) for name in lake.segments(SWEEPS)]
+    read = lake.read_segments(SWEEPS, columns).values()
     table = pa.concat_tables([nothing, *(one.select(list(columns)) for one in read)])
     hashes = study_hashes(study)
     names, levels = list(hashes), study.reserve_levels
@@ -146,8 +146,8 @@ def prune_segments(lake: Lake, kept: Sweeps) -> None:
 
     A scenario that the study does not name any more keeps its last row.
     """
-    names = lake.segments(SWEEPS)
-    tables = [lake.read_segment(SWEEPS, name, NAMING) for name in names]
+    found = lake.read_segments(SWEEPS, NAMING)
+    names, tables = list(found), list(found.values())
     if not tables:
         return
     sizes = np.array([table.num_rows for table in tables])

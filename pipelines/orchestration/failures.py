@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from sd_core.errors import DamagedError, FetchError, InputError, NotReadyError
+from sd_core.errors import DamagedError, FetchError, InputError, NotReadyError, StoreError
 
 # In a failure's metadata: whether the input was refused, which the command line reports by its exit code.
 REFUSED = "refused"
@@ -35,7 +35,7 @@ def as_failures() -> Iterator[None]:
     except InputError as error:
         metadata = {REFUSED: True, **({DAMAGED: True} if isinstance(error, DamagedError) else {})}
         raise dg.Failure(str(error), metadata=metadata, allow_retries=False) from None
-    except (FetchError, NotReadyError) as error:
+    except (FetchError, NotReadyError, StoreError) as error:
         raise dg.Failure(str(error)) from None
     except OSError as error:
         if error.filename is None:

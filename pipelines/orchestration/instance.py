@@ -20,7 +20,7 @@ from pipelines.orchestration.last_run import is_alive
 from pipelines.orchestration.names import PROCESS_TAG, SERVED_LOCK
 from pipelines.orchestration.private import NO_COMPUTE_LOGS
 from sd_core.errors import InputError
-from sd_core.files import put_whole
+from sd_core.files.whole import put_whole
 from sd_core.locks import locked
 
 # How SQLite says it.

@@ -13,7 +13,7 @@ from sd_core.lake import Lake, Version
 from sd_core.market.sources.states import HOURLY_BARS, RAW_PRICES
 from sd_core.schemas.sweeps import SWEEPS
 
-COMPUTED = (MARKET, SIMULATIONS, PUBLICATION, *(one.name for one in DERIVED))
+COMPUTED = (MARKET, SIMULATIONS, *(one.name for one in DERIVED))
 
 
 def discard_damaged(lake: Lake) -> list[str]:
@@ -24,18 +24,20 @@ def discard_damaged(lake: Lake) -> list[str]:
     """
     lost = [finding for dataset in (RAW_PRICES, HOURLY_BARS, FETCHES) for finding in _lost(lake, dataset)]
     lost += [
-        f"{lake.root / PAPER / key}: damaged: a decision that was frozen: expected the bytes that were written; it "
+        f"{lake.place(PAPER, key)}: damaged: a decision that was frozen: expected the bytes that were written; it "
         "cannot be decided again: remove this folder to go on without it"
         for key, _ in _damaged(lake, PAPER)
     ]
     if lost:
         raise InputError("\n".join(lost))
-    damaged = [(dataset, key) for dataset in COMPUTED for key, _ in _damaged(lake, dataset)]
-    for dataset, key in damaged:
-        lake.discard(dataset, key)
+    computed = [(lake, dataset) for dataset in COMPUTED] + [(lake.here, PUBLICATION)]
+    damaged = [(of, dataset, key) for of, dataset in computed for key, _ in _damaged(of, dataset)]
+    for of, dataset, key in damaged:
+        of.discard(dataset, key)
     segments = list(_damaged_segments(lake))
-    lake.remove_segments(SWEEPS, segments)
-    return ["/".join(filter(None, names)) for names in [*damaged, *((SWEEPS, name) for name in segments)]]
+    lake.remove_damaged(SWEEPS, segments)
+    found = [*((dataset, key) for _, dataset, key in damaged), *((SWEEPS, name) for name in segments)]
+    return ["/".join(filter(None, names)) for names in found]
 
 
 def _damaged_segments(lake: Lake) -> Iterator[str]:
@@ -62,7 +64,7 @@ def _damaged(lake: Lake, dataset: str) -> Iterator[tuple[str, Version | None]]:
 def _lost(lake: Lake, dataset: str) -> Iterator[str]:
     """Yield, of each damaged partition of a dataset that sources delivered, what is in it and how it is replaced."""
     for key, version in _damaged(lake, dataset):
-        folder = lake.root / dataset / key
+        folder = lake.place(dataset, key)
         facts = version.facts if version else {}
         held = (
             f"bars of {facts['first']} to {facts['last']} that {facts['source']} delivered"

@@ -270,7 +270,7 @@ def _factor_settings(study: Study) -> dict[str, Any]:
 
 def _scenarios_stored(study: Study, lake: Lake) -> dict[str, Any]:
     """Return what is another value as soon as another scenario is in the lake."""
-    written = {key: lake.written(SIMULATIONS, key) for key in map(lake_key, partitions_of(study))}
+    written = lake.written(SIMULATIONS, map(lake_key, partitions_of(study)))
     return {"scenarios": fingerprint({**written, SWEEPS: lake.segments(SWEEPS)})}
 
 

@@ -4,6 +4,7 @@ A backtest knows the past that its rules were chosen on. Only what was written d
 test of these rules.
 """
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from pipelines.lab.current import PAPER, SIMULATIONS, current_scenarios, lake_ke
 from pipelines.steps.datasets import MIXES, decided
 from pipelines.warehouse.lake_views import register_files, register_table
 from sd_core.calendars import session_opens
+from sd_core.errors import MovedError
 from sd_core.lake import Lake, Version
 from sd_core.market.arrays import Dates, last_known
 from sd_core.market.panel import Panel
@@ -35,7 +37,7 @@ from sd_core.study.scenario import Scenario
 def freeze(study: Study, lake: Lake, market: Version, now: dt.datetime | None = None) -> list[Scenario]:
     """Write down what each scenario on paper decided at the last close, where that is not written down yet.
 
-    The caller holds the lake's shared lock, and the lock of rebuilds: two runs must not write the same decision.
+    The caller holds the lake's shared lock. Of two runs that would write the same decision, one does.
 
     Args:
         study: with the strategies in ``paper``.
@@ -66,8 +68,10 @@ def freeze(study: Study, lake: Lake, market: Version, now: dt.datetime | None = 
                 "recorded_at": recorded.strftime("%Y-%m-%d %H:%M:%S"),
                 "in_time": recorded < session_opens(study.sessions, following),
             }
-            lake.write(PAPER, key, _tables(study, lake, market, panel, scenario, noted), {"night": night})
-            written.append(scenario)
+            tables = _tables(study, lake, market, panel, scenario, noted)
+            with contextlib.suppress(MovedError):  # frozen by another process meanwhile, which is as good
+                lake.write(PAPER, key, tables, {"night": night}, instead_of=None)
+                written.append(scenario)
     return written
 
 

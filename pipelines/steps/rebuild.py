@@ -49,7 +49,7 @@ from pipelines.warehouse.reduction import METRICS, metrics_table, metrics_versio
 from pipelines.warehouse.side_by_side import Task
 from pipelines.warehouse.unchanged import copied, fingerprints, keep_only, kept_table
 from sd_core.errors import InputError, NotReadyError
-from sd_core.files import put_in_place, sync
+from sd_core.files.whole import put_in_place, sync
 from sd_core.lake import Lake, Version
 from sd_core.locks import locked
 from sd_core.schemas.harvest import SIMULATION_HARVEST_TWIN
@@ -135,7 +135,7 @@ def rebuild(
                 register_all(connection, derived, study, lake, market)
                 register_paper(connection, lake)
                 judging = checks(identities)
-                found = fingerprints(connection, lake.root, models, judging, code_of_tables())
+                found = fingerprints(connection, lake.files.root, models, judging, code_of_tables())
                 same = frozenset() if whole else _unchanged(lake, published, draft, models, found)
                 began = time.perf_counter()
                 with _attached(connection, draft):

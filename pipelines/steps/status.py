@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pipelines.lab.current import MARKET, overdue_tickers
-from pipelines.lab.home import StudyHome
+from pipelines.lab.home import StudyHome, lake_in
 from pipelines.lab.publication import PUBLICATION
 from pipelines.steps.books import last_entry
 from pipelines.steps.plan import Plan, plan_run
@@ -80,7 +80,9 @@ class Status:
 def published_studies(root: Path) -> list[Published]:
     """Return the studies of a home that were published, in the order of their names."""
     folders = sorted((root / "warehouse").glob(f"*/{PUBLICATION}"))
-    return [found for folder in folders if (found := _published(folder.parent.name, Lake(folder.parent))) is not None]
+    return [
+        found for folder in folders if (found := _published(folder.parent.name, lake_in(folder.parent))) is not None
+    ]
 
 
 def status_of(home: StudyHome) -> Status:
@@ -104,7 +106,7 @@ def _published(study: str, lake: Lake) -> Published | None:
     if not (lake.root / PUBLICATION).is_dir():
         return None  # asking would make its folder
     with contextlib.suppress(InputError), lake.shared():
-        noted, market = lake.current(PUBLICATION), lake.current(MARKET)
+        noted, market = lake.here.current(PUBLICATION), lake.current(MARKET)
         if noted is not None:
             # A version is named by the time it was written, in nanoseconds.
             at = dt.datetime.fromtimestamp(int(noted.version.partition("-")[0]) / 1e9, dt.UTC)

@@ -5,6 +5,7 @@ follows. The ledger's own migrations belong in ``sd_core.buckets.ledger``.
 """
 
 from pipelines.lab.current import FETCHES, PAPER
+from pipelines.lab.publication import PUBLICATION
 from pipelines.lab.trials import TRIALS
 from pipelines.steps.damage import COMPUTED
 from sd_core.lake import LAYOUT, Lake
@@ -30,5 +31,6 @@ def upgrade(lake: Lake) -> bool:
     for dataset in COMPUTED:
         for key in lake.keys(dataset):
             lake.discard(dataset, key)
+    lake.here.discard(PUBLICATION)
     lake.note_layout()
     return True

@@ -23,7 +23,7 @@ def fingerprints(
 
     Args:
         con: with the database ``lake``.
-        root: the folder of the lake.
+        root: the folder of the lake's files, or of their copies.
         models: in order.
         checks: of the tables of these models.
         code: a hash of the code, macros included, that builds and judges tables.

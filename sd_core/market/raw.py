@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sd_core.lake import Lake, Version
+from sd_core.lake import Lake, Version, until_unmoved
 from sd_core.market.sources.base import BAR_COLUMNS, PriceHistory, Remark
 from sd_core.market.sources.states import RAW_PRICES, same_question
 
@@ -63,12 +63,18 @@ def store(lake: Lake, history: PriceHistory, state: str = "") -> RawChange:
     An earlier version is kept beside the current one whenever the past changed: a bar, dividend or split was altered,
     added or taken away on a date that both cover, or bars outside the fetched dates were left behind.
 
+    Where another process stores a fetch of the ticker meanwhile, this one is joined with that: no version is lost.
+
     ``state`` is that of the source before the fetch, see :func:`sd_core.market.sources.states.source_state`.
     """
+    return until_unmoved(lambda: _store(lake, history, state))
+
+
+def _store(lake: Lake, history: PriceHistory, state: str) -> RawChange:
     fetched = (_day(history.bars.index[0]), _day(history.bars.index[-1]))
     current = _current(lake, history.ticker)
     if current is None:
-        _write(lake, history, state, covered=[fetched], changes=[], keep=(), asked_whole=history.fetched_at)
+        _write(lake, history, state, None, covered=[fetched], changes=[], keep=(), asked_whole=history.fetched_at)
         return RawChange(history.ticker)
     stored, old = current
     covered = [_parse_range(entry) for entry in stored.facts["covered"]]
@@ -79,6 +85,7 @@ def store(lake: Lake, history: PriceHistory, state: str = "") -> RawChange:
         lake,
         _join(old, history, fetched) if joined else history,
         state,
+        stored,
         covered=_merge_ranges([*covered, fetched]) if joined else [fetched],
         changes=[*stored.facts["changes"], *([_plain(change)] if change.count else [])],
         keep=(*stored.kept, stored.version) if change.count or left_behind else stored.kept,
@@ -147,6 +154,7 @@ def _write(
     lake: Lake,
     history: PriceHistory,
     state: str,
+    before: Version | None,
     *,
     covered: Sequence[Range],
     changes: Sequence[dict[str, Any]],
@@ -169,7 +177,7 @@ def _write(
         "remarks": [_plain(remark) for remark in history.remarks],
     }
     tables = {name: _to_table(frame) for name, frame in _frames(history).items()}
-    lake.write(DATASET, history.ticker, tables, facts, keep=keep)
+    lake.write(DATASET, history.ticker, tables, facts, keep=keep, instead_of=before)
 
 
 def _current(lake: Lake, ticker: str) -> tuple[Version, PriceHistory] | None:

@@ -197,6 +197,7 @@ WHOLE = ("name", "source", "universe", "reserves", "strategies")
 VARIABLES = {
     *("SD_STUDY", "SD_HOME", "SD_LEDGER", "SD_FAILURE_WEBHOOK", "SD_FAILURE_MAIL", "SD_SMTP"),
     *("SD_WORKERS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN_PATH", "NUMBA_CPU_NAME"),
+    *("SD_LAKE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
     *("DAGSTER_HOME", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "ALPACA_URL", "SSL_CERT_FILE"),
 }
 CAPITAL_WORDS = {kind.name for kind in (*Kind, *Transfer)} | VARIABLES

@@ -67,7 +67,7 @@ def test_writer_that_dies_leaves_what_was_stored(tmp_path, monkeypatch):
     def dies(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sd_core.lake.put_whole", dies)
+    monkeypatch.setattr("sd_core.files.folder.put_whole", dies)
     with pytest.raises(KeyboardInterrupt):
         hourly.store(lake, "ACME", hours(2, 12, 13), "more")
     lake.prune()

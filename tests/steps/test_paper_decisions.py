@@ -136,11 +136,11 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, "tests")
-from sd_core import lake
+from sd_core.files import folder
 from support.lab import Lab
 from support.steps import publish
 
-put, seen = lake.put_whole, []
+put, seen = folder.put_whole, []
 
 def put_or_die(file, text):
     if file.parts[-5:-4] == ("paper",):
@@ -149,7 +149,7 @@ def put_or_die(file, text):
             os.kill(os.getpid(), signal.SIGKILL)
     return put(file, text)
 
-lake.put_whole = put_or_die
+folder.put_whole = put_or_die
 publish(Lab(Path(sys.argv[1]), Path(sys.argv[2])).home)
 """
 
