@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Connection, NullPool, create_engine
 
+from pipelines.orchestration.names import WAREHOUSE_STEP
 from pipelines.orchestration.private import (
     ASSET_CHECK_EVENTS,
     ASSET_EVENTS,
@@ -45,6 +46,8 @@ RUN_FILE = re.compile(r"([0-9a-f]{8}-[0-9a-f-]{27})\.db(-wal|-shm|-journal)?$")
 class EventLog(SqliteEventLogStorage):
     """The event log of a study: events that come together are stored in one transaction per database.
 
+    What another event says as well is left out: that a check is planned, since its evaluation follows or its step
+    fails, and that the warehouse has an output, since that was materialised or evaluated and no other step reads it.
     What a step says of an output waits for the event after it, or until something is read. A database that was opened
     stays open, since opening takes longer than storing an event. Commits do not wait for the disk: a killed process
     loses what was waiting, a loss of power at most the last events as well, and never the databases.
@@ -140,6 +143,8 @@ class EventLog(SqliteEventLogStorage):
 
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store an event, at the latest with the next of its step."""
+        if not _is_kept(event):
+            return
         with self._lock:
             self._waiting.append(event)
             self._follow(event)
@@ -149,7 +154,7 @@ class EventLog(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Store events; what is found of them afterwards is the same as if each had been stored by itself."""
         with self._lock:
-            self._waiting += events
+            self._waiting += filter(_is_kept, events)
             self._store_waiting()
 
     def delete_events(self, run_id: str) -> None:
@@ -220,6 +225,13 @@ def remove_files_of_forgotten_runs(instance: dg.DagsterInstance) -> None:
     log = instance.event_log_storage
     assert isinstance(log, EventLog)
     log.remove_files_except(instance.get_run_ids)
+
+
+def _is_kept(event: dg.EventLogEntry) -> bool:
+    kind = _type_of(event)
+    if kind == dg.DagsterEventType.STEP_OUTPUT:
+        return event.step_key != WAREHOUSE_STEP
+    return kind != dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
 
 
 def _type_of(event: dg.EventLogEntry) -> dg.DagsterEventType | None:

@@ -8,6 +8,8 @@ EVALUATE_ACCOUNT = "evaluate_account"
 LAND_ACCOUNT = "land_account"
 PROPOSE_ORDERS = "propose_orders"
 SEND_EXITS = "send_exits"
+# The step that makes all tables; no other step reads what it leaves.
+WAREHOUSE_STEP = "warehouse"
 NIGHTLY_REFRESH = "nightly_refresh"
 RUN_FAILED = "run_failed"
 MODELS_GROUP = "models"

@@ -21,8 +21,8 @@ _COUNTED = re.compile(r"(?P<what>.+): (?P<done>\d+) of (?P<total>\d+)")
 
 
 def report_progress(context: dg.AssetExecutionContext, what: str, done: int, total: int) -> None:
-    """Report how far a step is, at most some twenty times."""
-    if done == total or done % max(1, total // 20) == 0:
+    """Report how far a step is, at most some ten times."""
+    if done == total or done % max(1, total // 10) == 0:
         context.log.info(f"{what}: {done} of {total}")
 
 

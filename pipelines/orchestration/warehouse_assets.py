@@ -15,13 +15,14 @@ from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
 from pipelines.orchestration.keys import LAKE_TABLE_OWNERS, REPORT_HTML_KEY, TABLE_KEYS
 from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, LEFT_ALONE, computes_all, leave_alone
+from pipelines.orchestration.names import WAREHOUSE_STEP
 from pipelines.orchestration.partitions import partition_key
 from pipelines.report.charts import CHARTS, REPORT_PATH, chart_image
 from pipelines.report.content import SECTIONS
 from pipelines.steps.datasets import DERIVED
 from pipelines.steps.plan import is_warehouse_current
 from pipelines.steps.rebuild import Rebuild, rebuild
-from pipelines.warehouse.audit import DECLARED, UNIQUE, Identity, Verdict, read_identities
+from pipelines.warehouse.audit import DECLARED, Identity, Verdict, read_identities
 from pipelines.warehouse.models import Model, own_models
 from sd_core.schemas import TABLES, Table
 
@@ -39,7 +40,7 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
     identities = read_identities(SQL / "audit")
 
     @dg.multi_asset(
-        name="warehouse",
+        name=WAREHOUSE_STEP,
         specs=[*(_spec(model) for model in models), _report_spec(home.study.name)],
         check_specs=_check_specs(identities),
         can_subset=False,
@@ -124,13 +125,11 @@ def _column_schema(table: Table) -> dg.TableSchema:
 def _check_specs(identities: list[Identity]) -> list[dg.AssetCheckSpec]:
     declared = [
         dg.AssetCheckSpec(
-            DECLARED, asset=table.name, description="Columns, types and values are as declared.", blocking=True
+            DECLARED,
+            asset=table.name,
+            description=f"Columns, types and values are as declared, and there is one row per {', '.join(table.key)}.",
+            blocking=True,
         )
-        for table in TABLES.values()
-        if table.stored
-    ]
-    unique = [
-        dg.AssetCheckSpec(UNIQUE, asset=table.name, description=f"One row per {', '.join(table.key)}.", blocking=True)
         for table in TABLES.values()
         if table.stored
     ]
@@ -150,7 +149,7 @@ def _check_specs(identities: list[Identity]) -> list[dg.AssetCheckSpec]:
             description="Every model was fitted to the present prices and settings; what was not is left out.",
         ),
     ]
-    return [*declared, *unique, *laws, *complete]
+    return [*declared, *laws, *complete]
 
 
 def _check_result(verdict: Verdict) -> dg.AssetCheckResult:

@@ -1,4 +1,7 @@
-"""The audit of a rebuilt warehouse: every table against its declaration, its key, and the identities of ``sql/audit``.
+"""The audit of a rebuilt warehouse: every table against its declaration, and the identities of ``sql/audit``.
+
+A declaration has a table's columns, types, values and key. One check holds a table to all of it, and its examples name
+what is broken: Dagster records each check of each run, and most of them find nothing.
 
 An identity is one file there: a sentence, the table it belongs to, and a SELECT of the rows that break it. Warnings
 about prices are no part of this; they are a published table.
@@ -6,7 +9,7 @@ about prices are no part of this; they are a published table.
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,7 +65,8 @@ class Verdict:
 
 
 DECLARED = "as_declared"
-UNIQUE = "key_is_unique"
+# What is broken of a declaration, as examples name it beside the checks of pandera.
+TYPES, KEY = "columns_and_types", "key_is_unique"
 
 
 def read_identities(folder: Path) -> list[Identity]:
@@ -89,14 +93,7 @@ def checks(identities: Iterable[Identity], tables: Iterable[Table] = TABLES.valu
     """Return every check as a task that gives a :class:`Verdict`, and needs the tables that it reads."""
     stored = [table for table in tables if table.stored]
     tasks = [
-        *(
-            task
-            for table in stored
-            for task in (
-                _task(DECLARED, table.name, {table.name}, partial(_against_declaration, table=table)),
-                _task(UNIQUE, table.name, {table.name}, partial(_rows, query=_duplicates(table))),
-            )
-        ),
+        *(_task(DECLARED, table.name, {table.name}, partial(_against_declaration, table=table)) for table in stored),
         *(
             _task(
                 identity.name,
@@ -140,12 +137,6 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, pd.Da
     return len(rows), pd.DataFrame(rows, columns=[name for name, *_ in found.description]) if rows else NOTHING
 
 
-def _duplicates(table: Table) -> str:
-    # A column may bear the name of a word of SQL.
-    key = ", ".join(f'"{column}"' for column in table.key)
-    return f"select {key}, count(*) as times from {table.name} group by {key} having count(*) > 1"
-
-
 def as_frame(rows: pa.RecordBatch | pa.Table) -> pd.DataFrame:
     """Return rows from DuckDB as the declarations judge them; text stays in Arrow's memory, which saves most time."""
     frame: pd.DataFrame = rows.to_pandas(date_as_object=False)
@@ -153,14 +144,31 @@ def as_frame(rows: pa.RecordBatch | pa.Table) -> pd.DataFrame:
 
 
 def _against_declaration(connection: duckdb.DuckDBPyConnection, table: Table) -> tuple[int, pd.DataFrame]:
-    """Validate a table in batches, since pandera on millions of rows at once takes gigabytes."""
+    """Return how many values, or keys, are not as declared, and those: column, check, failure_case.
+
+    Other columns or types than declared end it. Values are validated in batches, since pandera on millions of rows at
+    once takes gigabytes, up to the first batch in which something is found.
+    """
     columns = {name: kind for name, kind, *_ in connection.execute(f"describe {table.name}").fetchall()}
     if columns != table.types:
-        return 1, pd.DataFrame({"expected": [str(table.types)], "was": [str(columns)]})
+        return 1, _cases("", TYPES, [f"expected {table.types}, was {columns}"])
+    key = ", ".join(table.key)
+    repeated, found = _rows(connection, _duplicates(table))
+    cases = [_cases(key, KEY, [", ".join(map(str, row)) for row in found.head(EXAMPLES).itertuples(index=False)])]
     for batch in connection.sql(f"from {table.name}").to_arrow_reader(BATCH_ROWS):
         try:
             table.schema.validate(as_frame(batch), lazy=True)
         except pandera.errors.SchemaErrors as error:
-            cases = pd.DataFrame(error.failure_cases)
-            return len(cases), cases[["column", "check", "failure_case"]]
-    return 0, NOTHING
+            broken = pd.DataFrame(error.failure_cases)[["column", "check", "failure_case"]]
+            return repeated + len(broken), pd.concat([*cases, broken])
+    return repeated, cases[0]
+
+
+def _cases(column: str, check: str, failures: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame([(column, check, failure) for failure in failures], columns=["column", "check", "failure_case"])
+
+
+def _duplicates(table: Table) -> str:
+    # A column may bear the name of a word of SQL.
+    key = ", ".join(f'"{column}"' for column in table.key)
+    return f"select {key}, count(*) as times from {table.name} group by {key} having count(*) > 1"

@@ -12,17 +12,17 @@ from support.lab import Lab, small_study, write_prices, write_study
 from pipelines.orchestration.event_log import EventLog
 from sd_core.schemas.sweeps import SWEEPS
 
-# Of a run of everything: some events per table and check, and some per step.
-MOST_EVENTS = 1_400
+# Of a run of everything: two events per table, one per check, and some per step.
+MOST_EVENTS = 600
 MOST_OPENED, MOST_COMMITTED = 100, 400
 SIZES = (2, 40)
 
 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
-    """Count events that are stored, SQLite databases that are opened, and commits."""
+    """Count events that are stored with their run, SQLite databases that are opened, and commits."""
     counts: Counter[str] = Counter()
-    connect, store, store_batch = sqlite3.connect, EventLog.store_event, EventLog.store_event_batch
+    connect, store = sqlite3.connect, EventLog._store_together
 
     class Connection(sqlite3.Connection):
         def commit(self) -> None:
@@ -33,18 +33,13 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         counts["opened"] += 1
         return connect(*arguments, **{"factory": Connection, **keys})
 
-    def storing(log, event):  # type: ignore[no-untyped-def]
-        counts["events"] += 1
-        store(log, event)
-
-    def storing_batch(log, events):  # type: ignore[no-untyped-def]
+    def storing(log, run_id, events):  # type: ignore[no-untyped-def]
         counts["events"] += len(events)
-        store_batch(log, events)
+        store(log, run_id, events)
 
     monkeypatch.setattr(sqlite3, "connect", opening)
     monkeypatch.setattr(sqlite3.dbapi2, "connect", opening)
-    monkeypatch.setattr(EventLog, "store_event", storing)
-    monkeypatch.setattr(EventLog, "store_event_batch", storing_batch)
+    monkeypatch.setattr(EventLog, "_store_together", storing)
     return counts
 
 
