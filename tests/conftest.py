@@ -15,7 +15,7 @@ from support.postgresql import server
 from support.s3_server import S3, s3_server
 from support.shared_by_workers import compile_one_at_a_time, filled_once
 
-from pipelines.cli.__main__ import collect_seldom
+from sd_core.processes import collect_seldom
 
 
 def pytest_configure() -> None:

@@ -9,15 +9,7 @@ import threading
 from pipelines.cli.endings import end_at_interrupts, hold_standard_streams, raising_interrupts
 from pipelines.cli.exit_code import ExitCode
 from pipelines.warehouse.interruption import ASKING
-
-# How many objects are made before garbage is looked for: thousands of classes and functions are imported, and Python's
-# own 700 would have all of them looked at again and again, a tenth of a command's time.
-NEW_OBJECTS = 100_000
-
-
-def collect_seldom() -> None:
-    """Let Python look for garbage once in a while."""
-    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
+from sd_core.processes import collect_seldom
 
 
 def program() -> ExitCode:

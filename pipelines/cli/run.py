@@ -4,6 +4,7 @@ What is outdated belongs in ``pipelines.steps.plan``, how it is run in ``pipelin
 imported only where something is: a run that has nothing to do ends at once.
 """
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -79,17 +80,22 @@ def _update(home: StudyHome, console: Console, select: str | None, reasons: list
 def _execute(
     home: StudyHome, console: Console, select: str | None, reasons: list[str], plan: Plan | None = None
 ) -> ExitCode:
-    from pipelines.orchestration.execution import execute
-    from pipelines.orchestration.selection import select_all, select_named, select_outdated
-
     if select is None:
         _refuse_broken_factors(home.study, plan)
-    if plan is not None:
-        selection = select_outdated(home, plan)
-    else:
-        selection = select_all(home.study) if select is None else select_named(home, select)
-        console.print(f"{home.study.name}: {selection.description}")
-    failures = execute(home, selection)
+    from pipelines.steps.ahead import making_ahead
+
+    moved = select is None and (plan is None or plan.prepares or bool(plan.tickers))
+    with making_ahead(home.study) if moved else contextlib.nullcontext() as ahead:
+        # Imported while the second process begins, where there is one.
+        from pipelines.orchestration.execution import execute
+        from pipelines.orchestration.selection import select_all, select_named, select_outdated
+
+        if plan is not None:
+            selection = select_outdated(home, plan)
+        else:
+            selection = select_all(home.study) if select is None else select_named(home, select)
+            console.print(f"{home.study.name}: {selection.description}")
+        failures = execute(home, selection, ahead)
     for failure in failures:
         if failure.damaged:
             raise DamagedError(failure.message)

@@ -19,12 +19,16 @@ from pipelines.orchestration.lake_assets import OWNERS
 from pipelines.orchestration.leaving import ALL, FRESH_TAG, leave_alone
 from pipelines.orchestration.names import EVALUATE_ACCOUNT, MODELS_GROUP, PROPOSE_ORDERS, REFRESH, RESERVE_QUESTION
 from pipelines.orchestration.progress import report_progress
+from pipelines.steps.ahead import Ahead
 from pipelines.steps.books import LEDGER_CHECKS, VERIFIES
-from pipelines.steps.datasets import BUCKETS, LEDGER, MIXES, REFRESHED, RESERVE_BOOTSTRAP
+from pipelines.steps.datasets import BUCKETS, LEDGER, MIXES, REFRESHED, RESERVE_BOOTSTRAP, SIDE_BY_SIDE
 from pipelines.steps.derived import Derived, make_all
 from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS
 from sd_core.errors import InputError
 from sd_core.lake import Version
+
+# Of steps that may begin Dagster takes those of a higher priority first; 0 is that of all others.
+PRIORITY_TAG = "dagster/priority"
 
 
 class PlansConfig(dg.Config):
@@ -33,13 +37,16 @@ class PlansConfig(dg.Config):
     plans: list[str] | None = None
 
 
-def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
-    """Return the assets of all derived datasets for one study: those of a refresh are made together, side by side."""
-    in_turn = (SIGNALS, BOOSTED_TREES, MIXES)
-    side_by_side = [one for one in REFRESHED if one not in (*in_turn, BUCKETS, LEDGER) and not one.reads_scenarios]
+def derived_assets(home: StudyHome, ahead: Ahead | None = None) -> list[dg.AssetsDefinition]:
+    """Return the assets of all derived datasets for one study: those of a refresh are made together, side by side.
+
+    Args:
+        home: the study.
+        ahead: the process that makes them while this one simulates, where there is one.
+    """
     return [
-        *(_step(home, one.name, [one]) for one in in_turn),
-        _step(home, "derived_datasets", side_by_side),
+        *(_step(home, one.name, [one]) for one in (SIGNALS, BOOSTED_TREES, MIXES)),
+        _step(home, "derived_datasets", SIDE_BY_SIDE, ahead),
         _buckets(home),
         _ledger(home),
         *(_step(home, one.name, [one]) for one in REFRESHED if one.reads_scenarios),
@@ -47,12 +54,15 @@ def derived_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
     ]
 
 
-def _step(home: StudyHome, name: str, datasets: Sequence[Derived]) -> dg.AssetsDefinition:
-    @dg.multi_asset(name=name, specs=[_spec(one) for one in datasets], can_subset=True)
+def _step(home: StudyHome, name: str, datasets: Sequence[Derived], ahead: Ahead | None = None) -> dg.AssetsDefinition:
+    # What is made ahead is waited for after the simulations.
+    tags = {PRIORITY_TAG: "-1"} if ahead else {}
+
+    @dg.multi_asset(name=name, specs=[_spec(one) for one in datasets], can_subset=True, op_tags=tags)
     def step(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
         chosen = [one for one in datasets if DERIVED_KEYS[one.name] in context.selected_asset_keys]
         with as_failures():
-            yield from _made_or_left(context, home, chosen)
+            yield from _made_or_left(context, home, chosen, ahead)
 
     return step
 
@@ -113,11 +123,15 @@ def _examined(home: StudyHome) -> Mapping[str, Sequence[str]]:
 
 
 def _made_or_left(
-    context: dg.AssetExecutionContext, home: StudyHome, chosen: Sequence[Derived]
+    context: dg.AssetExecutionContext, home: StudyHome, chosen: Sequence[Derived], ahead: Ahead | None = None
 ) -> Iterator[dg.MaterializeResult[None]]:
+    made_ahead = ahead.made() if ahead else {}
     market = current_market(home.study, home.lake)
     outdated = []
     for one in chosen:
+        if one.name in made_ahead:
+            yield dg.MaterializeResult(DERIVED_KEYS[one.name], metadata=_noted(made_ahead[one.name]))
+            continue
         current = one.current(home.study, home.lake, market)
         why = _why_left(context, one, one.outdated(home.study, home.lake, market))
         if not one.parts(home.study, home.lake):
@@ -127,7 +141,7 @@ def _made_or_left(
             yield dg.MaterializeResult(key, metadata=_noted(current) | leave_alone(context, key, why))
         else:
             fresh = context.run.tags.get(FRESH_TAG) == ALL or not one.refreshed
-            outdated.append((one, [key for key in one.parts(home.study, home.lake) if fresh or key not in current]))
+            outdated.append((one, one.to_make(home.study, home.lake, fresh=fresh)))
     for one, made in make_all(outdated, home.study, home.lake, partial(report_progress, context)):
         yield dg.MaterializeResult(DERIVED_KEYS[one.name], metadata=_noted(made))
 

@@ -18,11 +18,17 @@ from pipelines.orchestration.names import PROCESS_TAG
 from pipelines.orchestration.partitions import range_tags
 from pipelines.orchestration.progress import ProgressHandler, progress_logger
 from pipelines.orchestration.selection import Selection
+from pipelines.steps.ahead import Ahead
 from pipelines.warehouse.interruption import QUERY_INTERRUPTED
 
 
-def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
+def execute(home: StudyHome, selection: Selection, ahead: Ahead | None = None) -> Sequence[StepFailure]:
     """Run a selection with progress on standard error; return the steps that failed, none where all is done.
+
+    Args:
+        home: the study.
+        selection: what of it is run.
+        ahead: the process that makes derived datasets while this one simulates, where there is one.
 
     Raises:
         KeyboardInterrupt: the run was interrupted.
@@ -35,7 +41,7 @@ def execute(home: StudyHome, selection: Selection) -> Sequence[StepFailure]:
     try:
         with ProgressHandler() as handler, open_instance(home) as instance:
             loggers = dg.Definitions(loggers={"progress": progress_logger(handler)})
-            job = dg.Definitions.merge(build_definitions(home), loggers).resolve_job_def(selection.job)
+            job = dg.Definitions.merge(build_definitions(home, ahead), loggers).resolve_job_def(selection.job)
             result = job.execute_in_process(
                 instance=instance,
                 asset_selection=list(selection.assets),

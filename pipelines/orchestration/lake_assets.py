@@ -5,6 +5,7 @@ imported when their turn comes, since a run that needs only some of them should 
 datasets derived from them belong in ``derived_assets``, the tables of the warehouse in ``warehouse_assets``.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,9 +16,10 @@ from pipelines.lab.home import StudyHome
 from pipelines.lab.sweeps import swept
 from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, RAW_PRICES_KEY, SIMULATIONS_KEY, SWEEPS_KEY
-from pipelines.orchestration.leaving import computes_all, leave_alone
+from pipelines.orchestration.leaving import ALL, FRESH_TAG, computes_all, leave_alone
 from pipelines.orchestration.partitions import partition_key, scenarios_of, simulation_grid
 from pipelines.orchestration.progress import report_progress
+from pipelines.steps.ahead import Ahead
 from pipelines.steps.datasets import FACTORS, MIXES
 from pipelines.steps.plan import outdated_scenarios
 from sd_core import versions
@@ -50,9 +52,14 @@ class SweepConfig(dg.Config):
     reserves: list[float] | None = None
 
 
-def lake_assets(home: StudyHome) -> list[dg.AssetsDefinition]:
-    """Return the lake's assets for one study."""
-    simulations = [_simulations(home)] if partitions_of(home.study) else []
+def lake_assets(home: StudyHome, ahead: Ahead | None = None) -> list[dg.AssetsDefinition]:
+    """Return the lake's assets for one study.
+
+    Args:
+        home: the study.
+        ahead: the process that makes derived datasets while this one simulates, where there is one.
+    """
+    simulations = [_simulations(home, ahead)] if partitions_of(home.study) else []
     return [_raw_prices(home), _market(home), *simulations, _sweeps(home)]
 
 
@@ -197,7 +204,7 @@ def _market(home: StudyHome) -> dg.AssetsDefinition:
     return market
 
 
-def _simulations(home: StudyHome) -> dg.AssetsDefinition:
+def _simulations(home: StudyHome, ahead: Ahead | None) -> dg.AssetsDefinition:
     study = home.study
 
     @dg.asset(
@@ -215,8 +222,8 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         ),
     )
     def simulations(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
-        from pipelines.steps.simulate import simulate_into_lake
-
+        if ahead:
+            ahead.begin(study, home.lake, fresh=context.run.tags.get(FRESH_TAG) == ALL)
         scenarios = scenarios_of(study, context.partition_keys)
         if not computes_all(context):
             with as_failures():
@@ -227,17 +234,8 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
                 leave_alone(
                     context, SIMULATIONS_KEY, f"{counted(current, 'scenario')}: of the same prices, rules and engine"
                 )
-        stored_facts: dict[dg.MultiPartitionKey, dict[str, Any]] = {}
-        failures: dict[str, str] = {}
         with as_failures():
-            outcomes = simulate_into_lake(study, home.lake, scenarios)
-            for done, (scenario, outcome) in enumerate(outcomes, start=1):
-                key = partition_key(scenario)
-                if isinstance(outcome, Exception):
-                    failures[str(key)] = _reason(outcome)
-                else:
-                    stored_facts[key] = _facts(outcome)
-                report_progress(context, "scenarios simulated", done, len(scenarios))
+            stored_facts, failures = _simulated(context, home, scenarios)
         if failures:
             for key, facts in stored_facts.items():
                 context.log_event(dg.AssetMaterialization(SIMULATIONS_KEY, partition=key, metadata=facts))
@@ -248,6 +246,24 @@ def _simulations(home: StudyHome) -> dg.AssetsDefinition:
         return dg.MaterializeResult()
 
     return simulations
+
+
+def _simulated(
+    context: dg.AssetExecutionContext, home: StudyHome, scenarios: Sequence[Scenario]
+) -> tuple[dict[dg.MultiPartitionKey, dict[str, Any]], dict[str, str]]:
+    """Simulate scenarios; return by partition what was stored of it, and why others were not."""
+    from pipelines.steps.simulate import simulate_into_lake
+
+    stored_facts: dict[dg.MultiPartitionKey, dict[str, Any]] = {}
+    failures: dict[str, str] = {}
+    for done, (scenario, outcome) in enumerate(simulate_into_lake(home.study, home.lake, scenarios), start=1):
+        key = partition_key(scenario)
+        if isinstance(outcome, Exception):
+            failures[str(key)] = _reason(outcome)
+        else:
+            stored_facts[key] = _facts(outcome)
+        report_progress(context, "scenarios simulated", done, len(scenarios))
+    return stored_facts, failures
 
 
 def _reason(failure: Exception) -> str:

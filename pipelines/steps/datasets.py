@@ -506,3 +506,6 @@ DERIVED = (
     RESERVE_BOOTSTRAP,
 )
 REFRESHED = tuple(one for one in DERIVED if one.refreshed)
+# Those of the market and of what is decided before anything is simulated: a step makes them side by side.
+_IN_TURN = (SIGNALS, BOOSTED_TREES, MIXES, BUCKETS, LEDGER)
+SIDE_BY_SIDE = tuple(one for one in REFRESHED if one not in _IN_TURN and not one.reads_scenarios)

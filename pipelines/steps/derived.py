@@ -103,6 +103,16 @@ class Derived:
         current = self.current(study, lake, market)
         return [key for key in self.parts(study, lake) if key not in current]
 
+    def to_make(self, study: Study, lake: Lake, *, fresh: bool) -> list[str]:
+        """Return the keys of the parts that a run makes: the outdated ones, or all where it computes everything.
+
+        Raises:
+            NotReadyError: the lake has no market for the study.
+        """
+        if fresh:
+            return list(self.parts(study, lake))
+        return self.outdated(study, lake, current_market(study, lake))
+
     def make(
         self, study: Study, lake: Lake, progress: Progress = unheard, keys: Collection[str] | None = None
     ) -> dict[str, Version]:

@@ -5,8 +5,6 @@ Solvers hold Python's lock for most of their time, so that threads gain nothing.
 
 import multiprocessing as mp
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import NamedTuple
@@ -18,6 +16,7 @@ from sd_core.construction.asked import Asked
 from sd_core.construction.decisions import Decision, begins_as_known, decide
 from sd_core.construction.history import History
 from sd_core.construction.tables import to_tables
+from sd_core.processes import work_for_parent
 from sd_core.schemas.kinds import Trigger
 from sd_core.study.mixes import Mix
 
@@ -52,7 +51,7 @@ def decide_all(
             yield task.asked.name, decide_one(task, heard)
         return
     # A process of its own beginning: a copy of this one would hold the locks of threads that it does not have.
-    pool = ProcessPoolExecutor(processes, mp.get_context("spawn"), initializer=_begin)
+    pool = ProcessPoolExecutor(processes, mp.get_context("spawn"), initializer=work_for_parent)
     try:
         made = {pool.submit(decide_one, task): task.asked.name for task in longest_first(tasks, fits)}
         for done, future in enumerate(as_completed(made), start=1):
@@ -101,16 +100,3 @@ def longest_first(tasks: Sequence[Task], fits: Sequence[int]) -> list[Task]:
 def _effort(mix: Mix) -> float:
     """Return about how long a fit takes, in those of minimum variance, as ``benchmarks.mixes`` measures them."""
     return EFFORTS.get(mix.method, 1.0 if mix.risk_or_default == "variance" else EFFORT_OF_OTHER_RISKS)
-
-
-def _begin() -> None:
-    """Leave Ctrl-C to the process that asked, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = mp.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
