@@ -69,17 +69,17 @@ def _judged(lead: dict[str, Any], other: dict[str, Any], later: dt.date | None) 
     if lead["strategy"] is None:
         yield f"Whether the best is better than buy-and-hold, or lucky, cannot be said: {lead['verdict_missing']}."
         return
+    # Over the whole study, which tables above have, it may be otherwise.
+    then = "" if later is None else " since then"
     by, by_other = MEASURES[lead["measure"]], MEASURES[other["measure"]]
     better = [row for row in (lead, other) if row["difference"] is not None and row["difference"] > 0]
     if not better:
-        yield f"None did better than buy-and-hold, by {by} or by {by_other}."
+        yield f"None did better than buy-and-hold{then}, by {by} or by {by_other}."
         return
     row = better[0]
     if row is not lead:
-        yield f"By {by} none did better than buy-and-hold."
+        yield f"By {by} none did better than buy-and-hold{then}."
     named = f"{row['strategy']} at a reserve of {_level(row['reserve'])}"
-    # Over the whole study another one may have been the best.
-    then = "" if later is None else " since then"
     yield f"The best by {MEASURES[row['measure']]}{then}, {named}, did better than buy-and-hold, {_verdict(row)}:"
     yield f"{_evidence(row, other if row is lead else lead)} (selection_test)."
 

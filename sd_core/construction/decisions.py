@@ -28,7 +28,7 @@ from sd_core.market.arrays import Floats
 from sd_core.schemas.kinds import FitStatus, Trigger
 from sd_core.study.mixes import PREVIOUS, Mix
 
-# What answered before the first whole window.
+# What answered before the first whole window, and where one has too few rows.
 UNTIL_FITTED = "until_fitted"
 
 
@@ -209,6 +209,8 @@ def _fitted(hashes: Hashes, occasion: Occasion, before: Before, known: Mapping[s
     window = asked.window_at(history, place)
     own = answer(history, asked, place, before, window)
     answered_by, unscaled = asked.name, own.points
+    if own.status == FitStatus.FEW_ROWS:
+        answered_by, unscaled = UNTIL_FITTED, first_points(history.weights, asked.name, asked.mixes)
     for entry in (*mix.fallback, PREVIOUS):
         if unscaled is not None:
             break

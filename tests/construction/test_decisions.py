@@ -175,15 +175,17 @@ def test_rows_are_sessions_that_all_have_and_returns_run_between_them():
     assert last.points / 10_000 == pytest.approx(inverse / inverse.sum(), abs=1.1e-4)
 
 
-def test_too_few_common_rows_leave_the_weights_of_before():
+def test_too_few_common_rows_are_no_window():
     history = past(130)
     has_bar = history.has_bar.copy()
     for asset in range(5):
         # Each lacks 6 of the last 60 sessions, other ones, and one the session before them: 30 are common.
         has_bar[90 + 6 * asset : 96 + 6 * asset, asset] = False
     has_bar[68, 0] = False
-    last = decided(replace(history, has_bar=has_bar), method="risk_budget")[-1]
-    assert (last.status, last.answered_by, last.rows) == ("few_rows", "previous", 29)
+    decisions = decided(replace(history, has_bar=has_bar), method="risk_budget")
+    last = decisions[-1]
+    assert (last.status, last.answered_by, last.rows) == ("few_rows", "until_fitted", 29)
+    assert last.points.tolist() == [2000] * 5 != decisions[-2].points.tolist()
 
 
 def test_no_asset_left_leaves_the_weights_of_before():

@@ -57,6 +57,8 @@ def test_study_with_mixes_says_since_when_the_best_is_the_best(said: Said) -> No
         "28 scenarios were tried. They are compared from 2002-04-02 on, when every mix had decided. The best by growth "
         "since then, held at a reserve of 10 %, did better"
     )
+    worse = {"first_session": dt.date(2002, 4, 2), "difference": -0.01}
+    assert said(worse).endswith("None did better than buy-and-hold since then, by growth or by Sharpe ratio.")
 
 
 def test_losers_that_left_the_study_were_tried_all_the_same(said: Said) -> None:
