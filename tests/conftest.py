@@ -14,6 +14,7 @@ from support.lab import Lab, Outcome, small_study, write_prices, write_study
 from support.postgresql import server
 from support.s3_server import S3, s3_server
 from support.shared_by_workers import compile_one_at_a_time, filled_once
+from support.steps import refresh
 
 from sd_core.processes import collect_seldom
 
@@ -60,8 +61,7 @@ def bucket_lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Return the lab of a finished run of a study with plans of buckets, which tests leave as it is."""
 
     def fill(folder: Path) -> None:
-        outcome = new_bucket_lab(folder).sdlab("run")
-        assert outcome.code == 0, outcome.err
+        refresh(new_bucket_lab(folder).home)
 
     return bucket_lab_in(filled_once(tmp_path_factory, "buckets", fill))
 

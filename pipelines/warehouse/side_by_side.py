@@ -25,6 +25,8 @@ class SideBySide:
         self._con = con
         self._database = con.execute("select current_database()").fetchall()[0][0]
         self._open: set[duckdb.DuckDBPyConnection] = set()
+        # Of calls that are done: to make one takes as long as a small query.
+        self._idle: list[duckdb.DuckDBPyConnection] = []
         # None of them is closed while it is interrupted.
         self._changing = Lock()
         self._given: list[Future[Any]] = []
@@ -41,6 +43,8 @@ class SideBySide:
                 self._interrupt()
                 time.sleep(INTERRUPT_EVERY_SECONDS)
         self._pool.shutdown()
+        for con in self._idle:
+            con.close()
 
     def _interrupt(self) -> None:
         with self._changing:
@@ -56,18 +60,27 @@ class SideBySide:
         """Call a function with a connection, and with these arguments, when a thread is free."""
 
         def call() -> Result:
-            with self._con.cursor() as con:
-                con.execute(f"use {self._database}")
+            con = self._connection()
+            with self._changing:
+                self._open.add(con)
+            try:
+                return work(con, *args, **kwargs)
+            finally:
                 with self._changing:
-                    self._open.add(con)
-                try:
-                    return work(con, *args, **kwargs)
-                finally:
-                    with self._changing:
-                        self._open.remove(con)
+                    self._open.remove(con)
+                    self._idle.append(con)
 
         self._given.append(future := self._pool.submit(call))
         return future
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection that no thread uses."""
+        with self._changing:
+            if self._idle:
+                return self._idle.pop()
+        con = self._con.cursor()
+        con.execute(f"use {self._database}")
+        return con
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Mixes in a whole run: decided once, traded by strategies, published, and held to their laws."""
 
 import copy
-import os
 import re
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 import plain_engine
 import pytest
-from support.lab import Lab, small_study, write_prices, write_study
+from support.lab import PROJECT, Lab, small_study, write_prices, write_study
 from support.steps import refresh, resample, store
 
 from pipelines.lab.current import current_market, read_panel
@@ -438,16 +437,24 @@ def test_bootstrap_samples_leave_strategies_with_a_mix_out(lab, tmp_path):
     assert set(one.table("report_reserve_verdict")["strategy"]) == {"buy_and_hold"}
 
 
-def test_study_without_mixes_imports_no_optimiser(tmp_path):
+# The steps of a run, and what runs them in Dagster.
+RUN = """
+import sys
+from pathlib import Path
+from support.lab import Lab
+from support.steps import refresh
+import pipelines.orchestration.execution
+refresh(Lab(Path(sys.argv[1]), Path(sys.argv[2])).home)
+sys.exit(10 * any(name in sys.modules for name in ("skfolio", "cvxpy", "sklearn", "clarabel")))
+"""
 
-    prices = write_prices(tmp_path / "prices")
-    lab = Lab(write_study(tmp_path / "small.yaml", small_study(prices)), tmp_path / "home")
-    asked = (
-        "import sys; from pipelines.cli.main import main; code = main(['run']); "
-        "sys.exit(code or 10 * any(name in sys.modules for name in ('skfolio', 'cvxpy', 'sklearn', 'clarabel')))"
-    )
 
+def test_study_without_mixes_imports_no_optimiser(finished, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", asked], env=os.environ | lab.environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", RUN, str(finished.study_file), str(tmp_path)],
+        cwd=PROJECT / "tests",
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
