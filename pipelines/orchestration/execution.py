@@ -3,9 +3,11 @@
 What is selected belongs in ``selection``; what is printed about it in ``pipelines.cli``.
 """
 
+import contextlib
 import os
-from collections.abc import Sequence
-from typing import Any
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
 
 import dagster as dg
 
@@ -39,7 +41,7 @@ def execute(home: StudyHome, selection: Selection, ahead: Ahead | None = None) -
         **({FRESH_TAG: ALL if selection.named is None else NAMED} if selection.fresh else {}),
     }
     try:
-        with ProgressHandler() as handler, open_instance(home) as instance:
+        with ProgressHandler() as handler, open_instance(home) as instance, without_asides():
             loggers = dg.Definitions(loggers={"progress": progress_logger(handler)})
             job = dg.Definitions.merge(build_definitions(home, ahead), loggers).resolve_job_def(selection.job)
             result = job.execute_in_process(
@@ -59,6 +61,36 @@ def execute(home: StudyHome, selection: Selection, ahead: Ahead | None = None) -
     if not failures or any(_is_interrupt(failure) for failure in failures):
         raise KeyboardInterrupt
     return [step_failure(failure) for failure in failures]
+
+
+# How Dagster begins what it writes to standard error, past every logger, when its records take no event.
+ASIDES = (
+    "Exception while writing logger call to event log",
+    "Exception while storing event batch",
+    "Falling back to storing multiple single-event storage requests",
+)
+
+
+class _WithoutAsides:
+    """Standard error, but for what Dagster says of its records: the command's own last words say it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text that is no such aside."""
+        return len(text) if text.startswith(ASIDES) else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return whatever else standard error has."""
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def without_asides() -> Iterator[None]:
+    """Keep what Dagster says of events that it cannot store from the terminal; the error itself ends the run."""
+    with contextlib.redirect_stderr(_WithoutAsides(sys.stderr)):
+        yield
 
 
 def _is_interrupt(failure: Any) -> bool:

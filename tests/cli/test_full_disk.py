@@ -50,6 +50,7 @@ def test_full_disk_is_said_in_a_line_and_leaves_what_was_published(finished: Lab
     assert why.startswith(str(tmp_path))
     assert why.endswith((": No space left on device", ": the disk is full or damaged"))
     assert "Traceback" not in outcome.stderr
+    assert "Exception while" not in outcome.stderr
     # What was published is whole, and no draft lies anywhere.
     assert outcome.stdout.splitlines()[-1] == f"{finished.digest()}  -"
 

@@ -130,11 +130,46 @@ def test_guard_takes_no_port_for_80() -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example:3000", "127.0.0.1.evil.example:3000", "localhost", "localhost:3001", "127.0.0.2:3000", "", None],
+    [
+        *(
+            "evil.example:3000",
+            "127.0.0.1.evil.example:3000",
+            "localhost",
+            "localhost:3001",
+            "127.0.0.2:3000",
+            "",
+            None,
+        ),
+        # Other spellings of this machine, and names that only look like one.
+        *("127.0.0.1:3000.", "localhost.:3000", "127.1:3000", "2130706433:3000", "0.0.0.0:3000", "localhost:03000"),
+        *("[0:0:0:0:0:0:0:1]:3000", "[::ffff:127.0.0.1]:3000", "rebind.localhost:3000", "user@localhost:3000"),
+        *("localhost:3000@evil.example", "localhost:3000,evil.example", "evil.example#localhost:3000"),
+    ],
 )
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_guard_refuses_a_host_that_is_not_its_own(host: str | None, kind: str) -> None:
     assert ask("GET", "/", {}, host, kind).status == 421
+
+
+def test_guard_takes_a_host_in_capitals() -> None:
+    assert ask("GET", "/", {}, "LOCALHOST:3000").status is None
+
+
+@pytest.mark.parametrize("site", ["none, cross-site", "CROSS-SITE", ""])
+def test_guard_refuses_a_site_that_is_not_exactly_its_own(site: str) -> None:
+    assert ask("POST", "/graphql", {**JSON, "sec-fetch-site": site}).status == 403
+
+
+@pytest.mark.parametrize("name", ["x-http-method-override", "x-http-method", "x-method-override"])
+def test_guard_takes_no_other_method_from_a_header(name: str) -> None:
+    assert ask("GET", "/graphql?query=mutation{a}", {**JSON, name: "POST"}).status == 403
+    assert ask("POST", "/graphql?_method=GET", {"content-type": "text/plain", name: "GET"}).status == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
+@pytest.mark.parametrize("path", ["/graphql", "/graphql/"])
+def test_guard_refuses_every_method_of_a_page_elsewhere(method: str, path: str) -> None:
+    assert ask(method, path, {**JSON, **ELSEWHERE, **LINK}).status == 403
 
 
 def test_guard_refuses_two_hosts() -> None:

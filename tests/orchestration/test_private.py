@@ -2,10 +2,15 @@
 
 import importlib
 import inspect
+import sys
 
 import dagster as dg
+import pytest
+from dagster._core.instance import types
+from dagster._core.instance.methods import event_methods
 
 from pipelines.orchestration import private
+from pipelines.orchestration.execution import ASIDES, without_asides
 
 
 def test_internals_of_dagster_are_where_they_are_taken_from() -> None:
@@ -36,3 +41,16 @@ def test_parts_of_the_webserver_take_what_they_are_given() -> None:
     assert "version" in inspect.signature(parts.workspace_context).parameters
     assert callable(parts.code_servers.get_code_server_specs)
     assert "log_level" in inspect.signature(parts.configure_loggers).parameters
+
+
+def test_asides_of_dagster_are_those_that_it_writes_past_its_loggers() -> None:
+    written = inspect.getsource(types) + inspect.getsource(event_methods)
+    assert all(aside in written for aside in ASIDES)
+
+
+def test_asides_are_kept_from_standard_error_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    with without_asides():
+        sys.stderr.write(f"{ASIDES[0]}: disk full\n")
+        print("what a step says", file=sys.stderr)
+        assert not sys.stderr.isatty()
+    assert capsys.readouterr().err == "what a step says\n"
