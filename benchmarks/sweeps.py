@@ -49,7 +49,7 @@ def measure(sizes: Sequence[int] = tuple(SIZES)) -> list[Run]:
 
 
 def _run(folder: Path, rungs: int, shares: int, reserves: int) -> Run:
-    study, home = _write(folder, rungs, shares, reserves), folder / "home"
+    study, home = write(folder, rungs, shares, reserves), folder / "home"
     command = [sys.executable, "-m", "pipelines.cli", "run", "--study", str(study)]
     used = spent(command, {"SD_HOME": str(home)})
     files = [*(home / "warehouse" / "sweep" / SWEEPS).glob("*.parquet")]
@@ -64,7 +64,7 @@ def _run(folder: Path, rungs: int, shares: int, reserves: int) -> Run:
     )
 
 
-def _write(folder: Path, rungs: int, shares: int, reserves: int) -> Path:
+def write(folder: Path, rungs: int, shares: int, reserves: int) -> Path:
     """Write prices and a study of so many combinations; return the study's file."""
     panel, prices = make_panel(ASSETS, SESSIONS), folder / "prices"
     prices.mkdir(parents=True)

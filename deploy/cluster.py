@@ -1,10 +1,12 @@
-"""A cluster on this machine, without containers: a head and workers of Ray as processes, on the loopback alone.
+"""A cluster on this machine, without containers: a head and workers of Ray and an object store, on the loopback alone.
 
-`deploy/up` and `deploy/down` run it with the environment of the checkout, which has Ray; it needs nothing else of the
+`deploy/up` and `deploy/down` run it with the environment of the checkout, which has Ray; they need nothing else of the
 project. All that it writes lies below deploy/.run: the token, the process ids, logs, and `env`, which a shell reads.
 """
 
 import argparse
+import contextlib
+import http.client
 import os
 import secrets
 import shutil
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -21,6 +23,8 @@ HERE = Path(__file__).resolve().parent
 STARTS_IN, ENDS_IN = 90.0, 10.0
 # What Ray says then.
 STARTED = b"Ray runtime started"
+# Where the lake lies in the object store that is started here.
+BUCKET = "lab"
 # Ray's store of objects: what chunks share is small. The least that Ray takes is 75 MB.
 OBJECT_STORE = 80_000_000
 # Seconds of silence after which Ray gives a node up, in looks of so many milliseconds.
@@ -32,43 +36,41 @@ class NotStartedError(Exception):
 
 
 class Cluster:
-    """The processes of one folder: `head`, `worker-1`, `worker-2` and so on.
+    """The processes of one folder: `head`, `worker-1`, `worker-2` and so on, and `s3` where no lake is named.
 
     Args:
         run: the folder.
-        port: of the head; the two after it are Ray's too.
+        port: of the head; the three after it are of the cluster too.
+        lake: the bucket that the shell names already; None starts an object store, which forgets all when it ends.
     """
 
-    def __init__(self, run: Path, port: int) -> None:
+    def __init__(self, run: Path, port: int, lake: str | None) -> None:
         self.run = run
         self.address = f"127.0.0.1:{port}"
         self._port = port
+        self._lake = lake
 
     def up(self, workers: int, cores: int) -> Iterator[str]:
         """Start what does not run of a head and so many workers, and yield a line about each process."""
         self.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if "head" not in (alive := self.alive()):
-            list(self.down())  # workers without their head
-            self.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-            alive = {}
+        if "head" not in self.alive():
+            self._end([name for name in self.alive() if name != "s3"])  # workers without their head
+        alive = self.alive()
         self._write_settings()
-        wanted = ["head", *(f"worker-{number}" for number in range(1, workers + 1))]
+        wanted = [*([] if self._lake else ["s3"]), "head", *(f"worker-{number}" for number in range(1, workers + 1))]
         yield from (f"{name}: runs already, process {alive[name]}" for name in wanted if name in alive)
         started = {}
         for name in (one for one in wanted if one not in alive):
             started[name] = self._start(name, cores)
-            if name == "head":  # which workers look for
+            if name in ("s3", "head"):  # which workers look for
                 yield self._ready(name, started.pop(name))
         for name, process in started.items():
             yield self._ready(name, process)
 
     def down(self) -> Iterator[str]:
         """End every process that was started, whatever it does, and remove the folder; yield a line about each."""
-        alive = self.alive()
-        for how, patience in ((signal.SIGTERM, ENDS_IN), (signal.SIGKILL, ENDS_IN)):
-            for process in self.alive().values():
-                _signal(process, how)
-            _wait_until(lambda: not self.alive(), patience)
+        alive = list(self.alive())
+        self._end(alive)
         if self.link.is_symlink():
             self.link.unlink()
         shutil.rmtree(self.run, ignore_errors=True)
@@ -76,7 +78,9 @@ class Cluster:
 
     def alive(self) -> dict[str, int]:
         """Return the groups of processes that run, by name; a group has the number of its first process."""
-        listed = subprocess.run(["ps", "-eo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(
+            ["ps", "-eww", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True
+        ).stdout
         # A number may be another group's by now; ours is known by the folder that Ray is started with.
         ours = {
             int(group)
@@ -86,6 +90,12 @@ class Cluster:
         noted = {file.stem: int(file.read_text(encoding="utf-8")) for file in sorted(self.run.glob("*.pid"))}
         return {name: group for name, group in noted.items() if group in ours}
 
+    def _end(self, names: Sequence[str]) -> None:
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            for group in (group for name, group in self.alive().items() if name in names):
+                _signal(group, how)
+            _wait_until(lambda: not self.alive().keys() & set(names), ENDS_IN)
+
     @property
     def environment(self) -> Mapping[str, str]:
         """What a process needs to have the cluster work for it."""
@@ -94,6 +104,17 @@ class Cluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.run / "token"),
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+            **({} if self._lake else {"SD_LAKE": f"s3://{BUCKET}", **self._store}),
+        }
+
+    @property
+    def _store(self) -> dict[str, str]:
+        """What a process needs to use the object store that is started here, which checks no key."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port + 3}",
+            "AWS_ACCESS_KEY_ID": "none",
+            "AWS_SECRET_ACCESS_KEY": "none",
+            "AWS_REGION": "us-east-1",
         }
 
     @property
@@ -108,30 +129,14 @@ class Cluster:
             link.rmdir()
             link.symlink_to(self.run, target_is_directory=True)
             (self.run / "link").write_text(str(link), encoding="utf-8")
-        lines = [f"export {name}={value!r}" for name, value in self.environment.items()]
-        _write_private(self.run / "env", "\n".join([*lines, ""]))
+            lines = [f"export {name}={value!r}" for name, value in self.environment.items()]
+            _write_private(self.run / "env", "\n".join([*lines, ""]))
 
     def _start(self, name: str, cores: int) -> "subprocess.Popen[bytes]":
-        of_head = [
-            "--head",
-            f"--port={self._port}",
-            f"--ray-client-server-port={self._port + 1}",
-            f"--dashboard-port={self._port + 2}",
-            "--include-dashboard=false",
-            "--num-cpus=0",
-        ]
-        of_worker = [f"--address={self.address}", f"--num-cpus={cores}"]
-        command = [
-            *(sys.executable, str(HERE / "node.py"), "start", "--block", "--node-ip-address=127.0.0.1"),
-            *(of_head if name == "head" else of_worker),
-            f"--temp-dir={self.link / name}",
-            f"--object-store-memory={OBJECT_STORE}",
-            "--include-log-monitor=false",
-            "--disable-usage-stats",
-        ]
+        command = self._store_command() if name == "s3" else self._node_command(name, cores)
         with (self.run / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                command,
+                [sys.executable, *command],
                 cwd=self.run,
                 env={**os.environ, **self.environment, **LOOKS, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"},
                 stdin=subprocess.DEVNULL,
@@ -142,13 +147,47 @@ class Cluster:
         (self.run / f"{name}.pid").write_text(str(process.pid), encoding="utf-8")
         return process
 
+    def _node_command(self, name: str, cores: int) -> list[str]:
+        of_head = [
+            "--head",
+            f"--port={self._port}",
+            f"--ray-client-server-port={self._port + 1}",
+            f"--dashboard-port={self._port + 2}",
+            "--include-dashboard=false",
+            "--num-cpus=0",
+        ]
+        of_worker = [f"--address={self.address}", f"--num-cpus={cores}"]
+        return [
+            *(str(HERE / "node.py"), "start", "--block", "--node-ip-address=127.0.0.1"),
+            *(of_head if name == "head" else of_worker),
+            f"--temp-dir={self.link / name}",
+            f"--object-store-memory={OBJECT_STORE}",
+            "--include-log-monitor=false",
+            "--disable-usage-stats",
+        ]
+
+    def _store_command(self) -> list[str]:
+        # The comment is what the process is known by.
+        serve = f"from moto.server import main; main()  # {self.link / 's3'}"
+        return ["-c", serve, "--host", "127.0.0.1", "--port", str(self._port + 3)]
+
     def _ready(self, name: str, process: "subprocess.Popen[bytes]") -> str:
         log = self.run / f"{name}.log"
-        _wait_until(lambda: STARTED in log.read_bytes() or process.poll() is not None, STARTS_IN)
-        if STARTED not in log.read_bytes():
+        is_ready = self._has_bucket if name == "s3" else lambda: STARTED in log.read_bytes()
+        _wait_until(lambda: is_ready() or process.poll() is not None, STARTS_IN)
+        if not is_ready():
             said = log.read_text(encoding="utf-8").strip().splitlines() or ["nothing was said"]
             raise NotStartedError(f"{name}: not started: {said[-1]}")
         return f"{name}: started, process {process.pid}"
+
+    def _has_bucket(self) -> bool:
+        """Make the bucket where it is not there yet; return whether the object store answers."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self._port + 3, timeout=10)) as connection:
+            try:
+                connection.request("PUT", f"/{BUCKET}")
+                return connection.getresponse().status == http.client.OK
+            except OSError:
+                return False
 
 
 def _signal(process: int, how: signal.Signals) -> None:
@@ -180,10 +219,10 @@ def main() -> int:
     up = actions.add_parser("up", help="start what does not run of it")
     up.add_argument("--workers", type=int, default=2, help="how many nodes work; by default 2")
     up.add_argument("--cores", type=int, default=1, help="what each of them does at once; by default 1")
-    up.add_argument("--port", type=int, default=6402, help="of the head, with the two after it; by default 6402")
+    up.add_argument("--port", type=int, default=6402, help="of the head, with the three after it; by default 6402")
     actions.add_parser("down", help="end all of it")
     asked = parser.parse_args()
-    cluster = Cluster(asked.run.resolve(), getattr(asked, "port", 0))
+    cluster = Cluster(asked.run.resolve(), getattr(asked, "port", 0), os.environ.get("SD_LAKE"))
     if asked.action == "down":
         print("\n".join(cluster.down()) or "nothing runs")
         return 0

@@ -31,7 +31,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Return a running cluster, of which nothing is left after the tests."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("the extra `cluster` is not installed: make test-deploy")
-    started = Cluster(tmp_path_factory.mktemp("cluster") / "run", free_ports(3))
+    started = Cluster(tmp_path_factory.mktemp("cluster") / "run", free_ports(4), lake=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(PROJECT / "tests"))
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
@@ -43,7 +43,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             list(started.up(workers=2, cores=1))
             for name, value in started.environment.items():
                 patch.setenv(name, value)
+            # Who works, and where the lake lies, each test says.
             patch.delenv("SD_WORKERS")
+            patch.delenv("SD_LAKE")
             yield started
         finally:
             watcher.communicate()

@@ -18,10 +18,11 @@ from support.lab import PROJECT, Lab, small_study, write_prices, write_study
 
 from pipelines import workers
 from pipelines.workers import Ray
+from sd_core.schemas.sweeps import SWEEPS
 
 # 20 x 20 combinations at 5 reserves, that keep metrics alone, and two strategies with ledgers.
-SWEPT = 2_000
-STUDY = {
+SWEPT, KEPT = 2_000, 10
+SWEEP = {
     "reserves": [0.0, 0.05, 0.1, 0.15, 0.2],
     "strategies": {
         "buy_and_hold": {},
@@ -34,7 +35,6 @@ STUDY = {
             "keep": "metrics",
         },
     },
-    "bootstrap": {"histories": 24},
 }
 # Seconds that anything here may take; a machine that does nothing else needs a tenth.
 PATIENCE = 240.0
@@ -44,11 +44,10 @@ PATIENCE = 240.0
 def local(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Return what this machine makes of the study by itself."""
     folder = tmp_path_factory.mktemp("local")
-    file = write_study(folder / "small.yaml", small_study(write_prices(folder / "prices")) | STUDY)
+    file = write_study(folder / "small.yaml", small_study(write_prices(folder / "prices")) | SWEEP)
     lab = Lab(file, folder / "home")
-    for asked in (["run"], ["run", "--select", "reserve_bootstrap"]):
-        outcome = lab.sdlab(*asked)
-        assert outcome.code == 0, outcome.err
+    outcome = lab.sdlab("run")
+    assert outcome.code == 0, outcome.err
     return lab
 
 
@@ -63,7 +62,7 @@ def asking(two_nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ray]
 
 
 def run(lab: Lab, cluster: Cluster, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that has the cluster work for it."""
+    """Run a command that has the cluster work for it; the lake lies in a folder unless the environment says where."""
     process = start(lab, cluster, *arguments, **environment)
     out, err = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
@@ -73,7 +72,7 @@ def start(lab: Lab, cluster: Cluster, *arguments: str, **environment: str) -> su
     return subprocess.Popen(
         [sys.executable, "-m", "pipelines.cli", *arguments],
         cwd=lab.root.parent,
-        env=os.environ | dict(cluster.environment) | lab.environment | environment,
+        env=os.environ | {"SD_WORKERS": cluster.address} | lab.environment | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -93,30 +92,51 @@ def beside(local: Lab, folder: Path) -> Lab:
     return Lab(local.study_file, folder / "home")
 
 
-def test_a_cluster_publishes_the_tables_of_one_machine(local, two_nodes, tmp_path):
+@pytest.fixture
+def lake(two_nodes: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the address of an empty lake in the cluster's object store, for this process and those that it starts."""
+    address = f"{two_nodes.environment['SD_LAKE']}/{tmp_path.name}"
+    monkeypatch.setenv("SD_LAKE", address)
+    return address
+
+
+def test_a_cluster_publishes_the_tables_of_one_machine(local, two_nodes, lake, tmp_path):
     lab = beside(local, tmp_path)
-    for asked in (["run"], ["run", "--select", "reserve_bootstrap"]):
-        done = run(lab, two_nodes, *asked)
-        assert done.returncode == 0, done.stderr
-    assert lab.table("report_strategy").shape[0] == SWEPT + 10
+    done = run(lab, two_nodes, "run")
+    assert done.returncode == 0, done.stderr
+    assert len(lab.table("report_strategy")) == SWEPT + KEPT
     assert lab.rows() == local.rows()
+    assert not (lab.root / "warehouse" / "small" / SWEEPS).exists()
+    assert lab.home.lake.segments(SWEEPS)
 
 
-def test_two_runs_at_once_share_a_cluster(local, two_nodes, tmp_path):
+def test_bootstrap_samples_of_a_cluster_are_those_of_one_machine(changed_study, two_nodes, tmp_path):
+    here = changed_study(bootstrap={"histories": 40, "withdrawal_rates": [0.04]})
+    there = here.copy_to(tmp_path / "there" / "home")
+    asked = ("run", "--select", "reserve_bootstrap")
+    assert here.sdlab(*asked).code == 0
+    done = run(there, two_nodes, *asked)
+    assert done.returncode == 0, done.stderr
+    assert len(there.table("reserve_bootstrap")) == 40 * 6
+    assert there.rows() == here.rows()
+
+
+def test_two_runs_at_once_share_a_cluster_and_a_lake(local, two_nodes, lake, tmp_path):
     labs = [beside(local, tmp_path / name) for name in ("one", "other")]
     for lab in labs:
         lab.root.parent.mkdir()
     started = [start(lab, two_nodes, "run") for lab in labs]
     ended = [(process.communicate(timeout=PATIENCE)[1], process.returncode) for process in started]
     assert [code for _, code in ended] == [0, 0], ended
-    one, other = (lab.rows() for lab in labs)
-    assert one == other
+    metrics = [lab.table("simulation_metrics") for lab in (*labs, local)]
+    assert metrics[0].equals(metrics[2])
+    assert metrics[1].equals(metrics[2])
 
 
-def test_a_run_that_was_killed_in_a_sweep_is_made_good_by_the_next(local, two_nodes, tmp_path):
+def test_a_run_that_was_killed_in_a_sweep_is_made_good_by_the_next(local, two_nodes, lake, tmp_path):
     lab = beside(local, tmp_path)
     killed = start(lab, two_nodes, "run")
-    until(lambda: any((lab.root / "warehouse" / "small" / "sweeps").glob("*.parquet")) or killed.poll() is not None)
+    until(lambda: bool(lab.home.lake.segments(SWEEPS)) or killed.poll() is not None)
     killed.kill()
     killed.communicate()
     assert killed.returncode == -signal.SIGKILL
@@ -148,9 +168,9 @@ def holding(asking: Ray, tmp_path: Path) -> Iterator["Future[list[int]]"]:
 def test_a_chunk_whose_worker_was_killed_is_done_by_another(holding, tmp_path):
     [(chunk, process), _] = begun(tmp_path)
     os.kill(process, signal.SIGKILL)
-    until(lambda: len([one for one, _ in begun(tmp_path) if one == chunk]) == 2)
     (tmp_path / GO).touch()
     assert holding.result(PATIENCE) == list(range(6))
+    assert len({by for one, by in begun(tmp_path) if one == chunk}) == 2
 
 
 def test_a_node_that_was_killed_loses_no_chunk_and_joins_again(holding, asking, two_nodes, tmp_path):
@@ -163,10 +183,9 @@ def test_a_node_that_was_killed_loses_no_chunk_and_joins_again(holding, asking, 
     assert holding.result(PATIENCE) == list(range(6))
 
 
-def test_a_wrong_token_is_refused_in_one_line(local, two_nodes, tmp_path):
+def test_a_wrong_token_is_refused_in_one_line(fresh_lab, two_nodes, tmp_path):
     (tmp_path / "token").write_text("0" * 64, encoding="utf-8")
-    lab = beside(local, tmp_path)
-    done = run(lab, two_nodes, "run", RAY_AUTH_TOKEN_PATH=str(tmp_path / "token"))
+    done = run(fresh_lab, two_nodes, "run", RAY_AUTH_TOKEN_PATH=str(tmp_path / "token"))
     assert done.returncode == 2
     said = [line for line in done.stderr.splitlines() if "SD_WORKERS" in line]
     assert len(said) == 1
@@ -174,7 +193,7 @@ def test_a_wrong_token_is_refused_in_one_line(local, two_nodes, tmp_path):
     assert "Unauthenticated" not in done.stderr
 
 
-def test_a_worker_with_other_code_refuses(local, two_nodes, tmp_path, monkeypatch):
+def test_a_worker_with_other_code_refuses(fresh_lab, two_nodes, tmp_path, monkeypatch):
     shutil.copytree(PROJECT / "sd_core", tmp_path / "other" / "sd_core")
     shutil.copytree(PROJECT / "pipelines", tmp_path / "other" / "pipelines", symlinks=True)
     (tmp_path / "other" / "sql").symlink_to(PROJECT / "sql")
@@ -184,11 +203,20 @@ def test_a_worker_with_other_code_refuses(local, two_nodes, tmp_path, monkeypatc
         patch.setenv("PYTHONPATH", str(tmp_path / "other"))
         list(two_nodes.up(workers=3, cores=1))
     try:
-        done = run(beside(local, tmp_path), two_nodes, "run")
-        assert done.returncode == 2
+        done = run(fresh_lab, two_nodes, "run")
+        assert done.returncode == 2, done.stderr
         assert "install the same SD Lab on every machine" in done.stderr
     finally:
         os.killpg(two_nodes.alive()["worker-3"], signal.SIGKILL)
+
+
+def test_starting_it_twice_says_what_runs_and_the_token_is_private(two_nodes):
+    said = list(two_nodes.up(workers=2, cores=1))
+    assert [line.partition(",")[0] for line in said] == [
+        f"{name}: runs already" for name in ("s3", "head", "worker-1", "worker-2")
+    ]
+    assert (two_nodes.run / "token").stat().st_mode & 0o777 == 0o600
+    assert f"export SD_WORKERS='{two_nodes.address}'" in (two_nodes.run / "env").read_text(encoding="utf-8")
 
 
 def test_nothing_listens_beyond_the_loopback(two_nodes):
