@@ -109,15 +109,16 @@ def _spec(model: Model) -> dg.AssetSpec:
 
 
 def _column_schema(table: Table) -> dg.TableSchema:
+    comments = table.comments
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 name,
-                kind,
-                table.comments[name],
-                constraints=dg.TableColumnConstraints(nullable=bool(table.schema.columns[name].nullable)),
+                column.type,
+                comments[name],
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
             )
-            for name, kind in table.types.items()
+            for name, column in table.columns.items()
         ]
     )
 

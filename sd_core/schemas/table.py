@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from sd_core.schemas.columns import Check, Column
 
 if TYPE_CHECKING:
     import pandera.pandas as pa
+    from pandera.dtypes import DataType
 
 _ARROW = {
     "BIGINT": arrow.int64(),
@@ -146,7 +147,16 @@ def _judge(column: Column) -> pa.Column:
     kind, coerce = _PANDERA[column.type][column.nullable]
     asked = (_TEXT, *column.checks) if kind is None else column.checks
     checks = [pa.Check(check.holds, error=check.words) for check in asked]
-    return pa.Column(kind, checks, nullable=column.nullable, coerce=coerce, description=column.description)
+    judged = None if kind is None else _engine_type(kind)
+    return pa.Column(judged, checks, nullable=column.nullable, coerce=coerce)
+
+
+@cache
+def _engine_type(name: str) -> DataType:
+    """Return what pandera makes of the name of a type; it would look for optional libraries with every column."""
+    from pandera.engines import pandas_engine
+
+    return pandas_engine.Engine.dtype(name)
 
 
 def _stored(column: Column) -> arrow.DataType:
