@@ -176,14 +176,15 @@ def _query(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.cli.query import query
     from pipelines.lab.home import open_home
 
-    return query(open_home(parsed.study), parsed.sql, parsed.out, gigabytes=parsed.memory, seconds=parsed.seconds)
+    home = open_home(parsed.study, needs_lake=False)
+    return query(home, parsed.sql, parsed.out, gigabytes=parsed.memory, seconds=parsed.seconds)
 
 
 def _orders(parsed: argparse.Namespace) -> ExitCode:
     from pipelines.cli.orders import orders
     from pipelines.lab.home import open_home
 
-    return orders(open_home(parsed.study), parsed.strategy, parsed.reserve, as_json=parsed.json)
+    return orders(open_home(parsed.study, needs_lake=False), parsed.strategy, parsed.reserve, as_json=parsed.json)
 
 
 def _check(parsed: argparse.Namespace) -> ExitCode:

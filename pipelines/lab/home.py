@@ -42,6 +42,16 @@ class Published:
     report: Path
 
     @property
+    def draft(self) -> Path:
+        """Where the next warehouse is built: beside its place, so that it is renamed within one file system."""
+        return self.warehouse.with_name(f".{self.warehouse.stem}.draft.duckdb")
+
+    @property
+    def draft_report(self) -> Path:
+        """Where the report beside it is written."""
+        return self.report.with_name("draft.html")
+
+    @property
     def log(self) -> Path:
         """The log that a tool leaves beside the warehouse if it opened it to write and was killed."""
         return self.warehouse.with_name(self.warehouse.name + ".wal")
@@ -85,7 +95,11 @@ def lake_in(folder: Path) -> Lake:
     address = os.environ.get("SD_LAKE")
     if not address:
         return Lake(folder)
-    return Lake(folder, Bucket(f"{address.rstrip('/')}/{folder.name}", folder.parents[1] / ".cache" / folder.name))
+    try:
+        files = Bucket(f"{address.rstrip('/')}/{folder.name}", folder.parents[1] / ".cache" / folder.name)
+    except InputError as error:
+        raise InputError(f"SD_LAKE: {error}") from None
+    return Lake(folder, files)
 
 
 def ledgers_beside(lake: Lake) -> Path:
@@ -98,13 +112,15 @@ def asked_study(study: str | None) -> str:
     return study or os.environ.get("SD_STUDY") or DEFAULT_STUDY
 
 
-def open_home(study: str | None = None) -> StudyHome:
+def open_home(study: str | None = None, *, needs_lake: bool = True) -> StudyHome:
     """Load the study that is named, or that ``SD_STUDY`` names, or the demo, with its places.
 
     Args:
         study: a study file, or the name of one in ``studies/``.
+        needs_lake: whether a bucket that its lake lies in must be there.
 
     Raises:
+        StoreError: the bucket cannot be reached.
         InputError: there is no such study, or it is refused, or the folder of what is generated, or a newer release
             wrote what is in it, or its path is too long.
     """
@@ -118,7 +134,8 @@ def open_home(study: str | None = None) -> StudyHome:
     root = Path(os.environ.get("SD_HOME") or (CODE if IS_CHECKOUT else Path.cwd())).resolve()
     home = StudyHome(file.resolve(), load_study(file), root)
     _require_path(home)
-    home.lake.layout  # noqa: B018 - refuses that of a newer release
+    if needs_lake or not os.environ.get("SD_LAKE"):
+        home.lake.layout  # noqa: B018 - refuses that of a newer release
     return home
 
 

@@ -31,7 +31,7 @@ from pipelines.lab.current import (
 from pipelines.lab.home import SQL, Published
 from pipelines.lab.publication import code_of_tables, inputs_of, note, noted_fingerprints
 from pipelines.lab.sweeps import Sweeps, held_sweeps
-from pipelines.report.file import draft_of, write_draft
+from pipelines.report.file import write_draft
 from pipelines.steps.datasets import decided
 from pipelines.steps.derived import Derived, lake_keys, missed, register_all
 from pipelines.steps.paper import freeze, register_paper
@@ -117,8 +117,8 @@ def rebuild(
     for file in (published.warehouse, published.report):
         if file.is_dir():
             raise InputError(f"{file}: a folder: expected the published file, or none: move the folder away")
-    draft = lake.root / "draft.duckdb"
-    with locked(lake.root / ".rebuild.lock"), _room_of(draft):
+    draft = published.draft
+    with locked(lake.root / ".rebuild.lock"), _room_of(published):
         with lake.shared():
             market = current_market(study, lake)
             freeze(study, lake, market)
@@ -136,7 +136,7 @@ def rebuild(
                 register_paper(connection, lake)
                 judging = checks(identities)
                 found = fingerprints(connection, lake.files.root, models, judging, code_of_tables())
-                same = frozenset() if whole else _unchanged(lake, published, draft, models, found)
+                same = frozenset() if whole else _unchanged(lake, published, models, found)
                 began = time.perf_counter()
                 with _attached(connection, draft):
                     made = _made(connection, models, judging, same)
@@ -155,12 +155,12 @@ def rebuild(
             # one that cannot be drawn stops it.
             with ThreadPoolExecutor(1) as beside:
                 handed_over = beside.submit(_handed_over, draft)
-                draft_report = write_draft(draft)
+                write_draft(draft, published.draft_report)
                 digest = handed_over.result()
             # A log of the file before would be played into the new one, and make it unreadable.
             published.log.unlink(missing_ok=True)
             put_in_place(draft, published.warehouse)
-            put_in_place(draft_report, published.report)
+            put_in_place(published.draft_report, published.report)
             note(lake, published, inputs, digest, found)
         lake.prune()
         return result
@@ -174,22 +174,22 @@ def _handed_over(draft: Path) -> str:
 
 
 @contextlib.contextmanager
-def _room_of(draft: Path) -> Iterator[None]:
-    """Leave nothing of a draft, of this rebuild or of one that was killed, whatever happens to it.
+def _room_of(published: Published) -> Iterator[None]:
+    """Leave nothing of drafts, of this rebuild or of one that was killed, whatever happens to it.
 
     Raises:
         OSError: the disk is full or may not be written, which DuckDB says in an error of its own.
     """
-    _remove(draft)
+    _remove_drafts(published)
     try:
         yield
     except duckdb.Error as error:
         for number in (errno.ENOSPC, errno.EACCES, errno.EROFS):
             if os.strerror(number) in str(error):
-                raise OSError(number, os.strerror(number), str(draft)) from None
+                raise OSError(number, os.strerror(number), str(published.draft)) from None
         raise
     finally:
-        _remove(draft)
+        _remove_drafts(published)
 
 
 @contextlib.contextmanager
@@ -220,9 +220,7 @@ def _made(
     )
 
 
-def _unchanged(
-    lake: Lake, published: Published, draft: Path, models: Sequence[Model], found: Mapping[str, str]
-) -> frozenset[str]:
+def _unchanged(lake: Lake, published: Published, models: Sequence[Model], found: Mapping[str, str]) -> frozenset[str]:
     """Return the names of published tables, and of checks of them, that would be made again as they are.
 
     Where there are any, the draft is a copy of the published file.
@@ -230,15 +228,16 @@ def _unchanged(
     noted, digest = noted_fingerprints(lake, published)
     views = {model.name for model in models if not model.table.stored}
     same = frozenset(name for name, fingerprint in found.items() if noted.get(name) == fingerprint) - views
-    if same and not copied(published.warehouse, digest, draft):
+    if same and not copied(published.warehouse, digest, published.draft):
         # What is damaged is not taken over.
-        _remove(draft)
+        _remove_drafts(published)
         return frozenset()
     return same
 
 
-def _remove(draft: Path) -> None:
-    for file in (draft, draft.with_name(draft.name + ".wal"), draft_of(draft)):
+def _remove_drafts(published: Published) -> None:
+    draft = published.draft
+    for file in (draft, draft.with_name(draft.name + ".wal"), published.draft_report):
         file.unlink(missing_ok=True)
 
 

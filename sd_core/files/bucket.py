@@ -63,9 +63,11 @@ class Bucket:
 
     def __post_init__(self) -> None:
         if ADDRESS.fullmatch(self.url) is None:
+            # What looks like an address of another kind may have a password in it.
+            shown = "an address with @ or ?" if set(self.url) & {"@", "?"} else printable(self.url)
             raise InputError(
-                f"{printable(self.url)}: expected the address of a bucket, s3://BUCKET or s3://BUCKET/PREFIX, of "
-                "letters, digits and . _ = -"
+                f"{shown}: expected the address of a bucket, s3://BUCKET or s3://BUCKET/PREFIX, of letters, digits "
+                "and . _ = -"
             )
 
     @property

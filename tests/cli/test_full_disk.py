@@ -75,7 +75,8 @@ def obey_modes() -> None:
 @pytest.mark.parametrize(
     ("folder", "named"),
     [
-        pytest.param("warehouse/small", "warehouse/small/draft.duckdb", id="the lake"),
+        pytest.param("warehouse", "warehouse/.small.draft.duckdb", id="the folder of warehouses"),
+        pytest.param("warehouse/small", "warehouse/small/draft.html", id="the lake"),
         pytest.param(".dagster/small", ".dagster/small/dagster.yaml", id="Dagster's folder"),
         pytest.param(".dagster/small/history/runs", ".dagster/small", id="Dagster's runs"),
     ],
@@ -100,4 +101,4 @@ def test_folder_that_may_not_be_written_is_named_in_a_line(
     assert outcome.stderr.endswith(f"failed:\n{lab.root / named}: Permission denied\n")
     assert "Traceback" not in outcome.stderr
     assert lab.digest() == digest
-    assert not list(lab.home.lake.root.rglob("draft*"))
+    assert not list((lab.root / "warehouse").rglob("*draft*"))

@@ -128,6 +128,7 @@ def test_address_of_no_bucket_is_refused(address: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected the address of a bucket, s3://BUCKET or s3://BUCKET/PREFIX") as said:
         Bucket(address, tmp_path)
     assert len(str(said.value).splitlines()) == 1
+    assert "secret" not in str(said.value)
 
 
 def test_bucket_that_is_not_there_is_named(files: Bucket) -> None:

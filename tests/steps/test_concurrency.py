@@ -134,6 +134,6 @@ def test_killed_runs_leave_a_whole_warehouse_and_the_next_run_succeeds(lab: Lab)
     assert outcome.code == 0, outcome.err
     assert_whole(lab)
     # What the killed ones left lies about no longer, and none of them counts as still running.
-    assert not list(lab.home.lake.root.rglob("draft*"))
+    assert not list((lab.root / "warehouse").rglob("*draft*"))
     with dg.DagsterInstance.from_config(str(lab.home.dagster_home)) as instance:
         assert not instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))

@@ -35,7 +35,7 @@ def test_failing_check_is_named_and_the_published_file_stays(lab: Lab) -> None:
     assert "Traceback" not in outcome.err
     assert "buy-and-hold" not in outcome.out
     assert lab.digest() == digest
-    assert not list(lab.home.lake.root.glob("draft*"))
+    assert not list((lab.root / "warehouse").rglob("*draft*"))
 
 
 @pytest.mark.usefixtures("failing_audit")
@@ -100,7 +100,7 @@ def test_every_publication_includes_its_report(lab: Lab) -> None:
     assert str(lab.home.published.report) in outcome.out
     with duckdb.connect(str(lab.published), read_only=True) as connection:
         assert lab.home.published.report.read_text(encoding="utf-8") == report(connection)
-    assert not list(lab.home.lake.root.glob("draft*"))
+    assert not list((lab.root / "warehouse").rglob("*draft*"))
 
 
 def test_failing_check_leaves_the_report_of_the_published_warehouse(lab: Lab) -> None:
