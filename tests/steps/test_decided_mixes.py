@@ -250,7 +250,7 @@ def test_costs_outdate_no_mix_that_does_not_look_at_them(lab, tmp_path):
 
 def test_laws_hold_in_what_was_published(lab):
     with duckdb.connect(str(lab.published), read_only=True) as connection:
-        assert len(LAWS) == 8
+        assert len(LAWS) == 9
         assert [name for name, sql in LAWS.items() if connection.execute(sql).fetchall()] == []
 
 
@@ -268,7 +268,7 @@ TIDE = {
 def tidal(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """Run a study of nearly three years, long enough for regimes and states of variance, whose mixes switch."""
     folder = tmp_path_factory.mktemp("tidal")
-    document = {**small_study(write_prices(folder / "prices", 720)), "mixes": copy.deepcopy(TIDE)}
+    document = {**small_study(write_prices(folder / "prices", 720)), "mixes": copy.deepcopy(TIDE), "costs": {"bps": 0}}
     document["strategies"] = {"buy_and_hold": {}, "held": {"allocation": {"mix": ["tide", "mixed"]}}}
     lab = Lab(write_study(folder / "small.yaml", document), folder / "home")
     refresh(lab.home)
@@ -336,6 +336,9 @@ def test_mix_that_combines_others_follows_when_one_of_them_changes(tidal, tmp_pa
     assert {key for key in moved if key.startswith("mixes/")} == {"mixes/calm", "mixes/tide", "mixes/mixed"}
 
 
+LATER = "(select min(one.session) from sessions as one where one.session > strategy_target.session)"
+# By how much less was bought: a millionth.
+BOUGHT_LESS = "update simulation_ledger set quantity = 0.999999 * quantity where kind = 'REBALANCE_BUY'"
 # A decision that follows another mix than the one that the bear of its session would call for.
 CALLED_FOR_ONCE = "mix = 'tide' and decided_session = (select min(decided_session) from mix_fit where follows = 'calm')"
 
@@ -353,6 +356,9 @@ CALLED_FOR_ONCE = "mix = 'tide' and decided_session = (select min(decided_sessio
         ("mix_regimes_are_confirmed", f"update mix_fit set follows = 'paced' where {CALLED_FOR_ONCE}"),
         ("mix_regimes_are_confirmed", "update study_mix set confirm = 1 where mix = 'tide'"),
         ("mix_regimes_are_confirmed", "delete from mix_fit where mix = 'tide' and trigger = 'switch'"),
+        ("mix_rebalances_meet_their_targets", "update strategy_target set weight = weight + 3e-9 where ticker = 'AAA'"),
+        ("mix_rebalances_meet_their_targets", f"update strategy_target set session = {LATER}"),
+        ("mix_rebalances_meet_their_targets", BOUGHT_LESS),
     ],
 )
 def test_law_notices_what_breaks_a_combination(tidal, tmp_path, law, change):
@@ -365,7 +371,6 @@ LAST = "mix = 'least' and decided_session = (select max(decided_session) from mi
 OF_ONE = f"{LAST} and ticker = 'AAA'"
 # The last row of targets, and the sessions beside it.
 LAST_TARGET = "strategy = 'held' and session = (select max(session) from strategy_target where strategy = 'held')"
-LATER = "(select min(one.session) from sessions as one where one.session > strategy_target.session)"
 EARLIER = "(select max(one.session) from sessions as one where one.session < strategy_target.session)"
 BEFORE = "(select max(one.session) from sessions as one where one.session < mix_fit.decided_session)"
 
