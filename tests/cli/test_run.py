@@ -231,8 +231,7 @@ def test_partitions_on_older_prices_are_marked_and_not_compared_until_a_whole_ru
     bars = pd.read_csv(file, index_col="Date")
     bars.loc["2023-06-15"] *= 1.04
     bars.to_csv(file)
-    for asset in ("raw_prices", "prices"):
-        assert lab.sdlab("run", "--select", asset).code == 0
+    prepare(lab.home)
     outcome = lab.sdlab("run", "--select", "r10|sd8")
     assert outcome.code == 0, outcome.err
 

@@ -1,6 +1,8 @@
 """What Dagster is given: definitions, schedule, the sensor that rebuilds, and which partitions are materialised."""
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -11,7 +13,7 @@ from support.lab import Lab
 from pipelines.lab.home import StudyHome, open_home
 from pipelines.orchestration.assembly import build_definitions
 from pipelines.orchestration.jobs import REFRESH, nightly_refresh
-from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, SIMULATIONS_KEY
+from pipelines.orchestration.keys import DERIVED_KEYS, MARKET_KEYS, RAW_PRICES_KEY, SIMULATIONS_KEY
 from pipelines.orchestration.lake_assets import PRICES_COMPLETE
 from pipelines.orchestration.partitions import partition_key, range_tags, simulation_grid
 from pipelines.steps import simulate
@@ -19,6 +21,7 @@ from pipelines.steps.datasets import FITS, RESERVE_BOOTSTRAP
 from sd_core.schemas import TABLES
 from sd_core.simulation import engine
 from sd_core.simulation.rules import Variant
+from sd_core.study.scenario import Scenario
 
 FIT_KEYS = [DERIVED_KEYS[fit.name] for fit in FITS]
 
@@ -133,30 +136,54 @@ def test_rebuild_sensor_is_on(finished: Lab) -> None:
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
 
 
-def test_partition_materialised_alone_requests_the_warehouse_once(lab: Lab) -> None:
-    home, tables = lab.home, [dg.AssetKey(name) for name in (*TABLES, "report_html")]
-    definitions = build_definitions(home)
+@dataclass(frozen=True)
+class Refreshed:
+    """A whole refresh by Dagster, what automation had asked for before it, and what it asks for afterwards."""
 
-    def materialise(instance: dg.DagsterInstance, assets: list[dg.AssetKey] | None, scenarios) -> None:
-        job = definitions.resolve_job_def(REFRESH)
-        assert job.execute_in_process(instance=instance, asset_selection=assets, tags=range_tags(scenarios)).success
+    lab: Lab
+    definitions: dg.Definitions
+    instance: dg.DagsterInstance
+    before: dg.EvaluateAutomationConditionsResult
+    after: dg.EvaluateAutomationConditionsResult
 
+    def materialise(self, assets: list[dg.AssetKey], scenarios: Sequence[Scenario]) -> None:
+        materialise(self.definitions, self.instance, assets, scenarios)
+
+
+def materialise(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    assets: list[dg.AssetKey] | None,
+    scenarios: Sequence[Scenario],
+) -> None:
+    job = definitions.resolve_job_def(REFRESH)
+    assert job.execute_in_process(instance=instance, asset_selection=assets, tags=range_tags(scenarios)).success
+
+
+@pytest.fixture(scope="module")
+def refreshed(finished: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refreshed]:
+    lab = finished.copy_to(tmp_path_factory.mktemp("refreshed") / "home")
+    definitions = build_definitions(lab.home)
     with dg.DagsterInstance.ephemeral() as instance:
-        evaluation = dg.evaluate_automation_conditions(definitions, instance)
-        assert evaluation.total_requested == 0
+        before = dg.evaluate_automation_conditions(definitions, instance)
+        materialise(definitions, instance, None, lab.home.study.scenarios)
+        after = dg.evaluate_automation_conditions(definitions, instance, cursor=before.cursor)
+        yield Refreshed(lab, definitions, instance, before, after)
 
-        materialise(instance, None, home.study.scenarios)
-        evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
-        assert evaluation.total_requested == 0
 
-        materialise(instance, [SIMULATIONS_KEY], home.study.scenarios[:1])
-        evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
-        assert [evaluation.get_num_requested(table) for table in tables] == [1] * len(tables)
-        assert evaluation.get_num_requested(SIMULATIONS_KEY) == 0
+def test_partition_materialised_alone_requests_the_warehouse_once(refreshed: Refreshed) -> None:
+    definitions, instance, scenarios = refreshed.definitions, refreshed.instance, refreshed.lab.home.study.scenarios
+    tables = [dg.AssetKey(name) for name in (*TABLES, "report_html")]
+    assert (refreshed.before.total_requested, refreshed.after.total_requested) == (0, 0)
 
-        materialise(instance, tables, home.study.scenarios)
-        evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
-        assert evaluation.total_requested == 0
+    refreshed.materialise([SIMULATIONS_KEY], scenarios[:1])
+    evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=refreshed.after.cursor)
+    assert [evaluation.get_num_requested(table) for table in tables] == [1] * len(tables)
+    assert evaluation.get_num_requested(SIMULATIONS_KEY) == 0
+
+    refreshed.materialise(tables, scenarios)
+    evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
+    assert evaluation.total_requested == 0
 
 
 def test_prices_materialised_alone_ask_for_the_fits_and_the_warehouse_in_one_go(lab: Lab) -> None:
@@ -165,27 +192,21 @@ def test_prices_materialised_alone_ask_for_the_fits_and_the_warehouse_in_one_go(
     later = [*FIT_KEYS, *(dg.AssetKey(name) for name in TABLES)]
     with dg.DagsterInstance.ephemeral() as instance:
         evaluation = dg.evaluate_automation_conditions(definitions, instance)
-        job = definitions.resolve_job_def(REFRESH)
-        prices = list(MARKET_KEYS.values())
-        tags = range_tags(home.study.scenarios)
-        assert job.execute_in_process(instance=instance, asset_selection=prices, tags=tags).success
+        materialise(definitions, instance, list(MARKET_KEYS.values()), home.study.scenarios)
         evaluation = dg.evaluate_automation_conditions(definitions, instance, cursor=evaluation.cursor)
         assert [evaluation.get_num_requested(key) for key in later] == [1] * len(later)
         assert evaluation.get_num_requested(SIMULATIONS_KEY) == 0
 
 
-def test_refresh_covers_every_input_and_leaves_bootstrap_samples_as_they_are(lab: Lab) -> None:
-    job = build_definitions(lab.home).resolve_job_def(REFRESH)
+def test_refresh_covers_every_input_and_leaves_bootstrap_samples_as_they_are(refreshed: Refreshed) -> None:
+    job = refreshed.definitions.resolve_job_def(REFRESH)
     inputs = {key for node in job.asset_layer.asset_graph.asset_nodes for key in node.parent_keys}
     assert inputs <= job.asset_layer.selected_asset_keys
-    with dg.DagsterInstance.ephemeral() as instance:
-        samples = DERIVED_KEYS[RESERVE_BOOTSTRAP.name]
-        assert job.execute_in_process(instance=instance, tags=range_tags(lab.home.study.scenarios)).success
-        event = instance.get_latest_materialization_event(samples)
-        assert event is not None
-        assert event.asset_materialization is not None
-        assert event.asset_materialization.metadata["left_alone"].value == "made by the job reserve_question alone"
-    assert lab.home.lake.current(RESERVE_BOOTSTRAP.name) is None
+    event = refreshed.instance.get_latest_materialization_event(DERIVED_KEYS[RESERVE_BOOTSTRAP.name])
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.metadata["left_alone"].value == "made by the job reserve_question alone"
+    assert refreshed.lab.home.lake.current(RESERVE_BOOTSTRAP.name) is None
 
 
 # Prices
@@ -213,10 +234,11 @@ def test_check_of_prices_warns_of_a_hole(lab_with_prices: Lab, tmp_path: Path) -
 
 
 def price_check(lab: Lab) -> dg.AssetCheckEvaluation:
-    """Run a study and return how the check of its prices went."""
-    assert lab.sdlab("run").code == 0
-    key = dg.AssetCheckKey(MARKET_KEYS["prices"], PRICES_COMPLETE)
-    with dg.DagsterInstance.from_config(str(lab.home.dagster_home)) as instance:
+    """Fetch and prepare the prices of a study, and return how their check went."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        prices = [RAW_PRICES_KEY, *MARKET_KEYS.values()]
+        materialise(build_definitions(lab.home), instance, prices, lab.home.study.scenarios)
+        key = dg.AssetCheckKey(MARKET_KEYS["prices"], PRICES_COMPLETE)
         [record] = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
         assert record.event is not None
         assert record.event.dagster_event is not None

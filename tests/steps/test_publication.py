@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import duckdb
 import pytest
 from support.lab import Lab
-from support.steps import publish, rebuilt, refresh
+from support.steps import prepare, publish, rebuilt, refresh
 
 from pipelines.orchestration import warehouse_assets
 from pipelines.report import file
@@ -149,7 +149,8 @@ def test_source_that_goes_back_and_forth_is_one_finding_with_its_times(lab_with_
     header, first, *others = paid.splitlines()
     for content in ("\n".join([header, *others]), paid) * 2:
         file.write_text(content, encoding="utf-8")
-        refresh(lab_with_prices.home, fresh=True)
+        prepare(lab_with_prices.home, fresh=True)
+    refresh(lab_with_prices.home)
     findings = lab_with_prices.table("report_data_quality").query("rule == 'history_changed'")
     assert len(findings) == 2
     assert all(f"first: {first[:10]} amount" in detail for detail in findings["detail"])
