@@ -17,11 +17,12 @@ from sd_core.lake import Lake
 from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
 from sd_core.market.stored import StoredPanel
+from sd_core.metrics.measures import METRICS
 from sd_core.metrics.money_weighted import MoneyWeighted
 from sd_core.metrics.returns import session_returns
 from sd_core.schemas.sweeps import METRICS_SCHEMA, SEGMENT, SWEEPS
 from sd_core.selection.differences import packed_sums
-from sd_core.simulation.digest import LAWS, METRICS, Record, digest
+from sd_core.simulation.digest import LAWS, Record, digest
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.path_band import path_outcome
 from sd_core.simulation.results import SimulationResult
@@ -232,7 +233,7 @@ def _periods(panel: Panel, record: Record, rows: int) -> dict[str, Any]:
     return {
         "first_session": [first] * rows,
         "last_session": [last] * rows,
-        "is_of_a_year": [record.days >= 360] * rows,
+        "is_of_a_year": [record.calendar.days >= 360] * rows,
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
-from sd_core.metrics.outcome import Calendar
+from sd_core.metrics.measures import Calendar
 from sd_core.metrics.performance import performance
 from sd_core.metrics.returns import Rows, session_returns
 from sd_core.resampling.paired import SAMPLES, Certainty, mean_block, paired_certainty

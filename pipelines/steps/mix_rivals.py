@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.steps.equal_cash import certainty_of, plain
 from sd_core.market.panel import Panel
-from sd_core.metrics.outcome import Calendar
+from sd_core.metrics.measures import Calendar
 from sd_core.metrics.performance import performance
 from sd_core.metrics.returns import Rows, session_returns
 from sd_core.simulation.mix_rivals import mix_rivals

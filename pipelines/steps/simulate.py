@@ -27,8 +27,8 @@ from sd_core.lake import Lake, Version
 from sd_core.market.panel import Panel
 from sd_core.market.sessions import session_after
 from sd_core.market.stored import StoredPanel
+from sd_core.metrics.measures import Calendar
 from sd_core.metrics.money_weighted import money_weighted_return
-from sd_core.metrics.outcome import Calendar
 from sd_core.metrics.performance import performance
 from sd_core.metrics.returns import session_returns
 from sd_core.simulation.engine import ASSETS_SIDE_BY_SIDE, SIDE_BY_SIDE, simulate

@@ -27,9 +27,10 @@ from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.market.panel import Panel
 from sd_core.market.stored import StoredPanel
+from sd_core.metrics.measures import METRICS
 from sd_core.metrics.returns import session_returns
 from sd_core.schemas.sweeps import SWEEPS
-from sd_core.simulation.digest import METRICS, Record
+from sd_core.simulation.digest import Record
 from sd_core.simulation.results import SimulationResult
 from sd_core.simulation.rules import Rules, resolve_all
 from sd_core.study.model import Study

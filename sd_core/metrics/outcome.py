@@ -1,7 +1,6 @@
 """The outcome of a scenario, in a few numbers, for more simulations than can be stored.
 
-The formulas are those of ``sql/macros.sql``, once more: a bootstrap asks for tens of thousands of simulations, whose
-days are gone as soon as they are counted. The tests hold both to the same numbers.
+Its metrics belong in ``measures``; what a bootstrap asks for besides is computed here.
 """
 
 from typing import NamedTuple
@@ -9,19 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Dates, Floats, Integers, days_between, month_numbers
-from sd_core.market.panel import Panel, risk_free_returns
-from sd_core.metrics.money_weighted import money_weighted_return
-from sd_core.metrics.ratios import deviation, sharpe, sortino
-from sd_core.metrics.returns import NO_MONEY, Rows, session_return
-from sd_core.schemas.kinds import Kind
+from sd_core.metrics.measures import BUY, METRICS, SELL, Calendar, measure, solve
+from sd_core.metrics.ratios import deviation
+from sd_core.metrics.returns import Rows
 
 # Share of the value below which the bank counts as low.
 LOW_CASH = 0.05
-
-BUY, SELL = Kind.BUY.value, Kind.SELL.value
-WITHDRAWAL, SKIP_WITHDRAWAL = Kind.WITHDRAWAL.value, Kind.SKIP_WITHDRAWAL.value
-NAN = np.nan
 
 
 class Outcome(NamedTuple):
@@ -60,94 +52,31 @@ class Outcome(NamedTuple):
     low_cash_share: float
 
 
-class Calendar(NamedTuple):
-    """What the outcomes of a history need to know of its sessions.
-
-    Attributes:
-        risk_free_return: what cash earned since the session before, shape (sessions,).
-        month: number of each session's calendar month, from 0, shape (sessions,).
-        days: from the first session to the last.
-        periods_per_year: that ratios are annualised with.
-    """
-
-    risk_free_return: Floats
-    month: Integers
-    days: float
-    periods_per_year: float
-
-    @classmethod
-    def of(cls, panel: Panel) -> "Calendar":
-        """Return the calendar of a panel."""
-        month = month_numbers(panel.sessions)
-        return cls(
-            risk_free_return=risk_free_returns(panel.sessions, panel.rates),
-            month=month - month[0],
-            days=float(days_between(panel.sessions[[0, -1]])[0]),
-            periods_per_year=panel.periods_per_year,
-        )
-
-
-def outcome(daily: Rows, ledger: Rows, calendar: Calendar, sessions: Dates, capital: float) -> Outcome:
+def outcome(daily: Rows, ledger: Rows, calendar: Calendar, capital: float) -> Outcome:
     """Return the outcome of one scenario, from the records of its days and its ledger."""
-    xirr = money_weighted_return(daily, sessions, capital).rate
-    numbers = _outcome(daily, ledger, calendar, capital)
-    return Outcome(*numbers)._replace(xirr=NAN if xirr is None else xirr)
+    metrics = np.empty(len(METRICS))
+    if not measure(ledger, daily, calendar, capital, metrics):
+        solve(daily, calendar, capital, metrics)
+    found = dict(zip(METRICS, metrics.tolist(), strict=True))
+    volatility, without_income, low_cash = _by_month(daily, ledger, calendar.month)
+    return Outcome(
+        **{name: found[name] for name in Outcome._fields if name in found and name != "withdrawals"},
+        withdrawals=float(daily["withdrawals"].sum()),  # also where no ledger was kept
+        income_volatility=volatility,
+        months_without_income=without_income,
+        low_cash_share=low_cash,
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _outcome(daily, ledger, calendar, capital):  # type: ignore[no-untyped-def]
-    """Return the numbers of an :class:`Outcome` in order, xirr left open."""
-    sessions = len(daily)
-    growth, highest, max_drawdown = 1.0, 1.0, 0.0
-    excess = np.empty(sessions)
-    observed, skipped_buys, low_cash, cash_share, valued, previous = 0, 0, 0, 0.0, 0, capital
-    income = np.zeros(calendar.month[-1] + 1)
-    withdrawals = 0.0
-    for session in range(sessions):
-        day = daily[session]
-        invested_before = previous + day.deposits
-        if invested_before > NO_MONEY:
-            simple_return = session_return(invested_before, day.value, day.withdrawals)
-            growth *= max(1.0 + simple_return, 0.0)
-            excess[observed] = simple_return - calendar.risk_free_return[session]
-            observed += 1
-        highest = max(highest, growth)
-        max_drawdown = min(max_drawdown, growth / highest - 1.0)
-        if day.value > NO_MONEY:
-            cash_share += day.bank / day.value
-            valued += 1
-        low_cash += day.bank < LOW_CASH * day.value
-        skipped_buys += day.skipped_buys
-        withdrawals += day.withdrawals
-        income[calendar.month[session]] += day.income
-        previous = day.value
-    harvest_gross, harvest_net, scheduled = 0.0, 0.0, 0.0
+def _by_month(daily, ledger, month):  # type: ignore[no-untyped-def]
+    """Return the volatility of the income of months, the share of months without any, and that of low cash."""
+    income, low_cash = np.zeros(month[-1] + 1), 0
+    for session in range(len(daily)):
+        income[month[session]] += daily[session].income
+        low_cash += daily[session].bank < LOW_CASH * daily[session].value
     for number in range(len(ledger)):
         row = ledger[number]
         if row.kind == SELL or row.kind == BUY:
-            harvest_net += row.amount
-            income[calendar.month[row.session]] += row.amount
-            if row.kind == SELL:
-                harvest_gross -= row.quantity * row.price
-        elif row.kind == WITHDRAWAL or row.kind == SKIP_WITHDRAWAL:
-            scheduled -= row.amount
-            if not np.isnan(row.skipped_quantity):
-                scheduled += row.skipped_quantity
-    excess = excess[:observed]
-    return (
-        daily[sessions - 1].value,
-        growth - 1.0,
-        NAN,
-        sharpe(excess, calendar.periods_per_year),
-        sortino(excess, calendar.periods_per_year),
-        max_drawdown,
-        income.sum() * DAYS_PER_CALENDAR_YEAR / calendar.days if calendar.days > 0.0 else NAN,
-        deviation(income),
-        np.mean(income <= 0.0),
-        withdrawals,
-        harvest_gross / scheduled if scheduled > 0.0 else NAN,
-        harvest_net / scheduled if scheduled > 0.0 else NAN,
-        float(skipped_buys),
-        cash_share / valued if valued else NAN,
-        low_cash / sessions,
-    )
+            income[month[row.session]] += row.amount
+    return deviation(income), np.mean(income <= 0.0), low_cash / len(daily)

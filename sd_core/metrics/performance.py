@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats
-from sd_core.metrics.outcome import Calendar
+from sd_core.metrics.measures import Calendar
 from sd_core.metrics.ratios import deviation, sharpe
 
 

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sd_core.market.panel import Panel
-from sd_core.metrics.outcome import Calendar, Outcome, outcome
+from sd_core.metrics.measures import Calendar
+from sd_core.metrics.outcome import Outcome, outcome
 from sd_core.resampling.histories import Drawn, Relatives
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import Rules
@@ -58,6 +59,5 @@ def _outcomes(rules: Sequence[Rules], history: Panel) -> list[Outcome]:
     calendar = Calendar.of(history)
     results = simulate(history, rules, workers=1)
     return [
-        outcome(result.daily, result.ledger, calendar, history.sessions, one.capital)
-        for result, one in zip(results, rules, strict=True)
+        outcome(result.daily, result.ledger, calendar, one.capital) for result, one in zip(results, rules, strict=True)
     ]

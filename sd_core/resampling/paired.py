@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats, Integers
-from sd_core.metrics.outcome import Calendar
+from sd_core.metrics.measures import Calendar
 from sd_core.metrics.ratios import NO_SPREAD
 
 SAMPLES = 2_000

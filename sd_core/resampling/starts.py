@@ -13,7 +13,8 @@ import numpy as np
 
 from sd_core.market.arrays import Dates, month_numbers
 from sd_core.market.panel import DAYS_PER_YEAR, Panel
-from sd_core.metrics.outcome import Calendar, outcome
+from sd_core.metrics.measures import Calendar
+from sd_core.metrics.outcome import outcome
 from sd_core.metrics.returns import Rows, session_returns
 from sd_core.resampling.histories import anniversary_of
 from sd_core.schemas.stress import YEARS
@@ -117,7 +118,7 @@ def start_outcomes(panel: Panel, rules: Sequence[Rules], places: Sequence[int]) 
         asked = [_from_date(one, str(history.sessions[0])) for one in rules] if place else rules
         found = []
         for result, one in zip(simulate(history, asked, workers=1, ledger=False), asked, strict=True):
-            counted = outcome(result.daily, result.ledger, calendar, history.sessions, one.capital)
+            counted = outcome(result.daily, result.ledger, calendar, one.capital)
             found.append(
                 StartOutcome(
                     final_value=counted.final_value,

@@ -1,8 +1,9 @@
 """A scenario in one compiled pass: its metrics, and whether its rows keep the laws of the audit.
 
-For scenarios of which nothing else is kept, so that thousands take no longer than SQL takes for one. The formulas are
-those of ``sql``: the tests hold both to the same numbers and to the same findings, and each sweep has some of its own
-scenarios audited by SQL before it begins. Taxes, whose lots are rows of their own, are left to SQL.
+For scenarios of which nothing else is kept, so that thousands take no longer than SQL takes for one. The laws are those
+of ``sql``, as the formulas in ``metrics.measures`` are: the tests hold both to the same numbers and to the same
+findings, and each sweep has some of its own scenarios audited by SQL before it begins. Taxes, whose lots are rows of
+their own, are left to SQL.
 """
 
 from typing import NamedTuple
@@ -12,78 +13,34 @@ import numpy.typing as npt
 from numba import njit
 
 from sd_core import versions
-from sd_core.market.arrays import DAYS_PER_CALENDAR_YEAR, Floats, Integers, day_numbers, days_between, last_known
-from sd_core.market.panel import Panel, risk_free_returns
-from sd_core.metrics.money_weighted import MoneyWeighted, money_weighted_return, only_rate
-from sd_core.metrics.ratios import deviation, sharpe, sortino
-from sd_core.metrics.returns import NO_MONEY, session_return
+from sd_core.market.arrays import Floats, last_known
+from sd_core.market.panel import Panel
+from sd_core.metrics.measures import (
+    DEPOSITS,
+    DIVIDEND_INCOME,
+    FEES,
+    FINAL_VALUE,
+    HARVEST_GROSS,
+    HARVEST_NET,
+    INCOME,
+    INTEREST_INCOME,
+    MAX_DRAWDOWN,
+    TOTAL_RETURN,
+    TWR,
+    VOLATILITY,
+    WITHDRAWALS,
+    WITHDRAWALS_SCHEDULED,
+    Calendar,
+    measure,
+    solve,
+)
+from sd_core.metrics.money_weighted import MoneyWeighted
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.simulation.results import SimulationResult
 
 # Of what is computed and judged here; a change of either is another version.
 VERSION = versions.DIGEST
 
-# Columns of ``simulation_metrics``, by their place among the numbers of a digest. NaN is NULL.
-METRICS = (
-    "final_value",
-    "total_return",
-    "twr",
-    "cagr",
-    "volatility",
-    "sharpe",
-    "sortino",
-    "max_drawdown",
-    "calmar",
-    "value_at_risk",
-    "conditional_value_at_risk",
-    "dividend_income",
-    "interest_income",
-    "harvest_gross",
-    "harvest_net",
-    "income",
-    "income_per_year",
-    "fees",
-    "trades",
-    "skipped_buys",
-    "passed_rungs",
-    "mean_cash_share",
-    "deposits",
-    "withdrawals",
-    "withdrawals_scheduled",
-    "coverage_gross",
-    "coverage_net",
-    "xirr",
-)
-(
-    FINAL_VALUE,
-    TOTAL_RETURN,
-    TWR,
-    CAGR,
-    VOLATILITY,
-    SHARPE,
-    SORTINO,
-    MAX_DRAWDOWN,
-    CALMAR,
-    VALUE_AT_RISK,
-    CONDITIONAL_VALUE_AT_RISK,
-    DIVIDEND_INCOME,
-    INTEREST_INCOME,
-    HARVEST_GROSS,
-    HARVEST_NET,
-    INCOME,
-    INCOME_PER_YEAR,
-    FEES,
-    TRADES,
-    SKIPPED_BUYS,
-    PASSED_RUNGS,
-    MEAN_CASH_SHARE,
-    DEPOSITS,
-    WITHDRAWALS,
-    WITHDRAWALS_SCHEDULED,
-    COVERAGE_GROSS,
-    COVERAGE_NET,
-    XIRR,
-) = range(len(METRICS))
 EVERY_SCENARIO_HAS = (
     *(FINAL_VALUE, TOTAL_RETURN, TWR, MAX_DRAWDOWN, FEES, DEPOSITS, WITHDRAWALS, WITHDRAWALS_SCHEDULED),
     *(DIVIDEND_INCOME, INTEREST_INCOME, HARVEST_GROSS, HARVEST_NET, INCOME),
@@ -119,16 +76,9 @@ LAWS = (
 
 # Of the larger one of two amounts, or of the money that they come from: rounding.
 SAME_MONEY = 1e-9
-# No drawdown is shallower.
-NO_DRAWDOWN = 1e-12
-# Of the value at risk.
-TAIL = 0.05
-
-INITIAL_BUY, BUY, SELL, SKIP_BUY = (kind.value for kind in (Kind.INITIAL_BUY, Kind.BUY, Kind.SELL, Kind.SKIP_BUY))
-DIVIDEND, INTEREST, DEPOSIT = Kind.DIVIDEND.value, Kind.INTEREST.value, Kind.DEPOSIT.value
-WITHDRAWAL, SKIP_WITHDRAWAL, SKIP_SELL = Kind.WITHDRAWAL.value, Kind.SKIP_WITHDRAWAL.value, Kind.SKIP_SELL.value
+INITIAL_BUY, BUY, SKIP_BUY = (kind.value for kind in (Kind.INITIAL_BUY, Kind.BUY, Kind.SKIP_BUY))
+SKIP_WITHDRAWAL, SKIP_SELL = Kind.SKIP_WITHDRAWAL.value, Kind.SKIP_SELL.value
 KINDS = len(Kind)
-NAN = np.nan
 
 Numbers = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -140,19 +90,13 @@ class Record(NamedTuple):
     Attributes:
         low, high: of each bar, NaN where there is none, shape (sessions, assets).
         last: the last close known, same shape.
-        risk_free_return: what cash earned since the session before, shape (sessions,).
-        day: number of each session's day, shape (sessions,).
-        days: from the first session to the last.
-        periods_per_year: that ratios are annualised with.
+        calendar: of its sessions.
     """
 
     low: Floats
     high: Floats
     last: Floats
-    risk_free_return: Floats
-    day: Integers
-    days: float
-    periods_per_year: float
+    calendar: Calendar
 
     @classmethod
     def of(cls, panel: Panel) -> "Record":
@@ -161,10 +105,7 @@ class Record(NamedTuple):
             low=np.ascontiguousarray(panel.low),
             high=np.ascontiguousarray(panel.high),
             last=last_known(panel.close),
-            risk_free_return=risk_free_returns(panel.sessions, panel.rates),
-            day=day_numbers(panel.sessions),
-            days=float(days_between(panel.sessions[[0, -1]])[0]),
-            periods_per_year=panel.periods_per_year,
+            calendar=Calendar.of(panel),
         )
 
 
@@ -185,28 +126,19 @@ def digest(
         once, or there is none. None elsewhere, and where a law is broken.
     """
     is_solved = _digest(result.ledger, result.daily, result.lots, record, capital, metrics, broken)
-    if is_solved or broken.any():
-        return None
-    sessions = record.day.astype("datetime64[D]")
-    solved = money_weighted_return(result.daily, sessions[: len(result.daily)], capital)
-    metrics[XIRR] = NAN if solved.rate is None else solved.rate
-    return solved
+    return None if is_solved or broken.any() else solve(result.daily, record.calendar, capital, metrics)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _digest(ledger, daily, lots, record, capital, metrics, broken):  # type: ignore[no-untyped-def]
     """Fill in metrics and laws; return whether the money-weighted return is among the metrics."""
     broken[:] = 0
-    metrics[:] = NAN
-    broken[_COMPLETE] = len(daily) != len(record.day)
+    broken[_COMPLETE] = len(daily) != len(record.low)
     _judge_ledger(ledger, record, broken)
     _judge_days(daily, capital, broken)
     _judge_balances(ledger, daily, record, capital, broken)
     _judge_lots(ledger, lots, record, broken)
-    _measure_days(daily, record, capital, metrics)
-    _measure_ledger(ledger, record, metrics)
-    _measure_transfers(ledger, metrics)
-    is_solved = _measure_flows(daily, record, capital, metrics)
+    is_solved = measure(ledger, daily, record.calendar, capital, metrics)
     _judge_metrics(metrics, broken)
     return is_solved
 
@@ -377,130 +309,6 @@ def _judge_lots(ledger, lots, record, broken):  # type: ignore[no-untyped-def]
             )
         ):
             broken[_LOTS] += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _measure_days(daily, record, capital, metrics):  # type: ignore[no-untyped-def]
-    """Fill in what follows from the days: :data:`METRICS` up to the values at risk, and shares of cash."""
-    sessions = min(len(daily), len(record.day))
-    returns, excess = np.empty(sessions), np.empty(sessions)
-    growth, highest, deepest = 1.0, 1.0, 0.0
-    observed, valued, previous = 0, 0, capital
-    cash_share, skipped, passed = 0.0, 0, 0
-    for session in range(sessions):
-        day = daily[session]
-        invested = previous + day.deposits
-        if invested > NO_MONEY:
-            returns[observed] = session_return(invested, day.value, day.withdrawals)
-            excess[observed] = returns[observed] - record.risk_free_return[session]
-            growth *= max(1.0 + returns[observed], 0.0)
-            highest = max(highest, growth)
-            deepest = min(deepest, growth / highest - 1.0)
-            observed += 1
-        if day.value > NO_MONEY:
-            cash_share += day.bank / day.value
-            valued += 1
-        skipped += day.skipped_buys
-        passed += day.passed_rungs
-        previous = day.value
-    returns, excess = returns[:observed], excess[:observed]
-    metrics[FINAL_VALUE] = previous
-    metrics[TOTAL_RETURN] = previous / capital - 1.0
-    if observed > 0:
-        metrics[TWR] = growth - 1.0
-        metrics[MAX_DRAWDOWN] = deepest
-    if observed > 0 and record.days > 0.0:
-        metrics[CAGR] = growth ** (DAYS_PER_CALENDAR_YEAR / record.days) - 1.0
-    metrics[VOLATILITY] = deviation(returns) * np.sqrt(record.periods_per_year)
-    metrics[SHARPE] = sharpe(excess, record.periods_per_year) if observed > 0 else NAN
-    metrics[SORTINO] = sortino(excess, record.periods_per_year)
-    if deepest < -NO_DRAWDOWN:
-        metrics[CALMAR] = metrics[CAGR] / -deepest
-    metrics[VALUE_AT_RISK], metrics[CONDITIONAL_VALUE_AT_RISK] = _at_risk(returns)
-    metrics[SKIPPED_BUYS], metrics[PASSED_RUNGS] = skipped, passed
-    metrics[MEAN_CASH_SHARE] = cash_share / valued if valued > 0 else NAN
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _at_risk(returns):  # type: ignore[no-untyped-def]
-    """Return the 5th percentile of returns, linearly interpolated, and the mean of those at or below it."""
-    if len(returns) < 2:
-        return NAN, NAN
-    place = (len(returns) - 1) * TAIL
-    below = int(place)
-    parted = np.partition(returns, below + 1)
-    # What comes before the place of the next larger one is no larger; the largest of it is the one before.
-    low = parted[: below + 1].max()
-    at_risk = low + (parted[below + 1] - low) * (place - below)
-    total, count = 0.0, 0
-    for value in returns:
-        if value <= at_risk:
-            total += value
-            count += 1
-    return at_risk, total / count
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _measure_ledger(ledger, record, metrics):  # type: ignore[no-untyped-def]
-    """Fill in income, costs and trades."""
-    dividends, interest, gross, net, fees, trades = 0.0, 0.0, 0.0, 0.0, 0.0, 0
-    for number in range(len(ledger)):
-        row = ledger[number]
-        fees += row.fee
-        if not np.isnan(row.quantity) and row.kind != INITIAL_BUY:
-            trades += 1
-        if row.kind == SELL or row.kind == BUY:
-            net += row.amount
-            if row.kind == SELL and not np.isnan(row.quantity * row.price):  # a sum leaves NULL out
-                gross += -row.quantity * row.price
-        elif row.kind == DIVIDEND:
-            dividends += row.amount
-        elif row.kind == INTEREST:
-            interest += row.amount
-    income = dividends + interest + net
-    metrics[DIVIDEND_INCOME], metrics[INTEREST_INCOME] = dividends, interest
-    metrics[HARVEST_GROSS], metrics[HARVEST_NET], metrics[INCOME] = gross, net, income
-    metrics[INCOME_PER_YEAR] = income * DAYS_PER_CALENDAR_YEAR / record.days if record.days > 0.0 else NAN
-    metrics[FEES], metrics[TRADES] = fees, trades
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _measure_transfers(ledger, metrics):  # type: ignore[no-untyped-def]
-    """Fill in what was put in and taken out, and how the harvest covers it."""
-    deposits, withdrawals, scheduled = 0.0, 0.0, 0.0
-    for number in range(len(ledger)):
-        row = ledger[number]
-        if row.kind == DEPOSIT:
-            deposits += row.amount
-        elif row.kind == WITHDRAWAL or row.kind == SKIP_WITHDRAWAL:
-            if row.kind == WITHDRAWAL:
-                withdrawals -= row.amount
-            scheduled -= row.amount
-            # The unpaid part of a withdrawal is in the column that has the quantity of a skipped order.
-            if not np.isnan(row.skipped_quantity):
-                scheduled += row.skipped_quantity
-    metrics[DEPOSITS], metrics[WITHDRAWALS], metrics[WITHDRAWALS_SCHEDULED] = deposits, withdrawals, scheduled
-    metrics[COVERAGE_GROSS] = metrics[HARVEST_GROSS] / scheduled if scheduled != 0.0 else NAN
-    metrics[COVERAGE_NET] = metrics[HARVEST_NET] / scheduled if scheduled != 0.0 else NAN
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _measure_flows(daily, record, capital, metrics):  # type: ignore[no-untyped-def]
-    """Fill in the money-weighted return where flows change their direction once; return whether they do."""
-    sessions = min(len(daily), len(record.day))
-    years, flows, count = np.empty(sessions), np.empty(sessions), 0
-    for session in range(sessions):
-        flow = daily[session].withdrawals - daily[session].deposits
-        if session == 0:
-            flow -= capital
-        if session == sessions - 1:
-            flow += daily[session].value
-        if flow != 0.0:
-            years[count] = (record.day[session] - record.day[0]) / 365.0
-            flows[count] = flow
-            count += 1
-    metrics[XIRR] = only_rate(years[:count], flows[:count])
-    return np.isfinite(metrics[XIRR])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

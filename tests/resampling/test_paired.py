@@ -5,14 +5,14 @@ import pytest
 from arch.bootstrap import StationaryBootstrap
 from scipy.stats import t
 
-from sd_core.metrics.outcome import Calendar
+from sd_core.metrics.measures import Calendar
 from sd_core.resampling.paired import SAMPLES, draw_blocks, mean_block, paired_certainty
 
 DAYS, PERIODS = 1_461.0, 252
 
 
 def calendar(cash: np.ndarray) -> Calendar:
-    return Calendar(cash, np.zeros(len(cash), np.int64), DAYS, PERIODS)
+    return Calendar(cash, np.arange(len(cash)), np.zeros(len(cash), np.int64), DAYS, PERIODS)
 
 
 def pair(seed: int, sessions: int = 1_001, gap: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -16,9 +16,10 @@ from support.simulated_lake import add_scenario_rows, fill_from_simulation
 from pipelines.warehouse.audit import DECLARED, read_identities
 from pipelines.warehouse.lake_views import ROWS
 from pipelines.warehouse.reduction import AUDITED, judged_identities
+from sd_core.metrics.measures import METRICS
 from sd_core.metrics.money_weighted import money_weighted_return
 from sd_core.schemas import TABLES
-from sd_core.simulation.digest import LAWS, METRICS, Record, digest
+from sd_core.simulation.digest import LAWS, Record, digest
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import Rules
