@@ -7,6 +7,13 @@ span as (
     from sessions
 ),
 
+-- Pairs of reserves are many: of strategies that were never resampled there is nothing to compare.
+measured as (
+    select strategy, measure, reserve, history, years, score
+    from reserve_measure
+    where strategy in (select strategy from reserve_measure where history > 0)
+),
+
 differences as (
     select
         one.strategy,
@@ -19,8 +26,8 @@ differences as (
             when one.measure = 'wealth' then yearly_lead(one.score, other.score, one.years)
             else one.score - other.score
         end as difference
-    from reserve_measure as one
-    inner join reserve_measure as other
+    from measured as one
+    inner join measured as other
         on one.strategy = other.strategy
         and one.measure = other.measure
         and one.history = other.history

@@ -2,6 +2,9 @@
 -- table: attribution_brinson
 with
 -- The policy mix is put back to its targets at the close of the first session of each month, and where they change.
+attributable as (
+    select distinct strategy from lake.simulation_partition where is_current and keep = 'ledger'
+),
 target_changes as (
     select distinct strategy, session from strategy_target
 ),
@@ -21,7 +24,7 @@ stretches as (
                 partition by strategies.strategy order by sessions.session
             ) as is_balanced
         from sessions
-        cross join (select distinct strategy from strategy_target) as strategies
+        cross join attributable as strategies
         left join target_changes using (strategy, session)
     )
 ),
