@@ -1,6 +1,7 @@
 """What a second core is worth: numpy, the engine without its ledger, and with it, on one thread and on two.
 
-Rounds of everything follow each other, so that what else the machine does disturbs all alike; the best of each counts.
+Rounds of everything follow each other, each in the other direction, so that what else the machine does, and what ran
+just before, disturbs all alike; the best of each counts.
 New pages of memory say why a second core may be worth less.
 
     python -m benchmarks.cores [--json FILE]
@@ -20,7 +21,7 @@ from sd_core.simulation.engine import simulate
 from sd_core.simulation.rules import Rules
 
 THREADS = (1, 2)
-ROUNDS = 40
+ROUNDS = 100
 # numpy adds prices up so often that it takes as long as the scenarios.
 SUMS = 400
 
@@ -60,9 +61,10 @@ def measure(
         "SD Lab without ledger": lambda threads: _simulate(panel, rules, threads, ledger=False),
         "SD Lab": lambda threads: _simulate(panel, rules, threads, ledger=True),
     }
+    cases = [(name, threads) for name in works for threads in THREADS]
     found = [
-        {(name, threads): _spent(work, threads) for name, work in works.items() for threads in THREADS}
-        for _ in range(rounds + 1)
+        {(name, threads): _spent(works[name], threads) for name, threads in cases[:: -1 if place % 2 else 1]}
+        for place in range(rounds + 1)
     ][1:]
     return [Gain(name, *(_best([one[name, threads] for one in found]) for threads in THREADS)) for name in works]
 

@@ -7,8 +7,10 @@ runs in pieces and in one. What happens within a session belongs in ``kernel``.
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from queue import Empty, SimpleQueue
 
 from sd_core.market.arrays import Dates
 from sd_core.market.panel import Panel
@@ -33,6 +35,10 @@ from sd_core.simulation.rules import Rules
 # they run must stay small.
 SIDE_BY_SIDE = 8
 ASSETS_SIDE_BY_SIDE = 1000
+
+RunBatch = Callable[[Batch], list[SimulationResult]]
+# A batch, and where its results are put.
+Task = tuple[Batch, Future[list[SimulationResult]]]
 
 
 def simulate(
@@ -71,7 +77,7 @@ def simulate(
         _check_states(panel, rules, states, end)
         starts = [*states]
     market = market_of(panel)
-    threads = workers or os.cpu_count() or 1
+    threads = max(1, min(workers or os.cpu_count() or 1, len(rules)))
     side_by_side = max(1, min(SIDE_BY_SIDE, ASSETS_SIDE_BY_SIDE // len(panel.tickers), -(-len(rules) // threads)))
     per_thread = threading.local()
 
@@ -81,37 +87,77 @@ def simulate(
         return _simulate(market, batch, end, per_thread.buffers, panel.sessions)
 
     batches = _batches(rules, starts, side_by_side, threads)
-    if threads == 1 or len(rules) == 1:
+    if threads == 1:
         for batch in batches:
             yield from run_batch(batch)
-        return
-    with ThreadPoolExecutor(threads) as pool:
+    else:
+        yield from _shared_out(run_batch, batches, threads)
+
+
+def _shared_out(run_batch: RunBatch, batches: Iterator[Batch], threads: int) -> Iterator[SimulationResult]:
+    """Yield the results of batches in order, of which two per thread are under way or wait.
+
+    The thread that asks for results works too while the next one is not there. If it slept, a thread more than there
+    are cores would wake for each batch, and disturb one that computes.
+    """
+    todo: SimpleQueue[Task | None] = SimpleQueue()
+
+    def work() -> None:
+        for task in iter(todo.get, None):
+            _run(run_batch, *task)
+
+    with ThreadPoolExecutor(threads - 1) as pool:
+        for _ in range(threads - 1):
+            pool.submit(work)
         waiting: deque[Future[list[SimulationResult]]] = deque()
-        for batch in batches:
-            waiting.append(pool.submit(run_batch, batch))
-            if len(waiting) >= 2 * threads:
+        try:
+            while True:
+                for batch in islice(batches, 2 * threads - len(waiting)):
+                    waiting.append(Future())
+                    todo.put((batch, waiting[-1]))
+                if not waiting:
+                    return
+                while not waiting[0].done() and (task := _next(todo)):
+                    _run(run_batch, *task)
                 yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+        finally:
+            for _ in range(threads - 1):
+                todo.put(None)
+
+
+def _run(run_batch: RunBatch, batch: Batch, results: Future[list[SimulationResult]]) -> None:
+    try:
+        results.set_result(run_batch(batch))
+    except BaseException as error:  # it is raised where the results are asked for
+        results.set_exception(error)
+
+
+def _next(todo: SimpleQueue[Task | None]) -> Task | None:
+    """Return a task that no thread has begun, None where there is none."""
+    try:
+        return todo.get_nowait()
+    except Empty:
+        return None
 
 
 def _batches(rules: Sequence[Rules], starts: Sequence[State | None], most: int, threads: int) -> Iterator[Batch]:
     """Yield scenarios in order, as many together as may run side by side: those of the plain rule.
 
-    What does not fill a batch of every thread is shared out, so that none waits for the last one.
+    Towards the end it is a thread's share of the rest, so that none waits for the last one.
     """
-    rest = len(rules) % (most * threads)
-    first = 0
+    first, alone = 0, bool(rules) and has_policy(rules[0])
+    full = min(most, -(-len(rules) // threads))
     for place in range(1, len(rules) + 1):
+        next_alone = place < len(rules) and has_policy(rules[place])
         if (
-            place == len(rules)
-            or place - first == (most if first < len(rules) - rest else -(-rest // threads))
-            or has_policy(rules[first])
-            or has_policy(rules[place])
+            alone
+            or next_alone
+            or place == first + full
             or sessions_behind(starts[first]) != sessions_behind(starts[place])
         ):
             yield Batch(rules[first:place], starts[first:place])
-            first = place
+            first, alone = place, next_alone
+            full = min(most, -(-(len(rules) - first) // threads))
 
 
 def _check_states(panel: Panel, rules: Sequence[Rules], states: Sequence[State], end: int) -> None:

@@ -3,8 +3,9 @@
 What happens within a session belongs in ``kernel``; which scenarios run, and how far, in ``engine`` and ``walk``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from operator import attrgetter
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -23,6 +24,9 @@ from sd_core.simulation.rules import Every, Rules
 
 # What panels look like to the kernel, as long as they are in use: laying one out takes longer than a scenario on it.
 _MARKETS: "WeakKeyDictionary[Panel, book.Market]" = WeakKeyDictionary()
+
+# A lot as a piece of memory without fields.
+_LOT_AS_A_WHOLE = np.dtype((np.void, book.LOT.itemsize))
 
 _TERMS_OF = attrgetter(*(book.TERMS.names or ()))
 
@@ -221,7 +225,7 @@ def policy_of(batch: Batch, sessions: Dates, transfers: Floats | None = None) ->
 def results_of(books: book.Books, policy: book.Policy | None, end: int) -> list[SimulationResult]:
     """Return every scenario's rows, and its state; they lie where the books wrote them, but for open lots."""
     scenarios, assets = books.positions.shape
-    counts = [books.state[name].tolist() for name in ("rows", "sold", "slots")]
+    rows, sold, open_lots = (books.state[name].tolist() for name in ("rows", "sold", "slots"))
     for name in ("rows", "sold", "slots"):
         books.state[name] = 0
     if policy is None:
@@ -230,33 +234,30 @@ def results_of(books: book.Books, policy: book.Policy | None, end: int) -> list[
         harvests["role"] = np.arange(assets)
     else:
         returns, deadlines, gaps, harvests = policy.returns, policy.deadlines, policy.gaps, policy.harvests
-    return [
-        SimulationResult(
-            ledger=books.ledger[place, :rows],
-            daily=books.daily[place],
-            lots=books.sold[place, :sold],
-            state=State(
-                sessions=end,
-                totals=books.state[place : place + 1],
-                positions=books.positions[place],
-                holdings=books.holdings[place, :assets],
-                needs=books.needs[place, :assets],
-                lots=_copy(books.lots[place, :still_open]),
-                returns=returns,
-                deadlines=deadlines,
-                harvests=harvests,
-                gaps=gaps,
-            ),
-        )
-        for place, rows, sold, still_open in zip(range(scenarios), *counts, strict=True)
-    ]
+    # Arrays hand out their rows faster than they are asked for them one by one.
+    states = map(
+        State,
+        repeat(end, scenarios),
+        books.state[:, None],
+        books.positions,
+        books.holdings[:, :assets],
+        books.needs[:, :assets],
+        _first_rows(_copy(books.lots[:scenarios, : max(open_lots)]), open_lots),
+        repeat(returns),
+        repeat(deadlines),
+        repeat(harvests),
+        repeat(gaps),
+    )
+    return list(
+        map(SimulationResult, _first_rows(books.ledger, rows), books.daily, _first_rows(books.sold, sold), states)
+    )
+
+
+def _first_rows(arrays: Rows, counts: Sequence[int]) -> Iterator[Rows]:
+    """Yield as many rows of each array as are counted; there may be more arrays than counts."""
+    return (rows[:count] for count, rows in zip(counts, arrays, strict=False))
 
 
 def _copy(rows: Rows) -> Rows:
     """Copy rows whole: numpy copies records field by field, which takes twenty times as long."""
-    return _whole(rows).copy().view(rows.dtype)
-
-
-def _whole(rows: Rows) -> Rows:
-    """Return a view of rows as pieces of memory without fields."""
-    return rows.view(np.dtype((np.void, rows.dtype.itemsize)))
+    return rows.view(_LOT_AS_A_WHOLE).copy().view(rows.dtype)

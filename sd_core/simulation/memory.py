@@ -44,16 +44,16 @@ class Idle:
         return None
 
     def keep(self, piece: Bytes) -> None:
-        """Keep a piece, in the place of the oldest ones where there would be too much."""
-        fitting = self._most // len(piece)
-        if fitting == 0:
+        """Keep a piece, in the place of the oldest ones where there would be too many bytes, of any sizes."""
+        if len(piece) > self._most:
             return
-        while len(self._pieces) >= fitting:
+        self._pieces.append(piece)
+        # A copy, since pieces come back while one looks at them.
+        while sum(map(len, self._pieces.copy())) > self._most:
             try:
                 self._pieces.popleft()
             except IndexError:  # another thread has taken it
                 break
-        self._pieces.append(piece)
 
 
 class _Loan:

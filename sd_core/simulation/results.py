@@ -4,7 +4,7 @@ The meaning of every column is stated once, in ``schemas``; how rows come about 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +26,7 @@ LOTS = lake.SIMULATION_LOTS.row_dtype(without=("strategy", "reserve"))
 Rows = npt.NDArray[np.void]
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """The state of a scenario after a session: all that the sessions after it need to know of those before.
 
     Attributes:
@@ -55,8 +54,7 @@ class State:
     gaps: npt.NDArray[np.int8]
 
 
-@dataclass(frozen=True)
-class SimulationResult:
+class SimulationResult(NamedTuple):
     """One scenario's rows: the ledger as booked, a day per session, lots in the order they closed, open ones last.
 
     ``state`` is that of the scenario after the last of these sessions, None from an engine that cannot go on.

@@ -45,7 +45,8 @@ class Targets:
 
     def in_force(self, date: np.datetime64) -> Floats:
         """Return the weights in force after the close of a date, shape (assets,)."""
-        return np.asarray(self.weights[self.rows_by_session(np.array([date]))[0]])
+        row = 0 if len(self.sessions) == 1 else self.rows_by_session(np.array([date]))[0]
+        return np.asarray(self.weights[row])
 
     def rows_by_session(self, sessions: Dates) -> npt.NDArray[np.int64]:
         """Return which row is in force from the close of each session of a panel on, shape (sessions,)."""

@@ -61,8 +61,8 @@ def test_larger_memory_takes_the_place_of_older() -> None:
     del kept
     lend(500, few)
     assert few.take(500) is not None
-    assert few.take(100) is not None
-    assert few.take(100) is None
+    # Of the older ones as many are left as fit beside it.
+    assert [few.take(100) is None for _ in range(6)] == [False] * 5 + [True]
 
 
 def test_rows_of_several_kinds_lie_apart() -> None:

@@ -95,7 +95,7 @@ def test_bracket_adapts_where_the_next_session_begins_a_month(next_session, adap
     day = None if next_session is None else np.datetime64(next_session).item()
     # Without any gap a doubling has six rungs from the first month after 90 sessions on: that is January here.
     assert result.state.positions["bracket"][0] == pytest.approx(2 ** (1 / 6) - 1)
-    state = replace(result.state, gaps=np.ones_like(result.state.gaps))
+    state = result.state._replace(gaps=np.ones_like(result.state.gaps))
     sale, _ = next_orders(state, rules, panel, day)
     assert sale.limit == pytest.approx(100 * 2 ** (1 / (12 if adapted else 6)))
 

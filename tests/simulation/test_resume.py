@@ -79,7 +79,7 @@ def in_pieces(case: Case, stops: list[int]) -> list[SimulationResult]:
 
 def bytes_of(state: State | None) -> list[bytes]:
     assert state is not None
-    return [np.asarray(value).tobytes() for value in dataclasses.astuple(state)]
+    return [np.asarray(value).tobytes() for value in state]
 
 
 def assert_pieces_make_the_whole(case: Case, stops: list[int]) -> None:

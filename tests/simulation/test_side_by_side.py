@@ -1,12 +1,15 @@
 """Scenarios of a panel run side by side, a piece of it at a time: each books what it books alone, to the last byte."""
 
-import dataclasses
+import threading
+from typing import Any
 
 import numpy as np
 import pytest
 from support.generators import panel_of, random_case, rules_of
 
+from sd_core.simulation import engine
 from sd_core.simulation.engine import simulate
+from sd_core.simulation.layout import Batch
 from sd_core.simulation.results import SimulationResult
 from sd_core.simulation.rules import Rules
 
@@ -28,7 +31,7 @@ def random_rules() -> list[Rules]:
 def everything(result: SimulationResult) -> list[bytes]:
     assert result.state is not None
     rows = (result.ledger, result.daily, result.lots)
-    return [np.asarray(each).tobytes() for each in (*rows, *dataclasses.astuple(result.state))]
+    return [np.asarray(each).tobytes() for each in (*rows, *result.state)]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -82,3 +85,58 @@ def test_more_open_lots_than_the_buffers_hold_leave_the_next_scenario_alone() ->
     together = simulate(panel, rules, 1, states=[few, many])
     for found, chosen, state in zip(together, rules, (few, many), strict=True):
         assert everything(found) == everything(next(simulate(panel, [chosen], states=[state])))
+
+
+@pytest.fixture
+def many_rules() -> list[Rules]:
+    return [rules_of(assets=1, reserve=place / 1000) for place in range(100)]
+
+
+def test_the_thread_that_asks_works_beside_one_thread_less(
+    many_rules: list[Rules], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work: list[threading.Thread] = []
+    asking_works = threading.Event()
+
+    def listen(*given: Any) -> list[SimulationResult]:
+        at_work.append(threading.current_thread())
+        if threading.current_thread() is threading.main_thread():
+            asking_works.set()
+        assert asking_works.wait(60)
+        return simulate_batch(*given)
+
+    simulate_batch = engine._simulate
+    monkeypatch.setattr(engine, "_simulate", listen)
+    found = [result.daily["bank"][0] for result in simulate(panel_of([100.0, 101.0]), many_rules, workers=3)]
+    # The first purchase spends everything but the reserve.
+    assert found == pytest.approx([rules.capital * rules.reserve for rules in many_rules])
+    assert len(set(at_work)) <= 3
+
+
+def test_a_batch_that_fails_is_raised_after_the_results_before_it(
+    many_rules: list[Rules], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(market: Any, batch: Batch, *others: Any) -> list[SimulationResult]:
+        if batch.rules[0].reserve > 0.05:
+            raise MemoryError("no room")
+        return simulate_batch(market, batch, *others)
+
+    simulate_batch = engine._simulate
+    monkeypatch.setattr(engine, "_simulate", fail)
+    found = []
+    with pytest.raises(MemoryError, match="no room"):
+        found.extend(result for result in simulate(panel_of([100.0, 101.0]), many_rules, workers=2))
+    assert len(found) == 56  # seven batches of eight
+    assert not any("ThreadPool" in one.name for one in threading.enumerate())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("scenarios", [1, 2, 15, 100])
+def test_batches_shrink_towards_the_end(workers: int, scenarios: int, many_rules: list[Rules]) -> None:
+    rules = many_rules[:scenarios]
+    batches = [batch.rules for batch in engine._batches(rules, [None] * scenarios, 8, workers)]
+    assert [one for batch in batches for one in batch] == rules
+    rest = scenarios
+    for batch in batches:
+        assert len(batch) == min(8, -(-rest // workers))
+        rest -= len(batch)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 import duckdb
 import numpy as np
@@ -157,4 +156,4 @@ def corrupt(result: SimulationResult, rng: np.random.Generator) -> SimulationRes
         rows[name][place] = rng.choice(others) if len(others) else old
     else:
         rows[name][place] = rng.choice([old * 1.5, -old, np.nan, old + 1.0, 0.0])
-    return replace(result, **{kind: rows})
+    return result._replace(**{kind: rows})
