@@ -41,8 +41,12 @@ TRANSFERRED_WITHIN = 600
 # How long what no pointer names any more stays.
 SPARED = dt.timedelta(hours=24)
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-# What the library says where it could not reach the store, and the store where it has no such bucket.
-UNREACHED, NO_BUCKET = "HTTP error", "NoSuchBucket"
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+# What the library says where it could not reach the store, and where asking again may help; and the store where it has
+# no such bucket.
+UNREACHED = "HTTP error"
+PASSING = re.compile(rf"{UNREACHED}|status code: (5\d\d|429)")
+NO_BUCKET = "NoSuchBucket"
 
 Answer = TypeVar("Answer")
 
@@ -265,10 +269,10 @@ class Bucket:
         return _opened(self.url, settings)
 
     def _ask(self, name: str, question: Callable[[], Answer]) -> Answer:
-        """Ask the store; while it cannot be reached, for as long as its patience lasts.
+        """Ask the store, and again while it cannot be reached or fails, for as long as our patience lasts.
 
-        The library asks again by itself, but for what might have been done although no answer came. All that is asked
-        here may be done twice.
+        All that is asked here may be done twice. The library's own patience cannot be interrupted, and ends where
+        something might have been done although no answer came.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -277,14 +281,16 @@ class Bucket:
         """
         from obstore.exceptions import GenericError, PermissionDeniedError, UnauthenticatedError
 
-        until = time.monotonic() + PATIENCE
+        until, pause = time.monotonic() + PATIENCE, SHORTEST_PAUSE
         while True:
             try:
                 return question()
             except (FileNotFoundError, GenericError, PermissionDeniedError, UnauthenticatedError) as error:
                 said, kind = str(error), type(error)
-            if kind is not GenericError or UNREACHED not in said or time.monotonic() > until:
+            if kind is not GenericError or not PASSING.search(said) or time.monotonic() > until:
                 break
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
         # Raised here, so that what the store said, which may have a key in it, is no part of any trace.
         if NO_BUCKET in said:
             raise InputError(f"{self.url}: {_endpoint()} has no such bucket: make it first, or name another one")
@@ -327,11 +333,7 @@ def _opened(url: str, settings: tuple[tuple[str, str], ...]) -> Any:
                 "read_timeout": dt.timedelta(seconds=ANSWERED_WITHIN),
                 "timeout": dt.timedelta(seconds=TRANSFERRED_WITHIN),
             },
-            retry_config={
-                "retry_timeout": dt.timedelta(seconds=PATIENCE),
-                "max_retries": 10 * PATIENCE,
-                "backoff": {"max_backoff": dt.timedelta(seconds=2)},
-            },
+            retry_config={"max_retries": 0},
         )
     except (BaseError, ValueError):
         raise InputError(f"{url}: expected settings in AWS_… that describe a store") from None

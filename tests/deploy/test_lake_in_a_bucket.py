@@ -56,7 +56,7 @@ def test_whole_run_on_a_bucket_publishes_what_a_local_run_does(
     assert outcome.code == 0, outcome.err
     assert lab.rows() == local.rows()
     lake = lab.home.lake
-    assert lake.place() == f"{address}/small"
+    assert lake.files.place() == f"{address}/small"
     assert len(lake.keys(SIMULATIONS)) == 6
     assert len(lake.segments(SWEEPS)) == 1
     # Nothing of the lake lies in the home but copies and what concerns this machine.

@@ -156,6 +156,8 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, str], 
             status, text = answers[-1]
             self.send_response(status)
             self.send_header("content-length", str(len(text)))
+            self.send_header("etag", '"a-tag"')
+            self.send_header("last-modified", "Sat, 10 Jan 2026 00:00:00 GMT")
             self.end_headers()
             self.wfile.write(text.encode())
 
@@ -202,6 +204,16 @@ def test_answer_that_is_no_file_is_said_in_one_line_without_keys(answering, stat
         assert len(line.splitlines()) == 1
         assert not any(secret in line for secret in ("AKIASTORED", "never-printed", "word", "StringToSign"))
         assert said.value.__cause__ is said.value.__context__ is None
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_store_that_fails_is_asked_again(answering, status: int, tmp_path: Path) -> None:
+    files = Bucket("s3://any-bucket/lab", tmp_path)
+    answering(status, "busy")
+    with pytest.raises(StoreError, match=f"answers {status}$"):
+        files.get("a")
+    threading.Timer(0.3, lambda: answering(200, "whole")).start()
+    assert files.get("a") == (b"whole", '"a-tag"')
 
 
 def test_store_that_is_not_there_is_said_after_some_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
