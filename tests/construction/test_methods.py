@@ -20,11 +20,12 @@ from skfolio.optimization import MeanRisk, ObjectiveFunction
 from skfolio.prior import BlackLitterman, EmpiricalPrior
 from support.pasts import case_of, decided, past
 
+from sd_core.construction import optimisers
 from sd_core.construction.answers import budgets_of
 from sd_core.construction.asked import Asked
 from sd_core.construction.estimates import estimate, with_views
 from sd_core.construction.history import look_back
-from sd_core.construction.optimisers import PRECISION, SCALES, Unsolvable, fit, risk_shares
+from sd_core.construction.optimisers import PRECISION, SCALES, Fit, Unsolvable, fit, risk_shares
 from sd_core.construction.rounding import basis_points
 from sd_core.study.mixes import Mix, View
 
@@ -307,6 +308,42 @@ def test_limits_that_no_weights_keep_to_are_named():
     with pytest.raises(Unsolvable, match="no weights keep to the limits") as refused:
         fit(case)
     assert refused.value.infeasible
+
+
+@pytest.mark.parametrize(
+    ("sure_at", "weights", "tried", "accurate"),
+    [
+        (SCALES[0], [0.5, 0.5], 1, True),
+        (SCALES[1], [0.5, 0.5], 2, True),
+        # Never: weights that keep to the limits are kept, and marked.
+        (None, [0.5, 0.5], 2, False),
+        (None, [0.7, 0.3], 2, None),
+    ],
+)
+def test_weights_of_which_the_solver_is_not_sure_are_tried_at_another_scale(
+    monkeypatch, sure_at, weights, tried, accurate
+):
+    scales = []
+
+    def unsure(case):
+        scales.append(case.scale)
+        return Fit(np.array(weights), accurate=case.scale == sure_at)
+
+    monkeypatch.setitem(optimisers._METHODS, "mean_risk", unsure)
+    case = case_of(np.eye(2) / 1e4, method="mean_risk", max_weight=0.6)
+    if accurate is None:
+        with pytest.raises(Unsolvable, match="a weight is beyond its bounds"):
+            fit(case)
+    else:
+        found = fit(case)
+        assert (found.weights.tolist(), found.accurate) == (weights, accurate)
+    assert scales == list(SCALES[:tried])
+
+
+def test_decision_of_which_the_solver_is_not_sure_is_marked(monkeypatch):
+    monkeypatch.setitem(optimisers._METHODS, "mean_risk", lambda _: Fit(np.full(5, 0.2), accurate=False))
+    last = decided(past(130), method="mean_risk")[-1]
+    assert (last.status, last.answered_by, last.detail) == ("inaccurate", "own", None)
 
 
 def test_basis_points_add_up_and_stay_within_one_of_the_weights():

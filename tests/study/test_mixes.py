@@ -43,6 +43,9 @@ def test_mixes_are_taken_with_their_defaults(tmp_path):
     assert (mix.expected_or_default, mix.level_or_default, mix.aversion_or_default) == ("shrunk", 0.95, 2.5)
     assert (mix.fallback, mix.until_fitted) == (["previous", "equal"], "universe")
     assert Mix().method == "equal"
+    bare = Mix(method="regime", of={"bull": "plain"}, otherwise="plain", defence={})
+    assert (bare.confirm_or_default, bare.defence.on, bare.defence.off, bare.defence.invested) == (5, 0.8, 0.5, 0.5)
+    assert (Mix(method="kelly").fraction_or_default, Mix(method="proportional").score_or_default) == (1.0, "sharpe")
 
 
 @pytest.mark.parametrize(
