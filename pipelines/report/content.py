@@ -252,10 +252,10 @@ def _stress(given: Given) -> str:
         "sessions."
     )
     mixes = (
-        "What the last target weights of each mix would do, held without trading: in the same falls, in the worst 1 % "
-        "of 21 sessions drawn in blocks, with a fall of the benchmark through their beta, and where the largest "
-        "holding falls. Betas, correlations and the copula are those of the last two years; in falls they are often "
-        "higher."
+        "What the last target weights of each mix would do, held without trading: in the same falls, with a fall of "
+        "the benchmark through their beta, on average in the worst 1 % of 21 sessions drawn in blocks, and where the "
+        "largest holding falls. Betas, correlations and the copula are those of the last two years; in falls they are "
+        "often higher."
     )
     return (
         _introduced(words, stress_table(given.connection, given.choice))

@@ -1,9 +1,12 @@
 """How the scenarios shown fared under stress, and what capital came to that was deployed in the worst of years."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import duckdb
 
 from pipelines.report.choice import CHOSEN, Choice
-from pipelines.report.numbers import date, decimal, percent
+from pipelines.report.numbers import NOTHING, date, decimal, percent
 from pipelines.report.page import Cell, table
 from pipelines.warehouse.records import records
 
@@ -109,40 +112,59 @@ def deployed_table(connection: duckdb.DuckDBPyConnection, choice: Choice) -> str
 def mix_stress_table(connection: duckdb.DuckDBPyConnection) -> str:
     """Return what the last targets of every mix would do; empty in a study without mixes."""
     rows = records(connection, _MIXES)
-    if not rows:
-        return ""
-    header = ("mix", "what happens", "return", "from", "to", "the study's weights", "benchmark", "worst drawdown")
+    return _returns_of_mixes(rows) + _risks_of_mixes(rows) if rows else ""
+
+
+def _returns_of_mixes(rows: Sequence[dict[str, Any]]) -> str:
+    """Return a row per mix and a column per stress, below what the benchmark and the study's weights do in each."""
+    stresses = {row["stress"]: row["assumed"] for row in rows if row["kind"] in ("replay", "benchmark", "draws")}
+    by_place = {(row["mix"], row["stress"]): row for row in rows}
+    mixes = dict.fromkeys(row["mix"] for row in rows)
+    # The worst draws are others for each mix, so that there is no one number of these two beside them.
+    alike = {
+        name: {row["stress"]: row[name] for row in rows if row["kind"] != "draws" and row[name] is not None}
+        for name in ("benchmark_return", "universe_return")
+    }
+    cells = [
+        [Cell(words, is_number=False), *(Cell(percent(found.get(stress)), found.get(stress)) for stress in stresses)]
+        for words, found in (
+            ("the benchmark", alike["benchmark_return"]),
+            ("the study's weights", alike["universe_return"]),
+        )
+    ]
+    cells += [
+        [Cell(mix, is_number=False), *(_return(by_place.get((mix, stress))) for stress in stresses)] for mix in mixes
+    ]
+    return table(("mix", *stresses.values()), cells, name="Mixes under stress")
+
+
+def _return(row: dict[str, Any] | None) -> Cell:
+    if row is None:
+        return Cell(percent(None))
+    return (
+        Cell(row["missing"], is_number=False) if row["missing"] else Cell(percent(row["mix_return"]), row["mix_return"])
+    )
+
+
+def _risks_of_mixes(rows: Sequence[dict[str, Any]]) -> str:
+    """Return how far each mix moves where correlations rise, and where its largest holding falls."""
+    higher = {row["mix"]: row for row in rows if row["kind"] == "correlation"}
+    largest = {row["mix"]: row for row in rows if row["kind"] == "largest"}
     cells = [
         [
-            Cell(row["mix"], is_number=False),
-            Cell(row["assumed"] if row["missing"] is None else f"{row['assumed']}: {row['missing']}", is_number=False),
-            *(
-                Cell(percent(row[name]), row[name])
-                for name in (
-                    "mix_return",
-                    "mix_return_low",
-                    "mix_return_high",
-                    "universe_return",
-                    "benchmark_return",
-                    "max_drawdown",
-                )
-            ),
+            Cell(mix, is_number=False),
+            *(Cell(percent(higher.get(mix, {}).get(name))) for name in ("volatility", "stressed_volatility")),
+            Cell(largest[mix]["assumed"] if mix in largest else NOTHING, is_number=False),
+            _return(largest.get(mix)),
+            *(Cell(percent(largest.get(mix, {}).get(f"mix_return_{end}"))) for end in ("low", "high")),
         ]
-        for row in rows
-        if row["kind"] != "correlation"  # which has no return: it is below
+        for mix in dict.fromkeys([*higher, *largest])
     ]
-    calmer = [
-        [
-            Cell(row["mix"], is_number=False),
-            *(Cell(percent(row[name])) for name in ("volatility", "stressed_volatility")),
-        ]
-        for row in rows
-        if row["volatility"] is not None
-    ]
-    volatility = table(
-        ("mix", "volatility", "with every correlation half-way to 1"), calmer, name="Volatility of mixes under stress"
-    )
-    return table(header, cells, name="Mixes under stress", sortable=True) + (volatility if calmer else "")
+    header = (
+        "mix", "volatility", "with every correlation half-way to 1", "largest holding", "return of the mix",
+        "5th percentile", "95th percentile",
+    )  # fmt: skip
+    return table(header, cells, name="Volatility of mixes, and their largest holdings") if cells else ""
 
 
 def _recovered(sessions: int | None) -> str:

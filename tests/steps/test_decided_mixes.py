@@ -317,12 +317,22 @@ def test_report_shows_what_mixes_held_and_what_they_came_to(tidal):
     assert frontier["realised_return"].isna().all()
 
 
-def test_report_shows_every_stress_of_a_mix_with_its_numbers(tidal):
-    html = (tidal.home.lake.root / "report.html").read_text(encoding="utf-8")
-    found = html[html.index("Mixes under stress") : html.index("Volatility of mixes under stress")]
-    rows = tidal.table("stress_mix").query("kind != 'correlation'")
-    assert found.count("<tr>") == len(rows) + 1
-    assert "every correlation half-way to 1" not in found
+def test_report_has_a_row_per_mix_with_what_it_returns_under_each_stress(lab):
+    html = (lab.home.lake.root / "report.html").read_text(encoding="utf-8").replace("\u202f", " ")
+    first, second = (html.partition(f'aria-label="{name}')[2].partition("</table>")[0] for name in STRESS_TABLES)
+    rows = lab.table("stress_mix").set_index(["mix", "stress"])
+    mixes = rows.index.unique("mix")
+    assert first.count("<tr>") == len(mixes) + 3
+    assert second.count("<tr>") == len(mixes) + 1
+    lines = [re.findall("<t[hd][^>]*>([^<]*)", line) for line in first.split("<tr>")[2:]]
+    assert [line[0] for line in lines] == ["the benchmark", "the study&#x27;s weights", *STUDIED]
+    for mix, *shown in lines[2:]:
+        returns = rows.loc[[(mix, stress) for stress in ("drawdown_1", "spring", "benchmark", "draws")], "mix_return"]
+        assert {f"{100 * value:.1f} %".replace("-", "−") for value in returns} <= set(shown)
+    assert f"{100 * rows.loc[('least', 'correlation'), 'stressed_volatility']:.1f} %" in second
+
+
+STRESS_TABLES = ("Mixes under stress", "Volatility of mixes, and their largest holdings")
 
 
 def test_mix_that_combines_others_follows_when_one_of_them_changes(tidal, tmp_path):
