@@ -25,6 +25,16 @@ def pytest_configure() -> None:
     compile_one_at_a_time()
 
 
+# Each takes half a minute: where one of them came last, the other cores would wait for it.
+LONGEST = ("test_random_cases_cover_every_rule_and_kind", "test_demo_run_whole_publishes_the_same_tables")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest tests come first, whatever the order of the others."""
+    items.sort(key=lambda item: item.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def shared_market() -> Path:
     """Return the folder of real market data beside the repository; tests that need it are skipped without it."""

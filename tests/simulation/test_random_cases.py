@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from support.generators import HUGE_LOT, IDLE, Case, random_case
-from support.ledger_readings import bought_back
+from support.ledger_readings import are, bought_back
 from support.portfolio_laws import has_trigger, triggered
 from support.simulation_laws import (
     MONEY_TOLERANCE,
@@ -246,7 +246,7 @@ def _traits_of_transfers(case: Case) -> Iterator[str]:
 
 def _some_sale_takes_two_lots(result: SimulationResult) -> bool:
     """Return whether more parts of lots than sales bear the same session, asset and price."""
-    sold = result.ledger[np.isin(result.ledger["kind"], SALES)]
+    sold = result.ledger[are(result.ledger["kind"], *SALES)]
     sales = Counter(sold[["session", "asset", "price"]].tolist())
     parts = Counter(result.lots[["closed", "asset", "sale_price"]][result.lots["closed"] >= 0].tolist())
     return any(parts[sale] > sales[sale] for sale in parts)

@@ -13,7 +13,7 @@ from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import Every, Rules, Width
-from support.ledger_readings import States, after_the_path, begins, bought_back, returns, states
+from support.ledger_readings import States, after_the_path, are, begins, bought_back, returns, states
 from support.simulation_laws import (
     MONEY_TOLERANCE,
     WEIGHT_TOLERANCE,
@@ -33,7 +33,7 @@ def assert_portfolio_laws(panel: Panel, rules: Rules, result: SimulationResult) 
     spread = of_the_spread(panel, rules, ledger, before)
     assert_portfolio_trades_are_worth_making(rules, ledger, before)
     assert_steps_follow_each_other(rules, ledger, spread)
-    rebalanced = np.isin(ledger["kind"], REBALANCING) & ~spread
+    rebalanced = are(ledger["kind"], *REBALANCING) & ~spread
     if rules.banded or has_trigger(rules):
         assert_rebalancing_goes_towards_the_target(panel, rules, result, before, np.flatnonzero(rebalanced))
         assert_rebalancing_has_a_trigger(panel, rules, result, ledger[rebalanced])
@@ -51,7 +51,7 @@ def has_trigger(rules: Rules) -> bool:
 
 
 def assert_portfolio_trades_are_worth_making(rules: Rules, ledger: Rows, before: States) -> None:
-    trades = np.isin(ledger["kind"], PORTFOLIO_TRADES) & ~bought_back(ledger)
+    trades = are(ledger["kind"], *PORTFOLIO_TRADES) & ~bought_back(ledger)
     made = ledger[trades]
     assert (made["leg"] == 4).all()
     assert (made["session"] > 0).all()
@@ -241,7 +241,7 @@ def of_the_spread(panel: Panel, rules: Rules, ledger: Rows, before: States) -> n
     found = np.zeros(len(ledger), dtype=bool)
     if np.isinf(rules.premium_spread):
         return found
-    rebalancing = np.isin(ledger["kind"], REBALANCING)
+    rebalancing = are(ledger["kind"], *REBALANCING)
     for session, dearest, cheapest in attempts(panel, rules, ledger):
         rows = np.flatnonzero(rebalancing & (ledger["session"] == session))
         bought = len(rows) > 1 and ledger["quantity"][rows[-1]] > 0
@@ -261,7 +261,7 @@ def assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(
     """Hold all rebalancing of a portfolio that only trades spreads to its attempts."""
     expected = {session: (dearest, cheapest) for session, dearest, cheapest in attempts(panel, rules, ledger)}
     raised = 0.0
-    for row in np.flatnonzero(np.isin(ledger["kind"], REBALANCING)):
+    for row in np.flatnonzero(are(ledger["kind"], *REBALANCING)):
         trade = ledger[row]
         assert trade["session"] in expected
         dearest, cheapest = expected[trade["session"]]

@@ -27,6 +27,7 @@ from sd_core.simulation.taxes.lots import tax_lots
 from support.closeness import assert_close
 from support.ledger_readings import (
     ARRIVED,
+    are,
     held_by_session,
     last_closes,
     lots_by_session,
@@ -90,7 +91,7 @@ def rounding_of_the_bank(ledger: Rows) -> float:
 def assert_money_spent_was_there(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     """Hold the bank to 0, or a rule buy to its credit, and each refusal to what was missing."""
     ledger, daily = result.ledger, result.daily
-    unlent = ledger if rules.margin_limit == 0 else ledger[np.isin(ledger["kind"], WITHOUT_CREDIT)]
+    unlent = ledger if rules.margin_limit == 0 else ledger[are(ledger["kind"], *WITHOUT_CREDIT)]
     assert (unlent["bank_after"] >= -rounding_of_the_bank(ledger)).all()
 
     credit = rules.margin_limit * daily["value"]
@@ -202,7 +203,7 @@ def weights_after(panel: Panel, rules: Rules, result: SimulationResult, kind: Ki
 
 
 def assert_refusals_move_nothing(ledger: Rows) -> None:
-    refused = ledger[np.isin(ledger["kind"], [Kind.SKIP_BUY, Kind.SKIP_SELL])]
+    refused = ledger[are(ledger["kind"], Kind.SKIP_BUY, Kind.SKIP_SELL)]
     assert np.isnan(refused["quantity"]).all()
     assert (refused["skipped_quantity"] > 0).all()
     assert (refused["amount"] == 0).all()
@@ -232,7 +233,7 @@ def assert_rungs_are_as_large_as_the_rule_says(panel: Panel, rules: Rules, resul
 
 
 def assert_nothing_is_bought_while_the_stop_holds(rules: Rules, result: SimulationResult) -> None:
-    bought = np.isin(result.ledger["kind"], [Kind.BUY, Kind.SKIP_BUY])
+    bought = are(result.ledger["kind"], Kind.BUY, Kind.SKIP_BUY)
     assert not halted(rules, result.daily)[result.ledger["session"][bought]].any()
 
 
@@ -274,7 +275,7 @@ def assert_value_is_the_bank_and_the_holdings(panel: Panel, result: SimulationRe
 
 def assert_lots_are_the_purchases_of_the_rule(panel: Panel, result: SimulationResult) -> None:
     ledger, lots = result.ledger, result.lots
-    bought, sold = ledger[ledger["kind"] == Kind.BUY], ledger[np.isin(ledger["kind"], SALES)]
+    bought, sold = ledger[ledger["kind"] == Kind.BUY], ledger[are(ledger["kind"], *SALES)]
     assert (lots["quantity"] > 0).all()
     np.testing.assert_array_equal(np.unique(lots["lot"]), np.arange(1, len(bought) + 1))
     parts = np.bincount(lots["lot"], weights=lots["quantity"], minlength=len(bought) + 1)[1:]
@@ -303,7 +304,7 @@ def assert_nothing_is_sold_below_the_highest_close(ledger: Rows) -> None:
 def assert_fills_lie_in_their_bars(panel: Panel, rules: Rules, ledger: Rows) -> None:
     at_the_close = ledger[(ledger["leg"] == 4) & (ledger["asset"] >= 0)]
     np.testing.assert_array_equal(at_the_close["price"], panel.close[at_the_close["session"], at_the_close["asset"]])
-    by_rule = ledger[np.isin(ledger["kind"], ON_THE_PATH)]
+    by_rule = ledger[are(ledger["kind"], *ON_THE_PATH)]
     assert (by_rule["session"] > 0).all()
     bar = (by_rule["session"], by_rule["asset"])
     assert (by_rule["price"] >= panel.low[bar] * (1 - 1e-9)).all()
@@ -316,13 +317,13 @@ def assert_fills_lie_in_their_bars(panel: Panel, rules: Rules, ledger: Rows) -> 
 def assert_sales_settle_before_purchases(ledger: Rows) -> None:
     on_the_path = ledger[(ledger["leg"] >= 0) & (ledger["leg"] <= 3)]
     same_leg = np.diff(on_the_path["session"] * 4 + on_the_path["leg"]) == 0
-    is_sale = np.isin(on_the_path["kind"], [Kind.SELL, Kind.SKIP_SELL])
+    is_sale = are(on_the_path["kind"], Kind.SELL, Kind.SKIP_SELL)
     assert not (same_leg & ~is_sale[:-1] & is_sale[1:]).any()
 
 
 def asked_for(ledger: Rows) -> Rows:
     """Return the rows of withdrawals, paid or not."""
-    return ledger[np.isin(ledger["kind"], [Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL])]
+    return ledger[are(ledger["kind"], Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL)]
 
 
 def dues(ledger: Rows) -> np.ndarray:
@@ -338,7 +339,7 @@ def coverage_surplus(rules: Rules, ledger: Rows) -> np.ndarray:
         proceeds = np.where(sold, -ledger["quantity"] * ledger["price"], 0).cumsum()
     else:
         proceeds = np.where(sold | bought, ledger["amount"], 0).cumsum()
-    asked = np.isin(ledger["kind"], [Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL])
+    asked = are(ledger["kind"], Kind.WITHDRAWAL, Kind.SKIP_WITHDRAWAL)
     return proceeds[asked] - rules.coverage_min * dues(ledger).cumsum()
 
 
@@ -350,7 +351,7 @@ def lump_sums(panel: Panel, dated: LumpSums) -> np.ndarray:
 
 def assert_deposits_are_those_scheduled(panel: Panel, rules: Rules, result: SimulationResult) -> None:
     expected = periods_begun(panel, rules.deposit_every) * rules.deposit + lump_sums(panel, rules.deposits_on)
-    moved = result.ledger[np.isin(result.ledger["kind"], TRANSFERS)]
+    moved = result.ledger[are(result.ledger["kind"], *TRANSFERS)]
     on_balance = np.bincount(moved["session"], weights=moved["amount"], minlength=len(panel.sessions))
     assert_same_money(result.daily["deposits"], expected + on_balance)
 
