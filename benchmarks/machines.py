@@ -27,7 +27,8 @@ from pipelines.steps.prepare import prepare_market
 
 # By number of scenarios, those of buy-and-hold aside: values of each key of the rule, and reserves.
 SIZES = {2_000: (20, 20, 5), 100_000: (50, 50, 40)}
-PORT = 16_402
+# Ray keeps 10002 to 19999 for its workers.
+PORT = 26_402
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,13 @@ FEWEST, MOST = 256, 16_384
 RETRIES = 5
 # Seconds that a head has to answer; between looks at whether a worker is left; and until none is waited for any more.
 ANSWERS_IN, LOOKS_EVERY, GIVEN_UP_AFTER = 5.0, 5.0, 60.0
-# A cluster without a token would do what anyone on its network asks. Seconds to connect in.
-RAY_SETTINGS = {"RAY_AUTH_MODE": "token", "RAY_gcs_server_port_wait_time_s": "3"}
+# A cluster without a token would do what anyone on its network asks. Seconds to connect in; and those after which Ray
+# ends the process whose head is lost.
+RAY_SETTINGS = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_gcs_server_port_wait_time_s": "3",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "30",
+}
 # Libraries that numbers depend on.
 LIBRARIES = ("numba", "llvmlite", "numpy", "pyarrow", "duckdb")
 
