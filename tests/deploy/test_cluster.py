@@ -110,14 +110,19 @@ def test_a_cluster_publishes_the_tables_of_one_machine(local, two_nodes, lake, t
     assert lab.home.lake.segments(SWEEPS)
 
 
-def test_bootstrap_samples_of_a_cluster_are_those_of_one_machine(changed_study, two_nodes, tmp_path):
-    here = changed_study(bootstrap={"histories": 40, "withdrawal_rates": [0.04]})
+def test_sweeps_with_taxes_and_bootstrap_samples_are_those_of_one_machine(changed_study, two_nodes, tmp_path):
+    here = changed_study(
+        taxes={"short_term": 0.32, "long_term": 0.15},
+        strategies={"buy_and_hold": {}, "sd": {"rule": {"sd_n": [6, 8, 10]}, "keep": "metrics"}},
+        bootstrap={"histories": 40, "withdrawal_rates": [0.04]},
+    )
     there = here.copy_to(tmp_path / "there" / "home")
-    asked = ("run", "--select", "reserve_bootstrap")
-    assert here.sdlab(*asked).code == 0
-    done = run(there, two_nodes, *asked)
-    assert done.returncode == 0, done.stderr
-    assert len(there.table("reserve_bootstrap")) == 40 * 6
+    for asked in (["run"], ["run", "--select", "reserve_bootstrap"]):
+        assert here.sdlab(*asked).code == 0
+        done = run(there, two_nodes, *asked)
+        assert done.returncode == 0, done.stderr
+    assert len(there.table("reserve_bootstrap")) == 40 * 8
+    assert there.table("simulation_metrics")["taxes"].notna().all()
     assert there.rows() == here.rows()
 
 
