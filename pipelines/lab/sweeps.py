@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -157,9 +156,8 @@ def prune_segments(lake: Lake, kept: Sweeps) -> None:
     rows = pa.concat_tables(tables)
     counting = np.zeros(len(of_segment), dtype=bool)
     # The last row of every scenario, and the one that answers the study although a later one does not.
-    counting[list(_last(rows, ("strategy", "reserve")).values())] = True
-    answering = _last(rows, NAMING)
-    counting[[answering[key] for key in _keys(kept.rows, NAMING)]] = True
+    counting[_last_places(rows, ("strategy", "reserve"))] = True
+    counting[_last_places(rows, NAMING, of=kept.rows)] = True
     needed = np.unique(of_segment[counting])
     superseded = [name for number, name in enumerate(names) if number not in needed]
     if len(needed) <= MOST_SEGMENTS:
@@ -172,10 +170,16 @@ def prune_segments(lake: Lake, kept: Sweeps) -> None:
     lake.remove_segments(SWEEPS, [name for name in names if name != written])
 
 
-def _last(rows: pa.Table, names: Sequence[str]) -> dict[tuple[Any, ...], int]:
-    """Return the place of the last row by the values of some columns."""
-    return {key: number for number, key in enumerate(_keys(rows, names))}
-
-
-def _keys(rows: pa.Table, names: Sequence[str]) -> list[tuple[Any, ...]]:
-    return list(zip(*(rows[name].to_pylist() for name in names), strict=True))
+def _last_places(rows: pa.Table, names: Sequence[str], of: pa.Table | None = None) -> npt.NDArray[np.int64]:
+    """Return the place of the last row by the values of some columns; of those values alone that other rows have."""
+    wanted = rows if of is None else of
+    keys = pa.concat_tables([rows.select(list(names)), wanted.select(list(names))])
+    place = pa.array([*range(rows.num_rows), *[None] * wanted.num_rows], pa.int64())
+    is_wanted = pa.array(np.arange(keys.num_rows) >= rows.num_rows)
+    found = (
+        keys.append_column("place", place)
+        .append_column("is_wanted", is_wanted)
+        .group_by(list(names), use_threads=False)
+        .aggregate([("place", "max"), ("is_wanted", "max")])
+    )
+    return np.asarray(found.filter(found["is_wanted_max"])["place_max"].to_numpy(), dtype=np.int64)
