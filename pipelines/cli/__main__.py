@@ -21,8 +21,9 @@ def program() -> ExitCode:
 
     with raising_interrupts():
         code = main()
-    if code is ExitCode.INTERRUPTED or any(thread.name == ASKING for thread in threading.enumerate()):
-        # Python would wait for threads that are still at work; what they store is whole or absent, whenever they end.
+    if code is ExitCode.INTERRUPTED or any(one.daemon or one.name == ASKING for one in threading.enumerate()):
+        # Python would wait for threads that are still at work, or end them in the middle of a library that then aborts
+        # the process; what they store is whole or absent, whenever they end.
         with contextlib.suppress(OSError):
             sys.stdout.flush()
         os._exit(code)

@@ -122,3 +122,12 @@ def test_interrupt_is_ignored_where_the_shell_said_so(finished: Lab) -> None:
     code += "from pipelines.cli.__main__ import program\nsys.exit(program())"
     outcome = pressed(finished, code, "select 1 as one", signal.SIG_IGN)
     assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "one\n1\n", "")
+
+
+def test_thread_that_is_left_at_work_is_not_waited_for_as_the_command_ends(finished: Lab) -> None:
+    # Python ends such a thread when it comes back from a library, which may abort the process.
+    code = "import atexit, threading, time\natexit.register(print, 'Python ended')\n"
+    code += "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+    code += "import sys\nfrom pipelines.cli.__main__ import program\nsys.exit(program())"
+    outcome = pressed(finished, code, "select 1 as one", signal.SIG_DFL)
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (0, "one\n1\n", "")

@@ -102,3 +102,22 @@ def test_folder_that_may_not_be_written_is_named_in_a_line(
     assert "Traceback" not in outcome.stderr
     assert lab.digest() == digest
     assert not list((lab.root / "warehouse").rglob("*draft*"))
+
+
+@pytest.mark.skipif(not LINUX, reason="expected Linux, whose root can give up rights")
+@pytest.mark.parametrize("command", ["check", "status"])
+def test_lake_that_may_not_be_written_can_still_be_read(lab: Lab, as_written: list[Path], command: str) -> None:
+    for place in (lab.home.lake.root / ".lock", lab.home.lake.root):
+        as_written.insert(0, place)
+        place.chmod(0o555)
+    outcome = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", command],
+        cwd=PROJECT,
+        env=os.environ | lab.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        preexec_fn=obey_modes,
+    )
+    assert (outcome.returncode, outcome.stderr) == (0, "")

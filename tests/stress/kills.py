@@ -72,20 +72,24 @@ def kills(lab: Lab, times: int, seed: int) -> Found:
         number += 1
         moment = MOMENTS[number % len(MOMENTS)]
         when = f"case {number} of seed {seed}, {moment}"
-        if _is_killed(lab, moment, random.Random(f"{seed}-{number}"), lasts):
+        code = _killed(lab, moment, random.Random(f"{seed}-{number}"), lasts)
+        if code == -signal.SIGKILL:
             killed += 1
             found.counts[f"killed {moment}"] += 1
         else:
             found.counts["ended before its kill"] += 1
+            if code:
+                found.faults.append(f"{when}: a run that was not killed ended with {code}")
         found.look(lab, when)
         if number % HEALED_EVERY == 0 or killed == times:
             _let_through(lab, found, f"after {when}")
             _look_for_leavings(lab, found, f"after {when}")
+            print(f"so far: {found}", file=sys.stderr, flush=True)
     return found
 
 
-def _is_killed(lab: Lab, moment: str, chance: random.Random, lasts: float) -> bool:
-    """Begin a run and return whether it was killed before its end."""
+def _killed(lab: Lab, moment: str, chance: random.Random, lasts: float) -> int | None:
+    """Begin a run that is to be killed, and return how its process ended."""
     count = {BEFORE_A_RENAME: chance.randrange(RENAMES), WHILE_PRUNING: chance.randrange(REMOVALS)}.get(moment, 0)
     run = FORKS.Process(target=run_and_exit, args=(lab, moment, count))
     run.start()
@@ -93,7 +97,7 @@ def _is_killed(lab: Lab, moment: str, chance: random.Random, lasts: float) -> bo
     if run.exitcode is None:
         run.kill()
         run.join(PATIENCE)
-    return run.exitcode == -signal.SIGKILL
+    return run.exitcode
 
 
 def _let_through(lab: Lab, found: Found, when: str) -> None:
