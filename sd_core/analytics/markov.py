@@ -164,7 +164,7 @@ def _fit_from(series: Floats, start: Parameters, shared_mean: bool, inverse_hess
         inverse_hessian = _inverse_information(series, begin, whole)
     options = {"gtol": SOUGHT, "maxiter": MOST_STEPS, "hess_inv0": inverse_hessian}
     found = minimize(loss, begin, jac=True, method="BFGS", options=options)
-    value, gradient = loss(found.x)
+    value, gradient = float(found.fun), found.jac
     natural = whole @ found.x
     proper = bool(np.all(np.exp(natural[2:4]) > SMALLEST_VARIANCE * np.var(series)))
     converged = math.isfinite(value) and bool(np.max(np.abs(gradient)) <= CONVERGED) and proper

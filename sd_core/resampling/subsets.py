@@ -15,6 +15,7 @@ from sd_core.market.arrays import last_known
 from sd_core.market.panel import Panel
 from sd_core.metrics.income import income_variability
 from sd_core.simulation.engine import simulate
+from sd_core.simulation.layout import lay_out_part
 from sd_core.simulation.rules import Rules
 
 # Enough to see a slope, few enough for a second or two.
@@ -96,7 +97,9 @@ def _part(panel: Panel, rules: Rules, members: np.ndarray) -> tuple[Panel, Rules
     }
     edges = None if rules.band_edges is None else rules.band_edges[members]
     by_asset = {name: getattr(rules, name)[members] for name in ("brackets", "profit_shares", "lot_sizes")}
+    part = dataclasses.replace(panel, tickers=tuple(panel.tickers[member] for member in members), **prices)
+    lay_out_part(part, panel, members)
     return (
-        dataclasses.replace(panel, tickers=tuple(panel.tickers[member] for member in members), **prices),
+        part,
         dataclasses.replace(rules, targets=rules.targets.of(members), band_edges=edges, candidates=(), **by_asset),
     )

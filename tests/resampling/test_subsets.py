@@ -1,16 +1,18 @@
 """Portfolios of some of the assets."""
 
+from dataclasses import replace
 from itertools import pairwise
 from math import comb, log, sqrt
 from statistics import fmean, stdev
 
 import numpy as np
 import pytest
-from support.generators import panel_of, rules_of
+from support.generators import panel_of, random_case, rules_of
 
 from sd_core.metrics.income import income_variability
 from sd_core.resampling.subsets import MOST_SUBSETS, subset_outcomes
 from sd_core.simulation.engine import simulate
+from sd_core.simulation.layout import lay_out_part, market_of
 from sd_core.simulation.rules import Every, Shortfall
 
 
@@ -124,3 +126,18 @@ def test_a_single_month_has_no_variability():
     rules = rules_of()
     (result,) = simulate(panel, [rules])
     assert income_variability(result.daily, result.ledger, panel.sessions, rules.capital) is None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_part_is_laid_out_from_the_whole_as_it_is_by_itself(seed: int) -> None:
+    whole = random_case(seed).panel
+    members = np.arange(0, len(whole.tickers), 2)
+    assets = ("open", "high", "low", "close", "dividends")
+    tickers = tuple(whole.tickers[member] for member in members)
+    alone, part = (
+        replace(whole, tickers=tickers, **{name: getattr(whole, name).take(members, axis=1) for name in assets})
+        for _ in range(2)
+    )
+    lay_out_part(part, whole, members)
+    for expected, found in zip(market_of(alone), market_of(part), strict=True):
+        assert np.asarray(found).tobytes() == np.asarray(expected).tobytes()
