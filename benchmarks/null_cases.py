@@ -172,8 +172,7 @@ def _difference(case: Case, panel: Panel) -> float:
     rules = [resolve(study, scenario) for scenario in scenarios]
     calendar = Calendar.of(panel)
     one, other = (
-        outcome(result.daily, result.ledger, calendar, panel.sessions, study.capital)
-        for result in simulate(panel, rules, workers=1)
+        outcome(result.daily, result.ledger, calendar, study.capital) for result in simulate(panel, rules, workers=1)
     )
     column = {"wealth": "final_value"}.get(case.measure, case.measure)
     return float(getattr(one, column) - getattr(other, column))
