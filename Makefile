@@ -5,7 +5,7 @@ READY := .venv/.ready
 # What more than one machine needs is installed where it is asked for.
 CLUSTER := .venv/.cluster
 
-.PHONY: run test test-deploy coverage ui lint audit bench stress clean
+.PHONY: run test test-deploy coverage ui lint lint-code audit bench stress clean
 
 run: $(READY)
 	.venv/bin/sdlab run --study $(STUDY)
@@ -14,8 +14,9 @@ ui: $(READY)
 	.venv/bin/sdlab ui --study $(STUDY)
 
 # Lint runs beside the tests, which leave cores idle towards their end; what it says comes last. Either fails the target.
+# Its list of words is one of the tests.
 test: $(READY)
-	@said=$$(mktemp); $(MAKE) --no-print-directory lint >"$$said" 2>&1 & lint=$$!; \
+	@said=$$(mktemp); $(MAKE) --no-print-directory lint-code >"$$said" 2>&1 & lint=$$!; \
 	.venv/bin/pytest -n logical --dist worksteal; tests=$$?; \
 	wait $$lint; lint=$$?; echo; cat "$$said"; rm "$$said"; exit $$((tests || lint))
 
@@ -28,13 +29,15 @@ test-deploy: $(CLUSTER)
 coverage: $(READY)
 	.venv/bin/pytest -n logical --dist worksteal --cov --cov-report=term:skip-covered
 
-lint: $(READY)
+lint: lint-code
+	.venv/bin/pytest --quiet -p no:cacheprovider tests/docs/test_words.py
+
+lint-code: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/codespell
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo --no-cache
-	.venv/bin/pytest --quiet -p no:cacheprovider tests/docs/test_words.py
 
 # Known vulnerabilities of the pinned versions, of which OSV's server is asked: skipped where it cannot be reached. With a
 # copy of its database no network is needed: make audit DATABASE=all.zip
