@@ -75,7 +75,7 @@ def orders(home: StudyHome, strategy: str | None, reserve: float | None, *, as_j
         found = records(connection, _ORDERS, given)
         [after] = records(connection, _AFTER, given)
     if as_json:
-        content = {**vars(scenario), **after, "orders": found}
+        content = {**scenario._asdict(), **after, "orders": found}
         print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
     else:
         _print(open_console(), scenario, after, found, is_named=strategy is not None and reserve is not None)
