@@ -268,7 +268,7 @@ def resolve_all(study: Study, scenarios: Iterable[Scenario]) -> Iterator[Rules]:
     for scenario in scenarios:
         if scenario.strategy not in known:
             known[scenario.strategy] = resolve(study, scenario)
-        # A copy of our own; `replace`, which sets every field anew, takes seven times as long.
+        # A copy of our own; `replace`, which sets every field again, takes seven times as long.
         rules = copy(known[scenario.strategy])
         vars(rules)["reserve"] = scenario.reserve
         yield rules
