@@ -26,9 +26,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sd_core.errors import DamagedError, InputError, MovedError, StoreError
-from sd_core.files.base import Files, Write
+from sd_core.files.base import LOCK, Files, Write
 from sd_core.files.folder import Folder
 from sd_core.files.whole import draft_prefix
+from sd_core.locks import locked
 from sd_core.wording import printable
 
 POINTER = "current.json"
@@ -285,7 +286,7 @@ class Lake:
         whether a study still names them or not, and nothing is removed where a pointer is damaged: which versions it
         named is not known.
         """
-        with self.files.alone() as alone:
+        with self._alone() as alone:
             if not alone:
                 return
             for left in self.files.leftovers(POINTER, VERSION, (draft_prefix(POINTER), draft_prefix(SEGMENT))):
@@ -351,7 +352,7 @@ class Lake:
 
         Those that readers on other machines may still want stay; who asks again tomorrow removes them.
         """
-        with self.files.alone() as alone:
+        with self._alone() as alone:
             if alone:
                 files = {f"{dataset}/{name}{SEGMENT}" for name in names}
                 self.files.remove(files - self.files.young(files))
@@ -361,9 +362,17 @@ class Lake:
         """Remove segments of which no reader can want anything."""
         self.files.remove(f"{dataset}/{name}{SEGMENT}" for name in names)
 
-    def shared(self) -> contextlib.AbstractContextManager[Any]:
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
         """Hold off pruning on this machine while the lake's files are read or written."""
-        return self.files.shared()
+        with locked(self.files.root / LOCK, shared=True):
+            yield
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[bool]:
+        """Be alone with the lake's files on this machine; False where they are read or written."""
+        with locked(self.files.root / LOCK, wait=False) as held:
+            yield held is not None
 
 
 def until_unmoved(step: Callable[[], Done]) -> Done:

@@ -6,11 +6,12 @@ reader. Files of Parquet are never changed once they are there; what is replaced
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+# A file of this machine beside those of the lake, which is locked by who uses them here.
+LOCK = ".lock"
 # Writes what a file holds.
 Write = Callable[[BinaryIO], Any]
 
@@ -113,7 +114,7 @@ class Files(Protocol):
         ...
 
     def leftovers(self, pointer: str, version: re.Pattern[str], drafts: tuple[str, ...]) -> Iterator[Leftovers]:
-        """Yield what may go, folder by folder, while :meth:`alone` is held.
+        """Yield what may go, folder by folder, while no one else on this machine uses the files.
 
         Args:
             pointer: name of the files that name versions.
@@ -128,12 +129,4 @@ class Files(Protocol):
 
     def has_folders(self) -> bool:
         """Return whether there is a folder; only a release that noted no layout leaves one without the note."""
-        ...
-
-    def shared(self) -> AbstractContextManager[Any]:
-        """Hold off, on this machine, who wants to be alone with the files."""
-        ...
-
-    def alone(self) -> AbstractContextManager[bool]:
-        """Be alone with the files of this machine; False where they are shared."""
         ...

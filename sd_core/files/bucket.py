@@ -26,9 +26,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from sd_core.errors import InputError, StoreError
-from sd_core.files.base import Leftovers, Write
+from sd_core.files.base import LOCK, Leftovers, Write
 from sd_core.files.whole import make_folder, put_in_place, sync
-from sd_core.locks import locked
 from sd_core.wording import printable
 
 ADDRESS = re.compile(
@@ -227,7 +226,7 @@ class Bucket:
         for place, _, files in os.walk(self.cache):
             home = Path(place).relative_to(self.cache)
             for name in files:
-                if (home / name).as_posix() not in listed and Path(place, name) != self._lock_file:
+                if (home / name).as_posix() not in listed and Path(place, name) != self.cache / LOCK:
                     Path(place, name).unlink(missing_ok=True)
 
     def discard(self, leftovers: Leftovers) -> None:
@@ -240,22 +239,6 @@ class Bucket:
     def has_folders(self) -> bool:
         """Return False: no release before the note of the layout wrote into a bucket."""
         return False
-
-    @contextlib.contextmanager
-    def shared(self) -> Iterator[None]:
-        """Keep the copies of this machine."""
-        with locked(self._lock_file, shared=True):
-            yield
-
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[bool]:
-        """Be alone with the copies of this machine; False where they are shared."""
-        with locked(self._lock_file, wait=False) as held:
-            yield held is not None
-
-    @property
-    def _lock_file(self) -> Path:
-        return self.cache / ".lock"
 
     def _listed(self, folder: str) -> list[Any]:
         """Return path, time and ETag of all files below a folder."""

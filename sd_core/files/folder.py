@@ -18,7 +18,6 @@ from typing import Any
 
 from sd_core.files.base import Leftovers, Write
 from sd_core.files.whole import draft_prefix, make_folder, naming, put_in_place, put_whole, sync
-from sd_core.locks import locked
 
 
 @dataclass(frozen=True)
@@ -147,22 +146,6 @@ class Folder:
     def has_folders(self) -> bool:
         """Return whether there is a folder."""
         return self.root.is_dir() and any(one.is_dir() for one in self.root.iterdir())
-
-    @contextlib.contextmanager
-    def shared(self) -> Iterator[None]:
-        """Hold off who wants to be alone."""
-        with locked(self._lock_file, shared=True):
-            yield
-
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[bool]:
-        """Be alone with the files; False where they are shared."""
-        with locked(self._lock_file, wait=False) as held:
-            yield held is not None
-
-    @property
-    def _lock_file(self) -> Path:
-        return self.root / ".lock"
 
 
 def _walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:

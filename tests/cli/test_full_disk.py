@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -71,6 +71,19 @@ def obey_modes() -> None:
         ctypes.CDLL(None).prctl(drop_from_bounding_set, right, 0, 0, 0)
 
 
+def obeying_modes(lab: Lab, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=PROJECT,
+        env=os.environ | lab.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        preexec_fn=obey_modes,
+    )
+
+
 @pytest.mark.skipif(not LINUX, reason="expected Linux, whose root can give up rights")
 @pytest.mark.parametrize(
     ("folder", "named"),
@@ -87,16 +100,7 @@ def test_folder_that_may_not_be_written_is_named_in_a_line(
     digest = lab.digest()
     as_written.append(lab.root / folder)
     as_written[0].chmod(0o555)
-    outcome = subprocess.run(
-        REBUILD,
-        cwd=PROJECT,
-        env=os.environ | lab.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        preexec_fn=obey_modes,
-    )
+    outcome = obeying_modes(lab, REBUILD)
     assert outcome.returncode == 1
     assert outcome.stderr.endswith(f"failed:\n{lab.root / named}: Permission denied\n")
     assert "Traceback" not in outcome.stderr
@@ -110,14 +114,5 @@ def test_lake_that_may_not_be_written_can_still_be_read(lab: Lab, as_written: li
     for place in (lab.home.lake.root / ".lock", lab.home.lake.root):
         as_written.insert(0, place)
         place.chmod(0o555)
-    outcome = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", command],
-        cwd=PROJECT,
-        env=os.environ | lab.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        preexec_fn=obey_modes,
-    )
+    outcome = obeying_modes(lab, [sys.executable, "-m", "pipelines.cli", command])
     assert (outcome.returncode, outcome.stderr) == (0, "")

@@ -152,12 +152,6 @@ def test_a_run_that_was_killed_in_a_sweep_is_made_good_by_the_next(local, two_no
     assert metrics.equals(local.table("simulation_metrics"))
 
 
-def test_both_nodes_work_and_answers_come_in_order(asking, tmp_path):
-    (tmp_path / GO).touch()
-    assert list(asking.map(held, tmp_path, range(40))) == list(range(40))
-    assert len({process for _, process in begun(tmp_path)}) == 2
-
-
 @pytest.fixture
 def holding(asking: Ray, tmp_path: Path) -> Iterator["Future[list[int]]"]:
     """Return the answers of six chunks to come, both nodes having begun one that they do not end yet."""
@@ -168,6 +162,12 @@ def holding(asking: Ray, tmp_path: Path) -> Iterator["Future[list[int]]"]:
             yield answers
         finally:
             (tmp_path / GO).touch()
+
+
+def test_both_nodes_work_and_answers_come_in_order(holding, tmp_path):
+    assert len({process for _, process in begun(tmp_path)}) == 2
+    (tmp_path / GO).touch()
+    assert holding.result(PATIENCE) == list(range(6))
 
 
 def test_a_chunk_whose_worker_was_killed_is_done_by_another(holding, tmp_path):
