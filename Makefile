@@ -13,10 +13,10 @@ run: $(READY)
 ui: $(READY)
 	.venv/bin/sdlab ui --study $(STUDY)
 
-# Lint runs beside the tests, which leave cores idle towards their end; what it says comes last. Either fails the target.
-# Its list of words is one of the tests.
+# Lint runs beside the tests, on what they leave idle: where one waits for what another compiles, and towards their end.
+# What it says comes last. Either fails the target. Its list of words is one of the tests.
 test: $(READY)
-	@said=$$(mktemp); $(MAKE) --no-print-directory lint-code >"$$said" 2>&1 & lint=$$!; \
+	@said=$$(mktemp); nice -n 19 $(MAKE) --no-print-directory lint-code >"$$said" 2>&1 & lint=$$!; \
 	.venv/bin/pytest -n logical --dist worksteal; tests=$$?; \
 	wait $$lint; lint=$$?; echo; cat "$$said"; rm "$$said"; exit $$((tests || lint))
 

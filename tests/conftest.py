@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,9 +21,23 @@ from sd_core.processes import collect_seldom
 
 
 def pytest_configure() -> None:
-    """Look for garbage as seldom as the program itself does, and compile nothing that another worker compiles."""
+    """Look for garbage as seldom as the program itself does, compile once for all workers, and wait for no disk."""
     collect_seldom()
     compile_one_at_a_time()
+    write_into_memory()
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, on Linux
+# Folders of tests that pass are removed as they end, so that all workers together need a fraction of it.
+ROOM = 2 << 30
+
+
+def write_into_memory() -> None:
+    """Let temporary folders lie in memory that has room: every entry of a ledger waits until a disk has it."""
+    if MEMORY.is_dir():
+        found = os.statvfs(MEMORY)
+        if found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 # Each takes half a minute: where one of them came last, the other cores would wait for it.
