@@ -65,9 +65,17 @@ def _content(column: Any) -> bytes:
     if pa.types.is_date(kind):
         return _numbers(column.cast(pa.int32()).cast(pa.int64()).fill_null(0).to_numpy())
     if pa.types.is_string(kind):
-        texts = [text.encode() for text in column.fill_null("").to_pylist()]
-        return _numbers(np.array([len(text) for text in texts], dtype=np.int64)) + b"".join(texts)
+        return _texts(column.fill_null(""))
     return repr(column.to_pylist()).encode()
+
+
+def _texts(column: Any) -> bytes:
+    """Return the lengths of texts without a null, in bytes, and then the texts."""
+    if not len(column):
+        return b""
+    _, offsets, texts = column.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset :][: len(column) + 1]
+    return _numbers(np.diff(ends)) + (texts.to_pybytes() if texts else b"")[ends[0] : ends[-1]]
 
 
 def _numbers(values: npt.NDArray[Any]) -> bytes:
