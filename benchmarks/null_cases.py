@@ -238,7 +238,7 @@ def _verdicts(home: StudyHome, table: str, columns: str) -> dict[str, str]:
     stored = stored_scenarios(home.study, home.lake, metrics_version)
     with contextlib.closing(duckdb.connect()) as connection:
         register_market(connection, home.study, market)
-        sweeps = held_sweeps(home.study, home.lake, market, metrics_version, SEGMENT_COLUMNS)
+        sweeps = held_sweeps(home.study, home.lake, market, SEGMENT_COLUMNS)
         register_scenarios(connection, stored, current_scenarios(home.study, stored, market), sweeps)
         register_all(connection, [RESERVE_BOOTSTRAP], home.study, home.lake, market)
         models, macros = _models(table)

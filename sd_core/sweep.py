@@ -22,11 +22,11 @@ from sd_core.metrics.money_weighted import MoneyWeighted
 from sd_core.metrics.returns import session_returns
 from sd_core.schemas.sweeps import METRICS_SCHEMA, SEGMENT, SWEEPS
 from sd_core.selection.differences import packed_sums
-from sd_core.simulation.digest import LAWS, Record, digest
 from sd_core.simulation.engine import simulate
+from sd_core.simulation.judge import BrokenError, Digest, Judge
 from sd_core.simulation.path_band import path_outcome
 from sd_core.simulation.results import SimulationResult
-from sd_core.simulation.rules import Path, Rules, resolve_all
+from sd_core.simulation.rules import Every, Path, Rules, TaxRates, resolve_all
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -103,9 +103,9 @@ def work(shared: Shared, rows: range) -> tuple[int, Failures]:
         How many scenarios the segment has, and why others are not in it. The same chunk leaves the same segment.
     """
     failures: Failures = {}
-    record = Record.of(shared.panel)
+    judge = judge_of(shared.study, shared.panel)
     parts = [
-        _digested(shared, record, shared.scenarios[first : min(first + TOGETHER, rows.stop)], failures)
+        _digested(shared, judge, shared.scenarios[first : min(first + TOGETHER, rows.stop)], failures)
         for first in range(rows.start, rows.stop, TOGETHER)
     ]
     table = pa.concat_tables(parts)
@@ -114,22 +114,28 @@ def work(shared: Shared, rows: range) -> tuple[int, Failures]:
     return table.num_rows, failures
 
 
+def judge_of(study: Study, panel: Panel) -> Judge:
+    """Return what digests the scenarios of a study."""
+    rates = None if study.taxes is None else TaxRates.of(study.taxes)
+    return Judge(panel, study.capital, rates)
+
+
 def digests(
-    study: Study, panel: Panel, record: Record, scenarios: Sequence[Scenario], failures: Failures
-) -> Iterator[tuple[Scenario, Rules, SimulationResult, Floats, MoneyWeighted | None]]:
-    """Yield each scenario that keeps every law, with its rules, its result, its metrics and its unsolved return."""
+    study: Study, panel: Panel, judge: Judge, scenarios: Sequence[Scenario], failures: Failures
+) -> Iterator[tuple[Scenario, Rules, SimulationResult, Digest]]:
+    """Yield each scenario that keeps every law, with its rules, its result and its digest."""
     rules = [*resolve_all(study, scenarios)]
     for scenario, one, result in zip(scenarios, rules, each_result(panel, rules), strict=True):
-        if isinstance(result, Exception):
-            failures[scenario] = f"{type(result).__name__}: {result}"
-            continue
-        metrics, broken = np.empty(len(METRICS)), np.empty(len(LAWS), dtype=np.int64)
-        unsolved = digest(result, record, study.capital, metrics, broken)
-        if broken.any():
-            rows = (f"{law}: {count} rows" for law, count in zip(LAWS, broken.tolist(), strict=True) if count)
-            failures[scenario] = f"rows that break a law: {', '.join(rows)}"
-            continue
-        yield scenario, one, result, metrics, unsolved
+        try:
+            if isinstance(result, Exception):
+                raise result
+            digested = judge.digest(one, result)
+        except BrokenError as error:
+            failures[scenario] = str(error)
+        except Exception as error:  # of this scenario alone
+            failures[scenario] = f"{type(error).__name__}: {error}"
+        else:
+            yield scenario, one, result, digested
 
 
 def each_result(
@@ -153,22 +159,22 @@ def _result_alone(panel: Panel, rules: Rules, ledger: bool) -> SimulationResult 
     return result
 
 
-def _digested(shared: Shared, record: Record, scenarios: Sequence[Scenario], failures: Failures) -> pa.Table:
+def _digested(shared: Shared, judge: Judge, scenarios: Sequence[Scenario], failures: Failures) -> pa.Table:
     """Return the rows of some scenarios, as a segment has them."""
     kept: list[Scenario] = []
     metrics: list[Floats] = []
     unsolved: list[MoneyWeighted | None] = []
     returns: list[Floats] = []
     beside: list[str | None] = []
-    for scenario, rules, result, numbers, reason in digests(shared.study, shared.panel, record, scenarios, failures):
+    for scenario, rules, result, digested in digests(shared.study, shared.panel, judge, scenarios, failures):
         try:
-            noted = _beside(shared, scenario, rules, result)
+            noted = _beside(shared, judge, scenario, rules, result, digested)
         except Exception as error:  # of this scenario alone
             failures[scenario] = f"{type(error).__name__}: {error}"
             continue
         kept.append(scenario)
-        metrics.append(numbers)
-        unsolved.append(reason)
+        metrics.append(digested.metrics)
+        unsolved.append(digested.unsolved)
         returns.append(session_returns(result.daily, shared.study.capital))
         beside.append(noted)
     numbers_of = dict(zip(METRICS, np.array(metrics).reshape(len(kept), len(METRICS)).T, strict=True))
@@ -177,7 +183,7 @@ def _digested(shared: Shared, record: Record, scenarios: Sequence[Scenario], fai
             "strategy": [one.strategy for one in kept],
             "reserve": [one.reserve for one in kept],
             **_as_columns(numbers_of),
-            **_periods(shared.panel, record, len(kept)),
+            **_periods(shared.panel, judge.record.calendar.days, len(kept)),
             "xirr_missing": [one and one.missing for one in unsolved],
             "capital": np.full(len(kept), shared.study.capital),
             "prices_version": [shared.prices_version] * len(kept),
@@ -227,21 +233,25 @@ def _as_columns(numbers: Mapping[str, Floats]) -> dict[str, Any]:
     }
 
 
-def _periods(panel: Panel, record: Record, rows: int) -> dict[str, Any]:
+def _periods(panel: Panel, days: float, rows: int) -> dict[str, Any]:
     """Return the columns that say which period metrics are of."""
     first, last = panel.sessions[[0, -1]].tolist()
     return {
         "first_session": [first] * rows,
         "last_session": [last] * rows,
-        "is_of_a_year": [record.calendar.days >= 360] * rows,
+        "is_of_a_year": [days >= 360] * rows,
     }
 
 
-def _beside(shared: Shared, scenario: Scenario, rules: Rules, result: SimulationResult) -> str | None:
+def _beside(
+    shared: Shared, judge: Judge, scenario: Scenario, rules: Rules, result: SimulationResult, digested: Digest
+) -> str | None:
     """Return what is simulated beside a scenario, in JSON; None where that is nothing."""
     found: dict[str, Any] = {}
     if shared.beside is not None:
         found |= shared.beside(shared.panel, scenario, rules, result)
+    if digested.tax_lots is not None and rules.harvest_every is not Every.NEVER:
+        found["harvest_twin"] = [judge.harvest_twin(rules, result, digested.tax_lots)]
     if shared.study.path_band:
         found["path_band"] = list(path_rows(shared.panel, rules, result))
     return json.dumps(found) if found else None

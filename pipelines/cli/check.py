@@ -115,7 +115,7 @@ def _print_scenarios(console: Console, home: StudyHome) -> None:
     held, current = len(stored), 0
     if market is not None:
         knowing = decided(home.study, home.lake, market)
-        sweeps = held_sweeps(knowing, home.lake, market, version_of_metrics)
+        sweeps = held_sweeps(knowing, home.lake, market)
         held += sweeps.rows.num_rows
         if prepared:
             current = len(current_scenarios(knowing, stored, market)) + int(sweeps.is_current.sum())

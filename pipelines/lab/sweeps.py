@@ -6,7 +6,7 @@ now before any other, so that a clock that was wrong hides nothing, then that of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,8 @@ from sd_core.study.scenario import Scenario
 
 # Up to as many scenarios that keep metrics alone are compared with the same cash without the rule.
 MOST_COMPARED = 1_000
+# Of what computes the metrics of sweeps.
+METRICS_VERSION = f"digest {versions.DIGEST}"
 # What is read to know which rows count, without the numbers.
 NAMING = ("strategy", "reserve", "prices_version", "study_hash", "engine_version", "metrics_version")
 # More segments than this are merged.
@@ -73,11 +75,6 @@ def are_compared(study: Study) -> bool:
     return len(swept(study)) <= MOST_COMPARED
 
 
-def metrics_version_of(study: Study, version_of_sql: Callable[[], str]) -> str:
-    """Return the version of what computes the metrics of sweeps: the digest, or SQL where there are taxes."""
-    return f"digest {versions.DIGEST}" if study.taxes is None else version_of_sql()
-
-
 def study_hashes(study: Study) -> dict[str, str]:
     """Return the fingerprint of each strategy that keeps metrics alone."""
     compared = are_compared(study)
@@ -89,7 +86,6 @@ def held_sweeps(
     study: Study,
     lake: Lake,
     market: Version,
-    version_of_sql: Callable[[], str],
     columns: Sequence[str] = NAMING,
 ) -> Sweeps:
     """Return what the lake holds of a study's sweeps, with some columns of its segments.
@@ -98,7 +94,6 @@ def held_sweeps(
         study: that knows what its mixes have decided.
         lake: of the study.
         market: of the lake.
-        version_of_sql: returns the version of the SQL that metrics are computed by; called only where it counts.
         columns: of a segment, those of ``NAMING`` among them.
 
     Raises:
@@ -124,7 +119,7 @@ def held_sweeps(
         for name, value in {
             "prices_version": market.facts["prices_version"],
             "engine_version": versions.ENGINE,
-            "metrics_version": metrics_version_of(study, version_of_sql),
+            "metrics_version": METRICS_VERSION,
         }.items():
             current &= pc.equal(table[name], value).to_numpy()[known]
     # Of the rows of a place the last counts: current ones come after others, later segments after earlier ones.

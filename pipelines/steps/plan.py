@@ -83,7 +83,7 @@ def outdated_scenarios(study: Study, lake: Lake) -> list[Scenario]:
     knowing = decided(study, lake, market)
     held = up_to_date_scenarios(knowing, lake, market, version_of_metrics)
     to_do = {*(one for one in partitions_of(study) if one not in held)}
-    to_do |= {*held_sweeps(knowing, lake, market, version_of_metrics).to_do}
+    to_do |= {*held_sweeps(knowing, lake, market).to_do}
     return [scenario for scenario in study.scenarios if scenario in to_do]
 
 

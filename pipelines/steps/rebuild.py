@@ -125,7 +125,7 @@ def rebuild(
             inputs = inputs_of(study, lake, lake_keys(derived, study, lake))
             study = decided(study, lake, market)
             stored = stored_scenarios(study, lake, metrics_version)
-            sweeps = held_sweeps(study, lake, market, metrics_version, SEGMENT_COLUMNS)
+            sweeps = held_sweeps(study, lake, market, SEGMENT_COLUMNS)
             if not stored and not sweeps.rows.num_rows:
                 raise NotReadyError(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")
             with contextlib.closing(duckdb.connect()) as connection:

@@ -91,9 +91,7 @@ def judge_selection(study: Study, lake: Lake, market: Version, progress: Progres
         fitted: when every mix that is traded had been fitted, None where one never was.
     """
     held = up_to_date_scenarios(study, lake, market, metrics_version)
-    sums = StoredSums.of(
-        held_sweeps(study, lake, market, metrics_version, (*NAMING, "against", "compared_from", "sums"))
-    )
+    sums = StoredSums.of(held_sweeps(study, lake, market, (*NAMING, "against", "compared_from", "sums")))
     versions = {one: held.get(one) for one in study.rivals if one in held or one in sums.places}
     panel = read_panel(study, market)
     holding = Holding.of(study, market, panel, fitted)

@@ -35,16 +35,14 @@ from sd_core.simulation.engine import ASSETS_SIDE_BY_SIDE, SIDE_BY_SIDE, simulat
 from sd_core.simulation.orders import next_orders, order_table
 from sd_core.simulation.path_band import path_outcome
 from sd_core.simulation.results import Rows, SimulationResult, to_tables
-from sd_core.simulation.rules import Every, LotOrder, Path, Rules, Variant, resolve
-from sd_core.simulation.taxes.lots import harvested, tax_lot_table, tax_lots
+from sd_core.simulation.rules import LotOrder, Path, Rules, Variant, resolve
+from sd_core.simulation.taxes.lots import tax_lot_table, tax_lots
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
-from sd_core.sweep import each_result
+from sd_core.sweep import each_result, judge_of
 
 # Days of all assets of the scenarios whose metrics are computed at once: ledgers grow with both.
 ASSET_DAYS_AT_ONCE = 500_000
-# What is noted of the same scenario without harvesting losses.
-AFTER_TAXES = ("final_value", "taxes", "after_tax_value", "after_tax_liquidation_value", "after_tax_liquidation_cagr")
 # Files of a partition, by what its strategy keeps.
 KEPT_TABLES = {"ledger": ("ledger", "daily", "lots", "orders", TAX_LOTS), "daily": ("daily",)}
 
@@ -166,7 +164,7 @@ def _store(
                 raise result
             facts[scenario] = facts_of(study, market, panel, scenario, result)
             facts[scenario] |= _beside(study, panel, scenario, result, others)
-            facts[scenario] |= harvest_twins(study, market, panel, reduction, scenario, result)
+            facts[scenario] |= harvest_twins(study, panel, scenario, result)
             rows[scenario] = rows_of(study, panel, scenario, result)
         except Exception as error:
             stored[scenario] = error
@@ -260,24 +258,13 @@ def _beside(
 
 
 def harvest_twins(
-    study: Study, market: Version, panel: Panel, reduction: Reduction, scenario: Scenario, result: SimulationResult
+    study: Study, panel: Panel, scenario: Scenario, result: SimulationResult
 ) -> dict[str, list[dict[str, Any]]]:
     """Return what a scenario harvested beside the same without harvesting, where it harvests losses."""
     if study.strategies[scenario.strategy].harvest is None:
         return {}
-    realised = harvested(result.ledger, _lots_of(study, result, scenario, panel))
-    return {"harvest_twin": [{**realised, **_without_harvest(study, market, panel, reduction, scenario)}]}
-
-
-def _without_harvest(
-    study: Study, market: Version, panel: Panel, reduction: Reduction, scenario: Scenario
-) -> dict[str, Any]:
-    """Simulate a scenario without harvesting losses; return what it came to after taxes."""
-    (twin,) = simulate(panel, [replace(resolve(study, scenario), harvest_every=Every.NEVER)], workers=1)
-    facts = facts_of(study, market, panel, scenario, twin)
-    partition = partition_row(scenario, facts, has_tax_lots=True, is_current=True)
-    metrics = reduction.metrics([rows_of(study, panel, scenario, twin)], [partition])[scenario]
-    return {name: metrics[name] for name in AFTER_TAXES}
+    lots = _lots_of(study, result, scenario, panel)
+    return {"harvest_twin": [judge_of(study, panel).harvest_twin(resolve(study, scenario), result, lots)]}
 
 
 def _kept(study: Study, scenario: Scenario) -> str:

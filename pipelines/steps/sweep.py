@@ -4,43 +4,36 @@ How a chunk is simulated and digested belongs in ``sd_core.sweep``, which rows o
 ``pipelines.lab.sweeps``.
 """
 
-import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pipelines.lab.current import TAX_LOTS, current_market
-from pipelines.lab.sweeps import are_compared, held_sweeps, metrics_version_of, prune_segments, study_hashes
+from pipelines.lab.sweeps import METRICS_VERSION, are_compared, held_sweeps, prune_segments, study_hashes
 from pipelines.lab.trials import note_rules
 from pipelines.steps.datasets import decided, fitted_since
 from pipelines.steps.holding import Holding
 from pipelines.steps.progress import Progress, unheard
-from pipelines.steps.simulate import facts_of, harvest_twins, rivals_beside, rows_of
+from pipelines.steps.simulate import facts_of, rivals_beside, rows_of
 from pipelines.warehouse.lake_views import partition_row
-from pipelines.warehouse.reduction import Reduction, UnsoundError, metrics_table, metrics_version
+from pipelines.warehouse.reduction import Reduction, UnsoundError
 from pipelines.workers import Workers, chunks_of, workers
-from sd_core import versions
 from sd_core.lake import Lake, Version
 from sd_core.market.panel import Panel
 from sd_core.market.stored import StoredPanel
 from sd_core.metrics.measures import METRICS
-from sd_core.metrics.returns import session_returns
-from sd_core.schemas.sweeps import SWEEPS
-from sd_core.simulation.digest import Record
 from sd_core.simulation.results import SimulationResult
-from sd_core.simulation.rules import Rules, resolve_all
+from sd_core.simulation.rules import Rules
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
-from sd_core.sweep import Compared, Failures, Shared, digests, each_result, path_rows, segment, sums_columns, work
+from sd_core.sweep import Compared, Failures, Shared, digests, judge_of, work
 
 # Scenarios of a sweep that SQL audits before it begins, and by how much its numbers may differ from the digest's.
 AUDITED, SAME = 8, 1e-9
-# Scenarios whose metrics SQL computes at once, where there are taxes.
-REDUCED_TOGETHER = 100
 
 
 @dataclass(frozen=True)
@@ -83,22 +76,13 @@ def sweep_into_lake(
         study = decided(study, lake, market)
         note_rules(study, lake, scenarios)
         shared = _shared(study, lake, market, scenarios)
-        if study.taxes is None:
-            audit_digest(study, market, shared.panel, scenarios)
-            outcomes = crew.map(work, shared, chunks_of(len(scenarios), crew.cores))
-        else:
-            reducing = _Reducing(market, Reduction(study, market))
-            chunks = [
-                range(first, min(first + REDUCED_TOGETHER, len(scenarios)))
-                for first in range(0, len(scenarios), REDUCED_TOGETHER)
-            ]
-            outcomes = crew.map(reducing.work, shared, chunks)
+        audit_digest(study, market, shared.panel, scenarios)
         done, failures = 0, Failures()
-        for stored, failed in outcomes:
+        for stored, failed in crew.map(work, shared, chunks_of(len(scenarios), crew.cores)):
             done += stored
             failures |= failed
             progress("scenarios swept", done + len(failures), len(scenarios))
-        held = held_sweeps(study, lake, market, metrics_version)
+        held = held_sweeps(study, lake, market)
     # Before anything reads the segments, whose names say what it has read.
     prune_segments(lake, held)
     return done, failures
@@ -114,7 +98,7 @@ def _shared(study: Study, lake: Lake, market: Version, scenarios: Sequence[Scena
         prices=prices,
         scenarios=scenarios,
         study_hashes=study_hashes(study),
-        metrics_version=metrics_version_of(study, metrics_version),
+        metrics_version=METRICS_VERSION,
         compared=None if holding is None else Compared(holding.returns, holding.cash, holding.against, holding.firsts),
         beside=Rivals(study) if are_compared(study) else None,
     )
@@ -129,20 +113,20 @@ def audit_digest(study: Study, market: Version, panel: Panel, scenarios: Sequenc
     spread = np.unique(np.linspace(0, len(scenarios) - 1, AUDITED).astype(int)) if scenarios else ()
     chosen = [scenarios[place] for place in spread]
     failures = Failures()
-    found = list(digests(study, panel, Record.of(panel), chosen, failures))
+    found = list(digests(study, panel, judge_of(study, panel), chosen, failures))
     # What breaks a law is not stored, and named; there is nothing to compare.
     if not found:
         return
     rows, partitions = [], []
-    for scenario, _, result, _, _ in found:
+    for scenario, _, result, _ in found:
         rows.append(rows_of(study, panel, scenario, result))
         facts = facts_of(study, market, panel, scenario, result)
-        partitions.append(partition_row(scenario, facts, has_tax_lots=False, is_current=True))
+        partitions.append(partition_row(scenario, facts, has_tax_lots=TAX_LOTS in rows[-1], is_current=True))
     computed = Reduction(study, market).metrics(rows, partitions)
     differing = [
         f"{scenario.strategy} at a reserve of {scenario.reserve:g}: {name}: {expected} by SQL, {number} by the digest"
-        for scenario, _, _, numbers, _ in found
-        for name, number in zip(METRICS, numbers.tolist(), strict=True)
+        for scenario, _, _, digested in found
+        for name, number in zip(METRICS, digested.metrics.tolist(), strict=True)
         if not _is_same(number, expected := computed[scenario][name])
     ]
     if differing:
@@ -153,68 +137,3 @@ def _is_same(number: float, expected: float | None) -> bool:
     if expected is None:
         return bool(np.isnan(number))
     return bool(abs(number - expected) <= SAME * max(1.0, abs(expected)))
-
-
-@dataclass(frozen=True)
-class _Reducing:
-    """The way of scenarios with taxes, whose metrics SQL computes."""
-
-    market: Version
-    reduction: Reduction
-
-    def work(self, shared: Shared, rows: range) -> tuple[int, Failures]:
-        """Do what :func:`sd_core.sweep.work` does."""
-        failures = Failures()
-        found = list(self._simulated(shared, shared.scenarios[rows.start : rows.stop], failures))
-        if not found:
-            return 0, failures
-        tables = [rows_of(shared.study, shared.panel, scenario, result) for scenario, result, _ in found]
-        partitions = [
-            partition_row(
-                scenario,
-                facts_of(shared.study, self.market, shared.panel, scenario, result),
-                has_tax_lots=TAX_LOTS in of,
-                is_current=True,
-            )
-            for (scenario, result, _), of in zip(found, tables, strict=True)
-        ]
-        try:
-            metrics = self.reduction.metrics(tables, partitions)
-        except UnsoundError as error:
-            # What was judged together is refused together.
-            return 0, failures | {scenario: str(error) for scenario, *_ in found}
-        table = metrics_table([metrics[scenario] for scenario, *_ in found])
-        returns = [session_returns(result.daily, shared.study.capital) for _, result, _ in found]
-        count = len(found)
-        appended = segment(
-            {
-                **{name: table[name].combine_chunks() for name in table.column_names},
-                "capital": [shared.study.capital] * count,
-                "prices_version": [shared.prices_version] * count,
-                "study_hash": [shared.study_hashes[scenario.strategy] for scenario, *_ in found],
-                "engine_version": [versions.ENGINE] * count,
-                "metrics_version": [shared.metrics_version] * count,
-                **sums_columns(shared.compared, returns),
-                "beside": [json.dumps(noted) if noted else None for *_, noted in found],
-            },
-            count,
-        )
-        shared.lake.append(SWEEPS, f"{shared.job}-{rows.start:06d}", appended)
-        return count, failures
-
-    def _simulated(
-        self, shared: Shared, scenarios: Sequence[Scenario], failures: Failures
-    ) -> Iterator[tuple[Scenario, SimulationResult, dict[str, Any]]]:
-        study, panel = shared.study, shared.panel
-        rules = [*resolve_all(study, scenarios)]
-        for scenario, one, result in zip(scenarios, rules, each_result(panel, rules), strict=True):
-            try:
-                if isinstance(result, Exception):
-                    raise result
-                noted = dict(shared.beside(panel, scenario, one, result)) if shared.beside else {}
-                noted |= harvest_twins(study, self.market, panel, self.reduction, scenario, result)
-                if study.path_band:
-                    noted["path_band"] = list(path_rows(panel, one, result))
-                yield scenario, result, noted
-            except Exception as error:  # of this scenario alone
-                failures[scenario] = f"{type(error).__name__}: {error}"

@@ -22,10 +22,8 @@ from sd_core.market.panel import Panel
 from sd_core.resampling.outcomes import in_samples
 from sd_core.resampling.withdrawals import HighestRate, Paid, falls_due, highest_rates, paid, year_numbers
 from sd_core.schemas.lake import WITHDRAWAL_LIMIT, WITHDRAWAL_OUTCOME
-from sd_core.simulation.rules import PERIODS_PER_YEAR, Every, Rules, resolve, with_withdrawals
-from sd_core.simulation.taxes.owed import TaxRates
+from sd_core.simulation.rules import PERIODS_PER_YEAR, Every, Rules, TaxRates, resolve, with_withdrawals
 from sd_core.study.model import Study
-from sd_core.study.parts import Taxes
 from sd_core.study.scenario import Scenario
 
 # The samples in which highest rates are searched however high they are.
@@ -69,7 +67,7 @@ def simulate_withdrawals(study: Study, market: Version, progress: Progress) -> M
         for scenario, one in zip(study.resampled, rules, strict=True)
     ]
     relatives, drawn, _ = draw_from(study, panel)
-    taxes = None if study.taxes is None else _rates(study.taxes)
+    taxes = None if study.taxes is None else TaxRates.of(study.taxes)
     asked, spread = _Asked(study, cases, units, taxes), workers().map
 
     def answers() -> Iterator[Answer]:
@@ -99,10 +97,6 @@ def _ask(asked: _Asked, enough: Floats, history: Panel) -> Answer:
     outcomes = paid(history, [case.rules for case in asked.cases], asked.taxes)
     brackets = _brackets(asked.study, asked.cases, outcomes)
     return Answer(outcomes, _highest(history, asked.units, brackets, enough, asked.taxes))
-
-
-def _rates(taxes: Taxes) -> TaxRates:
-    return TaxRates(taxes.short_term, taxes.long_term, taxes.dividends_or_default, taxes.interest_or_default)
 
 
 def _cases(study: Study, scenario: Scenario) -> Iterator[Case]:

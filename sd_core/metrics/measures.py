@@ -54,6 +54,12 @@ METRICS = (
     "coverage_gross",
     "coverage_net",
     "xirr",
+    # Of studies with taxes, by ``after_taxes``.
+    "taxes",
+    "after_tax_value",
+    "after_tax_liquidation_value",
+    "after_tax_cagr",
+    "after_tax_liquidation_cagr",
 )
 (
     FINAL_VALUE,
@@ -84,6 +90,11 @@ METRICS = (
     COVERAGE_GROSS,
     COVERAGE_NET,
     XIRR,
+    TAXES,
+    AFTER_TAX_VALUE,
+    AFTER_TAX_LIQUIDATION_VALUE,
+    AFTER_TAX_CAGR,
+    AFTER_TAX_LIQUIDATION_CAGR,
 ) = range(len(METRICS))
 
 # No drawdown is shallower.
@@ -132,13 +143,13 @@ class Calendar(NamedTuple):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def measure(ledger, daily, calendar, capital, metrics):  # type: ignore[no-untyped-def]
-    """Compute a scenario's metrics.
+    """Compute a scenario's metrics, those before taxes.
 
     Args:
         ledger, daily: records of its rows.
         calendar: of its sessions.
         capital: money at the start.
-        metrics: receives the :data:`METRICS`, shape (metrics,).
+        metrics: receives the :data:`METRICS`, shape (metrics,); NaN where they are after taxes.
 
     Returns:
         Whether the money-weighted return is among them; where it is not, it takes :func:`solve`.

@@ -15,8 +15,8 @@ from sd_core.market.panel import Panel
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Rows, SimulationResult
-from sd_core.simulation.rules import PERIODS_PER_YEAR, Rules
-from sd_core.simulation.taxes.owed import Taxed, TaxRates, TaxYears, simulate_taxed
+from sd_core.simulation.rules import PERIODS_PER_YEAR, Rules, TaxRates
+from sd_core.simulation.taxes.owed import Taxed, TaxYears, simulate_taxed
 
 # What is missing of less than this share of what was due is missing by rounding.
 ROUNDING = 1e-9

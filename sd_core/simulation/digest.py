@@ -2,8 +2,8 @@
 
 For scenarios of which nothing else is kept, so that thousands take no longer than SQL takes for one. The laws are those
 of ``sql``, as the formulas in ``metrics.measures`` are: the tests hold both to the same numbers and to the same
-findings, and each sweep has some of its own scenarios audited by SQL before it begins. Taxes, whose lots are rows of
-their own, are left to SQL.
+findings, and each sweep has some of its own scenarios audited by SQL before it begins. Tax lots, which are matched once
+a scenario is known to be sound, are judged in ``tax_digest``.
 """
 
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from sd_core.metrics.measures import (
     INCOME,
     INTEREST_INCOME,
     MAX_DRAWDOWN,
+    TAXES,
     TOTAL_RETURN,
     TWR,
     VOLATILITY,
@@ -37,6 +38,7 @@ from sd_core.metrics.measures import (
 from sd_core.metrics.money_weighted import MoneyWeighted
 from sd_core.schemas.kinds import LEG_ARRIVAL, LEG_CLOSE, Kind
 from sd_core.simulation.results import SimulationResult
+from sd_core.simulation.taxes.matching import WINDOW_DAYS
 
 # Of what is computed and judged here; a change of either is another version.
 VERSION = versions.DIGEST
@@ -45,19 +47,25 @@ EVERY_SCENARIO_HAS = (
     *(FINAL_VALUE, TOTAL_RETURN, TWR, MAX_DRAWDOWN, FEES, DEPOSITS, WITHDRAWALS, WITHDRAWALS_SCHEDULED),
     *(DIVIDEND_INCOME, INTEREST_INCOME, HARVEST_GROSS, HARVEST_NET, INCOME),
 )
-NOT_NEGATIVE = (VOLATILITY, HARVEST_GROSS, FEES, DEPOSITS, WITHDRAWALS, WITHDRAWALS_SCHEDULED)
+NOT_NEGATIVE = (VOLATILITY, HARVEST_GROSS, FEES, DEPOSITS, WITHDRAWALS, WITHDRAWALS_SCHEDULED, TAXES)
 # Names of the identities of ``sql/audit`` about a scenario's own rows, and the check of each value by itself.
 LAWS = (
     "amounts_add_up",
     "bank_follows_flows",
     "bank_follows_ledger",
     "fills_inside_bar",
+    "harvested_losses_are_not_replaced",
     "holdings_not_negative",
     "ledger_counts_from_one",
     "lots_within_holdings",
     "no_rule_trade_on_purchase_day",
     "scenarios_are_complete",
+    "tax_lot_gains_add_up",
+    "tax_lots_follow_ledger",
+    "tax_years_settle_gains",
+    "taxes_cover_tax_lots",
     "value_is_bank_plus_holdings",
+    "wash_sales_only_defer",
     "as_declared",
 )
 (
@@ -65,20 +73,27 @@ LAWS = (
     _FLOWS,
     _BANK,
     _FILLS,
+    HARVESTS,
     _HOLDINGS,
     _ORDER,
     _LOTS,
     _FIRST_DAY,
     _COMPLETE,
+    TAX_LOT_GAINS,
+    TAX_LOTS_OF_LEDGER,
+    TAX_YEARS,
+    TAXES_OF_LOTS,
     _VALUE,
-    _DECLARED,
+    WASH_SALES,
+    DECLARED,
 ) = range(len(LAWS))
 
 # Of the larger one of two amounts, or of the money that they come from: rounding.
 SAME_MONEY = 1e-9
 INITIAL_BUY, BUY, SKIP_BUY = (kind.value for kind in (Kind.INITIAL_BUY, Kind.BUY, Kind.SKIP_BUY))
 SKIP_WITHDRAWAL, SKIP_SELL = Kind.SKIP_WITHDRAWAL.value, Kind.SKIP_SELL.value
-KINDS = len(Kind)
+HARVEST_SELL, KINDS = Kind.HARVEST_SELL.value, len(Kind)
+NEVER = np.iinfo(np.int64).min // 2
 
 Numbers = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -118,8 +133,8 @@ def digest(
         result: the scenario with its ledger.
         record: of the panel that it was simulated on.
         capital: money at the start.
-        metrics: receives the :data:`METRICS`, shape (metrics,).
-        broken: receives how many rows break each of the :data:`LAWS`, shape (laws,).
+        metrics: receives the :data:`METRICS`, shape (metrics,); those after taxes are NaN.
+        broken: receives how many rows break each of the :data:`LAWS`, shape (laws,); of those of taxes, none.
 
     Returns:
         The money-weighted return where it takes more than one pass: where flows change their direction more than
@@ -139,12 +154,12 @@ def _digest(ledger, daily, lots, record, capital, metrics, broken):  # type: ign
     _judge_balances(ledger, daily, record, capital, broken)
     _judge_lots(ledger, lots, record, broken)
     is_solved = measure(ledger, daily, record.calendar, capital, metrics)
-    _judge_metrics(metrics, broken)
+    judge_metrics(metrics, broken)
     return is_solved
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _same_money(one, other, money):  # type: ignore[no-untyped-def]
+def same_money(one, other, money):  # type: ignore[no-untyped-def]
     """Return whether two amounts are the same but for rounding; not where one is NaN."""
     return abs(one - other) <= SAME_MONEY * max(abs(one), abs(other), money)
 
@@ -154,15 +169,16 @@ def _judge_ledger(ledger, record, broken):  # type: ignore[no-untyped-def]
     """Judge the ledger row by row, in the order of its numbers."""
     sessions, assets = record.low.shape
     held, bought = np.zeros(assets + 1), np.zeros(assets + 1)
+    harvested = np.full(assets, NEVER)
     for number in range(len(ledger)):
         row = ledger[number]
         if not _row_is_declared(row, sessions, assets):
-            broken[_DECLARED] += 1
+            broken[DECLARED] += 1
         is_skipped = row.kind == SKIP_BUY or row.kind == SKIP_SELL or row.kind == SKIP_WITHDRAWAL
         has_quantity = not np.isnan(row.quantity)
         if (not np.isnan(row.amount) and (row.amount == 0.0) != is_skipped) or (
             has_quantity
-            and not _same_money(row.amount, -row.quantity * row.price - row.fee, abs(row.quantity) * row.price)
+            and not same_money(row.amount, -row.quantity * row.price - row.fee, abs(row.quantity) * row.price)
         ):
             broken[_AMOUNTS] += 1
         if (row.kind == INITIAL_BUY) != (row.session == 0):
@@ -178,6 +194,20 @@ def _judge_ledger(ledger, record, broken):  # type: ignore[no-untyped-def]
             bought[row.asset] += max(row.quantity, 0.0)
             if held[row.asset] < -SAME_MONEY * bought[row.asset]:
                 broken[_HOLDINGS] += 1
+        broken[HARVESTS] += _buys_what_was_harvested(row, record, harvested)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _buys_what_was_harvested(row, record, harvested):  # type: ignore[no-untyped-def]
+    """Return whether a row buys what a row before sold for its loss within the days; ``harvested`` has the last day."""
+    sessions, assets = record.low.shape
+    if not (0 <= row.session < sessions and 0 <= row.asset < assets):
+        return False
+    day = record.calendar.day[row.session]
+    is_too_soon = row.quantity > 0.0 and day <= harvested[row.asset] + WINDOW_DAYS
+    if row.kind == HARVEST_SELL:
+        harvested[row.asset] = max(harvested[row.asset], day)
+    return is_too_soon
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -198,8 +228,8 @@ def _row_is_declared(row, sessions, assets):  # type: ignore[no-untyped-def]
         and LEG_ARRIVAL <= row.leg <= LEG_CLOSE
         and 0 <= row.kind < KINDS
         and not np.isinf(row.quantity)
-        and _is_null_or_above(row.skipped_quantity, 0.0)
-        and _is_null_or_above(row.price, 0.0)
+        and is_null_or_above(row.skipped_quantity, 0.0)
+        and is_null_or_above(row.price, 0.0)
         and 0.0 <= row.fee < np.inf
         and np.isfinite(row.amount)
         and np.isfinite(row.bank_after)
@@ -209,7 +239,8 @@ def _row_is_declared(row, sessions, assets):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _is_null_or_above(value, least):  # type: ignore[no-untyped-def]
+def is_null_or_above(value, least):  # type: ignore[no-untyped-def]
+    """Return whether a value is NaN, or finite and above another."""
     return np.isnan(value) or least < value < np.inf
 
 
@@ -230,9 +261,9 @@ def _judge_days(daily, capital, broken):  # type: ignore[no-untyped-def]
             and day.skipped_buys >= 0
             and day.passed_rungs >= 0
         ):
-            broken[_DECLARED] += 1
+            broken[DECLARED] += 1
         expected = previous + day.income + day.sells - day.buys - day.withdrawals + day.deposits
-        if not _same_money(day.bank, expected, capital + day.sells + day.buys + day.withdrawals + day.deposits):
+        if not same_money(day.bank, expected, capital + day.sells + day.buys + day.withdrawals + day.deposits):
             broken[_FLOWS] += 1
         previous = day.bank
 
@@ -258,12 +289,12 @@ def _judge_balances(ledger, daily, record, capital, broken):  # type: ignore[no-
             if not np.isnan(row.quantity) and 0 <= row.asset < assets:
                 held[row.asset] += row.quantity
         day = daily[session]
-        if not _same_money(day.bank, booked, moved):
+        if not same_money(day.bank, booked, moved):
             broken[_BANK] += 1
         holdings = 0.0
         for asset in range(assets):
             holdings += held[asset] * record.last[session, asset]
-        if not _same_money(day.value, day.bank + holdings, max(capital, holdings)):
+        if not same_money(day.value, day.bank + holdings, max(capital, holdings)):
             broken[_VALUE] += 1
 
 
@@ -289,10 +320,10 @@ def _judge_lots(ledger, lots, record, broken):  # type: ignore[no-untyped-def]
             and lot.closed < sessions
             and 0.0 <= lot.quantity < np.inf
             and 0.0 < lot.price < np.inf
-            and _is_null_or_above(lot.sale_price, 0.0)
+            and is_null_or_above(lot.sale_price, 0.0)
             and -1.0 <= lot.premium < np.inf
         ):
-            broken[_DECLARED] += 1
+            broken[DECLARED] += 1
         if 0 <= lot.asset < assets and not np.isnan(lot.quantity):
             all_lots[lot.asset] += lot.quantity
             smallest[lot.asset] = min(smallest[lot.asset], lot.quantity)
@@ -312,14 +343,14 @@ def _judge_lots(ledger, lots, record, broken):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _judge_metrics(metrics, broken):  # type: ignore[no-untyped-def]
+def judge_metrics(metrics, broken):  # type: ignore[no-untyped-def]
     """Judge each metric by itself: none is infinite, and those that every scenario has are there."""
     for number in range(len(metrics)):
         if np.isinf(metrics[number]):
-            broken[_DECLARED] += 1
+            broken[DECLARED] += 1
     for number in EVERY_SCENARIO_HAS:
         if np.isnan(metrics[number]):
-            broken[_DECLARED] += 1
+            broken[DECLARED] += 1
     for number in NOT_NEGATIVE:
         if metrics[number] < 0.0:
-            broken[_DECLARED] += 1
+            broken[DECLARED] += 1

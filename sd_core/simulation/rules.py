@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from sd_core.errors import NotReadyError
 from sd_core.market.arrays import Floats
 from sd_core.simulation.targets import Targets
 from sd_core.study.model import Study
-from sd_core.study.parts import Bands, Deposits, Harvest, Rebalance, Withdrawals
+from sd_core.study.parts import Bands, Deposits, Harvest, Rebalance, Taxes, Withdrawals
 from sd_core.study.scenario import Scenario
 from sd_core.study.strategy import Rule, Strategy
 
@@ -50,6 +50,20 @@ class Width(IntEnum):
 
     ABSOLUTE = 0
     RELATIVE = 1
+
+
+class TaxRates(NamedTuple):
+    """Rates of tax, fractions, of gains by their term and of income."""
+
+    short_term: float
+    long_term: float
+    dividends: float
+    interest: float
+
+    @classmethod
+    def of(cls, taxes: Taxes) -> Self:
+        """Return those of a study."""
+        return cls(taxes.short_term, taxes.long_term, taxes.dividends_or_default, taxes.interest_or_default)
 
 
 class Path(IntEnum):

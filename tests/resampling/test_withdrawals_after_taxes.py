@@ -21,9 +21,9 @@ from sd_core.resampling.withdrawals import RATE_TOLERANCE, at_rate, highest_rate
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import LEDGER
-from sd_core.simulation.rules import Every, Rules, Shortfall, Variant
+from sd_core.simulation.rules import Every, Rules, Shortfall, TaxRates, Variant
 from sd_core.simulation.taxes.matching import TAX_LOTS
-from sd_core.simulation.taxes.owed import Taxed, TaxRates, owed_by_year, simulate_taxed
+from sd_core.simulation.taxes.owed import Taxed, owed_by_year, simulate_taxed
 
 YEARS = 30
 CAPITAL = 1_000.0

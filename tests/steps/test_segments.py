@@ -21,15 +21,18 @@ from pipelines.lab.current import current_market
 from pipelines.lab.sweeps import MOST_SEGMENTS, held_sweeps, prune_segments, swept
 from pipelines.steps import sweep
 from pipelines.steps.damage import discard_damaged
-from pipelines.steps.plan import outdated_scenarios, version_of_metrics
-from pipelines.warehouse.reduction import UnsoundError
+from pipelines.steps.plan import outdated_scenarios
+from pipelines.warehouse.reduction import Reduction, UnsoundError
 from sd_core.lake import Lake
+from sd_core.metrics.measures import METRICS
 from sd_core.schemas.sweeps import SWEEPS
+from sd_core.simulation import judge, tax_digest
 from sd_core.study.scenario import Scenario
 
 RULES = {"rule": {"sd_n": [6, 10], "profit_share": 0.6, "order": "nav_opportunistic"}}
 FLOWS = {"deposits": {"amount": 50}, "withdrawals": {"rate": 0.06, "shortfall": "overweight"}}
 STRATEGIES = {"buy_and_hold": {}, "whole": RULES, "swept": {**RULES, "keep": "metrics"}}
+TAXES = {"short_term": 0.35, "long_term": 0.15}
 SWEPT = 4
 SAME = 1e-9
 
@@ -49,6 +52,24 @@ def lab(done: Lab, tmp_path: Path) -> Lab:
     return done.copy_to(tmp_path / "home")
 
 
+@pytest.fixture(scope="module")
+def taxed_done(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A finished run of both over two years in a study with taxes, whose scenarios harvest losses."""
+    folder = tmp_path_factory.mktemp("taxed")
+    harvesting = RULES | {"harvest": {"loss": 0.05}}
+    strategies = {"buy_and_hold": {}, "whole": harvesting, "swept": {**harvesting, "keep": "metrics"}}
+    written = small_study(write_prices(folder / "prices", sessions=500)) | FLOWS
+    written |= {"strategies": strategies, "taxes": TAXES}
+    lab = Lab(write_study(folder / "small.yaml", written), folder / "home")
+    refresh(lab.home)
+    return lab
+
+
+@pytest.fixture
+def taxed(taxed_done: Lab, tmp_path: Path) -> Lab:
+    return taxed_done.copy_to(tmp_path / "home")
+
+
 def with_keys(lab: Lab, tmp_path: Path, **keys: Any) -> Lab:
     """Return a lab whose study has other keys, on the same prices and lake."""
     written = small_study(lab.study_file.parent / "prices") | FLOWS | {"strategies": STRATEGIES, "path_band": True}
@@ -64,7 +85,7 @@ def rows_of(table: pd.DataFrame, strategy: str) -> pd.DataFrame:
 
 def stored(lab: Lab) -> held.Sweeps:
     study, lake = lab.home.study, lab.home.lake
-    return held_sweeps(study, lake, current_market(study, lake), version_of_metrics)
+    return held_sweeps(study, lake, current_market(study, lake))
 
 
 @pytest.mark.parametrize("table", ["report_strategy", "simulation_path_band"])
@@ -73,6 +94,15 @@ def test_numbers_of_sweeps_are_those_of_scenarios_that_keep_their_ledger(done: L
     shown = done.table(table).drop(columns="rank", errors="ignore")
     found, expected = (rows_of(shown, name) for name in ("swept", "whole"))
     assert len(expected) >= SWEPT
+    pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=SAME, atol=SAME)
+
+
+@pytest.mark.parametrize("table", ["report_strategy", "report_harvest"])
+def test_numbers_after_taxes_are_those_of_scenarios_that_keep_their_ledger(taxed_done: Lab, table: str) -> None:
+    shown = taxed_done.table(table).drop(columns="rank", errors="ignore")
+    found, expected = (rows_of(shown, name) for name in ("swept", "whole"))
+    assert len(expected) == SWEPT
+    assert (expected["taxes"] > 0).all()
     pd.testing.assert_frame_equal(found, expected, check_exact=False, rtol=SAME, atol=SAME)
 
 
@@ -168,15 +198,74 @@ def test_scenario_that_breaks_a_law_is_named_and_its_neighbours_are_stored(
     assert "bank_follows_ledger" in failures[failed]
 
 
+def test_scenario_whose_tax_lots_break_a_law_is_named_and_its_neighbours_are_stored(
+    taxed: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen: list[Any] = []
+
+    def listening(*arguments: Any, **keys: Any) -> Iterator[Any]:
+        for rules, result in zip(arguments[1], simulated(*arguments, **keys), strict=True):
+            if keys.get("ledger", True) and rules.reserve == 0.1 and rules.brackets[0] < 0.1:
+                chosen.append(result.ledger)
+            yield result
+
+    def broken(ledger: Any, *others: Any) -> Any:
+        lots = matched(ledger, *others)
+        if any(ledger is one for one in chosen):
+            lots["gain"][0] += 1.0
+        return lots
+
+    simulated, matched = sd_core.sweep.simulate, tax_digest.match_lots
+    monkeypatch.setattr(sd_core.sweep, "simulate", listening)
+    monkeypatch.setattr(tax_digest, "match_lots", broken)
+    done, failures = sweep.sweep_into_lake(taxed.home.study, taxed.home.lake, swept(taxed.home.study))
+    assert done == SWEPT - 1
+    assert {*failures} == {Scenario(strategy="swept__sd_n_10", reserve=0.1)}
+    assert all("tax_lot_gains_add_up: 1 rows" in reason for reason in failures.values())
+
+
+def test_sweep_with_taxes_stops_where_sql_finds_another_tax(taxed: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*arguments: Any) -> Any:
+        lots = right(*arguments)
+        arguments[4][METRICS.index("taxes")] *= 1.0 + 1e-8
+        return lots
+
+    right = judge.digest_taxes
+    before = taxed.home.lake.segments(SWEEPS)
+    monkeypatch.setattr(judge, "digest_taxes", wrong)
+    with pytest.raises(UnsoundError, match=r"taxes: .* by SQL"):
+        sweep.sweep_into_lake(taxed.home.study, taxed.home.lake, swept(taxed.home.study))
+    assert taxed.home.lake.segments(SWEEPS) == before
+
+
+@pytest.mark.parametrize("taxes", [None, TAXES])
+def test_sql_computes_eight_scenarios_of_a_sweep_with_taxes_or_without(
+    taxed: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taxes: dict[str, float] | None
+) -> None:
+    def listening(self: Reduction, rows: Any, partitions: Any) -> Any:
+        computed.append(len(rows))
+        return by_sql(self, rows, partitions)
+
+    computed: list[int] = []
+    by_sql = Reduction.metrics
+    monkeypatch.setattr(Reduction, "metrics", listening)
+    strategies = {"buy_and_hold": {}, "swept": {"rule": {"sd_n": [6, 8, 10, 12, 14]}, "keep": "metrics"}}
+    prices = taxed.study_file.parent / "prices"
+    written = small_study(prices) | {"strategies": strategies} | ({"taxes": taxes} if taxes else {})
+    lab = replace(taxed, study_file=write_study(tmp_path / "small.yaml", written))
+    assert sweep.sweep_into_lake(lab.home.study, lab.home.lake, swept(lab.home.study)) == (10, {})
+    assert computed == [sweep.AUDITED]
+
+
 def test_sweep_stops_where_sql_finds_another_number(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(*arguments: Any) -> Any:
         unsolved = right(*arguments)
         arguments[3][2] += 1e-8
         return unsolved
 
-    right = sd_core.sweep.digest
+    right = judge.digest
     before = lab.home.lake.segments(SWEEPS)
-    monkeypatch.setattr(sd_core.sweep, "digest", wrong)
+    monkeypatch.setattr(judge, "digest", wrong)
     with pytest.raises(UnsoundError, match="twr"):
         sweep.sweep_into_lake(lab.home.study, lab.home.lake, swept(lab.home.study))
     assert lab.home.lake.segments(SWEEPS) == before

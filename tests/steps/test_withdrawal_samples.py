@@ -15,8 +15,8 @@ from pipelines.steps.progress import unheard
 from pipelines.steps.resample import draw_from
 from sd_core.resampling.withdrawals import RATE_TOLERANCE
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.rules import resolve
-from sd_core.simulation.taxes.owed import TaxRates, simulate_taxed
+from sd_core.simulation.rules import TaxRates, resolve
+from sd_core.simulation.taxes.owed import simulate_taxed
 from sd_core.study.parts import Taxes
 
 HISTORIES = 40

@@ -12,8 +12,9 @@ import pyarrow as pa
 from sd_core.market.arrays import Floats
 from sd_core.market.panel import Panel
 from sd_core.simulation.engine import simulate
-from sd_core.simulation.results import SimulationResult, to_tables
+from sd_core.simulation.results import Rows, SimulationResult, to_tables
 from sd_core.simulation.rules import Rules, Variant
+from sd_core.simulation.taxes.lots import tax_lot_table
 from sd_core.study.scenario import Scenario
 from support.lake_tables import STUDY, insert, strategy
 
@@ -83,9 +84,14 @@ def fill_from_simulation(
 
 
 def add_scenario_rows(
-    con: duckdb.DuckDBPyConnection, panel: Panel, name: str, rules: Rules, result: SimulationResult
+    con: duckdb.DuckDBPyConnection,
+    panel: Panel,
+    name: str,
+    rules: Rules,
+    result: SimulationResult,
+    tax_lots: Rows | None = None,
 ) -> None:
-    """Put one more scenario of a panel that is in the lake there, with the rows of a result."""
+    """Put one more scenario of a panel that is in the lake there, with the rows of a result and tax lots, if any."""
     variant = None if rules.variant is Variant.NO_RULE else rules.variant.name.lower()
     settings = {"costs_fixed": rules.fee_fixed, "costs_bps": rules.fee_rate * 10_000}
     if variant is not None:
@@ -104,11 +110,15 @@ def add_scenario_rows(
             "xirr": None,
             "xirr_missing": "not asked",
             "prices_version": "p1",
+            "has_tax_lots": tax_lots is not None,
             "is_current": True,
         },
     )
-    for table, rows in to_tables(result, Scenario(strategy=name, reserve=rules.reserve), panel).items():
+    scenario = Scenario(strategy=name, reserve=rules.reserve)
+    for table, rows in to_tables(result, scenario, panel).items():
         _add(con, f"simulation_{table}", rows)
+    if tax_lots is not None:
+        _add(con, "simulation_tax_lots", tax_lot_table(tax_lots, scenario, panel))
 
 
 def _targets(panel: Panel, name: str, rules: Rules) -> pa.Table:

@@ -22,6 +22,7 @@ from sd_core.simulation.taxes.matching import (
     CORE,
     FIFO,
     OPEN_SALE,
+    OPEN_SOLD,
     TAX_LOT_NUMBERS,
     Numbers,
     Trades,
@@ -68,7 +69,12 @@ def tax_lots(ledger: Rows, sessions: Dates, lot_order: LotOrder, assets: int) ->
         which ``wash_sale_disallowed`` does not count. An open part has the term that a sale in the last session would
         have.
     """
-    trades = Trades(**_columns(ledger, 0), **Terms.of(sessions)._asdict(), fifo=lot_order == FIFO)
+    return match_lots(ledger, Terms.of(sessions), lot_order, assets)
+
+
+def match_lots(ledger: Rows, terms: Terms, lot_order: LotOrder, assets: int) -> Rows:
+    """Do what :func:`tax_lots` does, where the terms of the panel's sessions are at hand."""
+    trades = Trades(**_columns(ledger, 0), **terms._asdict(), fifo=lot_order == FIFO)
     # More than trades on real prices give.
     size = 2 * len(trades.seq) + 1024
     while True:
@@ -170,20 +176,20 @@ def harvested(ledger: Rows, lots: Rows) -> dict[str, float]:
 
 def tax_lot_table(lots: Rows, scenario: Scenario, panel: Panel) -> pa.Table:
     """Return a scenario's tax lots as the lake's table; what is open is valued at the last closes."""
-    sold = lots["sale"] != OPEN_SALE
+    is_open = lots["sale"] == OPEN_SALE
     last_closes = np.array([closes[~np.isnan(closes)][-1] for closes in panel.close.T])
     columns = {
         "strategy": pa.repeat(pa.scalar(scenario.strategy), len(lots)),
         "reserve": pa.repeat(pa.scalar(scenario.reserve), len(lots)),
         "part": np.arange(1, len(lots) + 1, dtype=np.int32),
         "purchase_seq": lots["purchase"],
-        "sale_seq": pa.array(lots["sale"], mask=~sold),
+        "sale_seq": pa.array(lots["sale"], mask=is_open),
         "ticker": pa.array(panel.tickers, pa.string()).take(pa.array(lots["asset"])),
         "acquired": panel.sessions[lots["acquired"]],
         "held_since": lots["held_since"].astype("datetime64[D]"),
-        "sold": pa.array(panel.sessions[lots["sold"]], mask=~sold),
+        "sold": pa.array(panel.sessions[lots["sold"]], mask=lots["sold"] == OPEN_SOLD),
         "long_term": lots["long_term"],
         **{name: pa.array(np.ascontiguousarray(lots[name]), from_pandas=True) for name in TAX_LOT_NUMBERS},
-        "market_value": pa.array(lots["quantity"] * last_closes[lots["asset"]], mask=sold),
+        "market_value": pa.array(lots["quantity"] * last_closes[lots["asset"]], mask=~is_open),
     }
     return pa.table(columns, schema=SIMULATION_TAX_LOTS.arrow_schema)
