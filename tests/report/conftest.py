@@ -8,7 +8,6 @@ import pytest
 from support import lake_tables
 
 from pipelines.report.content import report
-from pipelines.warehouse.models import build, read_macros, read_models
 
 Change = Callable[[duckdb.DuckDBPyConnection], object]
 
@@ -16,7 +15,6 @@ Change = Callable[[duckdb.DuckDBPyConnection], object]
 @pytest.fixture(scope="session")
 def small_report() -> Callable[..., str]:
     """Return a function that gives the report of the small study, after changes to its lake and then to its tables."""
-    models, macros = read_models(lake_tables.SQL), read_macros(lake_tables.SQL)
 
     # Several tests in a row change the tables of one study.
     @lru_cache(maxsize=4)
@@ -24,7 +22,7 @@ def small_report() -> Callable[..., str]:
         connection = lake_tables.connect()
         lake_tables.fill_small_study(connection)
         change_lake(connection)
-        build(connection, models, macros)
+        lake_tables.build_all(connection)
         return connection
 
     # Every second test asks for the study without a change.

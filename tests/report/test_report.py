@@ -17,7 +17,6 @@ from pipelines.report.numbers import THIN, typeset
 from pipelines.report.performance import Days, read_days
 from pipelines.report.scenarios import MOST_ROWS
 from pipelines.report.verdicts import read_headline
-from pipelines.warehouse.models import build, read_macros, read_models
 
 Report = Callable[..., str]
 
@@ -120,7 +119,7 @@ def test_number_is_written_with_thin_spaces_and_a_true_minus(small_report: Repor
 def test_same_warehouse_gives_the_same_bytes(small_report: Report, tmp_path: Path) -> None:
     with lake_tables.connect(tmp_path / "one.duckdb") as connection:
         lake_tables.fill_small_study(connection)
-        build(connection, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
+        lake_tables.build_all(connection)
         first = report(connection)
     with duckdb.connect(str(tmp_path / "one.duckdb"), read_only=True) as connection:
         assert report(connection) == first
@@ -168,7 +167,7 @@ def test_growth_line_ends_where_the_table_does(small_report: Report) -> None:
 def test_drawdown_chart_reaches_the_worst_one_however_few_points_are_drawn() -> None:
     with lake_tables.connect() as connection:
         lake_tables.fill_small_study(connection)
-        build(connection, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
+        lake_tables.build_all(connection)
         choice = choose(read_headline(connection))
         days = Days(choice, read_days(connection, choice, points=1))
         # Holding falls from 1.10 to 1.05 at the last session; two points are left of three.

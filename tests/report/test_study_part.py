@@ -19,7 +19,6 @@ from pipelines.report.paid import paid_tables
 from pipelines.report.performance import Days, read_days
 from pipelines.report.strategies import described, lump_sums
 from pipelines.report.verdicts import read_headline
-from pipelines.warehouse.models import build, read_macros, read_models
 from sd_core.schemas import TABLES
 
 Report = Callable[..., str]
@@ -130,7 +129,7 @@ def test_numbers_beneath_a_chart_are_those_of_the_last_session_of_each_year() ->
     sessions = [dt.date(2023, 12, 28), dt.date(2023, 12, 29), dt.date(2024, 1, 2), dt.date(2024, 1, 3)]
     with lake_tables.connect() as connection:
         lake_tables.fill_small_study(connection)
-        build(connection, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
+        lake_tables.build_all(connection)
         choice = choose(read_headline(connection))
     with duckdb.connect() as connection:
         connection.execute("create macro share_of_value(part, value) as part / value")
@@ -203,7 +202,7 @@ def test_withdrawals_are_beside_the_income_of_their_year() -> None:
         # Of sd8: a dividend of 10 and interest of 0.5 received, 107 less 96 harvested; 43 paid out.
         paid = {"leg": 4, "kind": "WITHDRAWAL", "fee": 0.0, "amount": -43.0, "bank_after": 76.5, "seq": 99}
         insert(connection, "simulation_ledger", {"strategy": "sd8", "reserve": 0.1, "session": SESSIONS[2], **paid})
-        build(connection, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
+        lake_tables.build_all(connection)
         document = parse(f"<html>{paid_tables(connection, choose(read_headline(connection)), 'USD')}</html>")
     total, yearly = document.all("table")
     cells = ["43", "10", "11", f"{(10 + 0.5 + 107 - 96) / 43 * 100:.0f}\u202f%"]

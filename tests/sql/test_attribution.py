@@ -17,6 +17,7 @@ from support.lake_tables import (
     add_scenario,
     asset,
     bar,
+    build_all,
     build_only,
     connect,
     insert,
@@ -26,7 +27,7 @@ from support.lake_tables import (
 from support.simulated_lake import fill_from_simulation
 
 from pipelines.warehouse.audit import read_identities
-from pipelines.warehouse.models import build, read_macros, read_models
+from pipelines.warehouse.models import own_models, read_macros
 from sd_core.market.panel import Panel
 from sd_core.schemas import attribution
 from sd_core.schemas.kinds import Kind
@@ -35,7 +36,7 @@ from sd_core.simulation.targets import Targets
 
 EXACT = 1e-12
 ATTRIBUTION = [table.name for table in attribution.ATTRIBUTION]
-MODELS = {model.name: model for model in read_models(SQL)}
+MODELS = {model.name: model for model in own_models()}
 
 
 def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, object]]:
@@ -335,7 +336,7 @@ def test_effects_add_up_to_the_return_above_the_strategys_own_changing_mix(con):
         "steady": held(*steady.values(), reserve=0.1),
     }
     fill_from_simulation(con, panel, strategies)
-    build(con, MODELS.values(), read_macros(SQL))
+    build_all(con)
     found = dict(
         con.execute("""
             select strategy, sum(linked_allocation + linked_selection + linked_interaction + linked_trading)
@@ -359,7 +360,7 @@ def test_effects_add_up_to_the_return_above_the_strategys_own_changing_mix(con):
 
 
 def test_profit_is_split_by_asset_into_price_income_and_costs(small):
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "attribution_asset")
     found = {
         row["ticker"]: columns(row, "price_gain", "income", "costs", "profit")
         for row in rows(small, "from attribution_asset where strategy = 'sd8' and month = '2024-01-01'")
@@ -373,7 +374,7 @@ def test_profit_is_split_by_asset_into_price_income_and_costs(small):
 
 
 def test_contributions_are_logarithmic_shares_of_the_return(small):
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "attribution_asset", "report_attribution")
     # Profits of AAA, BBB and cash by session, over the value at the opening: 1000, 998, 1045.5.
     profits = [(-1, -1, 0), (50 - 2 - 1, 0, 0.5), (-80 - 5 - 1, 110, 0)]
     factors = [math.log1p(sum(p) / v) / sum(p) for p, v in zip(profits, (1000, 998, 1045.5), strict=True)]
@@ -393,7 +394,7 @@ def test_contributions_are_logarithmic_shares_of_the_return(small):
 
 
 def test_final_value_and_profit_are_split_into_core_harvest_and_lots(small):
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "report_synthetic_dividend")
     found = row(small, "from report_synthetic_dividend where strategy = 'sd8'")
     expected = {
         "final_value": 1069.5,
@@ -414,7 +415,7 @@ def test_final_value_and_profit_are_split_into_core_harvest_and_lots(small):
 def test_positions_are_measured_against_the_same_money_in_the_benchmark(small):
     insert(small, "prices", *(bar(day, "SPY", close) for day, close in zip(SESSIONS, (10, 11, 9.9), strict=True)))
     small.execute("update lake.study set benchmark = 'SPY'")
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "report_opportunity_cost")
     found = {
         row["ticker"]: columns(row, "months", "profit", "benchmark_profit", "opportunity_cost")
         for row in rows(small, "from report_opportunity_cost where strategy = 'sd8'")
@@ -433,7 +434,7 @@ def test_positions_are_measured_against_the_same_money_in_the_benchmark(small):
 def test_months_that_the_benchmark_does_not_cover_are_left_out(small):
     insert(small, "prices", *(bar(day, "SPY", close) for day, close in zip(SESSIONS, (None, 11, 9.9), strict=True)))
     small.execute("update lake.study set benchmark = 'SPY'")
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "attribution_asset", "report_opportunity_cost")
     assert small.execute("select distinct benchmark_profit from attribution_asset").fetchall() == [(None,)]
     assert small.execute(
         "select distinct months, profit, benchmark_profit, opportunity_cost from report_opportunity_cost"
@@ -469,7 +470,7 @@ def test_scenario_that_kept_no_ledger_is_not_attributed(small):
 def test_total_loss_leaves_contributions_and_effects_untold(small):
     add_scenario(small, "ruined", 0.0, bank=(0.0,) * 3, value=(1000.0, 0.0, 0.0))
     insert(small, "strategy_target", *targets("ruined"))
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "attribution_brinson", "report_attribution")
     where = "where strategy = 'ruined'"
     assert small.execute(f"select distinct contribution from report_attribution {where}").fetchall() == [(None,)]
     assert small.execute(f"select distinct linked_selection, trading from attribution_brinson {where}").fetchall() == [
@@ -505,7 +506,7 @@ TRIPS = [
 
 def test_round_trips_have_their_gain(small):
     insert(small, "simulation_lots", *TRIPS)
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "attribution_trade")
     found = rows(small, "from attribution_trade order by lot")
     names = ("lot", "holding_days", "gain", "is_winner", "holding_period")
     assert [columns(trade, *names) for trade in found] == [
@@ -519,7 +520,7 @@ def test_round_trips_have_their_gain(small):
 
 def test_report_sums_up_winners_and_losers_by_asset(small):
     insert(small, "simulation_lots", *TRIPS)
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "report_attribution")
     found = {row["ticker"]: row for row in rows(small, "from report_attribution where strategy = 'sd8'")}
     expected = {
         "realised_buyback_gain": 18,
@@ -557,14 +558,14 @@ def test_report_sums_up_winners_and_losers_by_asset(small):
 def test_round_trips_are_grouped_by_calendar_days(small, days, expected):
     closed = dt.date.fromisoformat(SESSIONS[0]) + dt.timedelta(days)
     insert(small, "simulation_lots", lot(2, "AAA", SESSIONS[0], str(closed), 2.0, 50.0, 60.0))
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "attribution_trade", "report_holding_period")
     assert row(small, "select holding_period from attribution_trade") == {"holding_period": expected}
     assert columns(row(small, "from report_holding_period"), "holding_period", "trades", "gain") == [expected, 1, 20.0]
 
 
 def test_regime_is_that_of_the_session_before_the_purchase(small):
     insert(small, "simulation_lots", *TRIPS)
-    build_only(small, *ATTRIBUTION)
+    build_only(small, "attribution_trade", "market_regime")
     tags = zip(SESSIONS, ("bull", "bear", "sideways"), strict=True)
     small.executemany("update market_regime set regime = ? where session = ?", [(tag, day) for day, tag in tags])
     found = small.sql(MODELS["attribution_trade"].sql).to_arrow_table().to_pylist()
@@ -720,7 +721,7 @@ def lawful():
     panel = panel_of([100, (100, 101, 80, 95), (95, 112, 94, 111), 118], [50, 51, 49, 55], rates=0.02)
     with connect() as connection:
         fill_from_simulation(connection, panel, {"sd8": rules_of(assets=2, capital=1000, reserve=0.2, fee_fixed=0.1)})
-        build(connection, MODELS.values(), read_macros(SQL))
+        build_all(connection)
         yield connection
 
 

@@ -14,7 +14,6 @@ from support.ledger_readings import last_closes
 from support.simulated_lake import CLASSES, asset_classes, fill_from_simulation, risk_free_returns
 
 from pipelines.warehouse.audit import audit, read_identities
-from pipelines.warehouse.models import build, read_macros, read_models
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import SimulationResult
@@ -42,7 +41,7 @@ def simulated(request: pytest.FixtureRequest) -> Iterator[Simulated]:
     case = random_case(request.param)
     with lake_tables.connect() as con:
         results = fill_from_simulation(con, case.panel, {"simulated": case.rules})
-        build(con, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
+        lake_tables.build_all(con)
         yield Simulated(case, results["simulated"], con)
 
 

@@ -10,9 +10,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from support.lake_tables import SQL, STUDY, bar, connect, insert
+from support.lake_tables import STUDY, bar, build_all, build_only, connect, insert
 
-from pipelines.warehouse.models import build, needed_for, read_macros, read_models
 from sd_core.schemas.buckets import BUCKET_SIGNAL
 
 COLUMNS = list(BUCKET_SIGNAL.columns)[4:]
@@ -55,7 +54,7 @@ def signals(
             "study_bucket",
             {"plan": "p", "position": position, "bucket": name, "target": 0.05, "tickers": tickers, **settings},
         )
-    build(con, needed_for(read_models(SQL), ["bucket_signal"]), read_macros(SQL))
+    build_only(con, "bucket_signal")
     return con.sql("from bucket_signal").df()
 
 
@@ -289,6 +288,6 @@ def test_nothing_is_bought_without_a_bar(con):
     assert found["close"].tolist()[-3:] == [120.0, 120.0, 121.0]
 
 
-def test_a_study_without_plans_has_no_signals(small, build_all):
+def test_a_study_without_plans_has_no_signals(small):
     build_all(small)
     assert small.sql("from bucket_signal").fetchall() == []

@@ -27,7 +27,7 @@ CASES = {
 WITH_A_LOSS = ["mixed", "negative", "all_negative", "noise"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def con() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(read_macros(SQL))

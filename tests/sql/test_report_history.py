@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from support import lake_tables
 from support.generators import panel_of, rules_of
-from support.lake_tables import SESSIONS, add_taxes, build_only
+from support.lake_tables import SESSIONS, add_taxes, build_all, build_only
 from support.simulated_lake import fill_from_simulation
 
 from pipelines.lab.home import SQL
@@ -26,7 +26,7 @@ DAYS = pd.bdate_range("2018-11-13", "2022-04-29")
 
 
 @pytest.fixture(scope="module")
-def history(build_all):
+def history():
     """Return the tables of a rule that takes deposits and pays withdrawals, under inflation; and its days."""
     rng = np.random.default_rng(11)
     prices = 100 * np.exp(np.cumsum(rng.normal(0.0003, 0.013, (len(DAYS), 2)), axis=0))

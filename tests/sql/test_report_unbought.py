@@ -6,11 +6,10 @@ from typing import Any
 import duckdb
 import numpy as np
 from support.generators import panel_of, rules_of
-from support.lake_tables import SQL
+from support.lake_tables import build_all
 from support.simulated_lake import fill_from_simulation
 
 from pipelines.report.verdicts import read_headline
-from pipelines.warehouse.models import build, read_macros, read_models
 from sd_core.simulation.rules import Every, Rules, Variant
 
 SESSIONS = np.array(["2024-01-30", "2024-01-31", "2024-02-01", "2024-03-01"], dtype="datetime64[D]")
@@ -21,7 +20,7 @@ def unbought(con: duckdb.DuckDBPyConnection, strategies: dict[str, Rules]) -> li
     """Simulate over one asset of 600 a share and one of 10, and return the table without its reserves."""
     panel = panel_of([600, 600, 600, 600], [10, 10, 11, 12], sessions=SESSIONS)
     fill_from_simulation(con, panel, strategies)
-    build(con, read_models(SQL), read_macros(SQL))
+    build_all(con)
     return con.sql(f"select {COLUMNS} from report_unbought").fetchall()
 
 

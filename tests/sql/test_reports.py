@@ -12,6 +12,7 @@ from support.lake_tables import (
     add_scenario,
     asset,
     bar,
+    build_all,
     build_only,
     connect,
     fill_small_study,
@@ -268,7 +269,7 @@ def test_portfolio_that_never_moves_has_zeros_and_no_ratios(small):
     assert found["mean_cash_share"] == 1
 
 
-def test_no_published_number_is_nan(small, build_all):
+def test_no_published_number_is_nan(small):
     add_scenario(small, "ruined", 0.0, bank=(0.0,) * 3, value=(1000.0, 0.0, 0.0))
     add_scenario(small, "idle", 0.0, bank=(1000.0,) * 3, value=(1000.0,) * 3)
     build_all(small)

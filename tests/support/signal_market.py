@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipelines.warehouse.models import build, needed_for, own_models, read_macros
 from sd_core.analytics.spillover import spillover_pairs
 from sd_core.schemas.signals import SPILLOVER_PAIR
-from support.lake_tables import SQL, STUDY, connect, insert
+from support.lake_tables import STUDY, build_only, connect, insert
 
 CLASSES = ("growth", "value", "growth")
 KINDS = (
@@ -132,7 +131,7 @@ def signals_of(
             _add(con, SPILLOVER_PAIR.name, leads)
         for name, table in (extra or {}).items():
             _add(con, name, table)
-        build(con, needed_for(own_models(), names), read_macros(SQL))
+        build_only(con, *names)
         yield con
 
 

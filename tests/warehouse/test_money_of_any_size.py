@@ -10,7 +10,6 @@ from support.generators import random_case
 from support.simulated_lake import fill_from_simulation
 
 from pipelines.warehouse.audit import audit, read_identities
-from pipelines.warehouse.models import build, read_macros, read_models
 
 IDENTITIES = {identity.name: identity for identity in read_identities(lake_tables.SQL / "audit")}
 CAPITALS = (1e-3, 1e12)
@@ -36,7 +35,7 @@ def simulated(request: pytest.FixtureRequest) -> Iterator[duckdb.DuckDBPyConnect
     case = random_case(SPENDS_ALL)
     with lake_tables.connect() as con:
         fill_from_simulation(con, case.panel, {"simulated": replace(case.rules, capital=request.param)})
-        build(con, read_models(lake_tables.SQL), read_macros(lake_tables.SQL))
+        lake_tables.build_all(con)
         yield con
 
 
