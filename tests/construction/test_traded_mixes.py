@@ -1,10 +1,12 @@
 """What mixes decide, traded by both engines: the same rows, and the weights that were decided on."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,12 @@ from support.generators import Case, panel_of, random_case, rules_of
 from support.lab import PROJECT
 from support.ledger_readings import held_by_session
 from support.pasts import decided_among, past
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from sd_core.construction.asked import first_points
+from sd_core.construction.asked import Asked, first_points
 from sd_core.construction.history import History
 from sd_core.construction.rounding import WHOLE
+from sd_core.construction.side_by_side import Task, decide_one
 from sd_core.market.arrays import last_known
 from sd_core.schemas.kinds import Kind
 from sd_core.simulation.engine import simulate
@@ -143,19 +147,7 @@ def test_trades_meet_the_weights_where_nothing_costs_and_lots_are_whole(engine, 
         assert worth / result.daily["value"][session] == pytest.approx(weights, abs=1e-9)
 
 
-# Prints the kernels of linear algebra, a hash of all that is decided to the last bit, and the weights in basis points.
-ELSEWHERE = """
-import hashlib, json, sys
-sys.path.insert(0, "tests")
-import threadpoolctl
-from support.pasts import past
-from sd_core.construction.asked import Asked
-from sd_core.construction.side_by_side import Task, decide_one
-from sd_core.study.mixes import Mix
-
-exact, points = hashlib.sha256(), []
-draw = past(760, 5)
-for keys in (
+METHODS = (
     {"method": "inverse_volatility"},
     {"method": "mean_risk", "max_turnover": 0.3},
     {"method": "mean_risk", "objective": "max_ratio"},
@@ -165,47 +157,44 @@ for keys in (
     {"method": "hrp"},
     {"method": "nco"},
     {"method": "kelly", "fraction": 0.5},
-):
-    tables = decide_one(Task(draw, Asked("own", {"own": Mix(window=252, **keys)}), {}))
-    for table in tables.values():
-        exact.update(str(table.to_pylist()).encode())
-    points += [round(10_000 * weight) for weight in tables["mix_weight"]["weight"].to_pylist()]
-kernels = [one.get("architecture") for one in threadpoolctl.threadpool_info() if one["internal_api"] == "openblas"]
-print(json.dumps([kernels, exact.hexdigest(), points]))
+)
+
+
+@cache
+def decided_with(threads: int) -> tuple[list[str], str, np.ndarray]:
+    """Return the kernels of linear algebra, a hash of all that is decided to the last bit, and the basis points."""
+    exact, points, draw = hashlib.sha256(), [], past(760, 5)
+    with threadpool_limits(threads):
+        for keys in METHODS:
+            tables = decide_one(Task(draw, Asked("own", {"own": Mix(window=252, **keys)}), {}))
+            for table in tables.values():
+                exact.update(str(table.to_pylist()).encode())
+            points += [round(10_000 * weight) for weight in tables["mix_weight"]["weight"].to_pylist()]
+    kernels = [one.get("architecture") for one in threadpool_info() if one["internal_api"] == "openblas"]
+    return kernels, exact.hexdigest(), np.array(points)
+
+
+ELSEWHERE = """
+import json, sys
+sys.path[:0] = ["tests", "tests/construction"]
+from test_traded_mixes import decided_with
+kernels, _, points = decided_with(threads=1)
+print(json.dumps([kernels, points.tolist()]))
 """
 
 
-@pytest.fixture(scope="module")
-def elsewhere() -> list[tuple[list[str], str, np.ndarray]]:
-    """Return what processes decide whose linear algebra has one thread, two threads, and another kernel."""
-    settings = [
-        {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-        {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"},
-        # A kernel that every x86-64 processor has.
-        {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Sandybridge"},
-    ]
-    command = [sys.executable, "-c", ELSEWHERE]
-    started = [
-        subprocess.Popen(command, cwd=PROJECT, env=os.environ | one, stdout=subprocess.PIPE, text=True)
-        for one in settings
-    ]
-    found = []
-    for one in started:
-        said, _ = one.communicate()
-        assert one.returncode == 0
-        kernels, exact, points = json.loads(said)
-        found.append((kernels, exact, np.array(points)))
-    return found
-
-
-def test_number_of_blas_threads_changes_no_bit_of_a_decision(elsewhere):
-    (_, one, points), (_, two, _), _ = elsewhere
+def test_number_of_blas_threads_changes_no_bit_of_a_decision():
+    (_, one, points), (_, two, _) = decided_with(threads=1), decided_with(threads=2)
     assert one == two
     assert len(points) >= 1_000
 
 
-def test_another_kernel_of_linear_algebra_changes_at_most_one_weight_in_a_thousand(elsewhere):
-    (kernels, _, points), _, (others, _, theirs) = elsewhere
+def test_another_kernel_of_linear_algebra_changes_at_most_one_weight_in_a_thousand():
+    # A kernel that every x86-64 processor has.
+    env = os.environ | {"OPENBLAS_CORETYPE": "Sandybridge"}
+    said = subprocess.run([sys.executable, "-c", ELSEWHERE], cwd=PROJECT, env=env, stdout=subprocess.PIPE, check=True)
+    others, theirs = json.loads(said.stdout)
+    kernels, _, points = decided_with(threads=1)
     if not kernels or kernels == others:
         pytest.skip(f"numpy's linear algebra has one kernel here: {kernels or 'not OpenBLAS'}")
-    assert (points != theirs).sum() <= len(points) / 1_000
+    assert (points != np.array(theirs)).sum() <= len(points) / 1_000
