@@ -19,6 +19,18 @@ from itertools import count
 import pytest
 
 LOOPBACK = "127.0.0.1"
+# It ends when its standard input does, which is when the process that started it ends, however that ends.
+SERVE = """
+import os, sys, threading
+from moto.server import main
+
+def watch():
+    sys.stdin.read()
+    os._exit(1)
+
+threading.Thread(target=watch, daemon=True).start()
+main()
+"""
 # Until it answers first, in seconds: it imports much.
 STARTED_WITHIN = 60
 
@@ -77,9 +89,9 @@ def s3_server() -> Iterator[S3]:
     with socket.socket() as free:
         free.bind((LOOPBACK, 0))
         port = free.getsockname()[1]
-    arguments = [sys.executable, "-m", "moto.server", "--host", LOOPBACK, "--port", str(port)]
+    arguments = [sys.executable, "-c", SERVE, "--host", LOOPBACK, "--port", str(port)]
     with subprocess.Popen(
-        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ)
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ)
     ) as process:
         server = S3(
             port,
