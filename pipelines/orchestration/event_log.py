@@ -48,6 +48,8 @@ class EventLog(SqliteEventLogStorage):
 
     What another event says as well is left out: that a check is planned, since its evaluation follows or its step
     fails, and that the warehouse has an output, since that was materialised or evaluated and no other step reads it.
+    However many partitions a run makes, one event says that they are planned, and the run's own log has one that says
+    that they were made; the index, from which Dagster knows what is there, has one for each.
     What a step says of an output waits for the event after it, or until something is read. A database that was opened
     stays open, since opening takes longer than storing an event. Commits do not wait for the disk: a killed process
     loses what was waiting, a loss of power at most the last events as well, and never the databases.
@@ -61,6 +63,8 @@ class EventLog(SqliteEventLogStorage):
         # Of assets that the step at work has made: whose records were not asked for yet, and those read ahead.
         self._made: set[dg.AssetKey] = set()
         self._ahead: dict[dg.AssetKey, Any] = {}
+        # Runs whose own log has a materialisation of a partition of an asset.
+        self._listed: set[tuple[str, dg.AssetKey]] = set()
         self._lock = RLock()
         super().__init__(base_dir, inst_data)
 
@@ -141,6 +145,29 @@ class EventLog(SqliteEventLogStorage):
                 self._ahead |= {record.asset_entry.asset_key: record for record in super().get_asset_records([*asked])}
             return [self._ahead.pop(key) for key in asset_keys if key in self._ahead]
 
+    @property
+    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
+        """Return that one event may say which partitions of an asset a run is about to make."""
+        return True
+
+    def get_latest_asset_partition_materialization_attempts_without_materializations(
+        self, asset_key: dg.AssetKey, after_storage_id: int | None = None
+    ) -> Mapping[str, tuple[str, int]]:
+        """Return run and event of the latest attempt at each partition that it has not made: at work, or failed.
+
+        Dagster's own log looks for an event per planned partition, which earlier releases have left.
+        """
+        own = super().get_latest_asset_partition_materialization_attempts_without_materializations
+        attempts = dict(own(asset_key, after_storage_id))
+        kind = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+        asked = dg.EventRecordsFilter(kind, asset_key=asset_key, after_cursor=after_storage_id)
+        for record in self.get_event_records(asked, ascending=True):
+            planned = record.event_log_entry.get_dagster_event().partitions_subset
+            for key in planned.get_partition_keys() if planned else ():
+                attempts[key] = max(attempts.get(key, ("", 0)), (record.run_id, record.storage_id), key=_event_of)
+        made = self.get_latest_storage_id_by_partition(asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        return {key: attempt for key, attempt in attempts.items() if made.get(key, 0) < _event_of(attempt)}
+
     def store_event(self, event: dg.EventLogEntry) -> None:
         """Store an event, at the latest with the next of its step."""
         if not _is_kept(event):
@@ -191,6 +218,17 @@ class EventLog(SqliteEventLogStorage):
         elif kind is not None and kind not in FOLLOWED:
             self._made, self._ahead = set(), {}
 
+    def _repeats(self, event: dg.EventLogEntry) -> bool:
+        """Return whether its run's own log says already that partitions of its asset were made."""
+        made = event.get_dagster_event() if event.is_dagster_event else None
+        if made is None or made.event_type != dg.DagsterEventType.ASSET_MATERIALIZATION or made.partition is None:
+            return False
+        assert made.asset_key is not None
+        if (said := (event.run_id, made.asset_key)) in self._listed:
+            return True
+        self._listed.add(said)
+        return False
+
     def _store_waiting(self) -> None:
         events, self._waiting = self._waiting, []
         for run_id in dict.fromkeys(event.run_id for event in events):
@@ -200,9 +238,11 @@ class EventLog(SqliteEventLogStorage):
         """Store events of a run with the run, and those that are looked up across runs in the index as well."""
         insert = SqlEventLogStorageTable.insert()
         rows = [self._event_to_row(event) for event in events]
+        own = [row for event, row in zip(events, rows, strict=True) if not self._repeats(event)]
         ids: dict[int, int] = {}
         with self.run_connection(run_id) as connection, self.index_connection() as index:
-            connection.execute(insert, rows)
+            if own:
+                connection.execute(insert, own)
             for place, (event, row) in enumerate(zip(events, rows, strict=True)):
                 if _type_of(event) in ASSET_EVENTS | ASSET_CHECK_EVENTS | RUN_STATUS_EVENTS:
                     key = index.execute(insert, row).inserted_primary_key
@@ -232,6 +272,10 @@ def _is_kept(event: dg.EventLogEntry) -> bool:
     if kind == dg.DagsterEventType.STEP_OUTPUT:
         return event.step_key != WAREHOUSE_STEP
     return kind != dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+
+
+def _event_of(attempt: tuple[str, int]) -> int:
+    return attempt[1]
 
 
 def _type_of(event: dg.EventLogEntry) -> dg.DagsterEventType | None:

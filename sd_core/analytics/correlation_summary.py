@@ -21,8 +21,9 @@ Flags = npt.NDArray[np.bool_]
 
 # Of the principal components, the part that absorption counts: Kritzman, Li, Page and Rigobon (2011).
 COMPONENTS_COUNTED = 5
-# Numbers in the arrays of one step, so that memory stays small whatever the size of the market.
-STEP = 4_000_000
+# Numbers in the arrays of one step: memory stays small whatever the size of the market, and is used again by the next
+# step, where larger arrays would be given back and have to be cleared by the system each time.
+STEP = 1_000_000
 
 
 class Summary(NamedTuple):

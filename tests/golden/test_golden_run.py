@@ -22,7 +22,7 @@ from typing import Any
 import duckdb
 import pytest
 from support import golden_files
-from support.lab import PROJECT, Lab, write_study
+from support.lab import MOST_EVENTS, PROJECT, Lab, write_study
 from support.synthetic_prices import PRICE_INDEX, write_vision_prices
 from support.table_hashes import column_hashes, rows_hash
 
@@ -164,6 +164,7 @@ def test_demo_run_whole_publishes_the_same_tables(tmp_path: Path) -> None:
     lab = Lab(PROJECT / "studies" / "demo.yaml", tmp_path)
     outcome = lab.sdlab("run")
     assert outcome.code == 0, outcome.err
+    assert lab.recorded_events() <= MOST_EVENTS
     difference = published_difference(lab, [name for name in TABLES if name not in TOO_LONG])
     assert not difference, difference
 

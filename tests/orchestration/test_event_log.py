@@ -82,8 +82,70 @@ def test_what_is_known_after_a_run_is_what_dagsters_own_log_would_know(
     # That the check was planned is left out: its evaluation says so too.
     left_out = (dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, "None", None)
     assert expected["events"].pop(left_out, 0) == 1
+    # A run's own log has one event for all partitions; what is known across runs is the same.
+    for kind in (dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION):
+        of_all = {key: expected["events"].pop((kind, str(scenarios.key), key)) for key in GRID.get_partition_keys()}
+        assert set(of_all.values()) == {1}
+        ones = [event for event in found["events"] if event[:2] == (kind, str(scenarios.key))]
+        assert [found["events"].pop(event) for event in ones] == [1]
     assert found == expected
     assert len(expected["partitions"]) == 12
+
+
+def attempts(instance: dg.DagsterInstance) -> list[Any]:
+    """Fail in a run of all partitions, then in one of a single one; return each time which were attempted and not made.
+
+    With each goes the number of the run.
+    """
+
+    @dg.asset(name="scenarios", partitions_def=GRID, backfill_policy=dg.BackfillPolicy.single_run())
+    def failing(context: dg.AssetExecutionContext) -> None:
+        for key in context.partition_keys[:5]:
+            context.log_event(dg.AssetMaterialization("scenarios", partition=key))
+        if len(context.partition_keys) == 1:
+            context.log_event(dg.AssetMaterialization("scenarios", partition="r0|two"))
+        raise dg.Failure("no space left")
+
+    job = dg.Definitions(assets=[failing], jobs=[dg.define_asset_job("all", "*")]).resolve_job_def("all")
+    whole = {"dagster/asset_partition_range_start": "r0|one", "dagster/asset_partition_range_end": "r3|three"}
+    runs: list[str] = []
+    found = []
+    for tags in (whole, {"dagster/partition": "r3|two"}, whole):
+        runs.append(job.execute_in_process(instance=instance, tags=tags, raise_on_error=False).run_id)
+        log = instance.event_log_storage
+        latest = log.get_latest_asset_partition_materialization_attempts_without_materializations(scenarios.key)
+        found.append({key: runs.index(run) for key, (run, _) in latest.items()})
+    return found
+
+
+def test_partitions_that_a_run_has_not_made_are_those_of_dagsters_own_log(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    with dg.DagsterInstance.from_config(str(own)) as dagsters:
+        expected = attempts(dagsters)
+    assert [len(failed) for failed in expected] == [7, 6, 7]
+    assert attempts(instance) == expected
+
+
+def test_run_over_more_partitions_records_no_more_events(instance: dg.DagsterInstance) -> None:
+    recorded = {}
+    for size in (2, 200):
+        keys = [str(number) for number in range(size)]
+        parts = dg.StaticPartitionsDefinition(keys)
+
+        @dg.asset(name=f"of_{size}", partitions_def=parts, backfill_policy=dg.BackfillPolicy.single_run())
+        def made() -> None:
+            """Materialise all of its partitions at once."""
+
+        job = dg.Definitions(assets=[made], jobs=[dg.define_asset_job("all", "*")]).resolve_job_def("all")
+        tags = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
+        run = job.execute_in_process(instance=instance, tags=tags)
+        assert instance.get_materialized_partitions(made.key) == set(keys)
+        recorded[size] = len(instance.all_logs(run.run_id))
+    assert recorded[2] == recorded[200]
 
 
 @pytest.fixture

@@ -7,13 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.lab import Lab, small_study, write_prices, write_study
+from support.lab import MOST_EVENTS, Lab, small_study, write_prices, write_study
 
 from pipelines.orchestration.event_log import EventLog
 from sd_core.schemas.sweeps import SWEEPS
 
-# Of a run of everything: two events per table, one per check, and some per step.
-MOST_EVENTS = 600
 MOST_OPENED, MOST_COMMITTED = 100, 400
 SIZES = (2, 40)
 

@@ -24,6 +24,7 @@ from ruamel.yaml import YAML
 
 from pipelines.cli import main as cli
 from pipelines.lab.home import StudyHome
+from pipelines.orchestration.instance import open_instance
 from sd_core.lake import POINTER
 from sd_core.study.loading import load_study
 from support.table_hashes import column_hashes
@@ -32,6 +33,8 @@ PROJECT = Path(cli.__file__).resolve().parents[2]
 
 STRATEGIES = ("buy_and_hold", "sd8", "ath_only")
 RESERVES = (0.0, 0.1)
+# Of a run of everything, whatever its size: two events per table, one per check, and some per step.
+MOST_EVENTS = 600
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,11 @@ class Lab:
             str(file.parent.relative_to(root)): json.loads(file.read_text(encoding="utf-8"))["version"]
             for file in sorted(root.rglob(POINTER))
         }
+
+    def recorded_events(self) -> int:
+        """Return how many events Dagster has in the log of the newest run."""
+        with open_instance(self.home) as instance:
+            return len(instance.all_logs(instance.get_runs(limit=1)[0].run_id))
 
     def copy_to(self, root: Path) -> "Lab":
         """Return the same study with what it has generated so far in another folder."""
