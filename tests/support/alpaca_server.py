@@ -171,5 +171,5 @@ def served(exchange: Exchange) -> ThreadingHTTPServer:
     """Return a server of an exchange, which answers until it is shut down."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(exchange))
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     return server
