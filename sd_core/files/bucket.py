@@ -200,6 +200,7 @@ class Bucket:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+        _forget_once(self)
         return copy
 
     def leftovers(self, pointer: str, version: re.Pattern[str], drafts: tuple[str, ...]) -> Iterator[Leftovers]:  # noqa: ARG002 - there are none
@@ -208,8 +209,7 @@ class Bucket:
         The time is that of the store: of what was put last. A version is superseded when the next one of its folder was
         put; one without a next is a dead writer's where the pointer is older. Copies of what is not there any more go.
         """
-        listed = {one["path"]: one["last_modified"] for one in self._listed("")}
-        self._forget_copies(listed)
+        listed = self.forget_copies()
         versions: dict[str, dict[str, dt.datetime]] = defaultdict(dict)
         for name, put in listed.items():
             home, _, folder = name.rpartition("/")[0].rpartition("/")
@@ -222,12 +222,18 @@ class Bucket:
             if gone:
                 yield Leftovers(home, gone, frozenset())
 
-    def _forget_copies(self, listed: Mapping[str, Any]) -> None:
+    def forget_copies(self) -> dict[str, dt.datetime]:
+        """Remove copies of what is not there any more; return when each file was put, by name."""
+        old = time.time() - TRANSFERRED_WITHIN
+        listed = {one["path"]: one["last_modified"] for one in self._listed("")}
         for place, _, files in os.walk(self.cache):
-            home = Path(place).relative_to(self.cache)
-            for name in files:
-                if (home / name).as_posix() not in listed and Path(place, name) != self.cache / LOCK:
-                    Path(place, name).unlink(missing_ok=True)
+            for copy in (Path(place, name) for name in files):
+                if copy.relative_to(self.cache).as_posix() in listed or copy == self.cache / LOCK:
+                    continue
+                with contextlib.suppress(FileNotFoundError):  # another process has removed it
+                    if copy.stat().st_mtime < old:  # else it may be a draft, or of a file that was put since
+                        copy.unlink()
+        return listed
 
     def discard(self, leftovers: Leftovers) -> None:
         """Remove them, and their copies."""
@@ -287,6 +293,12 @@ class Bucket:
         if UNREACHED in said:
             raise StoreError(f"{self.url}: {_endpoint()} was asked for {PATIENCE} s and did not answer")
         raise StoreError(f"{self.url}: {_endpoint()} answers {_code(said)}")
+
+
+@functools.lru_cache(maxsize=8)
+def _forget_once(bucket: Bucket) -> None:
+    """Remove superfluous copies, once in each process that makes one: where a machine only works, nothing else does."""
+    bucket.forget_copies()
 
 
 @functools.lru_cache(maxsize=8)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import http.server
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -103,8 +104,23 @@ def test_copies_of_what_is_not_in_the_bucket_any_more_go(files: Bucket) -> None:
     files.remove([gone.name("bars"), f"market/gone/{POINTER}"])
     copies[1].parent.mkdir(exist_ok=True)
     copies[1].write_bytes(b"of another machine's doing")
+    os.utime(copies[1], (0, 0))
     lake.prune()
     assert [copy.exists() for copy in copies] == [True, False]
+
+
+def test_copies_go_where_a_machine_only_reads_and_a_draft_of_now_stays(files: Bucket, tmp_path: Path) -> None:
+    lake = Lake(files.root, files)
+    read, gone = (lake.write("market", key, BARS, {}) for key in ("read", "gone"))
+    copy = gone.file("bars")
+    Bucket(files.url, tmp_path / "of another machine").remove([gone.name("bars")])
+    draft = copy.with_name(".bars.parquet.1234")
+    draft.touch()
+    os.utime(copy, (0, 0))
+    room._forget_once.cache_clear()
+    assert read.file("bars").is_file()
+    assert not copy.exists()
+    assert draft.exists()
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------
