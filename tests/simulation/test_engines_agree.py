@@ -6,6 +6,7 @@ The panels and rules are drawn (``generators``) or shrunk by hypothesis. Numbers
 
 import dataclasses
 from collections import Counter
+from itertools import islice
 
 import numpy as np
 import plain_engine
@@ -128,7 +129,8 @@ def test_withdrawal_is_only_cut_when_all_is_sold_where_all_can_be():
 def test_many_scenarios_at_once_come_back_in_order(workers):
     panel = random_case(3).panel
     assets = len(panel.tickers)
-    scenarios = [case.rules for case in map(random_case, range(CASES)) if len(case.panel.tickers) == assets][:40]
+    alike = (case.rules for case in map(random_case, range(CASES)) if len(case.panel.tickers) == assets)
+    scenarios = list(islice(alike, 40))
 
     together = list(simulate(panel, scenarios, workers))
     assert len(together) == len(scenarios) == 40

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from support.generators import HUGE_LOT, IDLE, Case, random_case
 from support.ledger_readings import are, bought_back
-from support.portfolio_laws import has_trigger, triggered
+from support.portfolio_laws import has_trigger, trigger_margin
 from support.simulation_laws import (
     MONEY_TOLERANCE,
     ON_THE_PATH,
@@ -192,7 +192,7 @@ def _traits_of_patience(case: Case, result: SimulationResult) -> Iterator[str]:
         yield "patience beside a band"
     elif np.isinf(rules.premium_spread):
         kinds = result.ledger["kind"]
-        later = ~triggered(case.panel, rules, result, WEIGHT_TOLERANCE)[result.ledger["session"]]
+        later = (trigger_margin(case.panel, rules, result) <= -WEIGHT_TOLERANCE)[result.ledger["session"]]
         for kind in (Kind.REBALANCE_SELL, Kind.REBALANCE_BUY):
             if (later & (kinds == kind)).any():
                 yield f"{kind.name} after a wait"

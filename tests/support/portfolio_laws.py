@@ -35,8 +35,9 @@ def assert_portfolio_laws(panel: Panel, rules: Rules, result: SimulationResult) 
     assert_steps_follow_each_other(rules, ledger, spread)
     rebalanced = are(ledger["kind"], *REBALANCING) & ~spread
     if rules.banded or has_trigger(rules):
-        assert_rebalancing_goes_towards_the_target(panel, rules, result, before, np.flatnonzero(rebalanced))
-        assert_rebalancing_has_a_trigger(panel, rules, result, ledger[rebalanced])
+        margin = trigger_margin(panel, rules, result)
+        assert_rebalancing_goes_towards_the_target(panel, rules, result, before, margin, np.flatnonzero(rebalanced))
+        assert_rebalancing_has_a_trigger(panel, rules, margin, result.ledger, ledger[rebalanced])
     else:
         assert not rebalanced.any()
         assert_spread_trades_a_rung_of_the_dearest_for_the_cheapest(panel, rules, ledger, before)
@@ -88,7 +89,7 @@ def assert_steps_follow_each_other(rules: Rules, ledger: Rows, spread: np.ndarra
 
 
 def assert_rebalancing_goes_towards_the_target(
-    panel: Panel, rules: Rules, result: SimulationResult, before: States, rows: np.ndarray
+    panel: Panel, rules: Rules, result: SimulationResult, before: States, margin: Floats, rows: np.ndarray
 ) -> None:
     """Hold each trade to the near side of its target or its band, and purchases to the cash above the reserve."""
     trades = result.ledger[rows]
@@ -97,7 +98,7 @@ def assert_rebalancing_goes_towards_the_target(
     room = (1 - rules.reserve) * value
     held = before.held[rows, asset]
     weight_before, weight_after = held * trades["price"] / room, (held + trades["quantity"]) * trades["price"] / room
-    lower, upper = (edge[trades["session"], asset] for edge in edges_of_rebalancing(panel, rules, result))
+    lower, upper = (edge[trades["session"], asset] for edge in edges_of_rebalancing(panel, rules, result, margin))
     slack = weight_slack(rules, trades, room)
     if waits_beside_bands(rules):
         # The fees of what has waited are gone when the others return to their bands.
@@ -116,13 +117,13 @@ def waits_beside_bands(rules: Rules) -> bool:
     return bool(rules.patience and rules.banded)
 
 
-def edges_of_rebalancing(panel: Panel, rules: Rules, result: SimulationResult) -> tuple[Floats, Floats]:
+def edges_of_rebalancing(panel: Panel, rules: Rules, result: SimulationResult, margin: Floats) -> tuple[Floats, Floats]:
     """Return the weights that rebalancing goes to from below and from above: targets on a trigger, else the bands.
 
     Where rounding may decide whether a trigger holds, that is the nearer of the two.
     """
     targets, (lower, upper) = targets_by_session(panel, rules, result.ledger), band_edges(panel, rules, result.ledger)
-    maybe, surely = (triggered(panel, rules, result, slack)[:, None] for slack in (WEIGHT_TOLERANCE, -WEIGHT_TOLERANCE))
+    maybe, surely = (margin[:, None] > slack for slack in (-WEIGHT_TOLERANCE, WEIGHT_TOLERANCE))
     if rules.patience:
         maybe, surely = np.full_like(maybe, True), np.full_like(surely, not rules.banded)
     return (
@@ -137,36 +138,38 @@ def weight_slack(rules: Rules, trades: Rows, room: Floats) -> Floats:
     return WEIGHT_TOLERANCE * (1 + money / room)
 
 
-def assert_rebalancing_has_a_trigger(panel: Panel, rules: Rules, result: SimulationResult, trades: Rows) -> None:
+def assert_rebalancing_has_a_trigger(panel: Panel, rules: Rules, margin: Floats, ledger: Rows, trades: Rows) -> None:
     """Hold each trade to a trigger of its session, or under patience of one before: there has to be what it waits for.
 
     It waits no longer than it may, and as long as the price runs in its favour. Without a bar it waits on.
     """
     if rules.banded:
         return
-    holds = triggered(panel, rules, result, WEIGHT_TOLERANCE)
+    holds = margin > -WEIGHT_TOLERANCE
     if not rules.patience:
         assert holds[trades["session"]].all()
         return
     closes = pd.DataFrame(panel.close).ffill()
     beyond = (closes / closes.rolling(rules.patience_mean).mean() - 1).shift().to_numpy()
+    without = np.isnan(panel.close) | blocked_by_session(panel, ledger)
     for trade in trades:
         session = trade["session"]
         since = np.flatnonzero(holds[: session + 1])
         assert len(since)
-        without = np.isnan(panel.close) | blocked_by_session(panel, result.ledger)
         if not without[: session + 1, trade["asset"]].any():
             assert session - since[-1] <= rules.patience
         running = np.sign(-trade["quantity"]) * beyond[session, trade["asset"]]
         assert running <= 1e-9 or since[0] <= session - rules.patience
 
 
-def triggered(panel: Panel, rules: Rules, result: SimulationResult, slack: float) -> np.ndarray:
-    """Return at which closes some trigger holds, or does when a measure is off by the slack."""
-    calendar = begins(panel, rules.rebalance_every)
-    return (
-        calendar | changes(panel, rules) | deviates(panel, rules, result, slack) | volatile(panel, rules, result, slack)
-    )
+def trigger_margin(panel: Panel, rules: Rules, result: SimulationResult) -> Floats:
+    """Return at each close by how much the furthest measure is beyond its limit: where above 0, some trigger holds.
+
+    The calendar and a change of targets have no limit: where one of them is the trigger, it is infinite.
+    """
+    always = begins(panel, rules.rebalance_every) | changes(panel, rules)
+    measured = np.fmax(deviation_margin(panel, rules, result), volatility_margin(panel, rules, result))
+    return np.where(always, np.inf, measured)
 
 
 def changes(panel: Panel, rules: Rules) -> np.ndarray:
@@ -175,8 +178,8 @@ def changes(panel: Panel, rules: Rules) -> np.ndarray:
     return np.append(False, (targets[1:] != targets[:-1]).any(axis=1)) & rules.rebalance_on_change
 
 
-def deviates(panel: Panel, rules: Rules, result: SimulationResult, slack: float) -> np.ndarray:
-    """Return at which closes some weight is off its target by more than the width less the slack."""
+def deviation_margin(panel: Panel, rules: Rules, result: SimulationResult) -> Floats:
+    """Return at each close by how much more than the width some weight is off its target."""
     targets = targets_by_session(panel, rules, result.ledger)
     closes = np.where(blocked_by_session(panel, result.ledger), np.nan, panel.close)
     value, held = after_the_path(panel, rules.capital, result)
@@ -184,16 +187,16 @@ def deviates(panel: Panel, rules: Rules, result: SimulationResult, slack: float)
     off = np.abs(held * closes / room[:, None] - targets)
     with np.errstate(invalid="ignore"):
         width = rules.deviation * (targets if rules.deviation_width is Width.RELATIVE else 1.0)
-    return (off > width - slack).any(axis=1)
+    return np.fmax.reduce(off - width, axis=1, initial=-np.inf)
 
 
-def volatile(panel: Panel, rules: Rules, result: SimulationResult, slack: float) -> np.ndarray:
-    """Return in which sessions the window before them was more volatile than the level less the slack."""
+def volatility_margin(panel: Panel, rules: Rules, result: SimulationResult) -> Floats:
+    """Return in each session by how much more than the level the window before it was volatile."""
     length, window = len(panel.sessions), rules.volatility_window
-    found = np.zeros(length, dtype=bool)
+    found = np.full(length, -np.inf)
     if np.isfinite(rules.volatility) and length > window:
         windows = np.lib.stride_tricks.sliding_window_view(returns(rules.capital, result.daily), window)[:-1]
-        found[window:] = windows.std(axis=1, ddof=1) * np.sqrt(periods_per_year(panel)) > rules.volatility - slack
+        found[window:] = windows.std(axis=1, ddof=1) * np.sqrt(periods_per_year(panel)) - rules.volatility
     return found
 
 
