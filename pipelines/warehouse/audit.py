@@ -19,7 +19,7 @@ import pandas as pd
 import pandera.errors
 import pyarrow as pa
 
-from pipelines.warehouse.models import tables_read
+from pipelines.warehouse.models import columns_of, tables_read
 from pipelines.warehouse.side_by_side import Task
 from sd_core.schemas import TABLES, Table
 
@@ -149,19 +149,19 @@ def _against_declaration(connection: duckdb.DuckDBPyConnection, table: Table) ->
     Other columns or types than declared end it. Values are validated in batches, since pandera on millions of rows at
     once takes gigabytes, up to the first batch in which something is found.
     """
-    columns = {name: kind for name, kind, *_ in connection.execute(f"describe {table.name}").fetchall()}
+    columns = dict(columns_of(connection, table.name))
     if columns != table.types:
         return 1, _cases("", TYPES, [f"expected {table.types}, was {columns}"])
-    key = ", ".join(table.key)
     repeated, found = _rows(connection, _duplicates(table))
-    cases = [_cases(key, KEY, [", ".join(map(str, row)) for row in found.head(EXAMPLES).itertuples(index=False)])]
+    times = [", ".join(map(str, row)) for row in found.head(EXAMPLES).itertuples(index=False)]
+    cases = _cases(", ".join(table.key), KEY, times) if repeated else NOTHING
     for batch in connection.sql(f"from {table.name}").to_arrow_reader(BATCH_ROWS):
         try:
             table.schema.validate(as_frame(batch), lazy=True)
         except pandera.errors.SchemaErrors as error:
             broken = pd.DataFrame(error.failure_cases)[["column", "check", "failure_case"]]
-            return repeated + len(broken), pd.concat([*cases, broken])
-    return repeated, cases[0]
+            return repeated + len(broken), pd.concat([cases, broken]) if repeated else broken
+    return repeated, cases
 
 
 def _cases(column: str, check: str, failures: Sequence[str]) -> pd.DataFrame:
