@@ -1,5 +1,6 @@
 """``sdlab run`` on sweeps: thousands of scenarios of which the metrics alone are kept, from prices to the report.
 
+Each size runs without taxes and with them.
 Each run is a command in a process of its own, in a temporary folder, after one of few scenarios that fills caches.
 
     python -m benchmarks.sweeps [--json FILE]
@@ -26,6 +27,7 @@ ASSETS, SESSIONS = 5, 1_001
 # By number of scenarios, those of buy-and-hold counted: values of each key of the rule, and reserves.
 SIZES = {1_000: (10, 20, 5), 10_000: (20, 20, 25), 100_000: (49, 51, 40)}
 WARMING = (2, 2, 2)
+TAXES = {"short_term": 0.32, "long_term": 0.15}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Run:
     """Seconds, seconds of CPU and the peak of memory in GB of a run, and what it leaves in the lake."""
 
     scenarios: int
+    taxed: bool
     seconds: float
     computed: float
     peak: float
@@ -44,17 +47,22 @@ def measure(sizes: Sequence[int] = tuple(SIZES)) -> list[Run]:
     """Run sweeps of some sizes, the smallest first."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _run(folder / "warming", *WARMING)
-        return [_run(folder / str(size), *SIZES[size]) for size in sorted(sizes)]
+        _run(folder / "warming", *WARMING, taxed=True)
+        return [
+            _run(folder / f"{size}-{taxed}", *SIZES[size], taxed=taxed)
+            for size in sorted(sizes)
+            for taxed in (False, True)
+        ]
 
 
-def _run(folder: Path, rungs: int, shares: int, reserves: int) -> Run:
-    study, home = write(folder, rungs, shares, reserves), folder / "home"
+def _run(folder: Path, rungs: int, shares: int, reserves: int, *, taxed: bool) -> Run:
+    study, home = write(folder, rungs, shares, reserves, taxed=taxed), folder / "home"
     command = [sys.executable, "-m", "pipelines.cli", "run", "--study", str(study)]
     used = spent(command, {"SD_HOME": str(home)})
     files = [*(home / "warehouse" / "sweep" / SWEEPS).glob("*.parquet")]
     return Run(
         rungs * shares * reserves,
+        taxed,
         used.seconds,
         used.computed,
         # Of all processes so far, in kilobytes; runs grow.
@@ -64,8 +72,8 @@ def _run(folder: Path, rungs: int, shares: int, reserves: int) -> Run:
     )
 
 
-def write(folder: Path, rungs: int, shares: int, reserves: int) -> Path:
-    """Write prices and a study of so many combinations; return the study's file."""
+def write(folder: Path, rungs: int, shares: int, reserves: int, *, taxed: bool = False) -> Path:
+    """Write prices and a study of so many combinations, with taxes or without; return the study's file."""
     panel, prices = make_panel(ASSETS, SESSIONS), folder / "prices"
     prices.mkdir(parents=True)
     for place, ticker in enumerate(panel.tickers):
@@ -91,6 +99,8 @@ def write(folder: Path, rungs: int, shares: int, reserves: int) -> Path:
             },
         },
     }
+    if taxed:
+        study["taxes"] = TAXES
     file = folder / "sweep.yaml"
     YAML().dump(study, file)
     return file
@@ -101,6 +111,7 @@ def show(runs: Sequence[Run]) -> None:
     rows = [
         [
             f"{one.scenarios:,}",
+            "with" if one.taxed else "without",
             f"{one.seconds:.1f}",
             f"{one.computed:.1f}",
             f"{one.peak:.1f}",
@@ -109,7 +120,9 @@ def show(runs: Sequence[Run]) -> None:
         ]
         for one in runs
     ]
-    report.print_table(("scenarios", "seconds", "seconds of CPU", "peak, GB", "segments", "segments, MB"), rows)
+    report.print_table(
+        ("scenarios", "taxes", "seconds", "seconds of CPU", "peak, GB", "segments", "segments, MB"), rows
+    )
     print()
 
 

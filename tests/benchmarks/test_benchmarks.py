@@ -430,5 +430,5 @@ def test_figures_are_written_as_json_with_the_machine(tmp_path, monkeypatch):
 
 
 def test_times_of_sweeps_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    sweeps.show([sweeps.Run(10_000, seconds=9.25, computed=12.5, peak=1.0, segments=8, megabytes=7.0)])
+    sweeps.show([sweeps.Run(10_000, taxed=True, seconds=9.25, computed=12.5, peak=1.0, segments=8, megabytes=7.0)])
     assert "| 10,000" in capsys.readouterr().out

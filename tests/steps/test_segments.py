@@ -238,9 +238,12 @@ def test_sweep_with_taxes_stops_where_sql_finds_another_tax(taxed: Lab, monkeypa
     assert taxed.home.lake.segments(SWEEPS) == before
 
 
-@pytest.mark.parametrize("taxes", [None, TAXES])
-def test_sql_computes_eight_scenarios_of_a_sweep_with_taxes_or_without(
-    taxed: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taxes: dict[str, float] | None
+@pytest.mark.parametrize(
+    ("keys", "rules"),
+    [({}, {}), ({"path_band": True}, {}), ({"taxes": TAXES, "path_band": True}, {"harvest": {"loss": 0.05}})],
+)
+def test_sql_computes_eight_scenarios_whatever_a_sweep_asks_for(
+    taxed: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: dict[str, Any], rules: dict[str, Any]
 ) -> None:
     def listening(self: Reduction, rows: Any, partitions: Any) -> Any:
         computed.append(len(rows))
@@ -249,9 +252,8 @@ def test_sql_computes_eight_scenarios_of_a_sweep_with_taxes_or_without(
     computed: list[int] = []
     by_sql = Reduction.metrics
     monkeypatch.setattr(Reduction, "metrics", listening)
-    strategies = {"buy_and_hold": {}, "swept": {"rule": {"sd_n": [6, 8, 10, 12, 14]}, "keep": "metrics"}}
-    prices = taxed.study_file.parent / "prices"
-    written = small_study(prices) | {"strategies": strategies} | ({"taxes": taxes} if taxes else {})
+    strategies = {"buy_and_hold": {}, "swept": {"rule": {"sd_n": [6, 8, 10, 12, 14]}, "keep": "metrics"} | rules}
+    written = small_study(taxed.study_file.parent / "prices") | {"strategies": strategies} | keys
     lab = replace(taxed, study_file=write_study(tmp_path / "small.yaml", written))
     assert sweep.sweep_into_lake(lab.home.study, lab.home.lake, swept(lab.home.study)) == (10, {})
     assert computed == [sweep.AUDITED]
