@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
+from pipelines.lab.current import partitions_of
 from pipelines.steps.datasets import SIDE_BY_SIDE
 from pipelines.steps.derived import make_all
 from sd_core.lake import Lake, Version
@@ -74,9 +75,12 @@ class Ahead:
 
 @contextlib.contextmanager
 def making_ahead(study: Study) -> Iterator[Ahead | None]:
-    """Have a second process make datasets for a while; None where it would not be worth its beginning."""
+    """Have a second process make datasets for a while; None where it would not be worth its beginning.
+
+    It is asked where scenarios are simulated that keep rows, so a study that only sweeps has no need of it.
+    """
     period = (study.end or dt.datetime.now(dt.UTC).date()) - study.start
-    if (os.cpu_count() or 1) < 2 or period < WORTH_A_PROCESS:
+    if (os.cpu_count() or 1) < 2 or period < WORTH_A_PROCESS or not partitions_of(study):
         yield None
         return
     ahead = Ahead()

@@ -18,7 +18,7 @@ from pipelines.lab.publication import PUBLICATION
 from pipelines.steps.books import last_entry
 from pipelines.steps.plan import Plan, plan_run
 from sd_core.errors import InputError, NotReadyError
-from sd_core.lake import Lake
+from sd_core.lake import LAYOUT, Lake
 from sd_core.wording import counted
 
 ALL_OF_IT = "nothing was computed for this study yet"
@@ -121,6 +121,9 @@ def _last_session(file: Path) -> dt.date:
 
 
 def _outdated(home: StudyHome) -> Iterator[str]:
+    if home.lake.layout not in (None, LAYOUT):
+        yield "the lake: an earlier release wrote it; a run keeps its prices and computes the rest again"
+        return
     if home.lake.current(MARKET) is None:
         yield ALL_OF_IT
         return

@@ -4,6 +4,7 @@ Time-weighted returns and every other metric belong in ``sql``.
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numba import njit
 
 from sd_core.market.arrays import Dates, Floats
 from sd_core.metrics.returns import Rows
+from sd_core.metrics.roots import root
 
 DAYS_PER_YEAR = 365
 # Rates that differ by less are one rate: rounding.
@@ -127,9 +129,6 @@ def _log_rates(years: Floats, flows: Floats) -> Floats:
     zeros lies one of its derivative, once it is multiplied by exp(x * pivot), which moves no zero. With the pivot
     between two flows of opposite signs, the derivative changes sign once less: so down to one zero, and back.
     """
-    # Takes a third of a second to import, and only simulations have need of it.
-    from scipy.optimize import brentq
-
     sums = [flows]
     while len(changes := np.flatnonzero(np.diff(np.sign(sums[-1])))) > 1:
         pivot = (years[changes[0]] + years[changes[0] + 1]) / 2
@@ -142,7 +141,7 @@ def _log_rates(years: Floats, flows: Floats) -> Floats:
         worths = np.array([_worth(place, years, coefficients) for place in places])
         crossed = np.flatnonzero(np.sign(worths[:-1]) * np.sign(worths[1:]) < 0)
         found = [
-            brentq(_worth, places[at], places[at + 1], args=(years, coefficients), xtol=1e-15, rtol=1e-15)
+            root(partial(_worth, years=years, flows=coefficients), places[at], places[at + 1], xtol=1e-15, rtol=1e-15)
             for at in crossed
         ]
         zeros = np.array(sorted({*found, *places[worths == 0]}))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 from sd_core.market.arrays import Floats
+from sd_core.metrics.roots import root
 from sd_core.resampling.histories import Drawn, Relatives, draw_sessions
 
 # Beside the seed of the sessions, so that the two are independent.
@@ -112,7 +112,7 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
     ends = function(low), function(high)
     if low == high or ends[0] * ends[1] >= 0:
         return low if abs(ends[0]) <= abs(ends[1]) else high
-    return float(brentq(function, low, high, xtol=1e-14))
+    return root(function, low, high, xtol=1e-14)
 
 
 def draw_samples(

@@ -12,6 +12,7 @@ import numpy as np
 from sd_core.market.arrays import Floats, last_known, month_numbers
 from sd_core.market.panel import Panel
 from sd_core.metrics.returns import NO_MONEY
+from sd_core.metrics.roots import root
 from sd_core.simulation.engine import simulate
 from sd_core.simulation.results import Rows, SimulationResult
 from sd_core.simulation.rules import Every, Rules, Shortfall, Variant
@@ -112,8 +113,6 @@ def cash_shares(daily: Rows) -> Floats:
 
 def _share(panel: Panel, rules: Rules, wanted: float) -> float:
     """Return the share of cash to target for the mean share to be the one wanted, or the nearest that there is."""
-    # Takes a third of a second to import, and only simulations have need of it.
-    from scipy.optimize import brentq
 
     def beyond(share: float) -> float:
         (result,) = simulate(panel, [at_cash(rules, share)], workers=1, ledger=False)
@@ -123,4 +122,4 @@ def _share(panel: Panel, rules: Rules, wanted: float) -> float:
         return 0.0
     if beyond(1.0) <= 0.0:
         return 1.0
-    return float(brentq(beyond, 0.0, 1.0, xtol=SHARE_TOLERANCE))
+    return root(beyond, 0.0, 1.0, xtol=SHARE_TOLERANCE)

@@ -1,6 +1,7 @@
 """Derived datasets that a second process makes while the first one simulates: the same, and made again if it dies."""
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -86,4 +87,11 @@ def test_what_fails_there_is_raised_here_and_what_is_current_is_left(lab: Lab, t
 
 def test_short_study_has_no_second_process(lab: Lab) -> None:
     with making_ahead(lab.home.study) as ahead:
+        assert ahead is None
+
+
+@pytest.mark.usefixtures("always")
+def test_study_that_only_sweeps_has_no_second_process(changed_study: Callable[..., Lab]) -> None:
+    swept = {"buy_and_hold": {"keep": "metrics"}, "sd8": {"rule": {"sd_n": 8}, "keep": "metrics"}}
+    with making_ahead(changed_study(strategies=swept).home.study) as ahead:
         assert ahead is None

@@ -73,6 +73,18 @@ def test_home_of_an_earlier_release_is_upgraded_by_a_run(older: Lab, finished: L
     assert "earlier release" not in again.err
 
 
+def test_status_of_an_earlier_release_asks_for_the_run_that_upgrades_it(older: Lab) -> None:
+    pointers = older.pointers()
+    outcome = older.sdlab("status")
+    assert outcome.code == 1, outcome.err
+    said = " ".join(outcome.out.split())
+    assert "the lake: an earlier release wrote it; a run keeps its prices and computes the rest again" in said
+    found = json.loads(older.sdlab("status", "--json").out)
+    assert found["attention"] == ["outdated"]
+    assert found["next"].split(" --study")[0].endswith("sdlab run")
+    assert older.pointers() == pointers
+
+
 def test_damage_after_an_upgrade_is_found(older: Lab) -> None:
     assert upgrade(older.home.lake)
     version = older.home.lake.current(RAW_PRICES, "AAA")
