@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,17 +32,20 @@ CHUNKS_PER_CORE = 4
 FEWEST, MOST = 256, 16_384
 # How often a chunk is tried again whose worker or machine was lost.
 RETRIES = 5
-# Seconds that a head has to answer; between looks at whether a worker is left; and until none is waited for any more.
-ANSWERS_IN, LOOKS_EVERY, GIVEN_UP_AFTER = 5.0, 5.0, 60.0
+# Seconds that a head has to answer; between looks at what is left of the cluster while a chunk is waited for; until a
+# head that answers no more is given up; and until no worker is waited for any more.
+ANSWERS_IN, LOOKS_EVERY, HEAD_GIVEN_UP_AFTER, GIVEN_UP_AFTER = 5.0, 2.0, 10.0, 60.0
 # A cluster without a token would do what anyone on its network asks. Seconds to connect in; and those after which Ray
-# ends the process whose head is lost.
+# ends the process whose head is lost, if that has not ended by itself.
 RAY_SETTINGS = {
     "RAY_AUTH_MODE": "token",
     "RAY_gcs_server_port_wait_time_s": "3",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "30",
 }
+HEAD_LOST = "the head of the cluster is lost: start the cluster again, then the run"
 # Libraries that numbers depend on.
 LIBRARIES = ("numba", "llvmlite", "numpy", "pyarrow", "duckdb")
+_LOG = logging.getLogger(__name__)
 
 
 class Workers(Protocol):
@@ -106,9 +110,14 @@ class Ray:
     def __init__(self, address: str) -> None:
         self._address = address
         self._ray = _connected(address)
+        # When they were first missed, by the monotonic clock.
+        self._head_lost_at: float | None = None
+        self._workers_lost_at: float | None = None
+        if not _answers(address):  # Ray, once connected, would be silent, and end this process
+            raise self._gone(HEAD_LOST)
         self.cores = self._cores_now()
         if not self.cores:
-            raise NotReadyError(f"{SD_WORKERS}={address}: expected a cluster with workers, found none: add one")
+            raise self._gone("expected a cluster with workers, found none: add one")
 
     def map(self, work: Callable[[Shared, Chunk], Done], shared: Shared, chunks: Iterable[Chunk]) -> Iterator[Done]:
         """Yield what a function makes of each chunk, in their order."""
@@ -124,23 +133,46 @@ class Ray:
             while waiting:
                 yield self._result(waiting.popleft())
         finally:
-            for one in waiting:
-                self._ray.cancel(one)
+            if waiting and not self._head_lost_at:  # a head that is lost would be waited for
+                for one in waiting:
+                    self._ray.cancel(one)
 
     def _result(self, task: Any) -> Any:
-        """Wait for a task, as long as there are workers that could do it."""
-        alone = 0.0
+        """Wait for a task, as long as there is a cluster that could do it."""
         while not self._ray.wait([task], timeout=LOOKS_EVERY)[0]:
-            alone = 0.0 if self._cores_now() else alone + LOOKS_EVERY
-            if alone >= GIVEN_UP_AFTER:
-                raise NotReadyError(f"{SD_WORKERS}={self._address}: no worker is left: add one, and run again")
+            self._look()
         try:
             return self._ray.get(task)
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from None
         except self._ray.exceptions.RayError as error:
             said = str(error).strip().splitlines()
-            raise NotReadyError(f"{SD_WORKERS}={self._address}: {said[0]}") from None
+            raise self._gone(said[0]) from None
+
+    def _look(self) -> None:
+        """Say what is lost of the cluster and what has come back; raise a NotReadyError where that takes too long."""
+        now = time.monotonic()
+        if not _answers(self._address):
+            self._head_lost_at = self._head_lost_at or now
+            if now - self._head_lost_at >= HEAD_GIVEN_UP_AFTER:
+                raise self._gone(HEAD_LOST)
+            return
+        self._head_lost_at = None
+        if self._cores_now():
+            if self._workers_lost_at:
+                _LOG.warning("%s=%s: a worker has joined: the run goes on", SD_WORKERS, self._address)
+            self._workers_lost_at = None
+        elif self._workers_lost_at is None:
+            self._workers_lost_at = now
+            _LOG.warning(
+                "%s=%s: no worker is left: for %.0f s the run waits for one to join",
+                *(SD_WORKERS, self._address, GIVEN_UP_AFTER),
+            )
+        elif now - self._workers_lost_at >= GIVEN_UP_AFTER:
+            raise self._gone("no worker is left: add one, and run again")
+
+    def _gone(self, what: str) -> NotReadyError:
+        return NotReadyError(f"{SD_WORKERS}={self._address}: {what}")
 
     def _cores_now(self) -> int:
         return int(self._ray.cluster_resources().get("CPU", 0))
@@ -213,6 +245,16 @@ def _job(reference: Any) -> Any:
     return ray.get(reference)
 
 
+def _answers(address: str) -> bool:
+    """Return whether something takes connections at an address."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), ANSWERS_IN).close()
+    except OSError:
+        return False
+    return True
+
+
 @cache
 def _connected(address: str) -> Any:
     """Return Ray, connected to a cluster for as long as this process lives."""
@@ -223,8 +265,11 @@ def _connected(address: str) -> Any:
         os.environ.setdefault(name, value)  # which Ray reads as it is imported
     try:
         import ray
+        from ray._private import worker
     except ModuleNotFoundError:
         raise InputError(f"{SD_WORKERS}={address}: expected Ray: pip install 'sdlab[cluster]'") from None
+    # Ray would print on standard output, among a command's results, what it does again by itself.
+    worker.print_to_stdstream = lambda data, **_: _LOG.debug("%s", data["lines"])
     try:
         socket.create_connection((host, int(port)), ANSWERS_IN).close()
         with _silenced(2):

@@ -96,7 +96,7 @@ def _execute(
             selection = select_all(home.study) if select is None else select_named(home, select)
             console.print(f"{home.study.name}: {selection.description}")
         failures = execute(home, selection, ahead)
-    for failure in failures:
+    for failure in dict.fromkeys(failures):  # what several steps met is said once
         if failure.damaged:
             raise DamagedError(failure.message)
         reasons.append(failure.message)

@@ -13,11 +13,14 @@ from pathlib import Path
 import psutil
 import pytest
 from cluster import Cluster
+from ruamel.yaml import YAML
 from support.chunks import GO, begun, held
-from support.lab import PROJECT, Lab, small_study, write_prices, write_study
+from support.lab import PROJECT, Lab, Outcome, small_study, write_prices, write_study
 
 from pipelines import workers
+from pipelines.lab.current import SIMULATIONS
 from pipelines.workers import Ray
+from sd_core.errors import NotReadyError
 from sd_core.schemas.sweeps import SWEEPS
 
 # 20 x 20 combinations at 5 reserves, that keep metrics alone, and two strategies with ledgers.
@@ -36,8 +39,8 @@ SWEEP = {
         },
     },
 }
-# Seconds that anything here may take; a machine that does nothing else needs a tenth.
-PATIENCE = 240.0
+# Seconds that anything here may take; a machine that does nothing else needs a thirtieth.
+PATIENCE = 600.0
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +64,18 @@ def asking(two_nodes: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ray]
     return crew
 
 
-def run(lab: Lab, cluster: Cluster, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that has the cluster work for it; the lake lies in a folder unless the environment says where."""
-    process = start(lab, cluster, *arguments, **environment)
-    out, err = process.communicate(timeout=PATIENCE)
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+def run(lab: Lab, cluster: Cluster, *arguments: str) -> Outcome:
+    """Run a command here for which the cluster works; the lake lies in a folder unless the environment says where.
+
+    So its workers are those of the test before, which need not start and import again.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(workers.SD_WORKERS, cluster.address)
+        return lab.sdlab(*arguments)
 
 
 def start(lab: Lab, cluster: Cluster, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Start such a command in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "pipelines.cli", *arguments],
         cwd=lab.root.parent,
@@ -103,7 +110,7 @@ def lake(two_nodes: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_cluster_publishes_the_tables_of_one_machine(local, two_nodes, lake, tmp_path):
     lab = beside(local, tmp_path)
     done = run(lab, two_nodes, "run")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert len(lab.table("report_strategy")) == SWEPT + KEPT
     assert lab.rows() == local.rows()
     assert not (lab.root / "warehouse" / "small" / SWEEPS).exists()
@@ -120,7 +127,7 @@ def test_sweeps_with_taxes_and_bootstrap_samples_are_those_of_one_machine(change
     for asked in (["run"], ["run", "--select", "reserve_bootstrap"]):
         assert here.sdlab(*asked).code == 0
         done = run(there, two_nodes, *asked)
-        assert done.returncode == 0, done.stderr
+        assert done.code == 0, done.err
     assert len(there.table("reserve_bootstrap")) == 40 * 8
     assert there.table("simulation_metrics")["taxes"].notna().all()
     assert there.rows() == here.rows()
@@ -147,7 +154,7 @@ def test_a_run_that_was_killed_in_a_sweep_is_made_good_by_the_next(local, two_no
     assert killed.returncode == -signal.SIGKILL
     assert not lab.published.exists()
     done = run(lab, two_nodes, "run")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     metrics = lab.table("simulation_metrics")
     assert metrics.equals(local.table("simulation_metrics"))
 
@@ -179,7 +186,7 @@ def test_a_chunk_whose_worker_was_killed_is_done_by_another(holding, tmp_path):
 
 
 def test_a_node_that_was_killed_loses_no_chunk_and_joins_again(holding, asking, two_nodes, tmp_path):
-    os.killpg(two_nodes.alive()["worker-1"], signal.SIGKILL)
+    kill(two_nodes, "worker-1")
     until(lambda: asking._cores_now() == 1)
     assert "worker-1: started" in "\n".join(two_nodes.up(workers=2, cores=1))
     # What had begun on the node is begun again.
@@ -188,14 +195,72 @@ def test_a_node_that_was_killed_loses_no_chunk_and_joins_again(holding, asking, 
     assert holding.result(PATIENCE) == list(range(6))
 
 
+def test_a_run_waits_for_a_worker_where_all_are_lost(holding, two_nodes, tmp_path, caplog):
+    kill(two_nodes, "worker-1", "worker-2")
+    until(lambda: "no worker is left: for 60 s the run waits for one to join" in caplog.text)
+    list(two_nodes.up(workers=2, cores=1))
+    until(lambda: "a worker has joined: the run goes on" in caplog.text)
+    (tmp_path / GO).touch()
+    assert holding.result(PATIENCE) == list(range(6))
+
+
+def test_a_run_ends_where_all_workers_are_lost_for_long(holding, two_nodes, monkeypatch, capfd):
+    monkeypatch.setattr(workers, "GIVEN_UP_AFTER", 1.0)
+    kill(two_nodes, "worker-1", "worker-2")
+    error = holding.exception(PATIENCE)
+    assert isinstance(error, NotReadyError)
+    assert str(error) == f"{workers.SD_WORKERS}={two_nodes.address}: no worker is left: add one, and run again"
+    # What Ray says of it, and would print among results.
+    assert not capfd.readouterr().out
+
+
+def test_a_run_whose_head_is_lost_ends_in_one_line_and_the_next_is_well(local, two_nodes, tmp_path):
+    disconnect()
+    lab = beside(local, tmp_path)
+    lab.root.parent.mkdir(exist_ok=True)
+    asking = start(lab, two_nodes, "run")
+    until(lambda: bool(lab.home.lake.keys(SIMULATIONS)) or asking.poll() is not None)
+    # Nothing of the sweep that comes next is done, however late the head is killed.
+    for name in ("worker-1", "worker-2"):
+        os.killpg(two_nodes.alive()[name], signal.SIGSTOP)
+    kill(two_nodes, "head")
+    _, err = asking.communicate(timeout=PATIENCE)
+    assert asking.returncode == 1, err
+    said = [line for line in err.splitlines() if workers.SD_WORKERS in line]
+    assert len(said) == 1, err
+    assert f"{two_nodes.address}: {workers.HEAD_LOST}" in said[0]
+    assert "Traceback" not in err
+    assert not lab.published.exists()
+    kill(two_nodes, "worker-1", "worker-2")
+    list(two_nodes.up(workers=2, cores=1))
+    done = run(lab, two_nodes, "run")
+    assert done.code == 0, done.err
+    assert lab.table("simulation_metrics").equals(local.table("simulation_metrics"))
+
+
+def disconnect() -> None:
+    """Leave the cluster: Ray ends a process whose head is lost."""
+    import ray
+
+    ray.shutdown()
+    workers._connected.cache_clear()
+
+
+def kill(cluster: Cluster, *names: str) -> None:
+    alive = cluster.alive()
+    for name in names:
+        os.killpg(alive[name], signal.SIGKILL)
+
+
 def test_a_wrong_token_is_refused_in_one_line(fresh_lab, two_nodes, tmp_path):
     (tmp_path / "token").write_text("0" * 64, encoding="utf-8")
-    done = run(fresh_lab, two_nodes, "run", RAY_AUTH_TOKEN_PATH=str(tmp_path / "token"))
-    assert done.returncode == 2
-    said = [line for line in done.stderr.splitlines() if "SD_WORKERS" in line]
+    asking = start(fresh_lab, two_nodes, "run", RAY_AUTH_TOKEN_PATH=str(tmp_path / "token"))
+    _, err = asking.communicate(timeout=PATIENCE)
+    assert asking.returncode == 2
+    said = [line for line in err.splitlines() if "SD_WORKERS" in line]
     assert len(said) == 1
     assert "the token is refused" in said[0]
-    assert "Unauthenticated" not in done.stderr
+    assert "Unauthenticated" not in err
 
 
 def test_a_worker_with_other_code_refuses(fresh_lab, two_nodes, tmp_path, monkeypatch):
@@ -209,10 +274,10 @@ def test_a_worker_with_other_code_refuses(fresh_lab, two_nodes, tmp_path, monkey
         list(two_nodes.up(workers=3, cores=1))
     try:
         done = run(fresh_lab, two_nodes, "run")
-        assert done.returncode == 2, done.stderr
-        assert "install the same SD Lab on every machine" in done.stderr
+        assert done.code == 2, done.err
+        assert "install the same SD Lab on every machine" in done.err
     finally:
-        os.killpg(two_nodes.alive()["worker-3"], signal.SIGKILL)
+        kill(two_nodes, "worker-3")
 
 
 def test_starting_it_twice_says_what_runs_and_the_token_is_private(two_nodes):
@@ -222,6 +287,14 @@ def test_starting_it_twice_says_what_runs_and_the_token_is_private(two_nodes):
     ]
     assert (two_nodes.run / "token").stat().st_mode & 0o777 == 0o600
     assert f"export SD_WORKERS='{two_nodes.address}'" in (two_nodes.run / "env").read_text(encoding="utf-8")
+
+
+def test_the_health_check_of_containers_finds_a_head_healthy(two_nodes):
+    head = YAML(typ="safe", pure=True).load(PROJECT / "deploy" / "compose.yaml")["services"]["head"]
+    kind, program, *arguments, address = head["healthcheck"]["test"]
+    assert (kind, address) == ("CMD", head["environment"]["SD_WORKERS"])
+    command = [Path(sys.executable).with_name(program), *arguments, two_nodes.address]
+    assert subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE).returncode == 0
 
 
 def test_nothing_listens_beyond_the_loopback(two_nodes):
