@@ -20,9 +20,9 @@ test: $(READY)
 	.venv/bin/pytest -n logical --dist worksteal; tests=$$?; \
 	wait $$lint; lint=$$?; echo; cat "$$said"; rm "$$said"; exit $$((tests || lint))
 
-# A cluster on the loopback: processes that start, die and come back, some minutes of them. No part of `make test`.
+# A cluster on the loopback: processes that start, die and come back, two minutes of them. No part of `make test`.
 test-deploy: $(CLUSTER)
-	.venv/bin/pytest tests/deploy
+	.venv/bin/pytest -n 2 --dist loadfile tests/deploy
 
 # Which lines of Python the tests run. Not a part of `make test`: before Python 3.12 every line is traced, which makes
 # tests of much Python two to three times as slow.
