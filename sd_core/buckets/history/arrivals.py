@@ -6,7 +6,6 @@ They are few, so this is not compiled. Dividends and interest belong in ``kernel
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
@@ -180,7 +179,7 @@ class Arrivals:
 def _fill(row: np.void, record: Record, verdict: Verdict) -> None:
     """Write what was measured of a satellite and what it came to; a profit factor without a loss is NULL."""
     for suffix, window in (("", record.long), ("_recent", record.recent)):
-        for name, measure in asdict(window).items():
+        for name, measure in vars(window).items():
             row[name + suffix] = measure if math.isfinite(measure) else math.nan
     row["probation"], row["trades"], row["score"] = verdict.probation, record.trades, verdict.score
     row["is_member"] = verdict.weight is not None

@@ -8,7 +8,6 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -23,22 +22,19 @@ ARRIVAL, OPEN, WITHIN = -1, 0, 1
 EPOCH = dt.date(1970, 1, 1)
 
 
-def record(row: Row, dtype: np.dtype) -> tuple[Any, ...]:
-    """Return a row as a record: NaN or -1 for what is left out, and days as their number since 1970."""
-
-    def number(column: str) -> Any:
-        value = row.get(column)
-        if value is None:
-            return math.nan if dtype[column].kind == "f" else -1
-        if isinstance(value, dt.date):
-            return (value - EPOCH).days
-        return int(value) if isinstance(value, Enum) else value
-
-    return tuple(number(column) for column in dtype.names or ())
+def number(value: Any) -> Any:
+    """Return a day as its number since 1970, and all else as it is."""
+    return (value - EPOCH).days if isinstance(value, dt.date) else value
 
 
 def records(rows: Sequence[Row], dtype: np.dtype) -> npt.NDArray[np.void]:
-    return np.array([record(row, dtype) for row in rows], dtype=dtype)
+    """Return rows as records: NaN or -1 for what is left out."""
+    found = np.zeros(len(rows), dtype=dtype)
+    for column in dtype.names or ():
+        left_out = math.nan if dtype[column].kind == "f" else -1
+        values = [row.get(column) for row in rows]
+        found[column] = [left_out if value is None else number(value) for value in values]
+    return found
 
 
 @dataclass
