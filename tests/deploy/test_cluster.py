@@ -273,9 +273,11 @@ def test_a_worker_with_other_code_refuses(fresh_lab, two_nodes, tmp_path, monkey
         patch.setenv("PYTHONPATH", str(tmp_path / "other"))
         list(two_nodes.up(workers=3, cores=1))
     try:
-        done = run(fresh_lab, two_nodes, "run")
-        assert done.code == 2, done.err
-        assert "install the same SD Lab on every machine" in done.err
+        # From a folder without code: workers look for theirs first where the process that asks was started.
+        asking = start(fresh_lab, two_nodes, "run")
+        _, err = asking.communicate(timeout=PATIENCE)
+        assert asking.returncode == 2, err
+        assert "install the same SD Lab on every machine" in err
     finally:
         kill(two_nodes, "worker-3")
 
