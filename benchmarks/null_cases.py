@@ -34,8 +34,9 @@ from pipelines.lab.home import SQL, StudyHome
 from pipelines.lab.sweeps import held_sweeps
 from pipelines.steps.datasets import RESERVE_BOOTSTRAP
 from pipelines.steps.derived import register_all
-from pipelines.steps.rebuild import SEGMENT_COLUMNS, register_scenarios
+from pipelines.steps.rebuild import register_scenarios
 from pipelines.steps.simulate import simulate_into_lake
+from pipelines.steps.stored import SEGMENT_COLUMNS
 from pipelines.warehouse.lake_views import register_market
 from pipelines.warehouse.models import build, needed_for, own_models, read_macros
 from pipelines.warehouse.reduction import metrics_version
@@ -240,7 +241,7 @@ def _verdicts(home: StudyHome, table: str, columns: str) -> dict[str, str]:
         register_market(connection, home.study, market)
         sweeps = held_sweeps(home.study, home.lake, market, SEGMENT_COLUMNS)
         register_scenarios(connection, stored, current_scenarios(home.study, stored, market), sweeps)
-        register_all(connection, [RESERVE_BOOTSTRAP], home.study, home.lake, market)
+        register_all(connection, {RESERVE_BOOTSTRAP: RESERVE_BOOTSTRAP.current(home.study, home.lake, market)})
         models, macros = _models(table)
         build(connection, models, macros)
         return dict(connection.execute(f"select {columns} from {table}").fetchall())

@@ -139,6 +139,10 @@ class Lake:
         """The lake of what concerns this machine alone: in the study's folder, wherever the other files lie."""
         return Lake(self.root)
 
+    def snapshot(self) -> "Snapshot":
+        """Return the lake as it is now, for a reader that must not meet what others store meanwhile."""
+        return Snapshot(self)
+
     def place(self, dataset: str, key: str = "") -> str:
         """Return where a partition lies, for people."""
         return self.files.place(_home(dataset, key))
@@ -205,11 +209,13 @@ class Lake:
         Raises:
             DamagedError: the pointer is not one that was written, or a file that it names is missing.
         """
-        current = self._pointer(_home(dataset, key))
-        if current is not None:
-            tables = {current.name(table): table for table in current.rows}
-            for name in self.files.missing(tables):
-                raise current._missing(tables[name])  # noqa: SLF001 - of the same module
+        home = _home(dataset, key)
+        current = self._pointer(home)
+        while current is not None and (gone := _first_missing(current)) is not None:
+            # It may have been superseded and pruned since the pointer was read.
+            before, current = current, self._pointer(home)
+            if current == before:
+                raise before._missing(gone)  # noqa: SLF001 - of the same module
         return current
 
     def _pointer(self, home: str) -> Version | None:
@@ -269,15 +275,6 @@ class Lake:
         """Forget what is stored of a partition; pruning removes its files."""
         with self.shared():
             self.files.remove([f"{_home(dataset, key)}/{POINTER}"])
-
-    def written(self, dataset: str, keys: Iterable[str]) -> dict[str, Any]:
-        """Return, by key, a value that is another one for each version of a partition; None where nothing was stored.
-
-        It takes a fraction of the time of reading the pointers.
-        """
-        pointers = {key: f"{_home(dataset, key)}/{POINTER}" for key in keys}
-        tags = self.files.tags(dataset, pointers.values())
-        return {key: tags[name] for key, name in pointers.items()}
 
     def prune(self) -> None:
         """Remove what no pointer names: superseded versions and the drafts of writers that died.
@@ -375,16 +372,72 @@ class Lake:
             yield held is not None
 
 
-def until_unmoved(step: Callable[[], Done]) -> Done:
+class Snapshot(Lake):
+    """A lake of which each pointer and each listing is read once: the repeatable reads of a database.
+
+    What is judged by a pointer and what is then read by it are one version, whatever others store meanwhile. What is
+    written through it is seen; who reads the files holds the lake's shared lock. It belongs to one thread.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        super().__init__(lake.root, lake.files)
+        self._pointers: dict[str, Version | None] = {}
+        self._keys: dict[str, list[str]] = {}
+        self._segments: dict[str, list[str]] = {}
+
+    def _pointer(self, home: str) -> Version | None:
+        if home not in self._pointers:
+            self._pointers[home] = super()._pointer(home)
+        return self._pointers[home]
+
+    def write(self, dataset: str, key: str, *arguments: Any, **named: Any) -> Version:
+        """Store tables as :meth:`Lake.write` does."""
+        written = super().write(dataset, key, *arguments, **named)
+        self._pointers.pop(written.home, None)
+        self._keys.pop(dataset, None)
+        return written
+
+    def keys(self, dataset: str) -> list[str]:
+        """Return the keys of a dataset's partitions, sorted."""
+        if dataset not in self._keys:
+            self._keys[dataset] = super().keys(dataset)
+        return self._keys[dataset]
+
+    def segments(self, dataset: str) -> list[str]:
+        """Return the names of a dataset's segments, in their order."""
+        if dataset not in self._segments:
+            self._segments[dataset] = super().segments(dataset)
+        return self._segments[dataset]
+
+    def read_segments(self, dataset: str, columns: Sequence[str] | None = None) -> dict[str, pa.Table]:
+        """Read all segments of a dataset, or some of their columns, by name in their order.
+
+        Raises:
+            DamagedError: a file is not the one that was written.
+            MovedError: another machine has removed one, since others have its rows.
+        """
+        try:
+            return {name: self.read_segment(dataset, name, columns) for name in self.segments(dataset)}
+        except FileNotFoundError:
+            raise MovedError(f"{self.place(dataset)}: another process has merged segments meanwhile") from None
+
+
+def until_unmoved(step: Callable[[], Done], turns: int = MOST_TURNS) -> Done:
     """Do a step that reads a partition and writes what follows from it; again where others have written meanwhile.
 
     Raises:
         StoreError: others were quicker every time.
     """
-    for _ in range(MOST_TURNS):
+    for _ in range(turns):
         with contextlib.suppress(MovedError):
             return step()
-    raise StoreError(f"other processes have written the same partition {MOST_TURNS} times before this one could")
+    raise StoreError(f"other processes have written the same partition {turns} times before this one could")
+
+
+def _first_missing(version: Version) -> str | None:
+    """Return a table of a version of which there is no file, where finding out costs nothing."""
+    tables = {version.name(table): table for table in version.rows}
+    return next((tables[name] for name in version.files.missing(tables)), None)
 
 
 def _home(dataset: str, key: str) -> str:

@@ -269,14 +269,6 @@ def test_segment_that_is_damaged_is_refused(lake: Lake) -> None:
         lake.read_segment("sweeps", name)
 
 
-def test_written_is_another_value_for_each_version(lake: Lake) -> None:
-    lake.write("prices", "VOO", NEW, {})
-    before = lake.written("prices", ["VOO", "GLD"])
-    assert before["GLD"] is None
-    lake.write("prices", "VOO", NEW, {})
-    assert lake.written("prices", ["VOO"]) not in ({"VOO": before["VOO"]}, {"VOO": None})
-
-
 def test_writer_that_goes_on_from_what_moved_is_refused(lake: Lake) -> None:
     first = lake.write("prices", "VOO", OLD, {}, instead_of=None)
     with pytest.raises(MovedError, match=f"{lake.place('prices', 'VOO')}: another process"):
@@ -287,6 +279,59 @@ def test_writer_that_goes_on_from_what_moved_is_refused(lake: Lake) -> None:
     with pytest.raises(MovedError):
         lake.write("prices", "VOO", OLD, {}, instead_of=read)
     assert lake.current("prices", "VOO") == second
+
+
+def test_snapshot_reads_what_it_has_read_before(lake: Lake) -> None:
+    first = lake.write("prices", "VOO", OLD, {})
+    lake.append("sweeps", "a", OLD["bars"])
+    seen = lake.snapshot()
+    found = [seen.current("prices", "VOO"), seen.current("prices", "GLD"), seen.keys("prices"), seen.segments("sweeps")]
+    for key in ("VOO", "GLD"):
+        lake.write("prices", key, NEW, {})
+    lake.append("sweeps", "b", NEW["bars"])
+    lake.discard("prices", "VOO")
+    assert found[:3] == [first, None, ["VOO"]]
+    assert found == [
+        *(seen.current("prices", key) for key in ("VOO", "GLD")),
+        seen.keys("prices"),
+        seen.segments("sweeps"),
+    ]
+    assert seen.current("prices", "VOO").read("bars").equals(OLD["bars"])
+    # What it has not asked for before, and what is written through it, it has yet to read.
+    written = seen.write("prices", "GLD", OLD, {})
+    assert seen.current("prices", "GLD") == written
+    assert seen.keys("prices") == ["GLD"]
+
+
+def test_snapshot_whose_segments_were_merged_has_moved(lake: Lake) -> None:
+    name = lake.append("sweeps", "a", OLD["bars"])
+    seen = lake.snapshot()
+    assert seen.segments("sweeps") == [name]
+    lake.append("sweeps", "b", OLD["bars"])
+    lake.remove_damaged("sweeps", [name])
+    with pytest.raises(MovedError, match=lake.place("sweeps")):
+        seen.read_segments("sweeps")
+    assert len(lake.read_segments("sweeps")) == 1
+
+
+def test_version_that_was_pruned_after_its_pointer_was_read_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path)
+    lake.write("prices", "VOO", OLD, {})
+    read = Lake._pointer
+
+    def and_another_is_written(self: Lake, home: str) -> Version | None:
+        monkeypatch.setattr(Lake, "_pointer", read)
+        found = read(self, home)
+        lake.write("prices", "VOO", NEW, {})
+        lake.prune()
+        return found
+
+    monkeypatch.setattr(Lake, "_pointer", and_another_is_written)
+    found = lake.current("prices", "VOO")
+    assert found is not None
+    assert found.read("bars").equals(NEW["bars"])
 
 
 COUNTING = """

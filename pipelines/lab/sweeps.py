@@ -6,6 +6,8 @@ now before any other, so that a clock that was wrong hides nothing, then that of
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,8 +27,12 @@ from sd_core.study.scenario import Scenario
 MOST_COMPARED = 1_000
 # Of what computes the metrics of sweeps.
 METRICS_VERSION = f"digest {versions.DIGEST}"
+# What says which question a scenario's numbers answer, in segments and in what is noted of partitions.
+ANSWERING = ("prices_version", "study_hash", "engine_version", "metrics_version")
 # What is read to know which rows count, without the numbers.
-NAMING = ("strategy", "reserve", "prices_version", "study_hash", "engine_version", "metrics_version")
+NAMING = ("strategy", "reserve", *ANSWERING)
+# With what the sums of a row were taken, and from which sessions on.
+COMPARED = ("against", "compared_from")
 # More segments than this are merged.
 MOST_SEGMENTS = 50
 
@@ -63,6 +69,22 @@ class Sweeps:
         """The scenarios that are missing or outdated, in the study's order."""
         current = set(self.places[self.is_current].tolist())
         return [one for place, one in enumerate(self.scenarios) if place not in current]
+
+    def digest(self) -> str:
+        """Return a hash of which scenarios are current and what their rows answer, whichever segments they lie in.
+
+        The numbers follow from that. ``rows`` has the columns of ``NAMING`` and ``COMPARED``.
+        """
+        rows, digest = self.rows.filter(pa.array(self.is_current)), hashlib.sha256()
+        digest.update(self.places[self.is_current].tobytes())
+        for name in (*ANSWERING, "against"):
+            coded = rows[name].combine_chunks().dictionary_encode()
+            digest.update(json.dumps(coded.dictionary.to_pylist()).encode())
+            digest.update(pc.fill_null(coded.indices, -1).to_numpy().tobytes())
+        firsts = rows["compared_from"].combine_chunks()
+        digest.update(pc.fill_null(firsts.value_lengths(), -1).to_numpy().tobytes())
+        digest.update(firsts.flatten().to_numpy().tobytes())
+        return digest.hexdigest()[:16]
 
 
 def swept(study: Study) -> list[Scenario]:

@@ -133,15 +133,17 @@ def _made_or_left(
             yield dg.MaterializeResult(DERIVED_KEYS[one.name], metadata=_noted(made_ahead[one.name]))
             continue
         current = one.current(home.study, home.lake, market)
-        why = _why_left(context, one, one.outdated(home.study, home.lake, market))
-        if not one.parts(home.study, home.lake):
+        to_make = one.without(current, home.study, home.lake)
+        why = _why_left(context, one, to_make)
+        parts = list(one.parts(home.study, home.lake))
+        if not parts:
             why = "the study has none"
         if why:
             key = DERIVED_KEYS[one.name]
             yield dg.MaterializeResult(key, metadata=_noted(current) | leave_alone(context, key, why))
         else:
             fresh = context.run.tags.get(FRESH_TAG) == ALL or not one.refreshed
-            outdated.append((one, one.to_make(home.study, home.lake, fresh=fresh)))
+            outdated.append((one, parts if fresh else to_make))
     for one, made in make_all(outdated, home.study, home.lake, partial(report_progress, context)):
         yield dg.MaterializeResult(DERIVED_KEYS[one.name], metadata=_noted(made))
 

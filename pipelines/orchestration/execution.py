@@ -35,11 +35,6 @@ def execute(home: StudyHome, selection: Selection, ahead: Ahead | None = None) -
     Raises:
         KeyboardInterrupt: the run was interrupted.
     """
-    tags = {
-        PROCESS_TAG: str(os.getpid()),
-        **range_tags(selection.partitions),
-        **({FRESH_TAG: ALL if selection.named is None else NAMED} if selection.fresh else {}),
-    }
     try:
         with ProgressHandler() as handler, open_instance(home) as instance, without_asides():
             loggers = dg.Definitions(loggers={"progress": progress_logger(handler)})
@@ -48,7 +43,7 @@ def execute(home: StudyHome, selection: Selection, ahead: Ahead | None = None) -
                 instance=instance,
                 asset_selection=list(selection.assets),
                 run_config={"loggers": {"progress": {}}, **selection.run_config},
-                tags=tags,
+                tags=tags_of(selection),
                 raise_on_error=False,
             )
             prune_history(instance, whole=result.success and selection.named is None)
@@ -61,6 +56,15 @@ def execute(home: StudyHome, selection: Selection, ahead: Ahead | None = None) -
     if not failures or any(_is_interrupt(failure) for failure in failures):
         raise KeyboardInterrupt
     return [step_failure(failure) for failure in failures]
+
+
+def tags_of(selection: Selection) -> dict[str, str]:
+    """Return the tags of a selection's run: of which process it is, which partitions it has, and what it computes."""
+    return {
+        PROCESS_TAG: str(os.getpid()),
+        **range_tags(selection.partitions),
+        **({FRESH_TAG: ALL if selection.named is None else NAMED} if selection.fresh else {}),
+    }
 
 
 # How Dagster begins what it writes to standard error, past every logger, when its records take no event.

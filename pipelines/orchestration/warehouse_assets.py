@@ -12,19 +12,21 @@ from pipelines.lab.home import SQL, StudyHome
 from pipelines.lab.publication import current_publication
 from pipelines.orchestration.failures import as_failures
 from pipelines.orchestration.jobs import WHEN_LAKE_MOVED
-from pipelines.orchestration.keys import LAKE_TABLE_OWNERS, REPORT_HTML_KEY, TABLE_KEYS
+from pipelines.orchestration.keys import DERIVED_KEYS, LAKE_TABLE_OWNERS, REPORT_HTML_KEY, TABLE_KEYS
 from pipelines.orchestration.lake_assets import OWNERS
-from pipelines.orchestration.leaving import ALL, FRESH_TAG, LEFT_ALONE, computes_all, leave_alone
+from pipelines.orchestration.leaving import ALL, FRESH_TAG, LEFT_ALONE, computes_all, covers_study, leave_alone
 from pipelines.orchestration.names import WAREHOUSE_STEP
 from pipelines.orchestration.partitions import partition_key
 from pipelines.report.charts import CHARTS, REPORT_PATH, chart_image
 from pipelines.report.content import SECTIONS
-from pipelines.steps.datasets import DERIVED
+from pipelines.steps.datasets import DERIVED, REFRESHED
 from pipelines.steps.plan import is_warehouse_current
 from pipelines.steps.rebuild import Rebuild, rebuild
+from pipelines.steps.stored import WHOLE, Promised
 from pipelines.warehouse.audit import DECLARED, Identity, Verdict, read_identities
 from pipelines.warehouse.models import Model, own_models
 from sd_core.schemas import TABLES, Table
+from sd_core.study.model import Study
 
 REPORT_KEY = TABLE_KEYS["report_strategy"]
 REGIME_KEY = TABLE_KEYS["market_regime"]
@@ -51,7 +53,18 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
             return
         with as_failures():
             whole = context.run.tags.get(FRESH_TAG) == ALL
-            result = rebuild(home.study, home.lake, home.published, models, identities, DERIVED, whole=whole)
+            result = rebuild(
+                home.study,
+                home.lake,
+                home.published,
+                models,
+                identities,
+                DERIVED,
+                whole=whole,
+                promised=promised(context.run, home.study),
+            )
+        if result.again:
+            context.log.info(f"changed by another process meanwhile, so made again: {', '.join(result.again)}")
         if result.sound:
             for model in models:
                 metadata = _metadata(result, model) | _chart(home, model.name)
@@ -73,6 +86,14 @@ def warehouse_assets(home: StudyHome) -> dg.AssetsDefinition:
         )
 
     return warehouse
+
+
+def promised(run: dg.DagsterRun, study: Study) -> Promised:
+    """Return what the tables of a run must have: what the run itself has made or found to be current."""
+    if covers_study(run, study):
+        return WHOLE
+    chosen = run.asset_selection or ()
+    return Promised(derived=frozenset(one.name for one in REFRESHED if DERIVED_KEYS[one.name] in chosen))
 
 
 def _left_alone(

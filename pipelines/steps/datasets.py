@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.current import SIMULATIONS, current_market, lake_key, partitions_of
 from pipelines.lab.fingerprints import UNDECIDED, fingerprint, scenario_fingerprints
+from pipelines.lab.sweeps import ANSWERING, COMPARED, NAMING, held_sweeps, swept
 from pipelines.steps.books import ending_of, ledger_of
 from pipelines.steps.derived import Derived
 from pipelines.steps.progress import Progress
@@ -268,10 +269,29 @@ def _factor_settings(study: Study) -> dict[str, Any]:
     return {"factors": asked, "scenarios": _fingerprints(study, study.scenarios)}
 
 
+def _days_stored(study: Study, lake: Lake) -> dict[str, Any]:
+    """Return what is another value as soon as the lake holds other days of scenarios; the same, stored again, are not.
+
+    Two processes may simulate the same at once: what each stores leaves what the other made of it current.
+    """
+    stored = {key: lake.current(SIMULATIONS, key) for key in map(lake_key, partitions_of(study))}
+    return {
+        "scenarios": fingerprint(
+            {
+                key: [version.hashes.get("daily"), *(version.facts.get(name) for name in ANSWERING)]
+                for key, version in stored.items()
+                if version is not None
+            }
+        )
+    }
+
+
 def _scenarios_stored(study: Study, lake: Lake) -> dict[str, Any]:
-    """Return what is another value as soon as another scenario is in the lake."""
-    written = lake.written(SIMULATIONS, map(lake_key, partitions_of(study)))
-    return {"scenarios": fingerprint({**written, SWEEPS: lake.segments(SWEEPS)})}
+    """Return the same of all scenarios, those of sweeps among them."""
+    if not swept(study):
+        return _days_stored(study, lake)
+    sweeps = held_sweeps(study, lake, current_market(study, lake), (*NAMING, *COMPARED))
+    return {**_days_stored(study, lake), SWEEPS: sweeps.digest()}
 
 
 def _factors(study: Study, lake: Lake, market: Version, _: Progress) -> "Tables":
@@ -289,7 +309,7 @@ FACTORS = Derived(
     settings=_factor_settings,
     compute=_factors,
     parts=_explained,
-    outside=_scenarios_stored,
+    outside=_days_stored,
     informed=decided,
 )
 
@@ -329,7 +349,7 @@ def _with_hours(study: Study, _: Lake) -> dict[str, Study]:
 
 def _hours_stored(study: Study, lake: Lake) -> dict[str, Any]:
     stored = {ticker: lake.current(HOURLY_BARS, ticker) for ticker in study.hourly_tickers}
-    return {"hours": fingerprint({ticker: version and version.version for ticker, version in stored.items()})}
+    return {"hours": fingerprint({ticker: version and version.hashes for ticker, version in stored.items()})}
 
 
 def _hourly_correlations(study: Study, lake: Lake, _: Version, __: Progress) -> "Tables":

@@ -9,13 +9,15 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.lab.current import VERSION_OF_SATELLITES, current_market
 from pipelines.lab.fingerprints import fingerprint
 from pipelines.steps.progress import Progress, unheard
-from sd_core.lake import Lake, Version
+from sd_core.errors import MovedError
+from sd_core.lake import Lake, Version, until_unmoved
 from sd_core.study.model import Study
 
 if TYPE_CHECKING:
@@ -100,7 +102,10 @@ class Derived:
 
     def outdated(self, study: Study, lake: Lake, market: Version) -> list[str]:
         """Return the keys of the parts that are missing or answer something else."""
-        current = self.current(study, lake, market)
+        return self.without(self.current(study, lake, market), study, lake)
+
+    def without(self, current: Collection[str], study: Study, lake: Lake) -> list[str]:
+        """Return the keys of the parts that are not among those that are current."""
         return [key for key in self.parts(study, lake) if key not in current]
 
     def to_make(self, study: Study, lake: Lake, *, fresh: bool) -> list[str]:
@@ -121,17 +126,35 @@ class Derived:
         Raises:
             NotReadyError: the lake has no market for the study.
         """
-        made = {}
+        made: dict[str, Version] = {}
         wanted = [key for key in self.parts(study, lake) if keys is None or key in keys]
         for some in [wanted] if self.compute_parts is not None and wanted else [[key] for key in wanted]:
             with lake.shared():
-                market = current_market(study, lake)
-                known = self.parts(self.informed(study, lake, market), lake)
-                parts = {key: known[key] for key in some}
-                # Noted as they were before: what moves meanwhile makes the tables outdated.
-                facts = {key: self.facts(part, lake, market) for key, part in parts.items()}
-                for key, tables in self._computed(parts, lake, market, progress):
-                    made[key] = lake.write(self.name, key, tables, facts[key])
+                made |= until_unmoved(partial(self._made, study, lake, some, progress))
+        return made
+
+    def _made(self, study: Study, lake: Lake, keys: Sequence[str], progress: Progress) -> dict[str, Version]:
+        """Compute some parts from one state of the lake, and store each unless another process has stored it meanwhile.
+
+        Raises:
+            MovedError: what another process has stored meanwhile is no answer.
+        """
+        seen = lake.snapshot()
+        market = current_market(study, seen)
+        known = self.parts(self.informed(study, seen, market), seen)
+        parts = {key: known[key] for key in keys}
+        # Noted as they were before: what moves meanwhile makes the tables outdated.
+        facts = {key: self.facts(part, seen, market) for key, part in parts.items()}
+        before = {key: seen.current(self.name, key) for key in keys}
+        made = {}
+        for key, tables in self._computed(parts, seen, market, progress):
+            try:
+                made[key] = lake.write(self.name, key, tables, facts[key], instead_of=before[key])
+            except MovedError:
+                answers = self.current(study, lake, current_market(study, lake))
+                if key not in answers:
+                    raise
+                made[key] = answers[key]
         return made
 
     def _computed(
@@ -143,11 +166,10 @@ class Derived:
         for key, part in parts.items():
             yield key, self.compute(part, lake, market, progress)
 
-    def is_missed(self, study: Study, lake: Lake, market: Version) -> bool:
+    def is_missed(self, current: Collection[str], study: Study, lake: Lake) -> bool:
         """Return whether tables lack some of it: it is outdated, or a whole run should have made it."""
-        return any(
-            self.refreshed or lake.current(self.name, key) is not None for key in self.outdated(study, lake, market)
-        )
+        outdated = self.without(current, study, lake)
+        return any(self.refreshed or lake.current(self.name, key) is not None for key in outdated)
 
 
 def make_all(
@@ -175,10 +197,8 @@ def make_all(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def register_all(
-    connection: duckdb.DuckDBPyConnection, derived: Iterable[Derived], study: Study, lake: Lake, market: Version
-) -> None:
-    """Show the tables of datasets to SQL models, without what answers something else than the study asks now.
+def register_all(connection: duckdb.DuckDBPyConnection, current: Mapping[Derived, Mapping[str, Version]]) -> None:
+    """Show the tables of datasets to SQL models, of each the parts that answer what the study asks now.
 
     Several datasets may leave rows of one table, and some add to a table of the study itself.
 
@@ -189,12 +209,11 @@ def register_all(
     from sd_core.schemas.lake import LAKE_TABLES
 
     files: dict[str, list[Path]] = {}
-    for one in derived:
-        stored = one.current(study, lake, market).values()
-        for version in stored:
+    for one, stored in current.items():
+        for version in stored.values():
             version.verify()
         for name in one.tables:
-            files.setdefault(name, []).extend(version.file(name) for version in stored)
+            files.setdefault(name, []).extend(version.file(name) for version in stored.values())
     for name, of_table in files.items():
         if name in STUDY_TABLES:
             add_files(connection, name, of_table)
@@ -202,11 +221,6 @@ def register_all(
             register_files(connection, name, of_table)
         else:
             register_table(connection, name, LAKE_TABLES[name].arrow_schema.empty_table())
-
-
-def missed(derived: Iterable[Derived], study: Study, lake: Lake, market: Version) -> list[str]:
-    """Return the names of the datasets that the tables lack, in whole or in part."""
-    return [one.name for one in derived if one.is_missed(study, lake, market)]
 
 
 def lake_keys(derived: Iterable[Derived], study: Study, lake: Lake) -> list[tuple[str, str]]:

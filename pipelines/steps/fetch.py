@@ -12,7 +12,7 @@ import pandas as pd
 from pipelines.lab.current import FETCHES
 from pipelines.steps.progress import Progress, unheard
 from sd_core.errors import FetchError, InputError
-from sd_core.lake import Lake
+from sd_core.lake import Lake, until_unmoved
 from sd_core.market import hourly, raw
 from sd_core.market.findings import Finding, to_table
 from sd_core.market.quality import fetch_failed, history_changed
@@ -77,7 +77,7 @@ def fetch_prices(
     if missing := [ticker for ticker in failures if lake.current(raw.DATASET, ticker) is None]:
         raise FetchError("\n".join(failures[ticker] for ticker in missing))
     if wanted:
-        _note_failures(lake, wanted, failures)
+        until_unmoved(lambda: _note_failures(lake, wanted, failures))
     return Fetched(histories, failures, [history_changed(change).detail for change in changes], asking.restated)
 
 
@@ -166,4 +166,5 @@ def _note_failures(lake: Lake, asked: Sequence[str], failures: Mapping[str, str]
         for ticker, reason in failures.items()
         if (stored := raw.load(lake, ticker)) is not None
     ]
-    lake.write(FETCHES, "", {FINDINGS: to_table([*(Finding(**row) for row in others), *findings])}, {})
+    found = to_table([*(Finding(**row) for row in others), *findings])
+    lake.write(FETCHES, "", {FINDINGS: found}, {}, instead_of=earlier)

@@ -20,7 +20,7 @@ from pipelines.lab.publication import inputs_of, is_published
 from pipelines.lab.sweeps import held_sweeps
 from pipelines.steps.datasets import DERIVED, REFRESHED, decided
 from pipelines.steps.derived import lake_keys
-from sd_core.lake import Lake
+from sd_core.lake import Lake, until_unmoved
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
@@ -51,8 +51,13 @@ class Plan:
 
 def plan_run(home: StudyHome) -> Plan:
     """Return what a run of the whole study has to do."""
-    study, lake = home.study, home.lake
-    with lake.shared():
+    return until_unmoved(lambda: _plan(home))
+
+
+def _plan(home: StudyHome) -> Plan:
+    study = home.study
+    with home.lake.shared():
+        lake = home.lake.snapshot()
         tickers, prepares = outdated_tickers(study, lake), not is_prepared(study, lake)
         market = lake.current(MARKET)
         if market is None or prepares:
@@ -64,13 +69,17 @@ def plan_run(home: StudyHome) -> Plan:
             for one in REFRESHED
             if one.outdated(study, lake, market) or (scenarios and one.reads_scenarios and one.parts(study, lake))
         ]
-        return Plan(tickers, prepares, scenarios, derived, not is_warehouse_current(home))
+        return Plan(tickers, prepares, scenarios, derived, not _is_published(home, lake))
 
 
 def is_warehouse_current(home: StudyHome) -> bool:
     """Return whether publishing again would give what is published."""
-    inputs = inputs_of(home.study, home.lake, lake_keys(DERIVED, home.study, home.lake))
-    return is_published(home.lake, home.published, inputs)
+    return _is_published(home, home.lake)
+
+
+def _is_published(home: StudyHome, lake: Lake) -> bool:
+    inputs = inputs_of(home.study, lake, lake_keys(DERIVED, home.study, lake))
+    return is_published(lake, home.published, inputs)
 
 
 def outdated_scenarios(study: Study, lake: Lake) -> list[Scenario]:

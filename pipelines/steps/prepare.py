@@ -13,7 +13,7 @@ from pipelines.lab.current import FETCHES, MARKET, VERSION_OF_SATELLITES, market
 from pipelines.lab.fingerprints import market_fingerprint
 from pipelines.steps.fetch import FINDINGS
 from sd_core.errors import InputError, NotReadyError
-from sd_core.lake import Lake, Version
+from sd_core.lake import Lake, Version, until_unmoved
 from sd_core.market import raw
 from sd_core.market.build import Market, build_market, version, version_of_satellites
 from sd_core.market.findings import Finding, to_table
@@ -28,10 +28,17 @@ FETCH_FIRST = "first fetch them, with `sdlab run --select raw_prices` or the ass
 def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
     """Build the market from what the lake holds and store it.
 
+    Where another process stores one meanwhile, of prices that may be newer, it is built again.
+
     Raises:
         NotReadyError: prices of a ticker were never fetched.
         InputError: the prices do not make a market; the message begins with the study's file.
     """
+    return until_unmoved(lambda: _prepare(study, lake, study_file))
+
+
+def _prepare(study: Study, lake: Lake, study_file: Path) -> Version:
+    before = lake.current(MARKET)
     inputs = market_inputs(study, lake)
     stored = {ticker: raw.load(lake, ticker) for ticker in study.fetched_tickers}
     if missing := [ticker for ticker, history in stored.items() if history is None]:
@@ -48,7 +55,7 @@ def prepare_market(study: Study, lake: Lake, study_file: Path) -> Version:
         "market_hash": market_fingerprint(study),
         "inputs": inputs,
     }
-    return lake.write(MARKET, "", tables, facts)
+    return lake.write(MARKET, "", tables, facts, instead_of=before)
 
 
 def build(study: Study, histories: Mapping[str, PriceHistory], study_file: Path) -> Market:

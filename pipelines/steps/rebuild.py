@@ -23,18 +23,14 @@ import pyarrow.compute as pc
 from pipelines.lab.current import (
     TAX_LOTS,
     WHOLE_RUN_FIRST,
-    current_market,
-    current_scenarios,
-    partitions_of,
-    stored_scenarios,
 )
 from pipelines.lab.home import SQL, Published
-from pipelines.lab.publication import code_of_tables, inputs_of, note, noted_fingerprints
-from pipelines.lab.sweeps import Sweeps, held_sweeps
+from pipelines.lab.publication import code_of_tables, note, noted_fingerprints
+from pipelines.lab.sweeps import Sweeps
 from pipelines.report.file import write_draft
-from pipelines.steps.datasets import decided
-from pipelines.steps.derived import Derived, lake_keys, missed, register_all
-from pipelines.steps.paper import freeze, register_paper
+from pipelines.steps.derived import Derived, register_all
+from pipelines.steps.paper import register_paper
+from pipelines.steps.stored import NOTHING, Promised, read_stored
 from pipelines.warehouse.audit import Identity, Verdict, checks, passed_before
 from pipelines.warehouse.lake_views import (
     ROWS,
@@ -45,7 +41,7 @@ from pipelines.warehouse.lake_views import (
 )
 from pipelines.warehouse.models import Built, Model, build_and, read_macros
 from pipelines.warehouse.quoting import quoted
-from pipelines.warehouse.reduction import METRICS, metrics_table, metrics_version
+from pipelines.warehouse.reduction import METRICS, metrics_table
 from pipelines.warehouse.side_by_side import Task
 from pipelines.warehouse.unchanged import copied, fingerprints, keep_only, kept_table
 from sd_core.errors import InputError, NotReadyError
@@ -55,15 +51,12 @@ from sd_core.locks import locked
 from sd_core.schemas.harvest import SIMULATION_HARVEST_TWIN
 from sd_core.schemas.lake import SIMULATION_EQUAL_CASH, SIMULATION_PARTITION, SIMULATION_PATH_BAND
 from sd_core.schemas.mixes import SIMULATION_MIX_RIVAL
-from sd_core.schemas.sweeps import SEGMENT
 from sd_core.schemas.table import LakeTable
 from sd_core.study.model import Study
 from sd_core.study.scenario import Scenario
 
 # What DuckDB 1.5 can still open: other people's shells may be older than ours.
 STORAGE_VERSION = "v1.5.0"
-# What is read of the segments of sweeps: all but the sums, which the selection has read.
-SEGMENT_COLUMNS = tuple(name for name in SEGMENT.names if name not in ("against", "compared_from", "sums"))
 
 
 @dataclass(frozen=True)
@@ -78,6 +71,7 @@ class Rebuild:
         missing: scenarios of the study that the lake does not hold.
         outdated: scenarios computed on other prices or settings than the present ones.
         outdated_derived: derived datasets that are missing or of other prices or settings, and so in no table.
+        again: what of the promised other processes had changed meanwhile, so that it was made again.
     """
 
     built: Mapping[str, Built]
@@ -87,6 +81,7 @@ class Rebuild:
     missing: Sequence[Scenario]
     outdated: Sequence[Scenario]
     outdated_derived: Sequence[str]
+    again: Sequence[str]
 
     @property
     def sound(self) -> bool:
@@ -103,16 +98,19 @@ def rebuild(
     derived: Sequence[Derived],
     *,
     whole: bool = False,
+    promised: Promised = NOTHING,
 ) -> Rebuild:
     """Build the warehouse from the lake, audit it, and publish it if it is sound.
 
     Tables of which nothing has changed that they come from are taken over from the published file, and not checked
-    again; none where the whole is asked for. Waits for a rebuild under way elsewhere.
+    again; none where the whole is asked for. Waits for a rebuild under way elsewhere. What is ``promised`` answers the
+    study in them, whatever other processes store meanwhile.
 
     Raises:
         NotReadyError: the lake has no market for the study, or none of its scenarios.
         DamagedError: a file of the lake is not the one that was written.
         InputError: a folder lies where a file is to be published.
+        StoreError: other processes change the lake as often as it is read.
     """
     for file in (published.warehouse, published.report):
         if file.is_dir():
@@ -120,20 +118,14 @@ def rebuild(
     draft = published.draft
     with locked(lake.root / ".rebuild.lock"), _room_of(published):
         with lake.shared():
-            market = current_market(study, lake)
-            freeze(study, lake, market)
-            inputs = inputs_of(study, lake, lake_keys(derived, study, lake))
-            study = decided(study, lake, market)
-            stored = stored_scenarios(study, lake, metrics_version)
-            sweeps = held_sweeps(study, lake, market, SEGMENT_COLUMNS)
-            if not stored and not sweeps.rows.num_rows:
+            stored, again = read_stored(study, lake, derived, promised)
+            if not stored.scenarios and not stored.sweeps.rows.num_rows:
                 raise NotReadyError(f"no scenario of the study was simulated yet: {WHOLE_RUN_FIRST}")
             with contextlib.closing(duckdb.connect()) as connection:
-                current = current_scenarios(study, stored, market)
-                register_market(connection, study, market)
-                register_scenarios(connection, stored, current, sweeps)
-                register_all(connection, derived, study, lake, market)
-                register_paper(connection, lake)
+                register_market(connection, stored.study, stored.market)
+                register_scenarios(connection, stored.scenarios, stored.current, stored.sweeps)
+                register_all(connection, stored.derived)
+                register_paper(connection, stored.lake)
                 judging = checks(identities)
                 found = fingerprints(connection, lake.files.root, models, judging, code_of_tables())
                 same = frozenset() if whole else _unchanged(lake, published, models, found)
@@ -146,9 +138,10 @@ def rebuild(
                 same,
                 [made[check.name] for check in judging],
                 seconds,
-                missing=[*(one for one in partitions_of(study) if one not in stored), *sweeps.missing],
-                outdated=[*(one for one in stored if one not in current), *sweeps.outdated],
-                outdated_derived=missed(derived, study, lake, market),
+                stored.missing,
+                stored.outdated,
+                stored.missed,
+                again,
             )
         if result.sound:
             # Written before the warehouse is renamed and renamed right after: every publication has its own report, and
@@ -161,7 +154,7 @@ def rebuild(
             published.log.unlink(missing_ok=True)
             put_in_place(draft, published.warehouse)
             put_in_place(published.draft_report, published.report)
-            note(lake, published, inputs, digest, found)
+            note(lake, published, stored.inputs, digest, found)
         lake.prune()
         return result
 

@@ -86,13 +86,6 @@ class Files(Protocol):
         """Yield the names of all files below a folder, but for those in folders whose own name matches a pattern."""
         ...
 
-    def tags(self, folder: str, names: Iterable[str]) -> dict[str, Any]:
-        """Return, by name, a value that is another one whenever a small file was put again; None where none is.
-
-        It takes a fraction of the time of reading them.
-        """
-        ...
-
     def young(self, names: Iterable[str]) -> set[str]:
         """Return those files that readers may still want whatever names them."""
         ...

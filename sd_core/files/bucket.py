@@ -156,11 +156,6 @@ class Bucket:
             if not any(past.match(name) for name in inside):
                 yield found["path"]
 
-    def tags(self, folder: str, names: Iterable[str]) -> dict[str, Any]:
-        """Return the ETag of each file."""
-        found = {one["path"]: one["e_tag"] for one in self._listed(folder)}
-        return {name: found.get(name) for name in names}
-
     def young(self, names: Iterable[str]) -> set[str]:
         """Return files that were put within a day before the newest of their folders."""
         asked = set(names)

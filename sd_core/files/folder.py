@@ -109,10 +109,6 @@ class Folder:
             home = Path(place).relative_to(self.root)
             yield from ((home / name).as_posix() for name in files)
 
-    def tags(self, folder: str, names: Iterable[str]) -> dict[str, Any]:  # noqa: ARG002 - a bucket lists it
-        """Return when each file was put, in nanoseconds."""
-        return {name: _changed(self.root / name) for name in names}
-
     def young(self, names: Iterable[str]) -> set[str]:  # noqa: ARG002 - as a bucket is asked
         """Return none: who reads holds off who removes."""
         return set()
@@ -204,10 +200,3 @@ def _turn_of(file: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _changed(file: Path) -> int | None:
-    try:
-        return file.stat().st_mtime_ns
-    except FileNotFoundError:
-        return None

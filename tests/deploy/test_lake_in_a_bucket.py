@@ -99,8 +99,6 @@ def test_heads_at_once_on_one_bucket_publish_the_same(local: Lab, address: str, 
     heads = [head(local, tmp_path / name) for name in ("one", "two")]
     assert ended([one.start("run") for one in heads]) == [0, 0]
     for one in heads:
-        # What the other one was making again when this one published was left out, and is there after the next run.
-        assert one.sdlab("run").code == 0
         assert one.rows() == local.rows()
     # Each asked the files of prices; neither lost what the other had stored.
     assert len(heads[0].home.lake.keys(RAW_PRICES)) == 3

@@ -6,9 +6,8 @@ the commands.
 
 from collections.abc import Iterable
 
-from pipelines.lab.current import current_market, is_prepared, outdated_tickers, partitions_of
+from pipelines.lab.current import current_market, is_prepared, outdated_tickers
 from pipelines.lab.home import SQL, StudyHome
-from pipelines.lab.sweeps import swept
 from pipelines.steps.datasets import DERIVED, MIXES, REFRESHED, RESERVE_BOOTSTRAP
 from pipelines.steps.derived import Derived, make_all
 from pipelines.steps.fetch import fetch_prices
@@ -16,11 +15,9 @@ from pipelines.steps.plan import is_warehouse_current, outdated_scenarios
 from pipelines.steps.prepare import prepare_market
 from pipelines.steps.rebuild import Rebuild, rebuild
 from pipelines.steps.signal_tables import BOOSTED_TREES, SIGNALS
-from pipelines.steps.simulate import simulate_into_lake
-from pipelines.steps.sweep import sweep_into_lake
+from pipelines.steps.stored import NOTHING, WHOLE, Promised, simulate_all
 from pipelines.warehouse.audit import Identity, read_identities
 from pipelines.warehouse.models import own_models
-from pipelines.warehouse.reduction import UnsoundError
 from sd_core.study.scenario import Scenario
 
 # What is made before the simulations, one after the other.
@@ -31,7 +28,7 @@ def refresh(home: StudyHome, *, fresh: bool = False) -> None:
     """Compute what is outdated of a study, or all of it, and publish; bootstrap samples are left as they are."""
     store(home, fresh=fresh)
     if fresh or not is_warehouse_current(home):
-        publish(home)
+        publish(home, WHOLE)
 
 
 def store(home: StudyHome, *, fresh: bool = False) -> None:
@@ -55,16 +52,7 @@ def prepare(home: StudyHome, *, fresh: bool = False) -> None:
 
 def simulate(home: StudyHome, scenarios: Iterable[Scenario]) -> None:
     """Simulate scenarios into the lake; raise the error of the first that cannot be stored."""
-    wanted = frozenset(scenarios)
-    if sweeps := [one for one in swept(home.study) if one in wanted]:
-        _, failures = sweep_into_lake(home.study, home.lake, sweeps)
-        if failures:
-            raise UnsoundError(str(failures))
-    if not (partitions := [one for one in partitions_of(home.study) if one in wanted]):
-        return
-    for _, outcome in simulate_into_lake(home.study, home.lake, partitions):
-        if isinstance(outcome, Exception):
-            raise outcome
+    simulate_all(home.study, home.lake, frozenset(scenarios))
 
 
 def simulate_part(home: StudyHome, strategy: str | None = None, reserve: float | None = None) -> None:
@@ -101,14 +89,14 @@ def resample(home: StudyHome) -> None:
     publish(home)
 
 
-def publish(home: StudyHome) -> Rebuild:
+def publish(home: StudyHome, promised: Promised = NOTHING) -> Rebuild:
     """Rebuild, audit and publish; every check must pass."""
-    made = rebuilt(home)
+    made = rebuilt(home, promised=promised)
     assert made.sound, [verdict for verdict in made.verdicts if not verdict.passed]
     return made
 
 
-def rebuilt(home: StudyHome, *laws: Identity) -> Rebuild:
+def rebuilt(home: StudyHome, *laws: Identity, promised: Promised = NOTHING) -> Rebuild:
     """Rebuild, audit by some laws beside the audit's own, and publish what is sound."""
     identities = [*read_identities(SQL / "audit"), *laws]
-    return rebuild(home.study, home.lake, home.published, own_models(), identities, DERIVED)
+    return rebuild(home.study, home.lake, home.published, own_models(), identities, DERIVED, promised=promised)
