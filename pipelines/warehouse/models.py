@@ -25,6 +25,9 @@ MACROS = "macros.sql"
 LAKE = "lake"
 # The layer that takes over the lake's rows as they are and adds none of their numbers up.
 COPIED_LAYER = "staging"
+# One thread, and joins as they are written: DuckDB would order them by estimates, which for the same rows differ by how
+# a table was filled, and sums differ in their last bits by the order of rows.
+FIXED_ORDER = {"threads": "1", "disabled_optimizers": "join_order,build_side_probe_side"}
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,9 @@ def build(con: duckdb.DuckDBPyConnection, models: Iterable[Model], macros: str) 
     """Create macros, tables and views in the connection's current database, described by their comments.
 
     The lake's tables must be there as ``lake.<table>``. Staging copies and sorts, one model after the other, each on
-    all threads. Every model after it has one thread, and as many run at once: several threads would add up the numbers
-    of a model in an order of their own, and the same lake would give tables that differ in the last digits.
+    all threads. Every model after it has one thread and joins as it is written, and as many run at once: otherwise the
+    numbers of a model would add up in an order of their own, and the same lake would give tables that differ in the
+    last digits.
 
     Args:
         con: its current database is filled; it must not hold the tables yet.
@@ -151,7 +155,7 @@ def build_and(
         for model in models
         if model.layer != COPIED_LAYER
     ]
-    with _single_thread(con) as threads:
+    with _in_fixed_order(con) as threads:
         built |= run_all(con, threads, [*tasks, *checks])
     return {name: built[name] for name in (*(model.name for model in models), *(check.name for check in checks))}
 
@@ -300,17 +304,19 @@ def _check_columns(con: duckdb.DuckDBPyConnection, model: Model) -> None:
 
 
 @contextlib.contextmanager
-def _single_thread(con: duckdb.DuckDBPyConnection) -> Iterator[int]:
-    """Let every query have one thread; yield how many there were.
+def _in_fixed_order(con: duckdb.DuckDBPyConnection) -> Iterator[int]:
+    """Let every query add its numbers up in the same order every time; yield how many threads there were.
 
     DuckDB has one such setting for a whole database and all of its connections, so it is put back.
     """
-    threads = con.execute("select current_setting('threads')").fetchall()[0][0]
-    con.execute("set threads = 1")
+    before = {name: con.execute(f"select current_setting('{name}')").fetchall()[0][0] for name in FIXED_ORDER}
+    for name, value in FIXED_ORDER.items():
+        con.execute(f"set {name} = '{value}'")
     try:
-        yield threads
+        yield before["threads"]
     finally:
-        con.execute(f"set threads = {threads}")
+        for name, value in before.items():
+            con.execute(f"set {name} = '{value}'")
 
 
 def _columns(pairs: Iterable[tuple[str, str]]) -> str:

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import obstore
-import pandas as pd
 import pytest
 from support.lab import Lab, small_study, write_prices, write_study
 from support.s3_server import S3
@@ -86,13 +85,7 @@ def test_demo_on_a_bucket_publishes_what_a_local_run_does(
     assert on_bucket.sdlab("run").code == 0
     monkeypatch.delenv("SD_LAKE")
     assert local.sdlab("run").code == 0
-    found, expected = on_bucket.rows(), local.rows()
-    assert found.keys() == expected.keys()
-    for name in [name for name in found if found[name] != expected[name]]:
-        # Nothing else: DuckDB estimates how to join, on a busy machine now and then in another order, in which a report
-        # adds up.
-        assert name.startswith("report_")
-        pd.testing.assert_frame_equal(on_bucket.table(name), local.table(name), rtol=1e-12, atol=0)
+    assert on_bucket.rows() == local.rows()
 
 
 def test_heads_at_once_on_one_bucket_publish_the_same(local: Lab, address: str, tmp_path: Path) -> None:

@@ -178,12 +178,13 @@ def test_query_that_gives_other_columns_than_declared_is_refused(tmp_path, con, 
         build(con, models, "")
 
 
-def test_threads_are_as_before_even_after_a_failure(tmp_path, con):
-    con.execute("set threads = 3")
+def test_settings_are_as_before_even_after_a_failure(tmp_path, con):
+    con.execute("set threads = 3; set disabled_optimizers = 'top_n'")
     models = read(folder(tmp_path, staging__a="select name, amount from lake.nothing"), table("a"))
     with pytest.raises(duckdb.CatalogException):
         build(con, models, "")
-    assert con.execute("select current_setting('threads')").fetchall() == [(3,)]
+    before = con.execute("select current_setting('threads'), current_setting('disabled_optimizers')").fetchall()
+    assert before == [(3, "top_n")]
 
 
 def test_failure_of_one_model_interrupts_those_beside_it(tmp_path, con):
